@@ -1,0 +1,47 @@
+"""The line: which stage does what, in which order, and which are stale."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from importlib import import_module
+from types import ModuleType
+
+from exemplum.progress import console
+from exemplum.study import STAGES, Study
+
+# Each module has `fingerprint(study) -> str`, a hash of all that its result depends on, and
+# `run(study) -> dict`, which does the work and returns a summary. Imported late: design and analysis need no torch.
+MODULES = {
+    "index": "exemplum.activations.stage",
+    "explanations": "exemplum.explanations.stage",
+    "design": "exemplum.design.stage",
+    "responses": "exemplum.observers.stage",
+    "analysis": "exemplum.analysis.stage",
+    "report": "exemplum.report.stage",
+}
+
+
+def stages(study: Study) -> tuple[str, ...]:
+    """The stages of this study: one made from finished stimuli has no index."""
+    return STAGES[1:] if study.config.stimuli else STAGES
+
+
+def run(study: Study, only: Iterable[str] | None = None, force: bool = False) -> None:
+    """Do every stale stage in order, or just those of `only`; with `force` also those that are current."""
+    for name in only or stages(study):
+        _run_stage(study, name, force)
+
+
+def _run_stage(study: Study, name: str, force: bool) -> None:
+    module: ModuleType = import_module(MODULES[name])
+    fingerprint = module.fingerprint(study)
+    if not force and study.is_current(name, fingerprint):
+        console.print(f"[dim]{name}: up to date[/dim]")
+        return
+    began = time.monotonic()
+    summary = module.run(study)
+    seconds = time.monotonic() - began
+    study.finish(name, fingerprint, seconds, summary)
+    said = ", ".join(f"{key} {value}" for key, value in summary.items())
+    console.print(f"[bold green]{name}[/bold green]: {said} [dim]({seconds:.1f} s)[/dim]")

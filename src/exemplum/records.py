@@ -1,0 +1,173 @@
+"""The nouns of the line as frozen records, without heavy imports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Pole(StrEnum):
+    """Which extreme of a unit's activation an image stands for."""
+
+    MAX = "max"
+    MIN = "min"
+
+
+class Side(StrEnum):
+    """Where a query image stands on the screen: the two are one above the other."""
+
+    TOP = "top"
+    BOTTOM = "bottom"
+
+    @property
+    def other(self) -> Side:
+        return Side.BOTTOM if self is Side.TOP else Side.TOP
+
+
+class TrialKind(StrEnum):
+    PRACTICE = "practice"
+    MAIN = "main"
+    CATCH = "catch"
+    REPEATED = "repeated"
+
+
+@dataclass(frozen=True, order=True)
+class Unit:
+    """One channel of one layer, written `mixed4a:17`."""
+
+    layer: str
+    channel: int
+
+    def __str__(self) -> str:
+        return f"{self.layer}:{self.channel}"
+
+    @property
+    def slug(self) -> str:
+        """The unit as a folder name: `mixed4a-17`."""
+        return f"{self.layer}-{self.channel}".replace("/", "_")
+
+    @classmethod
+    def parse(cls, text: str) -> Unit:
+        """Read `mixed4a:17`. Raises ValueError if the text is not a layer, a colon and a channel ≥ 0."""
+        layer, colon, channel = text.rpartition(":")
+        if not (layer and colon and channel.isdecimal()):
+            raise ValueError(f"{text!r} is not a unit; write LAYER:CHANNEL, as in mixed4a:17")
+        return cls(layer, int(channel))
+
+
+@dataclass(frozen=True)
+class StudyUnit:
+    """A unit with its part in a study."""
+
+    unit: Unit
+    branch: str  # the part of an Inception layer the channel comes from: 1x1, 3x3, 5x5, pool; "" elsewhere
+    selection: str  # how it was chosen: random or hand_picked
+    role: str  # main (measured), or practice (practice and catch trials)
+    stimulus_set: str = ""  # a..h in borowski2021-2, "" elsewhere
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """One image that may be shown, as a file in the study folder."""
+
+    path: str  # relative to the study folder, and its identity
+    method: str  # the explanation method that gave it; the queries of every trial are natural
+    unit: Unit
+    pole: Pole
+    references: int  # k: references a pole of the set it was drawn for (9 or 1); the set has k + 1 positions
+    batch: int  # natural images differ by batch; ANY_BATCH for pictures that serve every batch
+    position: int  # 0 … k; for natural images the rank bin: max_k and min_0 are the most extreme
+    group: str  # images of one group are near-duplicates; "" for none
+    activation: float  # the unit's activation for this image; NaN without a network
+
+
+ANY_BATCH = -1
+
+
+@dataclass(frozen=True)
+class ReferenceSet:
+    """The pictures that explain one unit in one trial, by pole; empty for a pole that is not shown."""
+
+    max: tuple[str, ...] = ()
+    min: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.min + self.max)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One forced choice. Everything that is shown is fixed here; images are paths in the study folder."""
+
+    trial_id: str  # p01-b05-t02: participant, block, position in the block
+    participant: int  # from 1
+    block: int  # from 0, within the session
+    index: int  # from 0, within the session
+    kind: TrialKind
+    condition: str  # explanation method of the references, or none
+    phase: str  # practice, pre, main, post or repeated: where in the session the block stands
+    scheme: str  # Min-Max-9, Max-1, …; "" for none
+    unit: StudyUnit
+    batch: int
+    references: ReferenceSet
+    query_max: str
+    query_min: str
+    max_side: Side  # where the maximal query stands: the right answer
+    repeats: str = ""  # trial_id of the first showing, for repeated trials
+
+    @property
+    def queries(self) -> dict[Side, str]:
+        return {self.max_side: self.query_max, self.max_side.other: self.query_min}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of trials with a break after it."""
+
+    participant: int
+    block: int
+    kind: TrialKind  # practice, main (main and catch trials) or repeated
+    condition: str
+    phase: str
+    scheme: str
+    trials: tuple[Trial, ...]
+    repeats: int = 0  # a repeated block's trials are chosen from the answers: how many
+
+
+@dataclass(frozen=True)
+class Session:
+    """One participant's whole schedule."""
+
+    participant: int
+    blocks: tuple[Block, ...]
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """Trials known before the first answer: all but the repeated ones."""
+        return tuple(trial for block in self.blocks for trial in block.trials)
+
+
+@dataclass(frozen=True)
+class Design:
+    """Every session of a study, fixed by one seed."""
+
+    protocol: str
+    seed: int
+    sessions: tuple[Session, ...]
+    notes: tuple[str, ...] = ()  # where the study is smaller than the protocol, and what that cost
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        return tuple(trial for session in self.sessions for trial in session.trials)
+
+
+@dataclass(frozen=True)
+class Response:
+    """One observer's choice on one trial."""
+
+    trial_id: str
+    observer: str
+    choice: Side  # the side chosen, not whether it was correct
+    confidence: int  # 1 to 3
+    rt_ms: float | None = None  # None for machine observers without a reaction time

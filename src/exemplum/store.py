@@ -1,0 +1,140 @@
+"""Tables and images on disk: written whole or not at all, with a schema that is checked both ways."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from exemplum.errors import UserError
+
+DTYPES = {"str": "str", "int": "int64", "float": "float64", "bool": "bool"}
+
+
+class StoreError(UserError):
+    """A file of a study is missing, broken or of another schema; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its type (`str`, `int`, `float`, `bool`, `list` of str) and what it holds, with units."""
+
+    dtype: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """The schema of a table on disk. `docs/tables.md` is written from these."""
+
+    name: str
+    meaning: str
+    columns: Mapping[str, Column]
+    version: int = 1
+
+    def frame(self, rows: Any = ()) -> pd.DataFrame:
+        """Make a data frame of rows (dicts or another frame) with this table's columns, order and types.
+
+        Raises StoreError if a column is missing or is not in the schema.
+        """
+        if isinstance(rows, pd.DataFrame):
+            frame = rows
+        else:
+            rows = list(rows)
+            frame = pd.DataFrame(rows, columns=None if rows else list(self.columns))
+        if missing := set(self.columns) - set(frame):
+            raise StoreError(f"table {self.name} lacks the columns {', '.join(sorted(missing))}")
+        if unknown := set(frame) - set(self.columns):
+            raise StoreError(f"table {self.name} does not know the columns {', '.join(sorted(unknown))}")
+        frame = frame[list(self.columns)].copy()
+        for name, column in self.columns.items():
+            if column.dtype in DTYPES:
+                frame[name] = frame[name].astype(DTYPES[column.dtype])
+        return frame.reset_index(drop=True)
+
+    def write(self, path: Path, rows: Any) -> pd.DataFrame:
+        """Write rows as Parquet, atomically. Returns the checked frame."""
+        frame = self.frame(rows)
+        frame.attrs = {}
+        with atomic(path) as temporary:
+            frame.to_parquet(temporary, index=False)
+        return frame
+
+    def read(self, path: Path) -> pd.DataFrame:
+        """Read a table that `write` made. Raises StoreError naming a file that is absent, broken or of another schema."""
+        if not path.exists():
+            raise StoreError(f"{path} does not exist; run the stage that makes it (exemplum run does every stage)")
+        try:
+            frame = pd.read_parquet(path)
+        except Exception as error:
+            raise StoreError(f"{path} is not a Parquet file ({error}); delete it and run its stage again") from error
+        for name, column in self.columns.items():
+            if column.dtype == "list" and name in frame:
+                frame[name] = [tuple(values) for values in frame[name]]
+        try:
+            return self.frame(frame)
+        except StoreError as error:
+            raise StoreError(f"{path}: {error}; it was made by another version, run its stage again") from error
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on success it is synced and renamed onto it, on failure removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON. Raises StoreError naming the file if it is absent or broken."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StoreError(f"{path} does not exist") from error
+    except json.JSONDecodeError as error:
+        raise StoreError(f"{path} is not valid JSON ({error}); delete it and run its stage again") from error
+
+
+def write_png(path: Path, image: np.ndarray) -> None:
+    """Write an RGB image, uint8 (h, w, 3), without loss."""
+    with atomic(path) as temporary:
+        Image.fromarray(image, mode="RGB").save(temporary, format="PNG")
+
+
+def read_png(path: Path) -> np.ndarray:
+    """Read an image as uint8 (h, w, 3). Raises StoreError naming the file if it is absent or broken."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read as an image ({error})") from error
+
+
+def digest(*values: Any) -> str:
+    """A short stable hash of JSON-like values, 16 hex digits."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,220 @@
+"""The schema of every table that passes from one room to another. `docs/tables.md` is written from this file."""
+
+from __future__ import annotations
+
+from exemplum.store import Column, Table
+
+UNIT = {
+    "unit": Column("str", "layer and channel, as in mixed4a:17"),
+    "layer": Column("str", "layer of the unit"),
+    "channel": Column("int", "channel in the layer, from 0"),
+    "branch": Column("str", "part of an Inception layer: 1x1, 3x3, 5x5 or pool; empty elsewhere"),
+}
+
+IMAGES = Table(
+    "images",
+    "Images of the corpus that could not be used; index/broken.parquet.",
+    {"image": Column("str", "id in the corpus"), "reason": Column("str", "why it could not be decoded")},
+)
+
+INDEX_UNITS = Table(
+    "index units",
+    "Every unit of the indexed layers over the corpus; index/units.parquet.",
+    UNIT
+    | {
+        "count": Column("int", "images measured"),
+        "mean": Column("float", "mean activation"),
+        "std": Column("float", "standard deviation of the activation (population)"),
+        "low": Column("float", "lowest activation"),
+        "high": Column("float", "highest activation"),
+        "q01": Column("float", "1st percentile, from the index's sample of images"),
+        "q05": Column("float", "5th percentile"),
+        "q25": Column("float", "25th percentile"),
+        "q50": Column("float", "median"),
+        "q75": Column("float", "75th percentile"),
+        "q95": Column("float", "95th percentile"),
+        "q99": Column("float", "99th percentile"),
+        "dead": Column("bool", "whether the activation is the same for every image"),
+    },
+)
+
+EXTREMES = Table(
+    "extremes",
+    "The images that activate each unit most and least; index/extremes.parquet.",
+    UNIT
+    | {
+        "pole": Column("str", "max or min"),
+        "rank": Column("int", "0 is the most extreme"),
+        "row": Column("int", "position of the image in the corpus"),
+        "image": Column("str", "id of the image in the corpus"),
+        "group": Column("str", "images of one group are near-duplicates; empty for none"),
+        "activation": Column("float", "the unit's activation for the image"),
+    },
+)
+
+STUDY_UNITS = Table(
+    "study units",
+    "The units that the study tests; explanations/units.parquet.",
+    UNIT
+    | {
+        "selection": Column("str", "random or hand_picked"),
+        "role": Column("str", "main: measured; practice: for practice and catch trials"),
+        "stimulus_set": Column("str", "a to h in borowski2021-2; empty elsewhere"),
+    },
+)
+
+STIMULI = Table(
+    "stimuli",
+    "Every image that may be shown; explanations/stimuli.parquet.",
+    UNIT
+    | {
+        "path": Column("str", "file, relative to the study folder; the identity of the image"),
+        "method": Column("str", "explanation method; queries are taken from natural"),
+        "pole": Column("str", "max or min"),
+        "references": Column("int", "references a pole of the set the image belongs to; the set has one more position"),
+        "batch": Column("int", "which of the sets of natural images; -1: the picture serves every batch"),
+        "position": Column("int", "0 to references; for natural images the rank bin, max_9 and min_0 most extreme"),
+        "image": Column("str", "id in the corpus; empty for made pictures"),
+        "group": Column("str", "images of one group are near-duplicates; empty for none"),
+        "activation": Column("float", "the unit's activation for this image in float32; NaN without a network"),
+        "percentile": Column("float", "share of the corpus, in percent, with a lower activation; NaN without an index"),
+        "margin": Column(
+            "float", "how far beyond the unit's most extreme image of the corpus, in corpus standard deviations"
+        ),
+        "failed": Column("bool", "no more extreme than the corpus median: the picture does not do what it should"),
+    },
+)
+
+TRIALS = Table(
+    "trials",
+    "Every trial of every session that is known before the first answer; design/trials.parquet.",
+    {
+        "trial_id": Column("str", "participant, block and place in the block: p01-b05-t02"),
+        "participant": Column("int", "place in the design, from 1"),
+        "block": Column("int", "block of the session, from 0"),
+        "index": Column("int", "place in the session, from 0"),
+        "kind": Column("str", "practice, main, catch or repeated"),
+        "condition": Column("str", "explanation method of the references, or none"),
+        "phase": Column("str", "practice, pre, main, post or repeated: where in the session the block stands"),
+        "scheme": Column("str", "Min-Max-9, Max-9, Min-Max-1 or Max-1; empty for none"),
+    }
+    | UNIT
+    | {
+        "selection": Column("str", "random or hand_picked"),
+        "stimulus_set": Column("str", "a to h in borowski2021-2; empty elsewhere"),
+        "batch": Column("int", "set of natural images"),
+        "max_references": Column("list", "paths of the maximal references"),
+        "min_references": Column("list", "paths of the minimal references"),
+        "query_max": Column("str", "path of the maximal query: the right answer"),
+        "query_min": Column("str", "path of the minimal query"),
+        "max_side": Column("str", "top or bottom: where the maximal query stands"),
+        "repeats": Column("str", "trial_id of the first showing, for repeated trials; empty elsewhere"),
+    },
+)
+
+BLOCKS = Table(
+    "blocks",
+    "Every block of every session; design/blocks.parquet.",
+    {
+        "participant": Column("int", "place in the design, from 1"),
+        "block": Column("int", "block of the session, from 0"),
+        "kind": Column("str", "practice, main or repeated"),
+        "condition": Column("str", "explanation method of the references, or none"),
+        "phase": Column("str", "practice, pre, main, post or repeated"),
+        "scheme": Column("str", "Min-Max-9, Max-9, Min-Max-1 or Max-1; empty for none"),
+        "trials": Column("int", "trials in the block"),
+        "repeats": Column("int", "of these, trials that are chosen from the answers given"),
+    },
+)
+
+RESPONSES = Table(
+    "responses",
+    "One row an answer, by people and machines alike; responses/*.parquet.",
+    {
+        "experiment": Column("str", "protocol of the design: borowski2021-1, …"),
+        "observer": Column(
+            "str", "who or what answered: ideal, chance, similarity, simulated, …; participants for people"
+        ),
+        "observer_kind": Column("str", "machine or person"),
+        "participant": Column("str", "one person, or one run of a machine over a session; unique within observer"),
+        "expertise": Column("str", "expert or lay; empty if not asked"),
+        "trial_id": Column("str", "the trial answered"),
+        "trial": Column("int", "place in the session, from 0"),
+        "block": Column("int", "block of the session, from 0"),
+        "trial_kind": Column("str", "practice, main, catch or repeated"),
+        "condition": Column("str", "natural, synthetic, none or another explanation method"),
+        "phase": Column("str", "practice, pre, main, post or repeated: where in the session the block stands"),
+        "scheme": Column("str", "Min-Max-9, Max-9, Min-Max-1 or Max-1; empty for none"),
+    }
+    | UNIT
+    | {
+        "selection": Column("str", "random or hand_picked"),
+        "stimulus_set": Column("str", "a to h in borowski2021-2; empty elsewhere"),
+        "batch": Column("int", "set of natural images"),
+        "max_side": Column("str", "top or bottom: where the maximal query stood"),
+        "choice": Column("str", "top or bottom: the query chosen"),
+        "correct": Column("bool", "whether the maximal query was chosen"),
+        "confidence": Column("int", "1 (not confident) to 3 (very confident)"),
+        "rt_ms": Column("float", "reaction time in milliseconds; NaN if there is none"),
+        "repeats": Column("str", "trial_id of the first showing, for repeated trials; empty elsewhere"),
+    },
+)
+
+ESTIMATES = Table(
+    "estimates",
+    "One row an estimate; analysis/estimates.parquet and .csv.",
+    {
+        "experiment": Column("str", "as in responses; 1 or 2 for the published data"),
+        "observer": Column("str", "as in responses"),
+        "measure": Column(
+            "str",
+            "accuracy (share), rt_s (mean), rt_median_s, confidence (mean), confidence_1, confidence_2, confidence_3 "
+            "(share of ratings), repeat_same_choice (share), intuitiveness (-100 to 100)",
+        ),
+        "trial_kind": Column("str", "main, catch, practice or repeated; main never contains catch trials"),
+        "condition": Column("str", "natural, synthetic, none, none_pre, none_post or another method"),
+        "by": Column(
+            "str",
+            "all, layer, branch, selection, scheme, expertise, scheme+expertise, participant, unit, block or confidence",
+        ),
+        "group": Column("str", "value of what `by` names; several joined by |; empty for all"),
+        "subset": Column("str", "all, correct or wrong"),
+        "aggregate": Column("str", "pooled: over trials; participants: mean of participants' means"),
+        "estimate": Column("float", "the value; NaN where there are no trials"),
+        "interval": Column("str", "none, sem2, wilson, percentile or bca"),
+        "low": Column("float", "lower end of the interval; NaN for none"),
+        "high": Column("float", "upper end of the interval; NaN for none"),
+        "n_trials": Column("int", "trials that the estimate rests on"),
+        "n_participants": Column("int", "participants that the estimate rests on"),
+    },
+)
+
+COMPARISONS = Table(
+    "comparisons",
+    "One row a comparison of two conditions or groups; analysis/comparisons.parquet and .csv.",
+    {
+        "experiment": Column("str", "as in responses; 1 or 2 for the published data"),
+        "observer": Column("str", "as in responses"),
+        "measure": Column("str", "as in estimates"),
+        "subset": Column("str", "all, correct or wrong"),
+        "by": Column("str", "as in estimates"),
+        "group": Column("str", "as in estimates"),
+        "a": Column("str", "first condition or group; the difference is a minus b"),
+        "b": Column("str", "second condition or group"),
+        "test": Column("str", "which test; docs/analysis.md says what each does"),
+        "difference": Column("float", "estimate of a minus estimate of b"),
+        "effect": Column("float", "standardized effect"),
+        "effect_name": Column("str", "dz, d_av, rank_biserial, odds_ratio, …"),
+        "effect_low": Column("float", "lower end of the effect's 95 % interval"),
+        "effect_high": Column("float", "upper end of the effect's 95 % interval"),
+        "statistic": Column("float", "the test's statistic"),
+        "df": Column("str", "degrees of freedom; two joined by a comma"),
+        "p": Column("float", "p value, two-sided"),
+        "p_adjusted": Column("float", "p value after the correction that the test names"),
+        "n": Column("int", "participants or pairs"),
+    },
+)
+
+ALL = (
+    IMAGES, INDEX_UNITS, EXTREMES, STUDY_UNITS, STIMULI, TRIALS, BLOCKS, RESPONSES, ESTIMATES, COMPARISONS,
+)  # fmt: skip
