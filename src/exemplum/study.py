@@ -111,6 +111,17 @@ class AnalysisSection(Section):
     margin: float = Field(0.05, gt=0, lt=0.5)  # differences in accuracy below this count as equivalent
 
 
+class ExclusionsSection(Section):
+    """Rules by which participants are left out of the main result. None of them excludes anybody unless declared."""
+
+    catch_accuracy: float | None = Field(None, ge=0, le=1)  # at least this share of catch trials right
+    answers_each_side: int | None = Field(None, ge=0)  # at least so many main trials answered top, and so many bottom
+    instruction_time_s: float | None = Field(None, ge=0)  # at least so long on the instructions
+    practice_attempts: PositiveInt | None = None  # at most so many rounds of practice
+    total_time_s_min: float | None = Field(None, ge=0)  # from first to last trial at least
+    total_time_s_max: float | None = Field(None, gt=0)  # and at most
+
+
 class Config(Section):
     """study.toml."""
 
@@ -125,6 +136,7 @@ class Config(Section):
     design: DesignSection = DesignSection()
     observers: ObserversSection = ObserversSection()
     analysis: AnalysisSection = AnalysisSection()
+    exclusions: ExclusionsSection = ExclusionsSection()
 
 
 @dataclass(frozen=True)

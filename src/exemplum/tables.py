@@ -169,19 +169,21 @@ ESTIMATES = Table(
         "measure": Column(
             "str",
             "accuracy (share), rt_s (mean), rt_median_s, confidence (mean), confidence_1, confidence_2, confidence_3 "
-            "(share of ratings), repeat_same_choice (share), intuitiveness (-100 to 100)",
+            "(share of ratings), repeat_same_choice (share), intuitiveness (-100 to 100); d_prime, criterion, lapse, "
+            "type2_auc, learning_*, split_half_*, repeat_kappa, kappa_*, noise_ceiling_*: docs/statistics.md",
         ),
         "trial_kind": Column("str", "main, catch, practice or repeated; main never contains catch trials"),
         "condition": Column("str", "natural, synthetic, none, none_pre, none_post or another method"),
         "by": Column(
             "str",
-            "all, layer, branch, selection, scheme, expertise, scheme+expertise, participant, unit, block or confidence",
+            "all, layer, branch, selection, scheme, expertise, scheme+expertise, participant, unit, block, confidence, "
+            "exclusion (main trials under each declared rule)",
         ),
         "group": Column("str", "value of what `by` names; several joined by |; empty for all"),
         "subset": Column("str", "all, correct or wrong"),
         "aggregate": Column("str", "pooled: over trials; participants: mean of participants' means"),
         "estimate": Column("float", "the value; NaN where there are no trials"),
-        "interval": Column("str", "none, sem2, wilson, percentile or bca"),
+        "interval": Column("str", "none, sem2, wilson, percentile, bca, normal or t; docs/statistics.md"),
         "low": Column("float", "lower end of the interval; NaN for none"),
         "high": Column("float", "upper end of the interval; NaN for none"),
         "n_trials": Column("int", "trials that the estimate rests on"),
@@ -215,6 +217,75 @@ COMPARISONS = Table(
     },
 )
 
+MODELS = Table(
+    "models",
+    "One row a term of a fitted model, fixed and random; analysis/models.parquet and .csv.",
+    {
+        "experiment": Column("str", "as in responses; 1 or 2 for the published data"),
+        "observer": Column("str", "as in responses"),
+        "measure": Column("str", "accuracy (log odds) or rt_s (ln of seconds)"),
+        "model": Column("str", "glmm, glmm_slopes, lmm, lmm_slopes or gee"),
+        "by": Column("str", "as in estimates"),
+        "group": Column("str", "as in estimates"),
+        "kind": Column(
+            "str", "fixed, sd (of a random effect), correlation (exchangeable), or none: no model was fitted"
+        ),
+        "term": Column("str", "condition, or participant, unit, participant:condition, unit:condition, residual"),
+        "estimate": Column("float", "coefficient or standard deviation on the scale of the link"),
+        "std_error": Column("float", "standard error; NaN for a standard deviation"),
+        "low": Column("float", "lower end of the 95 % interval"),
+        "high": Column("float", "upper end of the 95 % interval"),
+        "n_trials": Column("int", "trials in the model"),
+        "n_participants": Column("int", "participants in the model"),
+        "n_units": Column("int", "units in the model"),
+        "note": Column("str", "why there is no estimate, or that a variance collapsed to 0; empty if all is well"),
+    },
+)
+
+EXCLUSIONS = Table(
+    "exclusions",
+    "One row a participant and declared rule; analysis/exclusions.parquet and .csv.",
+    {
+        "experiment": Column("str", "as in responses"),
+        "observer": Column("str", "as in responses"),
+        "participant": Column("str", "as in responses"),
+        "rule": Column("str", "key of [exclusions] in study.toml"),
+        "value": Column("float", "what was measured of the participant; NaN if not known (yet)"),
+        "limit": Column("float", "what the rule demands"),
+        "verdict": Column("str", "kept, excluded, or unknown: not measured (yet), which excludes nobody"),
+        "reason": Column("str", "in words: catch accuracy .50, at least .80 wanted"),
+    },
+)
+
+VERDICTS = Table(
+    "verdicts",
+    "Natural against each other method, plainly; analysis/verdicts.parquet and .csv.",
+    {
+        "experiment": Column("str", "as in responses"),
+        "observer": Column("str", "as in responses"),
+        "by": Column("str", "as in estimates: all or scheme"),
+        "group": Column("str", "as in estimates"),
+        "method": Column("str", "the explanation method that is judged"),
+        "baseline": Column("str", "what it is judged against: natural"),
+        "verdict": Column("str", "better, worse, equivalent or undecided: the method against the baseline"),
+        "difference": Column("float", "accuracy with the method minus accuracy with the baseline"),
+        "low": Column("float", "lower end of the 95 % interval of the difference"),
+        "high": Column("float", "upper end of the 95 % interval of the difference"),
+        "p": Column("float", "two-sided p that the difference is 0: paired t over participants"),
+        "p_equivalence": Column("float", "p that the difference is not within the margin: two one-sided tests"),
+        "p_units": Column("float", "two-sided p that the difference is 0: paired t over units"),
+        "margin": Column("float", "differences below this count as equivalent"),
+        "sd": Column("float", "standard deviation of participants' differences"),
+        "n_participants": Column("int", "participants with main trials in both conditions"),
+        "n_units": Column("int", "units with main trials in both conditions"),
+        "more_participants": Column(
+            "float", "about how many more would decide with 80 % power; 0 if decided, NaN unknown"
+        ),
+        "sentence": Column("str", "the verdict with its evidence in plain English"),
+    },
+)
+
 ALL = (
     IMAGES, INDEX_UNITS, EXTREMES, STUDY_UNITS, STIMULI, TRIALS, BLOCKS, RESPONSES, ESTIMATES, COMPARISONS,
+    MODELS, EXCLUSIONS, VERDICTS,
 )  # fmt: skip
