@@ -1,0 +1,99 @@
+"""`folder:PATH`: every image file of a tree, in the order of its names."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from exemplum.images.corpus import CorpusError, ImageRecord
+from exemplum.images.decoding import decode_file
+
+EXTENSIONS = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .webp .bmp .dib .tif .tiff .gif .avif .jp2 .j2k .ppm .pgm .pbm .pnm .tga".split()
+)
+
+
+class FolderCorpus:
+    """The images of a folder. Paths are kept as one block of bytes: 1.3 million of them take about 60 MB."""
+
+    def __init__(self, path: str | Path) -> None:
+        """List the tree. Raises CorpusError if `path` is not a folder or holds no image file."""
+        self.folder = Path(path).expanduser()
+        self.name = f"folder:{path}"
+        if not self.folder.exists():
+            raise CorpusError(f"the image folder {self.folder} does not exist; check the path after folder:")
+        if not self.folder.is_dir():
+            raise CorpusError(f"{self.folder} is a file; folder: takes the folder that holds the images")
+        ignored: dict[str, int] = {}
+        self._names, self._ends, self.fingerprint = _listing(self.folder, ignored)
+        if not len(self):
+            raise CorpusError(f"the image folder {self.folder} holds no image file{_instead(ignored)}")
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def path(self, row: int) -> Path:
+        return self.folder / os.fsdecode(self._name(row))
+
+    def record(self, row: int) -> ImageRecord:
+        """The path below the folder is the id; the folder that holds the file, if not the top one, is its class."""
+        # names that are not UTF-8 are spelled with backslashes: ids go into tables
+        image_id = self._name(row).decode("utf-8", errors="backslashreplace")
+        parent = image_id.rpartition("/")[0].rpartition("/")[2]
+        return ImageRecord(image_id, labels={"class": parent} if parent else {})
+
+    def decode(self, row: int) -> np.ndarray:
+        """RGB uint8 (h, w, 3). Raises ImageError if the file is broken or gone."""
+        return decode_file(self.path(row), str(self.path(row)))
+
+    def _name(self, row: int) -> bytes:
+        if not 0 <= row < len(self):
+            raise IndexError(f"row {row} of a corpus of {len(self)} images")
+        return self._names[self._ends[row - 1] if row else 0 : self._ends[row]]
+
+
+def _listing(folder: Path, ignored: dict[str, int]) -> tuple[bytes, np.ndarray, str]:
+    """Names below `folder` in one block, the end of each, and a hash of names, sizes and times of change."""
+    names, ends, seen = bytearray(), [], hashlib.sha256()
+    for name, entry in _image_files(os.fsencode(folder), b"", frozenset(), ignored):
+        names += name
+        ends.append(len(names))
+        status = entry.stat()
+        seen.update(b"%s\0%d\0%d\0" % (name, status.st_size, status.st_mtime_ns))
+    return bytes(names), np.array(ends, dtype=np.int64), seen.hexdigest()[:16]
+
+
+def _image_files(
+    folder: bytes, prefix: bytes, above: frozenset[tuple[int, int]], ignored: dict[str, int]
+) -> Iterator[tuple[bytes, os.DirEntry[bytes]]]:
+    """Image files below `folder` by name, links followed but never in a circle; hidden names are left out."""
+    status = os.stat(folder)
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        return
+    with os.scandir(folder) as entries:
+        listed = sorted((entry for entry in entries if not entry.name.startswith(b".")), key=lambda entry: entry.name)
+    for entry in listed:
+        name = prefix + entry.name
+        if entry.is_dir():
+            yield from _image_files(entry.path, name + b"/", above | {here}, ignored)
+        elif _extension(entry.name) in EXTENSIONS and entry.is_file():
+            yield name, entry
+        else:
+            ignored[_extension(entry.name)] = ignored.get(_extension(entry.name), 0) + 1
+
+
+def _extension(name: bytes) -> str:
+    return os.path.splitext(os.fsdecode(name))[1].lower()
+
+
+def _instead(ignored: dict[str, int]) -> str:
+    if not ignored:
+        return "; it is empty"
+    common = sorted(ignored, key=lambda extension: -ignored[extension])[:3]
+    found = ", ".join(f"{ignored[extension]} × {extension or 'no extension'}" for extension in common)
+    return f" (found {found}); images are known by {' '.join(sorted(EXTENSIONS)[:6])} …"

@@ -1,0 +1,172 @@
+"""Patches of the photographs that come inside scikit-image and scikit-learn, each with its source and place."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+import numpy as np
+from PIL import Image
+
+from exemplum.images.corpus import CorpusError, ImageRecord
+from exemplum.store import digest
+
+# every real photograph in the two packages, but motorcycle_right (the other eye's view) and the 25 px faces
+SOURCES = {
+    "astronaut": "skimage.data/astronaut.png",
+    "brick": "skimage.data/brick.png",
+    "camera": "skimage.data/camera.png",
+    "cell": "skimage.data/cell.png",
+    "chelsea": "skimage.data/chelsea.png",
+    "china": "sklearn.datasets.images/china.jpg",
+    "clock": "skimage.data/clock_motion.png",
+    "coffee": "skimage.data/coffee.png",
+    "coins": "skimage.data/coins.png",
+    "flower": "sklearn.datasets.images/flower.jpg",
+    "grass": "skimage.data/grass.png",
+    "gravel": "skimage.data/gravel.png",
+    "hubble": "skimage.data/hubble_deep_field.jpg",
+    "ihc": "skimage.data/ihc.png",
+    "microaneurysms": "skimage.data/microaneurysms.png",
+    "moon": "skimage.data/moon.png",
+    "motorcycle": "skimage.data/motorcycle_left.png",
+    "page": "skimage.data/page.png",
+    "retina": "skimage.data/retina.jpg",
+    "rocket": "skimage.data/rocket.jpg",
+    "text": "skimage.data/text.png",
+}
+SIZE = 128  # pixels of a decoded patch
+MOST = 60  # patches of a photograph
+# side in pixels of the photograph: how many of them, before near-duplicates; half an octave apart
+SIDES = {448: 3, 320: 6, 224: 9, 160: 12, 112: 15, 80: 24}
+OVERLAP = 0.2  # patches whose intersection over union is above this are near-duplicates: one group
+GROUP = 6  # patches in a group, at most
+FEWER = {"clock": 12, "cell": 20}  # large smooth areas: their patches look alike
+TRIES = 150  # random places tried for a photograph and side
+EMPTY_STD = 10.0  # grey levels; below it a patch shows nothing
+BLACK = 4  # grey level; the retina's mask is below it
+MOST_BLACK = 0.35  # share of black pixels in a patch, at most
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A square of a photograph, in its pixels."""
+
+    source: str
+    x: int
+    y: int
+    side: int
+    region: int  # patches of one region overlap by more than OVERLAP, those of two do not
+
+    def record(self) -> ImageRecord:
+        return ImageRecord(
+            f"photographs/{self.source}/{self.x}-{self.y}-{self.side}",
+            group=f"{self.source}-{self.region}",
+            labels={"part": "photograph", "source": self.source, "x": self.x, "y": self.y, "size": self.side},
+        )
+
+    def decode(self) -> np.ndarray:
+        """RGB uint8 (SIZE, SIZE, 3)."""
+        box = (self.x, self.y, self.x + self.side, self.y + self.side)
+        resized = photograph(self.source).resize((SIZE, SIZE), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+        return np.array(resized)
+
+
+def patches() -> list[Patch]:
+    """All patches, the photographs taking turns, so that every prefix holds all of them."""
+    by_source = [_places(source) for source in SOURCES]
+    return [found[i] for i in range(max(map(len, by_source))) for found in by_source if i < len(found)]
+
+
+def fingerprint() -> str:
+    """A hash of the photographs' files and of how they are cut."""
+    hashes = [hashlib.sha256(_file(source)).hexdigest() for source in SOURCES]
+    return digest(hashes, SIZE, MOST, SIDES, OVERLAP, GROUP, FEWER, TRIES, EMPTY_STD, BLACK, MOST_BLACK)
+
+
+@lru_cache(maxsize=len(SOURCES))  # 12 MB in all
+def photograph(source: str) -> Image.Image:
+    """A photograph as an RGB image."""
+    with (files(_package(source)) / _filename(source)).open("rb") as handle, Image.open(handle) as image:
+        return image.convert("RGB")
+
+
+def overlap(a: Patch, b: Patch) -> float:
+    """Intersection over union of two patches of one photograph, 0 to 1; 0 for two photographs."""
+    if a.source != b.source:
+        return 0.0
+    wide = min(a.x + a.side, b.x + b.side) - max(a.x, b.x)
+    high = min(a.y + a.side, b.y + b.side) - max(a.y, b.y)
+    shared = max(wide, 0) * max(high, 0)
+    return shared / (a.side**2 + b.side**2 - shared)
+
+
+def _places(source: str) -> list[Patch]:
+    """Patches at random places, large ones first: in regions of their own, then near-duplicates up to MOST."""
+    # seeded by the source's name: the photographs' patches are the same in every study
+    rng = np.random.default_rng(zlib.crc32(source.encode()))
+    grey = np.asarray(photograph(source).convert("L"), dtype=np.float32)
+    boxes = np.empty((0, 4))  # x, y, side, region
+    cap = FEWER.get(source, MOST)
+    for lonely in (True, False):
+        for side, most in SIDES.items():
+            boxes = _add(boxes, grey, side, min(len(boxes) + most, cap) if lonely else cap, lonely, rng)
+    order = rng.permutation(len(boxes))  # every prefix holds all scales
+    return [Patch(source, *(int(value) for value in boxes[place])) for place in order]
+
+
+def _add(
+    boxes: np.ndarray, grey: np.ndarray, side: int, most: int, lonely: bool, rng: np.random.Generator
+) -> np.ndarray:
+    """Patches of one side at random places, until there are `most` in all or TRIES places were tried."""
+    height, width = grey.shape
+    if side > min(height, width):
+        return boxes
+    places = zip(rng.integers(width - side + 1, size=TRIES), rng.integers(height - side + 1, size=TRIES), strict=True)
+    for x, y in places:
+        if len(boxes) >= most:
+            break
+        region = _region(boxes, x, y, side, lonely)
+        if region is not None and _shows_something(grey[y : y + side, x : x + side]):
+            boxes = np.vstack([boxes, (x, y, side, region)])
+    return boxes
+
+
+def _region(boxes: np.ndarray, x: int, y: int, side: int, lonely: bool) -> int | None:
+    """The region a patch belongs to; None if it must not be: it would be near two regions, or near part of one."""
+    wide = np.minimum(x + side, boxes[:, 0] + boxes[:, 2]) - np.maximum(x, boxes[:, 0])
+    high = np.minimum(y + side, boxes[:, 1] + boxes[:, 2]) - np.maximum(y, boxes[:, 1])
+    shared = wide.clip(0) * high.clip(0)
+    near = shared / (side**2 + boxes[:, 2] ** 2 - shared) > OVERLAP
+    if not near.any():
+        return len(np.unique(boxes[:, 3]))
+    region = boxes[near, 3][0]
+    whole = boxes[:, 3] == region
+    if lonely or (whole != near).any() or whole.sum() >= GROUP:
+        return None
+    return int(region)
+
+
+def _shows_something(grey: np.ndarray) -> bool:
+    step = max(len(grey) // 64, 1)
+    sample = grey[::step, ::step]
+    return bool(sample.std() >= EMPTY_STD and (sample < BLACK).mean() <= MOST_BLACK)
+
+
+def _file(source: str) -> bytes:
+    try:
+        return (files(_package(source)) / _filename(source)).read_bytes()
+    except (ModuleNotFoundError, FileNotFoundError) as error:
+        message = f"the photograph {SOURCES[source]} is not installed; pip install scikit-image scikit-learn"
+        raise CorpusError(message) from error
+
+
+def _package(source: str) -> str:
+    return SOURCES[source].partition("/")[0]
+
+
+def _filename(source: str) -> str:
+    return SOURCES[source].partition("/")[2]
