@@ -122,6 +122,59 @@ class ExclusionsSection(Section):
     total_time_s_max: float | None = Field(None, gt=0)  # and at most
 
 
+class FieldSection(Section):
+    """A question of the study's own in the demographics form; its texts stand in STUDY/texts/LANGUAGE.toml."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
+    type: Literal["integer", "choice", "text"] = "text"
+    options: tuple[str, ...] = ()  # of a choice
+    required: bool = False
+    min: int | None = None
+    max: int | None = None
+    max_length: PositiveInt | None = 2000
+
+    @model_validator(mode="after")
+    def _options(self) -> FieldSection:
+        if (self.type == "choice") != bool(self.options):
+            raise ValueError(f"field {self.name!r}: options belong to type choice, and it needs some")
+        return self
+
+
+class OutcomesSection(Section):
+    """What a participant is given at the end, by outcome; {survey_code} and other parameters of the link are filled in."""
+
+    completed: str = ""
+    failed_attention: str = ""
+    no_consent: str = ""
+
+
+class ServerSection(Section):
+    """The web experiment."""
+
+    title: str = ""  # shown to participants; a neutral one if not given
+    contact: str = ""  # whom participants can write to
+    languages: tuple[str, ...] = Field(("en", "de"), min_length=1)  # the first is the default
+    groups: Literal["none", "question", "link"] = "none"  # expert and lay: asked, or told by the link
+    group_names: tuple[str, ...] = ("expert", "lay")
+    demographics: tuple[str, ...] = ("age", "gender", "handedness", "visual_aid")
+    fields: tuple[FieldSection, ...] = ()
+    intuitiveness: tuple[Literal["before", "after"], ...] | None = None  # the protocol's if not given
+    intuitiveness_units: int = Field(3, ge=0, le=20)
+    fullscreen: bool = True
+    min_width: PositiveInt = 1000  # CSS pixels of the window
+    min_height: PositiveInt = 600
+    break_s: float = Field(0.0, ge=0, le=3600)  # shortest break after a block
+    practice_pass: float = Field(0.0, ge=0, le=1)  # share right below which a practice block is shown again
+    practice_rounds: PositiveInt = 3  # at most so often
+    resume: Literal["browser", "anywhere"] = "browser"  # where someone known by an external id may go on
+    dropout_minutes: float = Field(120.0, gt=0)  # without a sign of life after which the place is given again
+    recruit: PositiveInt | None = None  # close when so many have completed; never if not given
+    image_format: Literal["jpeg", "png"] = "jpeg"
+    image_quality: int = Field(92, ge=50, le=100)  # of jpeg, without chroma subsampling
+    codes: OutcomesSection = OutcomesSection()  # one for each participant is made where none is given
+    redirects: OutcomesSection = OutcomesSection()
+
+
 class Config(Section):
     """study.toml."""
 
@@ -137,6 +190,7 @@ class Config(Section):
     observers: ObserversSection = ObserversSection()
     analysis: AnalysisSection = AnalysisSection()
     exclusions: ExclusionsSection = ExclusionsSection()
+    server: ServerSection = ServerSection()
 
 
 @dataclass(frozen=True)
