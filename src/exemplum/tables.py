@@ -160,6 +160,23 @@ RESPONSES = Table(
     },
 )
 
+RATINGS = Table(
+    "ratings",
+    "One row a rating of how intuitive a unit's synthetic images are; responses/ratings/*.parquet.",
+    {
+        "experiment": Column("str", "as in responses"),
+        "observer": Column("str", "as in responses"),
+        "participant": Column("str", "as in responses"),
+        "expertise": Column("str", "expert or lay; empty if not asked"),
+        "condition": Column("str", "the explanation method that was rated"),
+        "phase": Column("str", "pre or post: before or after the trials"),
+        "unit": Column("str", "the unit whose images were rated"),
+        "trial": Column("int", "place among the ratings of this phase, from 0"),
+        "rating": Column("float", "-100 (not intuitive) to 100 (intuitive)"),
+        "rt_ms": Column("float", "time until the rating in milliseconds; NaN if there is none"),
+    },
+)
+
 ESTIMATES = Table(
     "estimates",
     "One row an estimate; analysis/estimates.parquet and .csv.",
@@ -172,7 +189,9 @@ ESTIMATES = Table(
             "(share of ratings), repeat_same_choice (share), intuitiveness (-100 to 100); d_prime, criterion, lapse, "
             "type2_auc, learning_*, split_half_*, repeat_kappa, kappa_*, noise_ceiling_*: docs/statistics.md",
         ),
-        "trial_kind": Column("str", "main, catch, practice or repeated; main never contains catch trials"),
+        "trial_kind": Column(
+            "str", "main, catch, practice or repeated; main never contains catch trials; rating for intuitiveness"
+        ),
         "condition": Column("str", "natural, synthetic, none, none_pre, none_post or another method"),
         "by": Column(
             "str",
@@ -286,6 +305,7 @@ VERDICTS = Table(
 )
 
 ALL = (
-    IMAGES, INDEX_UNITS, EXTREMES, STUDY_UNITS, STIMULI, TRIALS, BLOCKS, RESPONSES, ESTIMATES, COMPARISONS,
+    IMAGES, INDEX_UNITS, EXTREMES, STUDY_UNITS, STIMULI, TRIALS, BLOCKS, RESPONSES, RATINGS, ESTIMATES,
+    COMPARISONS,
     MODELS, EXCLUSIONS, VERDICTS,
 )  # fmt: skip

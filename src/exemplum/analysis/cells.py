@@ -1,0 +1,128 @@
+"""Answers summed by participant and cell: the one pass over the trials that every estimate and test starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+SHARES = ("accuracy", "confidence_1", "confidence_2", "confidence_3", "repeat_same_choice")
+MEASURES = ("accuracy", "rt_s", "rt_median_s", "confidence", "confidence_1", "confidence_2", "confidence_3")
+BYS = {
+    "all": (),
+    "layer": ("layer",),
+    "branch": ("branch",),
+    "selection": ("selection",),
+    "scheme": ("scheme",),
+    "expertise": ("expertise",),
+    "scheme+expertise": ("scheme", "expertise"),
+    "participant": ("participant",),
+    "unit": ("unit",),
+    "block": ("block",),
+    "confidence": ("confidence",),
+}
+ORDER = ("natural", "synthetic")  # first; then other methods by name, and none last
+SUBSETS = ("all", "correct", "wrong")
+
+
+def by_condition(responses: pd.DataFrame) -> pd.DataFrame:
+    """The answers with what is measured in each, and `none` also by when it was shown.
+
+    Adds a column a measure (rt_s in seconds; repeat_same_choice NaN but for repeated trials) and appends the trials
+    without references once more as none_pre and none_post.
+    """
+    trials = responses.assign(
+        accuracy=responses["correct"].astype(float),
+        rt_s=responses["rt_ms"] / 1000,
+        repeat_same_choice=_same_choice(responses),
+        **{f"confidence_{k}": (responses["confidence"] == k).astype(float) for k in (1, 2, 3)},
+    )
+    none = trials[(trials["condition"] == "none") & trials["phase"].isin(["pre", "post"])]
+    phases = none.assign(condition="none_" + none["phase"])
+    return pd.concat([trials, phases], ignore_index=True)
+
+
+def conditions(trials: pd.DataFrame) -> list[str]:
+    """The conditions present, in the order in which they are shown everywhere: natural, synthetic, others, none."""
+    present = set(trials["condition"].unique())
+    none = [name for name in ("none", "none_pre", "none_post") if name in present]
+    first = [name for name in ORDER if name in present]
+    return first + sorted(present - set(first) - set(none)) + none
+
+
+def participant_cells(trials: pd.DataFrame, by: str, measures: Sequence[str] = MEASURES) -> pd.DataFrame:
+    """Means by condition, group, subset and participant: one row each, with NaN where a participant has no answers.
+
+    `trials` is from `by_condition`, of one experiment, observer and trial kind. Columns: condition, group, subset,
+    participant, and for each measure its mean and `n_MEASURE`, the answers it rests on. Answers without a value of
+    what `by` names (a scheme for none) are left out.
+    """
+    frame = trials.assign(group=groups(trials, by))
+    frame = frame[frame["group"] != ""]
+    split = frame.assign(subset=np.where(frame["correct"], "correct", "wrong"))
+    frame = pd.concat([frame.assign(subset="all"), split], ignore_index=True)
+    keys = ["condition", "group", "subset", "participant"]
+    codes, table = _codes(frame, keys)
+    for measure in measures:
+        table[measure], table[f"n_{measure}"] = _mean(frame, measure, codes, len(table))
+    return table
+
+
+def has_groups(trials: pd.DataFrame, by: str) -> bool:
+    """Whether every column that `by` names has a value somewhere."""
+    return all((trials[column].astype(str) != "").any() for column in BYS[by])
+
+
+def groups(trials: pd.DataFrame, by: str) -> pd.Series:
+    """The group of every answer, several values joined by |; "" where there is none; "all" for all."""
+    columns = BYS[by]
+    if not columns:
+        return pd.Series("all", index=trials.index)
+    parts = [trials[column].astype(str) for column in columns]
+    empty = np.logical_or.reduce([part == "" for part in parts])
+    joined = parts[0]
+    for part in parts[1:]:
+        joined = joined + "|" + part
+    return joined.mask(empty, "")
+
+
+def _codes(frame: pd.DataFrame, keys: list[str]) -> tuple[np.ndarray, pd.DataFrame]:
+    """A number for each combination of the keys present, and the table of the combinations, sorted."""
+    combined = np.zeros(len(frame), dtype=np.int64)
+    levels = []
+    for key in keys:
+        code, level = pd.factorize(frame[key], sort=True)
+        combined = combined * max(len(level), 1) + code
+        levels.append(level)
+    present, codes = np.unique(combined, return_inverse=True)
+    columns: dict[str, np.ndarray] = {}
+    for key, level in zip(reversed(keys), reversed(levels), strict=True):
+        present, code = np.divmod(present, max(len(level), 1))
+        columns[key] = np.asarray(level)[code]
+    return codes, pd.DataFrame({key: columns[key] for key in keys})
+
+
+def _mean(frame: pd.DataFrame, measure: str, codes: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    values = frame["rt_s" if measure == "rt_median_s" else measure].to_numpy(dtype=float)
+    given = ~np.isnan(values)
+    count = np.bincount(codes[given], minlength=size)
+    if measure == "rt_median_s":
+        medians = pd.Series(values).groupby(codes).median()
+        return medians.reindex(range(size)).to_numpy(), count
+    total = np.bincount(codes[given], weights=values[given], minlength=size)
+    return np.divide(total, count, out=np.full(size, np.nan), where=count > 0), count
+
+
+def _same_choice(responses: pd.DataFrame) -> pd.Series:
+    """Whether a repeated trial got the answer of its first showing (the image, not the side); NaN for the others."""
+    keys = ["experiment", "observer", "participant"]
+    first = responses.set_index([*keys, "trial_id"])["correct"]
+    repeated = responses[(responses["trial_kind"] == "repeated") & (responses["repeats"] != "")]
+    same = pd.Series(np.nan, index=responses.index)
+    if len(repeated):
+        before = first.reindex(pd.MultiIndex.from_frame(repeated[[*keys, "repeats"]]))
+        now = repeated["correct"].to_numpy(dtype=float)
+        then = before.to_numpy(dtype=float, na_value=np.nan)
+        same.loc[repeated.index] = np.where(np.isnan(then), np.nan, now == then)
+    return same
