@@ -141,7 +141,7 @@ class FieldSection(Section):
 
 
 class OutcomesSection(Section):
-    """What a participant is given at the end, by outcome; {survey_code} and other parameters of the link are filled in."""
+    """What participants get at the end, by outcome; {survey_code} and other parameters of their link are filled in."""
 
     completed: str = ""
     failed_attention: str = ""
@@ -262,6 +262,8 @@ def _explain(problem: Any) -> str:
 def _section(location: list[str]) -> type[BaseModel]:
     section: type[BaseModel] = Config
     for name in location:
+        if name.isdecimal():  # place in a list of sections
+            continue
         annotation = section.model_fields[name].annotation
         candidates = [annotation, *getattr(annotation, "__args__", ())]
         section = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
