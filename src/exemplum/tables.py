@@ -101,6 +101,7 @@ TRIALS = Table(
     | UNIT
     | {
         "selection": Column("str", "random or hand_picked"),
+        "role": Column("str", "main, or practice: a unit for practice and catch trials"),
         "stimulus_set": Column("str", "a to h in borowski2021-2; empty elsewhere"),
         "batch": Column("int", "set of natural images"),
         "max_references": Column("list", "paths of the maximal references"),
