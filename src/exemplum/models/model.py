@@ -1,0 +1,167 @@
+"""A network with its preprocessing, input size, layers and units."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from exemplum.errors import UserError, did_you_mean
+from exemplum.models import branching, cutting, hooks, listing, probing, tracing
+from exemplum.models.layout import Layout, ShapeError, layout
+from exemplum.models.network import Network
+from exemplum.models.preprocessing import Normalize, Preprocessing
+from exemplum.models.reader import Reader
+from exemplum.records import Unit
+
+
+class ModelError(UserError):
+    """A model, a layer, a unit or a file of weights is not there or does not fit."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of a model: its channels, and which of them come from which branch (empty if it has none)."""
+
+    name: str
+    channels: int
+    branches: dict[str, range] = field(default_factory=dict)  # in channel order: 1x1, 3x3, 5x5, pool
+
+
+class Model:
+    """A network, ready to be shown pictures and read. `module` is in evaluation mode, its weights frozen."""
+
+    def __init__(self, name: str, network: Network) -> None:
+        self.name = name
+        self.network = network
+        self.module: nn.Module = network.module.eval().requires_grad_(False)
+        self.preprocessing: Preprocessing = network.preprocessing
+        self.input_size = network.preprocessing.size
+        self.channels = network.channels
+
+    def __repr__(self) -> str:
+        return f"Model({self.name!r}, input_size={self.input_size})"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of weights, architecture and preprocessing, the same in every process: 16 hex digits."""
+        architecture = re.sub(r" at 0x[0-9a-f]+", "", repr(self.module))
+        declared = (self.preprocessing, self.channels, self.network.map_axis, self.network.token_axis)
+        sha = hashlib.sha256(repr((architecture, declared, self.network.prefix_tokens)).encode())
+        for key, tensor in sorted(self.module.state_dict().items()):
+            sha.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            sha.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        return sha.hexdigest()[:16]
+
+    @cached_property
+    def layers(self) -> dict[str, Layer]:
+        """The layers worth studying, in the order of execution; those of unknown axes are left out.
+
+        `layer` and `reader` take the name of any other module that is called once as well.
+        """
+        found = {}
+        for name in listing.useful(self.module, self._shapes.layers):
+            with suppress(ShapeError):
+                found[name] = self.layer(name)
+        return found
+
+    @cached_property
+    def default_layers(self) -> list[str]:
+        """Blocks with branches if there are any (the paper's), else the last block of each stage, else all layers."""
+        branched = [name for name, layer in self.layers.items() if layer.branches]
+        return branched or listing.stage_ends(self.module, list(self.layers))
+
+    def layer(self, name: str) -> Layer:
+        """Any layer whose output can be read. Raises ModelError naming close matches, ShapeError if it has no known axis."""
+        if name not in self._shapes.layers:
+            raise ModelError(f"model {self.name} has no layer {name!r}{did_you_mean(name, self._names)}")
+        channels = self._shapes.layers[name][self._layout(name).axis]
+        branches = {} if self._traced is None else branching.branches(self._traced, name, self._shapes.nodes)
+        return Layer(name, channels, branches)
+
+    def units(self, layer: str) -> list[Unit]:
+        """Every channel of a layer. Raises as `layer` does."""
+        return [Unit(layer, channel) for channel in range(self.layer(layer).channels)]
+
+    def branch(self, unit: Unit) -> str:
+        """The branch that a unit comes from, empty if its layer has none. Raises ModelError if there is no such unit."""
+        layer = self.layer(unit.layer)
+        if not 0 <= unit.channel < layer.channels:
+            raise ModelError(
+                f"model {self.name} has no unit {unit}: {unit.layer} has channels 0 to {layer.channels - 1}"
+            )
+        return next((name for name, channels in layer.branches.items() if unit.channel in channels), "")
+
+    def crop(self, image: np.ndarray) -> np.ndarray:
+        """What the network and people see of a picture: uint8 (h, w, 3) → uint8 (input_size, input_size, 3)."""
+        return self.preprocessing.crop(image)
+
+    def reader(
+        self,
+        layers: Iterable[str],
+        relu: Literal["before", "after"] = "before",
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+        fuse: bool = True,
+    ) -> Reader:
+        """A module from RGB images in [0, 1] to the maps of `layers`; nothing past the deepest is computed.
+
+        relu: whether a layer that ends in a ReLU (or a concatenation of them) gives what enters or what leaves it.
+        dtype: of the network's weights and of the maps; images are normalized in float32.
+        Raises as `layer` does.
+        """
+        layers = list(dict.fromkeys(layers))
+        layouts = {name: self._layout(self.layer(name).name) for name in layers}  # layer: it raises for unknown names
+        body: nn.Module
+        if self._traced is None:
+            body = hooks.HookedBody(self.module, layers, before_relu=relu == "before")
+        else:
+            body = cutting.cut(self._traced, layers, before_relu=relu == "before", fuse=fuse)
+        body = body.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+        normalize = Normalize(self.preprocessing, self.channels, dtype).to(device)
+        return Reader(normalize, body, layouts).eval()
+
+    @cached_property
+    def _traced(self) -> tracing.Traced | None:
+        return tracing.trace(self.module)
+
+    @cached_property
+    def _shapes(self) -> probing.Shapes:
+        return self._probe(self.input_size)
+
+    @cached_property
+    def _larger(self) -> probing.Shapes | None:
+        """Shapes at another size; None for a network that takes only its own."""
+        try:
+            return self._probe(2 * self.input_size)
+        except ModelError:
+            return None
+
+    def _probe(self, size: int) -> probing.Shapes:
+        try:
+            return probing.probe(self.module, self._traced, self.channels, size)
+        except Exception as error:
+            reason = str(error).partition("\n")[0]
+            raise ModelError(f"model {self.name} does not take images of {size} × {size} pixels: {reason}") from error
+
+    def _layout(self, name: str) -> Layout:
+        shape = self._shapes.layers[name]
+        try:
+            return layout(self.network, name, shape)
+        except ShapeError:
+            if len(shape) != 4 or self._larger is None:
+                raise
+            return layout(self.network, name, shape, self._larger.layers.get(name))
+
+    @cached_property
+    def _names(self) -> list[str]:
+        """Names to suggest: the layers worth studying first."""
+        return list(dict.fromkeys([*listing.useful(self.module, self._shapes.layers), *self._shapes.layers]))

@@ -1,0 +1,46 @@
+"""Reading the activation maps of chosen layers, differentiably, in one forward pass that stops at the deepest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from exemplum.models.layout import Layout
+from exemplum.models.preprocessing import Normalize
+from exemplum.models.relu import ReLU
+
+
+class Reader(nn.Module):
+    """RGB images in [0, 1], (n, 3, h, w) → {layer: maps (n, channels, h, w)}.
+
+    Normalizes inside; gradients flow to the images, none to the weights. `body` takes the normalized images and
+    returns one tensor a layer; `layouts` say how each is turned into maps. Tokens without a known grid are
+    (n, channels, tokens, 1), vectors (n, channels, 1, 1). Maps have the dtype of the body.
+    """
+
+    def __init__(self, normalize: Normalize, body: nn.Module, layouts: Mapping[str, Layout]) -> None:
+        super().__init__()
+        self.normalize, self.body, self.layouts = normalize, body, dict(layouts)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        height, width = images.shape[-2:]
+        inputs = self.normalize(images).contiguous(memory_format=torch.channels_last)
+        values = self.body(inputs)
+        layouts = self.layouts.items()
+        return {name: layout.maps(value, height, width) for (name, layout), value in zip(layouts, values, strict=True)}
+
+    @contextmanager
+    def redirected_relu(self, on: bool = True) -> Iterator[None]:
+        """Within, every ReLU passes gradients as `models.relu.redirected_relu` does. `on=False` changes nothing."""
+        relus = [module for module in self.body.modules() if isinstance(module, ReLU)]
+        earlier = [relu.redirect for relu in relus]
+        try:
+            for relu in relus:
+                relu.redirect = relu.redirect or on
+            yield
+        finally:
+            for relu, redirect in zip(relus, earlier, strict=True):
+                relu.redirect = redirect

@@ -1,0 +1,84 @@
+"""Files of weights: reading them, and errors that say what does not fit."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from exemplum.errors import UserError, did_you_mean
+
+SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+
+
+class WeightsError(UserError):
+    """A file of weights is absent, unreadable, or belongs to another network."""
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file or a torch state dict, by name, on the CPU.
+
+    A checkpoint's `state_dict` or `model` entry is looked into, and a `module.` prefix (DataParallel) dropped. Pickled code is not run.
+    Raises WeightsError naming close matches if the file is absent, and the reason if it cannot be read.
+    """
+    if not path.is_file():
+        folder = path.parent if path.parent.is_dir() else Path()
+        names = [str(other.relative_to(folder)) for other in sorted(folder.iterdir()) if other.suffix in SUFFIXES]
+        raise WeightsError(f"no file of weights {path}{did_you_mean(path.name, names)}")
+    try:
+        found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    except (
+        OSError,
+        EOFError,
+        RuntimeError,
+        ValueError,
+        SafetensorError,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+    ) as error:
+        reason = str(error).partition("\n")[0]
+        raise WeightsError(f"{path} is neither a safetensors file nor a torch state dict: {reason}") from error
+    return _tensors(found, path)
+
+
+def fill(module: nn.Module, tensors: dict[str, Tensor], path: Path, ignore: tuple[str, ...] = ()) -> None:
+    """Load weights into a module, in its own precision; names that start with one of `ignore` may be left over.
+
+    Raises WeightsError naming a few of the tensors that are missing, unexpected or of another shape.
+    """
+    own = module.state_dict()
+    optional = {name for name in own if name.endswith("num_batches_tracked")}
+    unexpected = [name for name in tensors if name not in own and not name.startswith(ignore or ("\0",))]
+    missing = [name for name in own if name not in tensors and name not in optional]
+    shapes = [
+        f"{name} {tuple(tensors[name].shape)} for {tuple(own[name].shape)}"
+        for name in own
+        if name in tensors and tensors[name].shape != own[name].shape
+    ]
+    problems = [f"{what} {_few(names)}" for what, names in
+                (("lacks", missing), ("has unexpected", unexpected), ("has other shapes:", shapes)) if names]  # fmt: skip
+    if problems:
+        raise WeightsError(f"{path} does not fit {type(module).__name__}: it {'; '.join(problems)}")
+    module.load_state_dict({name: tensor for name, tensor in tensors.items() if name in own}, strict=False)
+
+
+def _tensors(found: object, path: Path) -> dict[str, Tensor]:
+    for key in ("state_dict", "model_state_dict", "model"):
+        if isinstance(found, dict) and isinstance(found.get(key), dict):
+            found = found[key]
+    if not isinstance(found, dict) or not found or not all(isinstance(value, Tensor) for value in found.values()):
+        raise WeightsError(f"{path} holds no state dict (names and tensors); save the model's state_dict()")
+    if all(str(name).startswith("module.") for name in found):
+        found = {str(name).removeprefix("module."): tensor for name, tensor in found.items()}
+    return found
+
+
+def _few(names: Iterable[str], most: int = 3) -> str:
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
