@@ -87,14 +87,18 @@ class Table:
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success it is synced and renamed onto it, on failure removed."""
+def atomic(path: Path, sync: bool = True) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on success it is synced and renamed onto it, on failure removed.
+
+    Without `sync` a power cut may lose the file, but no reader ever sees half of it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
+        if sync:
+            with temporary.open("rb") as handle:
+                os.fsync(handle.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -121,8 +125,9 @@ def read_json(path: Path) -> Any:
 
 def write_png(path: Path, image: np.ndarray) -> None:
     """Write an RGB image, uint8 (h, w, 3), without loss."""
-    with atomic(path) as temporary:
-        Image.fromarray(image, mode="RGB").save(temporary, format="PNG")
+    # thousands of images: the table that names them is synced, they can be made again
+    with atomic(path, sync=False) as temporary:
+        Image.fromarray(image).save(temporary, format="PNG")
 
 
 def read_png(path: Path) -> np.ndarray:

@@ -85,6 +85,34 @@ STIMULI = Table(
     },
 )
 
+PICTURES = Table(
+    "pictures",
+    "How each optimized picture came about; explanations/pictures.parquet.",
+    {
+        "path": Column("str", "file, relative to the study folder, as in stimuli"),
+        "method": Column("str", "explanation method"),
+        "unit": Column("str", "layer and channel, as in mixed4a:17"),
+        "pole": Column("str", "max or min"),
+        "position": Column("int", "place among the unit's pictures of the pole"),
+        "recipe": Column("str", "recipe by name"),
+        "recipe_hash": Column("str", "hash of all that the recipe says, its changes by the study included"),
+        "seed": Column("str", "seed of the picture's start"),
+        "updates": Column("int", "updates done"),
+        "stopped": Column("str", "why it stopped: steps (all were done) or plateau"),
+        "score": Column("float", "the objective before the last update, under that step's random geometry"),
+    },
+)
+
+TRACES = Table(
+    "traces",
+    "The objective over the steps of each optimized picture; explanations/traces.parquet.",
+    {
+        "path": Column("str", "file, relative to the study folder, as in stimuli"),
+        "step": Column("int", "step, from 0"),
+        "score": Column("float", "the objective before that step's update: activation less weighted likeness"),
+    },
+)
+
 TRIALS = Table(
     "trials",
     "Every trial of every session that is known before the first answer; design/trials.parquet.",
@@ -306,7 +334,7 @@ VERDICTS = Table(
 )
 
 ALL = (
-    IMAGES, INDEX_UNITS, EXTREMES, STUDY_UNITS, STIMULI, TRIALS, BLOCKS, RESPONSES, RATINGS, ESTIMATES,
+    IMAGES, INDEX_UNITS, EXTREMES, STUDY_UNITS, STIMULI, PICTURES, TRACES, TRIALS, BLOCKS, RESPONSES, RATINGS, ESTIMATES,
     COMPARISONS,
     MODELS, EXCLUSIONS, VERDICTS,
 )  # fmt: skip

@@ -142,7 +142,11 @@ def _extremes(total: Accumulator, facts: pd.DataFrame, corpus: Corpus) -> pd.Dat
         values, rows = total.top(pole)
         kept = values.shape[1]
         part = facts.loc[facts.index.repeat(kept)].reset_index(drop=True)
-        parts.append(part.assign(pole=pole, rank=np.tile(np.arange(kept), len(facts)), row=rows.ravel(), activation=values.ravel()))
+        parts.append(
+            part.assign(
+                pole=pole, rank=np.tile(np.arange(kept), len(facts)), row=rows.ravel(), activation=values.ravel()
+            )
+        )
     frame = pd.concat(parts)
     frame = frame[frame["row"] >= 0]
     records = {row: corpus.record(row) for row in frame["row"].unique().tolist()}

@@ -1,0 +1,108 @@
+"""A study from finished stimuli, without a network: the layout of the published stimuli.
+
+`UNIT/channel_N/{natural,optimized}_images/{max,min}_K.png`, K from 0; `max_9` and `min_0` are the most extreme. Unit
+folders are named as in the published stimuli (`mixed4c_pool_reduce_pre_relu_conv`), or freely.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exemplum import images, store
+from exemplum.errors import UserError
+from exemplum.explanations.units import MAIN, PRACTICE, RANDOM
+from exemplum.records import ANY_BATCH, Pole, StudyUnit, Unit
+
+METHODS = {"natural_images": "natural", "optimized_images": "synthetic"}
+BRANCHES = {"1x1": "1x1", "3x3": "3x3", "5x5": "5x5", "pool_reduce": "pool"}
+PICTURE = re.compile(r"(max|min)_(\d+)\.(?:png|jpe?g|webp)$")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The pictures of one unit, by method, pole and number."""
+
+    unit: Unit
+    branch: str
+    files: dict[tuple[str, Pole], list[Path]]
+
+
+def read(root: Path) -> list[Finished]:
+    """Find every unit below `root`. Raises UserError if there is none, or a unit's natural pictures have gaps."""
+    if not root.is_dir():
+        raise UserError(f"[stimuli] load: folder {root} does not exist")
+    found = [_unit(home) for home in sorted(root.glob("*/channel_*")) if home.is_dir()]
+    if not found:
+        raise UserError(
+            f"[stimuli] load: {root} has no UNIT/channel_N/natural_images/max_0.png; that is the layout that is read"
+        )
+    return found
+
+
+def _unit(home: Path) -> Finished:
+    layer, channel = home.parent.name, home.name.removeprefix("channel_")
+    if not channel.isdecimal():
+        raise UserError(f"[stimuli] load: {home}: a channel's folder is named channel_N")
+    branch = next((name for part, name in BRANCHES.items() if part in layer), "")
+    files = {(method, pole): _pictures(home / folder, pole) for folder, method in METHODS.items() for pole in Pole}
+    natural = {pole: len(files["natural", pole]) for pole in Pole}
+    if natural[Pole.MAX] != natural[Pole.MIN] or natural[Pole.MAX] < 2:
+        raise UserError(f"{home}: natural_images needs as many max_K as min_K pictures and two of each, has {natural}")
+    return Finished(Unit(layer, int(channel)), branch, files)
+
+
+def _pictures(folder: Path, pole: Pole) -> list[Path]:
+    numbered = {}
+    for path in folder.glob(f"{pole}_*"):
+        if match := PICTURE.match(path.name):
+            numbered[int(match[2])] = path
+    if sorted(numbered) != list(range(len(numbered))):
+        raise UserError(f"{folder}: {pole} pictures are numbered from 0 without gaps, found {sorted(numbered)}")
+    return [numbered[number] for number in range(len(numbered))]
+
+
+def study_units(found: list[Finished], practice: int) -> list[StudyUnit]:
+    """The units with their parts: the last `practice` of them for practice and catch trials."""
+    main = len(found) - practice
+    if main < 1:
+        raise UserError(f"[units] practice = {practice} leaves none of the {len(found)} units to measure")
+    return [
+        StudyUnit(entry.unit, entry.branch, RANDOM, MAIN if place < main else PRACTICE)
+        for place, entry in enumerate(found)
+    ]
+
+
+def stimuli(found: list[Finished], study: Path, folder: Path, rotate: bool) -> Iterator[dict[str, Any]]:
+    """Copy the pictures below `folder` of the study, as PNG, and give their rows of STIMULI.
+
+    One batch, with `max_k` and `min_0` as queries; with `rotate` k + 1 batches, in which every natural image is the query
+    once and the others are its references.
+    """
+    for entry in found:
+        k = len(entry.files["natural", Pole.MAX]) - 1
+        for (method, pole), files in entry.files.items():
+            for number, source in enumerate(files):
+                path = folder / method / entry.unit.slug / f"{pole}_{number}.png"
+                store.write_png(path, images.decode_file(source))
+                for batch, position in _places(method, pole, number, k, rotate):
+                    yield {
+                        "unit": str(entry.unit), "layer": entry.unit.layer, "channel": entry.unit.channel,
+                        "branch": entry.branch, "path": path.relative_to(study).as_posix(), "method": method,
+                        "pole": str(pole), "references": k, "batch": batch, "position": position, "image": "",
+                        "group": "", "activation": float("nan"), "percentile": float("nan"), "margin": float("nan"),
+                        "failed": False,
+                    }  # fmt: skip
+
+
+def _places(method: str, pole: Pole, number: int, k: int, rotate: bool) -> Iterator[tuple[int, int]]:
+    if method != "natural":
+        yield ANY_BATCH, number
+    elif not rotate:
+        yield 0, number
+    else:
+        shift = -1 if pole is Pole.MIN else 1  # batch b asks max_{k-b} and min_b
+        yield from ((batch, (number + shift * batch) % (k + 1)) for batch in range(k + 1))

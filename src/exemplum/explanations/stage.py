@@ -1,0 +1,107 @@
+"""The explanations stage: choose units, have every method make pictures, measure them, table all that may be shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exemplum import store, tables
+from exemplum.activations import stage as index_stage
+from exemplum.activations.index import ActivationIndex
+from exemplum.design.protocols import Protocol, protocol
+from exemplum.explanations import finished, gather, registry, units
+from exemplum.explanations.base import Request
+from exemplum.explanations.measure import measured
+from exemplum.models import Model
+from exemplum.records import StudyUnit
+from exemplum.study import Study
+
+VERSION = 1
+FOLDER = "explanations"
+
+
+def fingerprint(study: Study) -> str:
+    config = study.config
+    if config.stimuli:
+        files = gather.files(study.resolve(config.stimuli.load.removeprefix("folder:")))
+        return store.digest(VERSION, config.stimuli.model_dump(), config.units.practice, files)
+    return store.digest(
+        VERSION, index_stage.fingerprint(study), config.units.model_dump(), config.design.protocol,
+        [_key(study, spec) for spec in config.explanations.methods],
+    )  # fmt: skip
+
+
+def run(study: Study) -> dict[str, Any]:
+    return _run_finished(study) if study.config.stimuli else _run_methods(study)
+
+
+def _run_finished(study: Study) -> dict[str, Any]:
+    section = study.config.stimuli
+    assert section is not None
+    found = finished.read(study.resolve(section.load.removeprefix("folder:")))
+    practice = study.config.units.practice
+    parts = finished.study_units(found, len(found) // 4 if practice is None else practice)
+    folder = study.stage(FOLDER)
+    stimuli = tables.STIMULI.write(
+        folder / "stimuli.parquet", list(finished.stimuli(found, study.folder, folder, section.rotate))
+    )
+    tables.STUDY_UNITS.write(folder / "units.parquet", units.rows(parts))
+    return {"units": len(parts), "pictures": stimuli["path"].nunique()}
+
+
+def _run_methods(study: Study) -> dict[str, Any]:
+    model, index, folder = index_stage.load_model(study), index_stage.load(study), study.stage(FOLDER)
+    plan = protocol(study.config.design.protocol)
+    chosen = _choose(study, model, index, plan)
+    tables.STUDY_UNITS.write(folder / "units.parquet", units.rows(chosen))
+    methods = [(registry.name(spec), spec, registry.load(spec)) for spec in study.config.explanations.methods]
+    kept: list[gather.Kept] = []
+    for name, spec, method in methods:
+        request = Request(
+            [entry.unit for entry in chosen], plan.reference_counts, model, index_stage.open_corpus(study), index,
+            study.config, folder / name,
+        )  # fmt: skip
+        kept += gather.pictures(name, method, request, study.folder, _key(study, spec))
+    stimuli = tables.STIMULI.write(folder / "stimuli.parquet", measured(kept, model, index, study))
+    tables.PICTURES.write(folder / "pictures.parquet", gather.picture_rows(kept))
+    tables.TRACES.write(folder / "traces.parquet", gather.trace_rows(kept))
+    return {"units": len(chosen), "pictures": stimuli["path"].nunique(), **_success(stimuli)}
+
+
+def _key(study: Study, spec: str) -> str:
+    """What a method's pictures depend on; pictures of another key are made anew."""
+    config = study.config
+    plan = protocol(config.design.protocol)
+    common = [VERSION, spec, index_stage.fingerprint(study), plan.reference_counts, config.seed]
+    own: Any = None
+    if spec == "natural":
+        own = config.explanations.batches
+    elif spec == "synthetic":
+        own = config.synthetic.model_dump()
+    elif spec.startswith("folder:"):
+        own = gather.files(Path(spec.removeprefix("folder:")).expanduser())
+    return store.digest(*common, own)
+
+
+def _choose(study: Study, model: Model, index: ActivationIndex, plan: Protocol) -> list[StudyUnit]:
+    section = study.config.units
+    rng = np.random.default_rng([study.config.seed, 1])
+    sets = plan.main_sets or ("",)
+    practice_sets = (*plan.catch_sets, *plan.practice_sets) or ("",)
+    practice = section.practice
+    if practice is None:
+        wanted = len(section.hand_picked) + len(units.pools_wanted(index, section)) * len(sets)
+        # as many for each main unit as in the protocol, but no fewer than three
+        practice = min(plan.practice_units, max(3, round(plan.practice_units * wanted / (plan.units * len(sets)))))
+    return units.choose(model, index, section, practice, rng, sets, practice_sets)
+
+
+def _success(stimuli: Any) -> dict[str, Any]:
+    """Of the pictures that a method made: how many failed, and the share of units with one beyond the corpus."""
+    made = stimuli[stimuli["margin"].notna() & (stimuli["method"] == "synthetic")]
+    if made.empty:
+        return {}
+    beaten = made.groupby(["unit", "pole"])["margin"].max() > 0
+    return {"failed": int(made["failed"].sum()), "beyond their best exemplar": f"{beaten.mean():.0%} of units' poles"}

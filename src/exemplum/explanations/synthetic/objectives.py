@@ -1,0 +1,95 @@
+"""What an optimized image is to do: a score an image, maximized; objectives add and scale.
+
+An objective takes activation maps by layer, each (images, channels, h, w), and gives a score an image, (images,).
+Scores are summed over images, never averaged, so that no image's gradient depends on how many share its batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from exemplum.records import Unit
+
+Maps = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A score an image, and the layers that it reads."""
+
+    score: Callable[[Maps], Tensor]
+    layers: frozenset[str]
+
+    def __call__(self, maps: Maps) -> Tensor:
+        return self.score(maps)
+
+    def __add__(self, other: Objective) -> Objective:
+        return Objective(lambda maps: self(maps) + other(maps), self.layers | other.layers)
+
+    def __mul__(self, weight: float) -> Objective:
+        return Objective(lambda maps: weight * self(maps), self.layers)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Objective:
+        return self * -1.0
+
+    def __sub__(self, other: Objective) -> Objective:
+        return self + -other
+
+
+def channel(unit: Unit) -> Objective:
+    """Spatial mean of the unit's map."""
+    return Objective(lambda maps: maps[unit.layer][:, unit.channel].float().mean((1, 2)), frozenset({unit.layer}))
+
+
+def neuron(unit: Unit) -> Objective:
+    """Centre of the unit's map; of an even side the later of the two middle positions (h // 2), as in Lucid."""
+
+    def score(maps: Maps) -> Tensor:
+        plane = maps[unit.layer][:, unit.channel]
+        return plane[:, plane.shape[1] // 2, plane.shape[2] // 2].float()
+
+    return Objective(score, frozenset({unit.layer}))
+
+
+def direction(layer: str, vector: Tensor) -> Objective:
+    """Spatial mean of the map's projection onto a vector over channels, (channels,)."""
+    return Objective(lambda maps: maps[layer].float().mean((2, 3)) @ vector, frozenset({layer}))
+
+
+def diversity(layer: str) -> Objective:
+    """How alike each image's texture in the layer is to the other images': Σ_{j≠i} ⟨G_i, G_j⟩; subtract it.
+
+    G_i = A_iᵀA_i of unit L2 norm, A_i the image's map as positions × channels (Olah et al. 2017; Lucid's `diversity`
+    is the sum of these over images, divided by their number).
+    """
+    return Objective(lambda maps: _likeness(maps[layer]), frozenset({layer}))
+
+
+def _likeness(maps: Tensor) -> Tensor:
+    flat = maps.flatten(2)  # (images, channels, positions)
+    grams = (flat @ flat.transpose(1, 2)).flatten(1)
+    products = (grams @ grams.T).float()
+    # ⟨G_i, G_j⟩ of normalized G from raw products, so that the large matrices are read once
+    norms = products.diagonal().clamp_min(1e-24).sqrt()
+    cosines = products / (norms[:, None] * norms[None, :])
+    return cosines.sum(1) - cosines.diagonal()
+
+
+def jointly(objectives: Sequence[Objective], counts: Sequence[int]) -> Objective:
+    """Several objectives in one batch: the first `counts[0]` images belong to `objectives[0]`, and so on."""
+
+    def score(maps: Maps) -> Tensor:
+        scores, start = [], 0
+        for objective, count in zip(objectives, counts, strict=True):
+            own = {layer: maps[layer][start : start + count] for layer in objective.layers}
+            scores.append(objective(own))
+            start += count
+        return torch.cat(scores)
+
+    return Objective(score, frozenset().union(*(objective.layers for objective in objectives)))

@@ -1,0 +1,115 @@
+"""Which units a study tests, drawn by its seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from exemplum.activations import ActivationIndex
+from exemplum.errors import UserError
+from exemplum.models import Model
+from exemplum.records import StudyUnit, Unit
+from exemplum.study import UnitsSection
+
+HAND_PICKED, RANDOM = "hand_picked", "random"
+MAIN, PRACTICE = "main", "practice"
+
+
+def choose(
+    model: Model,
+    index: ActivationIndex,
+    section: UnitsSection,
+    practice: int,
+    rng: np.random.Generator,
+    main_sets: tuple[str, ...] = ("",),
+    practice_sets: tuple[str, ...] = ("",),
+) -> list[StudyUnit]:
+    """Draw the study's units: hand-picked ones, `section.choose` for each main set, and `practice` for practice.
+
+    No unit is drawn twice, and dead ones never. Practice units are dealt over `practice_sets` in turn. Raises UserError
+    if a hand-picked unit does not exist or there are fewer units than wanted.
+    """
+    picked = [_known(model, index, name) for name in section.hand_picked]
+    layers = list(section.layers) or list(dict.fromkeys(index.units["layer"]))
+    alive = index.units[~index.units["dead"] & ~index.units["unit"].isin([str(unit) for unit in picked])]
+    pools = list(_pools(alive, layers, section.choose, rng))
+    chosen = [_study_unit(model, unit, HAND_PICKED, MAIN, main_sets[0]) for unit in picked]
+    for name in main_sets:
+        for label, wanted, pool in pools:
+            if len(pool) < wanted:
+                raise UserError(f"[units] choose = {section.choose!r}: {label} has too few units left; choose fewer")
+            chosen += [_study_unit(model, pool.pop(), RANDOM, MAIN, name) for _ in range(wanted)]
+    if not chosen:
+        raise UserError('[units] chooses no unit: set hand_picked, or choose = "one per branch"')
+    spare = _in_turn([pool for _, _, pool in pools] or [[unit for _, unit in _shuffled(alive, rng)]])
+    for place in range(practice):
+        unit = next(spare, None)
+        if unit is None:
+            raise UserError(f"[units] practice = {practice}: only {place} units are left besides the main ones")
+        chosen.append(_study_unit(model, unit, RANDOM, PRACTICE, practice_sets[place % len(practice_sets)]))
+    return chosen
+
+
+def pools_wanted(index: ActivationIndex, section: UnitsSection) -> list[int]:
+    """How many units one set takes from each pool, as the length of a list with an entry a unit."""
+    rng = np.random.default_rng(0)  # the number does not depend on the draw
+    layers = list(section.layers) or list(dict.fromkeys(index.units["layer"]))
+    return [1 for _, wanted, _ in _pools(index.units, layers, section.choose, rng) for _ in range(wanted)]
+
+
+def _pools(
+    alive: pd.DataFrame, layers: list[str], choose: str, rng: np.random.Generator
+) -> Iterator[tuple[str, int, list[Unit]]]:
+    """What units are drawn from: its name, how many are wanted of it, and its units in random order."""
+    if choose == "none":
+        return
+    number, _, what = choose.split(" ")
+    wanted = 1 if number == "one" else int(number)
+    for layer in layers:
+        of_layer = alive[alive["layer"] == layer]
+        for branch, rows in of_layer.groupby("branch", sort=False) if what == "branch" else [("", of_layer)]:
+            label = f"{layer} {branch}".strip()
+            yield label, wanted, [unit for _, unit in _shuffled(rows, rng)]
+
+
+def _shuffled(rows: pd.DataFrame, rng: np.random.Generator) -> list[tuple[str, Unit]]:
+    order = rng.permutation(len(rows))
+    return [(name, Unit.parse(name)) for name in rows["unit"].to_numpy()[order]]
+
+
+def _in_turn(pools: list[list[Unit]]) -> Iterator[Unit]:
+    """Units from the pools one after the other, spread over the pools' whole length so that few cover all layers."""
+    places = np.argsort([(place * 7) % max(len(pools), 1) for place in range(len(pools))], kind="stable")
+    while any(pools):
+        for place in places:
+            if pools[place]:
+                yield pools[place].pop()
+
+
+def _known(model: Model, index: ActivationIndex, name: str) -> Unit:
+    try:
+        unit = Unit.parse(name)
+    except ValueError as error:
+        raise UserError(f"[units] hand_picked: {error}") from error
+    channels = model.layer(unit.layer).channels
+    if unit.channel >= channels:
+        raise UserError(f"[units] hand_picked: {unit.layer} has channels 0 to {channels - 1}, not {unit.channel}")
+    index.row(unit)
+    return unit
+
+
+def _study_unit(model: Model, unit: Unit, selection: str, role: str, stimulus_set: str) -> StudyUnit:
+    return StudyUnit(unit, model.branch(unit), selection, role, stimulus_set)
+
+
+def rows(units: Iterable[StudyUnit]) -> list[dict[str, object]]:
+    """The units as rows of STUDY_UNITS."""
+    return [
+        {
+            "unit": str(entry.unit), "layer": entry.unit.layer, "channel": entry.unit.channel, "branch": entry.branch,
+            "selection": entry.selection, "role": entry.role, "stimulus_set": entry.stimulus_set,
+        }
+        for entry in units
+    ]  # fmt: skip
