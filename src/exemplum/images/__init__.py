@@ -4,7 +4,7 @@ from exemplum.images.corpus import Corpus, CorpusError, ImageError, ImageRecord
 from exemplum.images.decoding import decode_file
 from exemplum.images.embedded import EmbeddedCorpus
 from exemplum.images.folder import FolderCorpus
-from exemplum.images.opening import open_corpus as open  # noqa: A004
+from exemplum.images.opening import open_corpus as open
 from exemplum.images.sheet import sheet
 from exemplum.images.subset import subset
 

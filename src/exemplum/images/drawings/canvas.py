@@ -43,7 +43,8 @@ class Canvas:
         """A line through the points, `width` in the units of the pose, with round joints."""
         pixels = max(1, round(width * self._scale))
         placed = self._placed(points)
-        self._draw.line(placed, fill=_rgb(colour), width=pixels, joint="curve")
+        corners = pixels > 3 and len(placed) < 8  # a curve of many points needs no round joints
+        self._draw.line(placed, fill=_rgb(colour), width=pixels, joint="curve" if corners else None)
         if pixels > 3:
             for x, y in (placed[0], placed[-1]):
                 self._draw.circle((x, y), pixels / 2, fill=_rgb(colour))
@@ -64,6 +65,12 @@ class Canvas:
 
     def box(self, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
         self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], colour)
+
+    def strokes(self, starts: np.ndarray, ends: np.ndarray, colours: Sequence[Colour], pixels: int = 2) -> None:
+        """Many short lines from `starts` to `ends`, (n, 2) each, in image coordinates whatever the pose."""
+        placed = (np.concatenate([starts, ends], axis=1) + 1) * (SIZE * DENSITY / 2)
+        for points, colour in zip(placed.tolist(), colours, strict=True):
+            self._draw.line(points, fill=_rgb(colour), width=pixels)
 
     def text(self, words: str, x: float, y: float, height: float, colour: Colour, angle: float = 0) -> None:
         """Text centred at (x, y), letters about `height` high, turned by `angle` degrees clockwise."""

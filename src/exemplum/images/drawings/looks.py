@@ -67,7 +67,7 @@ def draw_look(
     ink_name = str(rng.choice(list(inks)))
     ink = colour(rng, ink_name)
     ground_name, ground = _contrasting(rng, ink, grounds)
-    second_name, second = _contrasting(rng, ink, BRIGHT + ("white", "black", "cream"))
+    second_name, second = _contrasting(rng, ink, (*BRIGHT, "white", "black", "cream"))
     half = float(rng.uniform(*scale))
     room = max(0.9 - half, 0.05)
     x, y = rng.uniform(-room, room, size=2)

@@ -22,6 +22,7 @@ from exemplum.images.drawings.looks import BRIGHT, Look, colour, darker, lighter
 from exemplum.images.drawings.registry import between, family, one_of, whole
 
 WHOLE_TURN = 2 * math.pi
+CENTRE = {"scale": (0.3, 0.5)}  # leaves the centre room to move
 
 
 @family("pattern", cycles=between(2, 11), edge=one_of("soft", "hard"))
@@ -64,7 +65,7 @@ def dots(look: Look, rng: np.random.Generator, spacing: float, size: float, orde
     return image
 
 
-@family("pattern", arms=whole(1, 6), turns=between(1.5, 4), edge=one_of("soft", "hard"))
+@family("pattern", CENTRE, arms=whole(1, 6), turns=between(1.5, 4), edge=one_of("soft", "hard"))
 def spirals(look: Look, rng: np.random.Generator, arms: int, turns: float, edge: str) -> np.ndarray:
     """Arms winding out of a centre."""
     distance, direction = polar(look.x * 0.6, look.y * 0.6)
@@ -73,19 +74,19 @@ def spirals(look: Look, rng: np.random.Generator, arms: int, turns: float, edge:
     return blend(look.ground, look.ink, wave(phase.astype(np.float32), edge == "hard"))
 
 
-@family("pattern", cycles=between(2, 8), edge=one_of("soft", "hard"))
+@family("pattern", CENTRE, cycles=between(2, 8), edge=one_of("soft", "hard"))
 def rings(look: Look, rng: np.random.Generator, cycles: float, edge: str) -> np.ndarray:
     """Concentric circles: a target."""
     distance, _ = polar(look.x, look.y)
     return blend(look.ground, look.ink, wave(distance * cycles / 1.4 + rng.random(), edge == "hard"))
 
 
-@family("pattern", spokes=whole(5, 18))
+@family("pattern", CENTRE, spokes=whole(5, 18))
 def rays(look: Look, rng: np.random.Generator, spokes: int) -> np.ndarray:
     """Wedges out of a centre: sunbeams."""
     distance, direction = polar(look.x, look.y)
     beams = np.sin(direction * spokes + rng.uniform(0, 6)) * (distance + 0.02)
-    image = blend(look.ground, look.ink, step(beams, 30))
+    image = blend(look.ground, look.ink, step(beams * spokes**-0.5, 40))
     core = rng.uniform(0.0, 0.35)
     return blend(image, look.second, step(core - distance, 30) * (core > 0.12))
 
@@ -144,6 +145,6 @@ def triangles(look: Look, rng: np.random.Generator, cycles: float, sides: str) -
     if sides == "pinwheels":
         a = np.where(np.floor(down) % 2 == 0, a, 1 - a)
         b = np.where(np.floor(across) % 2 == 0, b, 1 - b)
-        return blend(look.ground, look.ink, step(a - b, SIZE / cycles / 4))
+        return blend(look.ground, look.ink, step(a - b, SIZE / cycles / 8))
     peak = 1 - 2 * np.abs(a - 0.5)
-    return blend(look.ground, look.ink, step(peak - b, SIZE / cycles / 4))
+    return blend(look.ground, look.ink, step(peak - b, SIZE / cycles / 8))
