@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -43,9 +43,9 @@ def by_condition(responses: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([trials, phases], ignore_index=True)
 
 
-def conditions(trials: pd.DataFrame) -> list[str]:
-    """The conditions present, in the order in which they are shown everywhere: natural, synthetic, others, none."""
-    present = set(trials["condition"].unique())
+def order(names: Iterable[str]) -> list[str]:
+    """Conditions in the order in which they are shown everywhere: natural, synthetic, others by name, none."""
+    present = set(names)
     none = [name for name in ("none", "none_pre", "none_post") if name in present]
     first = [name for name in ORDER if name in present]
     return first + sorted(present - set(first) - set(none)) + none

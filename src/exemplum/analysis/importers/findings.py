@@ -33,7 +33,7 @@ def of_responses(responses: pd.DataFrame, experiment: str) -> list[Finding]:
     return [
         Finding(experiment, "negative reaction times", int((seconds < 0).sum()), _where(responses, seconds < 0), "kept"),
         Finding(experiment, f"reaction times of 0 to {FAST_S:g} s", int(seconds.between(0, FAST_S).sum()),
-                "mostly answers to repeated or unguided trials", "kept"),
+                "faster than two images can be compared", "kept"),
         Finding(experiment, f"reaction times above {SLOW_S:g} s", int((seconds > SLOW_S).sum()),
                 f"longest {seconds.max():.1f} s", "kept; medians stand beside the means"),
         Finding(experiment, "participants with another number of trials than most",

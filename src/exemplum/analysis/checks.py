@@ -1,0 +1,83 @@
+"""Answers as they come in, looked at before anything is computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import pandas as pd
+
+from exemplum.errors import UserError, did_you_mean
+from exemplum.tables import RESPONSES
+
+ALLOWED = {
+    "observer_kind": ("machine", "person"),
+    "trial_kind": ("practice", "main", "catch", "repeated"),
+    "phase": ("practice", "pre", "main", "post", "repeated"),
+    "max_side": ("top", "bottom"),
+    "choice": ("top", "bottom"),
+    "confidence": (1, 2, 3),
+}
+ANSWER = ["experiment", "observer", "participant", "trial_id"]
+
+
+def read(folder: Path, conditions: Collection[str] | None = None) -> pd.DataFrame:
+    """All answers of FOLDER/*.parquet as one table RESPONSES, checked.
+
+    Raises UserError (one line: file, column, row, what to do) for no files, missing columns, and what `check` finds.
+    """
+    paths = sorted(folder.glob("*.parquet"))
+    if not paths:
+        raise UserError(f"{folder} holds no answers (*.parquet); run exemplum observe, or exemplum serve for people")
+    tables = [check(RESPONSES.read(path), str(path), conditions) for path in paths]
+    together = pd.concat(tables, ignore_index=True)
+    _no_duplicates(together, str(folder))
+    return together
+
+
+def check(
+    responses: pd.DataFrame, source: str = "responses", conditions: Collection[str] | None = None
+) -> pd.DataFrame:
+    """Return the table if every value is one that the analysis knows; `conditions` are those of the design if given.
+
+    Raises UserError for missing columns, an unknown condition or value, an answer marked right or wrong against the
+    side chosen, or a trial answered twice.
+    """
+    if missing := [name for name in RESPONSES.columns if name not in responses]:
+        raise UserError(f"{source} lacks the columns {', '.join(missing)}; docs/tables.md lists what responses hold")
+    for column, allowed in ALLOWED.items():
+        _only(responses, column, allowed, source)
+    _only(responses, "condition", conditions if conditions is not None else _named(responses), source)
+    wrong = responses["correct"] != (responses["choice"] == responses["max_side"])
+    if wrong.any():
+        row = responses[wrong].iloc[0]
+        raise UserError(
+            f"{source}: {int(wrong.sum())} answers are marked {row['correct']} against the side chosen, the first is "
+            f"{row['trial_id']} of {row['participant']}; correct must be choice == max_side"
+        )
+    _no_duplicates(responses, source)
+    return responses
+
+
+def _named(responses: pd.DataFrame) -> list[str]:
+    return [name for name in responses["condition"].unique() if isinstance(name, str) and name]
+
+
+def _only(responses: pd.DataFrame, column: str, allowed: Collection[object], source: str) -> None:
+    unknown = responses[~responses[column].isin(list(allowed))]
+    if len(unknown):
+        value = unknown[column].iloc[0]
+        raise UserError(
+            f"{source}: {column} of {unknown['trial_id'].iloc[0]} is {value!r} ({len(unknown)} rows)"
+            f"{did_you_mean(str(value), map(str, allowed))}"
+        )
+
+
+def _no_duplicates(responses: pd.DataFrame, source: str) -> None:
+    twice = responses[responses.duplicated(ANSWER, keep=False)]
+    if len(twice):
+        first = twice.iloc[0]
+        raise UserError(
+            f"{source}: {first['observer']} {first['participant']} answered {first['trial_id']} more than once "
+            f"({len(twice)} rows in all); keep one row of each"
+        )
