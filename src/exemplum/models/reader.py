@@ -32,6 +32,11 @@ class Reader(nn.Module):
         layouts = self.layouts.items()
         return {name: layout.maps(value, height, width) for (name, layout), value in zip(layouts, values, strict=True)}
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are, and so where images go."""
+        return next(self.body.parameters()).device
+
     @contextmanager
     def redirected_relu(self, on: bool = True) -> Iterator[None]:
         """Within, every ReLU passes gradients as `models.relu.redirected_relu` does. `on=False` changes nothing."""
