@@ -1,0 +1,31 @@
+"""The tables behind the report as files beside it: each as CSV and as Parquet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from exemplum import store
+
+
+@dataclass(frozen=True)
+class Exported:
+    name: str
+    meaning: str
+    rows: int
+    columns: int
+
+
+def export(folder: Path, name: str, frame: pd.DataFrame, meaning: str) -> Exported:
+    """Write NAME.csv (UTF-8, lists joined by spaces, undefined numbers empty) and NAME.parquet, atomically."""
+    with store.atomic(folder / f"{name}.parquet") as temporary:
+        frame.to_parquet(temporary, index=False)
+    flat = frame.copy()
+    for column in flat:
+        if len(flat) and isinstance(flat[column].iloc[0], (tuple, list)):
+            flat[column] = flat[column].map(" ".join)
+    with store.atomic(folder / f"{name}.csv") as temporary:
+        flat.to_csv(temporary, index=False)
+    return Exported(name, meaning, len(frame), frame.shape[1])

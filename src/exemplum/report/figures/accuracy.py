@@ -1,0 +1,149 @@
+"""Accuracy: by condition, layer, branch, selection and observer, participant by participant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from exemplum.report import style
+from exemplum.report.figures import axes
+from exemplum.report.select import pick
+
+NO_TRIALS = "No main trials: nothing to show"
+NAMED = 40  # participants that still fit with their names
+SELECTIONS = {"random": "random", "hand_picked": "hand-picked"}
+
+
+def by_condition(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
+    """Accuracy of one observer by condition: the mean with its interval, participants as dots, the chance line."""
+    ax = ax or axes.new()
+    rows = pick(estimates, "accuracy", observer=observer).dropna(subset=["estimate"])
+    if rows.empty:
+        return axes.empty(ax, NO_TRIALS)
+    people = pick(estimates, "accuracy", by="participant", observer=observer).dropna(subset=["estimate"])
+    order = style.ordered(rows["condition"])
+    looks = style.looks(order)
+    names = []
+    for x, condition in enumerate(order):
+        dots = people.loc[people["condition"] == condition, "estimate"].to_numpy()
+        ax.scatter(x + 0.2 + axes.spread(dots, 0.16), dots, s=13, color=looks[condition].color, alpha=0.45, lw=0)
+        row = rows[rows["condition"] == condition].iloc[0]
+        axes.point(ax, x - 0.1, row, looks[condition], size=8)
+        names.append(f"{style.label(condition)}\n{100 * row['estimate']:.0f} %")
+    axes.shares(ax)
+    axes.categories(ax, names, slant=False)
+    return ax
+
+
+def of_none(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
+    """Accuracy without references, in all and before and after the trials with references."""
+    ax = ax or axes.new()
+    rows = pick(estimates, "accuracy", observer=observer, phases=True).dropna(subset=["estimate"])
+    rows = rows[rows["condition"].isin(style.LAST)]
+    if rows.empty:
+        return axes.empty(ax, "No trials without references: nothing to show")
+    order = style.ordered(rows["condition"])
+    looks = style.looks(order)
+    for x, condition in enumerate(order):
+        axes.point(ax, x, rows[rows["condition"] == condition].iloc[0], looks[condition], size=8)
+    axes.shares(ax)
+    axes.categories(ax, [style.label(c).replace(" ", "\n") for c in order], slant=False)
+    return ax
+
+
+def by_layer(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
+    """Accuracy by layer, a line a condition."""
+    return by_group(estimates, "layer", observer, ax, joined=True)
+
+
+def by_branch(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
+    """Accuracy by branch of the Inception layers."""
+    return by_group(estimates, "branch", observer, ax)
+
+
+def by_selection(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
+    """Accuracy for hand-picked against randomly picked units."""
+    return by_group(estimates, "selection", observer, ax, names=SELECTIONS)
+
+
+def by_group(
+    estimates: pd.DataFrame,
+    by: str,
+    observer: str,
+    ax: Axes | None = None,
+    joined: bool = False,
+    names: dict[str, str] | None = None,
+    order: Sequence[str] | None = None,
+) -> Axes:
+    """Accuracy of one observer by what `by` names, conditions side by side; `joined` draws a line a condition."""
+    ax = ax or axes.new()
+    rows = pick(estimates, "accuracy", by=by, observer=observer).dropna(subset=["estimate"])
+    if rows.empty:
+        return axes.empty(ax, f"No main trials by {by}: nothing to show")
+    groups = (
+        [g for g in order if g in set(rows["group"])] if order else sorted(set(rows["group"]), key=style.natural_key)
+    )
+    conditions = style.ordered(rows["condition"])
+    looks = style.looks(conditions)
+    for offset, condition in zip(axes.dodge(len(conditions), 0.36), conditions, strict=True):
+        own = rows[rows["condition"] == condition].set_index("group")
+        at = [(x + offset, own.loc[group]) for x, group in enumerate(groups) if group in own.index]
+        if joined:
+            ax.plot(
+                [x for x, _ in at], [row["estimate"] for _, row in at], color=looks[condition].color, lw=1, alpha=0.6
+            )
+        for x, row in at:
+            axes.point(ax, x, row, looks[condition], size=5)
+    axes.shares(ax)
+    axes.categories(ax, [(names or {}).get(g, g or "—") for g in groups])
+    axes.legend(ax, conditions, looks)
+    return ax
+
+
+def by_observer(estimates: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Accuracy of every observer, conditions side by side."""
+    ax = ax or axes.new(7.0)
+    rows = pick(estimates, "accuracy").dropna(subset=["estimate"])
+    if rows.empty:
+        return axes.empty(ax, NO_TRIALS)
+    observers = style.ordered_observers(rows["observer"])
+    conditions = style.ordered(rows["condition"])
+    looks = style.looks(conditions)
+    for offset, condition in zip(axes.dodge(len(conditions), 0.4), conditions, strict=True):
+        own = rows[rows["condition"] == condition].drop_duplicates("observer").set_index("observer")
+        for x, observer in enumerate(observers):
+            if observer in own.index:
+                axes.point(ax, x + offset, own.loc[observer], looks[condition])
+    axes.shares(ax)
+    axes.categories(ax, observers)
+    axes.legend(ax, conditions, looks)
+    return ax
+
+
+def by_participant(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
+    """Participants × conditions: a row a participant, from the least to the most accurate, a marker a condition."""
+    rows = pick(estimates, "accuracy", by="participant", observer=observer).dropna(subset=["estimate"])
+    if rows.empty:
+        return axes.empty(ax or axes.new(), NO_TRIALS)
+    order = rows.groupby("group")["estimate"].mean().sort_values(kind="stable").index.tolist()
+    ax = ax or axes.new(height=max(2.0, 0.6 + 0.17 * min(len(order), NAMED)))
+    place = {participant: y for y, participant in enumerate(order)}
+    conditions = style.ordered(rows["condition"])
+    looks = style.looks(conditions)
+    ends = rows.groupby("group")["estimate"].agg(["min", "max"])
+    for participant, y in place.items():
+        ax.plot(ends.loc[participant].to_numpy(), [y, y], color=style.FAINT, lw=1, zorder=1)
+    for offset, condition in zip(axes.dodge(len(conditions), 0.3), conditions, strict=True):
+        own = rows[rows["condition"] == condition]
+        ax.plot(own["estimate"], [place[p] - offset for p in own["group"]], ls="", marker=looks[condition].marker,
+                ms=5 if len(order) <= NAMED else 2.5, color=looks[condition].color, mec="white", mew=0.5)  # fmt: skip
+    axes.shares(ax, horizontal=True)
+    many = len(order) > NAMED
+    ax.set_yticks([] if many else range(len(order)), [] if many else order)
+    ax.set_ylim(-0.7, len(order) - 0.3)
+    ax.set_ylabel(f"{len(order):,} participants" if many else "")
+    ax.tick_params(axis="y", length=0)
+    axes.legend(ax, conditions, looks)
+    return ax

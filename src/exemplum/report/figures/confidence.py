@@ -1,0 +1,111 @@
+"""Confidence: how often each rating was given, and how right each rating was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter
+
+from exemplum.report import style
+from exemplum.report.figures import axes
+from exemplum.report.select import pick
+
+RATINGS = (1, 2, 3)
+STRENGTH = {1: 0.28, 2: 0.6, 3: 1.0}  # how much of the condition's colour a rating takes
+NO_TRIALS = "No main trials: nothing to show"
+
+
+def distribution(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
+    """Shares of the ratings 1, 2 and 3 by condition, stacked: the darker, the more confident."""
+    ax = ax or axes.new()
+    rows = {r: pick(estimates, f"confidence_{r}", observer=observer).dropna(subset=["estimate"]) for r in RATINGS}
+    order = style.ordered(c for frame in rows.values() for c in frame["condition"])
+    if not order:
+        return axes.empty(ax, NO_TRIALS)
+    looks = style.looks(order)
+    for x, condition in enumerate(order):
+        base = 0.0
+        for rating in RATINGS:
+            own = rows[rating][rows[rating]["condition"] == condition]
+            share = float(own["estimate"].iloc[0]) if len(own) else 0.0
+            color = _tint(looks[condition].color, STRENGTH[rating])
+            ax.bar(x, share, 0.62, bottom=base, color=color, ec="white", lw=0.8)
+            if share >= 0.07:
+                dark = sum(np.array(to_rgb(color)) * (0.3, 0.59, 0.11)) < 0.55
+                ax.text(x, base + share / 2, f"{100 * share:.0f} %", ha="center", va="center",
+                        fontsize=7.5, color="white" if dark else style.INK)  # fmt: skip
+            base += share
+    axes.shares(ax, "share of trials", chance=False)
+    axes.categories(ax, [style.label(c) for c in order])
+    greys = [Patch(color=_tint(style.SOFT, STRENGTH[r]), label=str(r)) for r in RATINGS]
+    ax.legend(handles=greys, title="confidence", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3,
+              columnspacing=1.2, handlelength=1.1, borderaxespad=0.2)  # fmt: skip
+    return ax
+
+
+def calibration(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
+    """Accuracy at each confidence rating, a line a condition; the marker's area grows with the number of trials."""
+    ax = ax or axes.new()
+    rows = pick(estimates, "accuracy", by="confidence", observer=observer).dropna(subset=["estimate"])
+    rows = rows[rows["group"].isin([str(r) for r in RATINGS])]
+    if rows.empty:
+        return axes.empty(ax, NO_TRIALS)
+    conditions = style.ordered(rows["condition"])
+    looks = style.looks(conditions)
+    most = max(int(rows["n_trials"].max()), 1)
+    for offset, condition in zip(axes.dodge(len(conditions), 0.3), conditions, strict=True):
+        own = rows[rows["condition"] == condition].sort_values("group")
+        x = own["group"].astype(int).to_numpy() - 1 + offset
+        ax.plot(x, own["estimate"], color=looks[condition].color, lw=1, alpha=0.6)
+        for at, (_, row) in zip(x, own.iterrows(), strict=True):
+            axes.point(ax, at, row, looks[condition], size=3.5 + 5 * np.sqrt(row["n_trials"] / most))
+    axes.shares(ax)
+    axes.categories(ax, [str(r) for r in RATINGS])
+    ax.set_xlabel("confidence  →  more confident")
+    axes.legend(ax, conditions, looks)
+    return ax
+
+
+def mean(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
+    """Mean confidence for all, correct and wrong answers by condition."""
+    return by_subset(estimates, "confidence", "confidence (1 to 3)", observer, ax, limits=(0.9, 3.1))
+
+
+def by_subset(
+    estimates: pd.DataFrame,
+    measure: str,
+    title: str,
+    observer: str,
+    ax: Axes | None = None,
+    limits: tuple[float, float] | None = None,
+) -> Axes:
+    """A measure for all, correct and wrong answers, conditions side by side."""
+    ax = ax or axes.new()
+    subsets = ("all", "correct", "wrong")
+    rows = {s: pick(estimates, measure, observer=observer, subset=s).dropna(subset=["estimate"]) for s in subsets}
+    conditions = style.ordered(c for frame in rows.values() for c in frame["condition"])
+    if not conditions:
+        return axes.empty(ax, f"No {title.split(' (')[0]} was recorded: nothing to show")
+    looks = style.looks(conditions)
+    for offset, condition in zip(axes.dodge(len(conditions), 0.4), conditions, strict=True):
+        for x, subset in enumerate(subsets):
+            for _, row in rows[subset][rows[subset]["condition"] == condition].iterrows():
+                axes.point(ax, x + offset, row, looks[condition])
+    ax.set_ylabel(title)
+    if limits:
+        ax.set_ylim(*limits)
+        ax.set_yticks(RATINGS)
+    else:
+        ax.set_ylim(bottom=0)
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.categories(ax, ["all answers", "correct", "wrong"])
+    axes.legend(ax, conditions, looks)
+    return ax
+
+
+def _tint(color: str, strength: float) -> tuple[float, float, float]:
+    r, g, b = (1 - strength * (1 - channel) for channel in to_rgb(color))
+    return (r, g, b)

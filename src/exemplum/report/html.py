@@ -1,0 +1,92 @@
+"""The report of a study as one HTML file: pictures and figures inside, no other file needed, no request sent."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from exemplum import store
+from exemplum.report import cards, exporting, figures, findings, listing, page, provenance, respondents, screens
+from exemplum.report import strength as strengths
+from exemplum.report import style, wording
+from exemplum.report.embedding import Pictures
+from exemplum.report.select import Tables
+from exemplum.study import Study
+
+QUESTION = "Which of the two images at the center is also a strongly (maximally) activating image?"
+
+
+def write(
+    study: Study, tables: Tables, folder: Path, exported: list[exporting.Exported], notes: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Write folder/index.html and folder/figures. Returns a summary: figures, units, megabytes, missing pictures."""
+    pictures = Pictures(study.folder)
+    shown = page.show(figures.PLOTS, tables.estimates, folder / "figures")
+    unit_cards = cards.cards(tables, pictures)
+    examples = screens.screens(tables, pictures)
+    text = page.render(
+        "report.html.j2",
+        title=_title(study, tables),
+        asked=_asked(study, tables),
+        question=QUESTION,
+        made=time.strftime("%Y-%m-%d"),
+        findings=findings.findings(tables),
+        respondents=respondents.respondents(tables.responses),
+        main_figure=shown[:1],
+        figures=shown[1:],
+        screens=examples,
+        strength=strengths.strengths(tables.stimuli, tables.units),
+        strength_sentence=strengths.sentence(strengths.strengths(tables.stimuli, tables.units)),
+        cards=unit_cards,
+        units_left_out=int((tables.units["role"] == "main").sum()) - len(unit_cards),
+        comparisons=listing.listing(tables.comparisons, listing.COMPARISON_COLUMNS),
+        provenance=provenance.provenance(study),
+        notes=notes,
+        verdicts=[],
+        exclusions=[],
+        exported=exported,
+        missing=pictures.missing,
+    )
+    store.write_text(folder / "index.html", text)
+    return {
+        "figures": len(shown),
+        "units": len(unit_cards),
+        "megabytes": round(len(text.encode()) / 1e6, 1),
+        "page": str(folder / "index.html"),
+    } | ({"missing pictures": len(pictures.missing)} if pictures.missing else {})
+
+
+def _title(study: Study, tables: Tables) -> str:
+    methods = [style.label(m) for m in style.ordered(tables.stimuli["method"])]
+    return f"How well do {wording.listed(methods)} images explain the units of {_network(study)}?"
+
+
+def _network(study: Study) -> str:
+    if study.config.stimuli:
+        return "a network (finished stimuli)"
+    name = study.config.model.load
+    return "the embedded InceptionV1" if name == "embedded" else name
+
+
+def _asked(study: Study, tables: Tables) -> dict[str, Any]:
+    units = tables.units[tables.units["role"] == "main"]
+    main = tables.trials[tables.trials["kind"] == "main"]
+    return {
+        "study": study.folder.resolve().name,
+        "network": _network(study),
+        "images": study.config.stimuli.load if study.config.stimuli else study.config.images.load,
+        "protocol": study.config.design.protocol,
+        "units": units["unit"].nunique(),
+        "layers": sorted(set(units["layer"]), key=style.natural_key),
+        "conditions": [style.label(c) for c in style.ordered(main["condition"])],
+        "sessions": tables.trials["participant"].nunique(),
+        "main_trials": len(main),
+        "trials_a_session": _typical(tables.trials),
+    }
+
+
+def _typical(trials: pd.DataFrame) -> int:
+    return int(trials.groupby("participant").size().median()) if len(trials) else 0

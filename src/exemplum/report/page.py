@@ -1,0 +1,70 @@
+"""Pages from templates: the environment that renders them, and a figure with its caption and its table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from exemplum.report import figures, listing, style, wording
+from exemplum.report.embedding import data_uri
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure as the page shows it."""
+
+    number: int
+    name: str
+    title: str
+    caption: str
+    image: str  # data URI
+    alt: str
+    width: int  # CSS px at which its type is as large as the page's
+    table: listing.Listing
+
+
+def render(template: str, **values: Any) -> str:
+    """Render a template of this package; a name that it lacks is an error."""
+    environment = Environment(
+        loader=PackageLoader("exemplum.report"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"label": style.label, "percent": wording.percent, "number": wording.number}
+    return environment.get_template(template).render(**values)
+
+
+def show(plots: Iterable[figures.Plot], estimates: pd.DataFrame, folder: Path, first: int = 1) -> list[Shown]:
+    """Draw the figures that apply, save each as PNG and SVG in the folder, and number them from `first`."""
+    applying = [plot for plot in plots if plot.applies(estimates)]
+    return [_shown(number, plot, estimates, folder) for number, plot in enumerate(applying, first)]
+
+
+def _shown(number: int, plot: figures.Plot, estimates: pd.DataFrame, folder: Path) -> Shown:
+    drawn = figures.figure(plot, estimates)
+    figures.save(drawn, folder, plot.name)
+    rows = plot.rows(estimates)
+    return Shown(
+        number=number,
+        name=plot.name,
+        title=plot.title,
+        caption=plot.caption(estimates),
+        image=data_uri(figures.svg(drawn), "image/svg+xml"),
+        alt=f"{plot.title}. {_described(rows)}",
+        width=round(drawn.get_figwidth() * 100),
+        table=listing.listing(rows, listing.ESTIMATE_COLUMNS),
+    )
+
+
+def _described(rows: pd.DataFrame, most: int = 6) -> str:
+    """The first values in words, for readers who do not see the figure."""
+    known = rows[rows["estimate"].notna()].head(most)
+    said = [
+        f"{row.observer}, {style.label(row.condition)}{', ' + row.group if row.group else ''}: {row.estimate:.3f}"
+        for row in known.itertuples()
+    ]
+    return "; ".join(said) + (". The table below has all values." if len(rows) > most else ".")

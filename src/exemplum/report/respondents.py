@@ -1,0 +1,55 @@
+"""Who answered: people and machines, how many trials, and how they did on the trials that check attention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from exemplum.report import style, wording
+
+ABOUT = {
+    "ideal": "reads the tested unit's own activations: must be right on every main trial",
+    "chance": "guesses: must be right on about half",
+    "similarity": "compares queries with references in another layer's features",
+    "simulated": "draws answers with an accuracy set beforehand",
+    style.PEOPLE: "people in the browser",
+}
+
+
+@dataclass(frozen=True)
+class Respondent:
+    observer: str
+    about: str
+    kind: str
+    participants: int
+    trials: int
+    main: int
+    catch: str
+    median_rt: str
+    mean_confidence: str
+
+
+def respondents(responses: pd.DataFrame) -> list[Respondent]:
+    """One row an observer, people first. Without answers the list is empty."""
+    return [
+        _respondent(observer, responses[responses["observer"] == observer])
+        for observer in style.ordered_observers(responses["observer"])
+    ]
+
+
+def _respondent(observer: str, rows: pd.DataFrame) -> Respondent:
+    main = rows[rows["trial_kind"] == "main"]
+    catch = rows[rows["trial_kind"] == "catch"]
+    kind = "people" if (rows["observer_kind"] == "person").all() else "machine"
+    return Respondent(
+        observer=observer,
+        about=ABOUT.get(observer, "people" if kind == "people" else "a machine observer"),
+        kind=kind,
+        participants=rows["participant"].nunique(),
+        trials=len(rows),
+        main=len(main),
+        catch=f"{wording.percent(float(catch['correct'].mean()))} of {len(catch):,}" if len(catch) else "— (n = 0)",
+        median_rt=wording.seconds(float(main["rt_ms"].median()) / 1000) if main["rt_ms"].notna().any() else "—",
+        mean_confidence=wording.number(float(main["confidence"].mean())) if len(main) else "—",
+    )

@@ -1,0 +1,67 @@
+"""The report as a stage of the line: from the tables of a study to report/index.html, figures and tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from exemplum import store, tables
+from exemplum.report import exporting, html
+from exemplum.report.select import Tables
+from exemplum.study import Study
+
+SCHEMA = 1  # of the report; a new number makes every report stale
+UPSTREAM = ("explanations", "design", "responses", "analysis")
+
+
+def fingerprint(study: Study) -> str:
+    """Hash of all that the report shows: every stage before it, the configuration, and answers of people."""
+    upstream = [(study.record(stage) or {}).get("fingerprint") for stage in UPSTREAM]
+    answers = sorted((path.name, path.stat().st_size) for path in study.stage("responses").glob("*.parquet"))
+    return store.digest(SCHEMA, upstream, answers, study.config.model_dump(mode="json"))
+
+
+def run(study: Study) -> dict[str, Any]:
+    """Write the report. Raises StoreError naming the table that is absent and the stage that makes it."""
+    folder = study.stage("report")
+    found = read(study)
+    return html.write(study, found, folder, _export(study, found), _notes(study))
+
+
+def read(study: Study) -> Tables:
+    """All tables that the report shows; answers of people and machines together."""
+    parts = [tables.RESPONSES.read(path) for path in sorted(study.stage("responses").glob("*.parquet"))]
+    return Tables(
+        estimates=tables.ESTIMATES.read(study.stage("analysis") / "estimates.parquet"),
+        comparisons=tables.COMPARISONS.read(study.stage("analysis") / "comparisons.parquet"),
+        responses=pd.concat(parts, ignore_index=True) if parts else tables.RESPONSES.frame(),
+        units=tables.STUDY_UNITS.read(study.stage("explanations") / "units.parquet"),
+        stimuli=tables.STIMULI.read(study.stage("explanations") / "stimuli.parquet"),
+        trials=tables.TRIALS.read(study.stage("design") / "trials.parquet"),
+    )
+
+
+def _export(study: Study, found: Tables) -> list[exporting.Exported]:
+    folder = study.stage("report") / "tables"
+    given: list[tuple[str, pd.DataFrame, str]] = [
+        ("estimates", found.estimates, tables.ESTIMATES.meaning),
+        ("comparisons", found.comparisons, tables.COMPARISONS.meaning),
+        ("responses", found.responses, tables.RESPONSES.meaning),
+        ("trials", found.trials, tables.TRIALS.meaning),
+        ("stimuli", found.stimuli, tables.STIMULI.meaning),
+        ("units", found.units, tables.STUDY_UNITS.meaning),
+    ]
+    index = study.stage("index") / "units.parquet"
+    if index.exists():
+        given.append(("index_units", tables.INDEX_UNITS.read(index), tables.INDEX_UNITS.meaning))
+    return [
+        exporting.export(folder, name, frame, meaning.split(";")[0].rstrip(".") + ".") for name, frame, meaning in given
+    ]
+
+
+def _notes(study: Study) -> tuple[str, ...]:
+    """What the design says about itself: where the study is smaller than its protocol."""
+    from exemplum import design
+
+    return tuple(design.load(study).notes)
