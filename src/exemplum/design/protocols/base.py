@@ -29,8 +29,9 @@ class Scheme:
 class Protocol:
     """The structure of a study.
 
-    A session is: practice and main trials without references (`none_blocks`, before), then scheme by scheme the practice
-    of every condition with references and their main blocks in turn, then `none_blocks` again, then repeated trials.
+    A session is: practice and main trials without references (`none_blocks`, before), then scheme by scheme the
+    practice of every condition with references and their main blocks in turn, then `none_blocks` again, then
+    repeated trials.
     Participant n counts from 1. Conditions with references are the methods of the study, natural first; their order is
     rotated by (n − 1) // `order_every` + `order_start`.
     """

@@ -1,0 +1,269 @@
+"""What must hold of every design. Each invariant is a function that yields a message for every fault it finds."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+
+import pandas as pd
+
+from exemplum.design.pictures import NATURAL, Pictures
+from exemplum.design.plan import NONE, Plan, plan
+from exemplum.design.protocols import DesignError
+from exemplum.design.protocols import protocol as protocol_named
+from exemplum.records import Block, Design, Pole, Session, Side, Trial, TrialKind
+
+SHOWN = 5  # faults named in the error
+
+Invariant = Callable[[Design, Plan, Pictures], Iterator[str]]
+
+
+def check(
+    design: Design,
+    units: pd.DataFrame,
+    stimuli: pd.DataFrame,
+    *,
+    methods: Sequence[str] | None = None,
+    practice: int | None = None,
+    blocks: int | None = None,
+    catch: int | None = None,
+    repeated: int | None = None,
+) -> None:
+    """Check a design against its protocol, units (STUDY_UNITS) and stimuli (STIMULI); sizes as given to `make`.
+
+    Raises DesignError naming the first faults if an invariant is broken.
+    """
+    pictures = Pictures(stimuli)
+    sizes = {"practice": practice, "blocks": blocks, "catch": catch, "repeated": repeated}
+    participants = len(design.sessions)
+    planned = plan(protocol_named(design.protocol), units, pictures, participants, methods, **sizes)
+    check_plan(design, planned, pictures)
+
+
+def check_plan(design: Design, plan: Plan, pictures: Pictures) -> None:
+    """Check a design against what was planned. Raises DesignError if an invariant is broken."""
+    faults = [f"{name(invariant)}: {fault}" for invariant in INVARIANTS for fault in invariant(design, plan, pictures)]
+    if faults:
+        more = f" (and {len(faults) - SHOWN} more)" if len(faults) > SHOWN else ""
+        raise DesignError(f"the design breaks an invariant: {'; '.join(faults[:SHOWN])}{more}")
+
+
+def name(invariant: Invariant) -> str:
+    return getattr(invariant, "__name__", str(invariant)).replace("_", " ")
+
+
+def trial_ids_are_unique(design: Design, _plan: Plan, _pictures: Pictures) -> Iterator[str]:
+    for trial_id, count in Counter(trial.trial_id for trial in design.trials).items():
+        if count > 1:
+            yield f"{trial_id} names {count} trials"
+
+
+def trials_are_counted_up(design: Design, _plan: Plan, _pictures: Pictures) -> Iterator[str]:
+    for session in design.sessions:
+        if [block.block for block in session.blocks] != list(range(len(session.blocks))):
+            yield f"blocks of participant {session.participant} are not numbered from 0"
+        if [trial.index for trial in session.trials] != list(range(len(session.trials))):
+            yield f"trials of participant {session.participant} are not numbered from 0"
+        for block in session.blocks:
+            for trial in block.trials:
+                if (trial.participant, trial.block) != (session.participant, block.block):
+                    yield f"{trial.trial_id} says another participant or block than it stands in"
+
+
+def counts_are_those_of_the_protocol(design: Design, plan: Plan, _pictures: Pictures) -> Iterator[str]:
+    if len(design.sessions) != plan.participants:
+        yield f"{len(design.sessions)} sessions, expected {plan.participants}"
+    for session in design.sessions:
+        expected = _expected_counts(plan, session.participant)
+        found = Counter((trial.kind.value, trial.condition) for trial in session.trials)
+        for block in session.blocks:
+            found[TrialKind.REPEATED.value, block.condition] += block.repeats
+        for key in sorted(set(found) | set(expected)):
+            if found[key] != expected[key]:
+                kind, condition = key
+                who = f"participant {session.participant}"
+                yield f"{who} has {found[key]} {kind} trials of {condition}, expected {expected[key]}"
+
+
+def _expected_counts(plan: Plan, participant: int) -> Counter[tuple[str, str]]:
+    counts = Counter[tuple[str, str]]()
+    sizes = [len(plan.units(scheme, participant)) for scheme in range(len(plan.schemes))]
+    for condition in plan.conditions:
+        without = condition == NONE
+        counts["practice", condition] = plan.practice * (1 if without else len(sizes))
+        counts["main", condition] = sizes[0] if without else sum(sizes)
+        counts["catch", condition] = 0 if without else plan.catch * plan.blocks * len(sizes)
+        counts["repeated", condition] = plan.repeated
+    return counts
+
+
+def sides_are_balanced_in_every_block(design: Design, _plan: Plan, _pictures: Pictures) -> Iterator[str]:
+    for block in _blocks(design):
+        if abs(surplus := _surplus(block.trials)) > 1:
+            yield f"block {block.block} of participant {block.participant} has the answer {_more_often(surplus)}"
+
+
+def sides_are_balanced_in_every_condition(design: Design, _plan: Plan, _pictures: Pictures) -> Iterator[str]:
+    for session in design.sessions:
+        for (kind, condition, scheme), trials in _by(session.trials, lambda t: (t.kind, t.condition, t.scheme)).items():
+            if abs(surplus := _surplus(trials)) > 1:
+                where = f"{kind} trials of {condition} {scheme}".strip()
+                yield f"participant {session.participant}'s {where} have the answer {_more_often(surplus)}"
+
+
+def every_unit_comes_once_a_condition(design: Design, plan: Plan, _pictures: Pictures) -> Iterator[str]:
+    places = {scheme.name: place for place, scheme in enumerate(plan.schemes)} | {"": 0}
+    for session in design.sessions:
+        for (condition, scheme), trials in _by(_mains(session), lambda t: (t.condition, t.scheme)).items():
+            wanted = Counter(unit.unit for unit in plan.units(places.get(scheme, 0), session.participant))
+            found = Counter(trial.unit.unit for trial in trials)
+            for unit in sorted(set(wanted) | set(found)):
+                if found[unit] != wanted[unit]:
+                    where = f"{condition} {scheme}".strip()
+                    who = f"participant {session.participant}"
+                    yield f"{who} sees {unit} {found[unit]} times in {where}, expected {wanted[unit]}"
+
+
+def queries_are_not_references(design: Design, _plan: Plan, _pictures: Pictures) -> Iterator[str]:
+    for trial in design.trials:
+        if trial.query_max == trial.query_min:
+            yield f"{trial.trial_id} asks to choose between {trial.query_max} and itself"
+        if trial.kind is TrialKind.CATCH:
+            continue
+        for query in (trial.query_max, trial.query_min):
+            if query in set(trial.references):
+                yield f"{trial.trial_id} shows {query} as query and reference"
+
+
+def catch_queries_are_shown_references(design: Design, plan: Plan, pictures: Pictures) -> Iterator[str]:
+    schemes = {scheme.name: scheme for scheme in plan.schemes}
+    for trial in design.trials:
+        if trial.kind is not TrialKind.CATCH or trial.scheme not in schemes:
+            continue
+        pairs = ((Pole.MAX, trial.query_max, trial.references.max), (Pole.MIN, trial.query_min, trial.references.min))
+        for pole, query, shown in pairs:
+            k = schemes[trial.scheme].references
+            images = shown or pictures.explanations(trial.condition, trial.unit.unit, pole, k, trial.batch)
+            if images and query not in images:
+                yield f"{trial.trial_id} has the {pole} query {query}, which is no {pole} reference"
+
+
+def no_two_images_of_a_group_meet(design: Design, _plan: Plan, pictures: Pictures) -> Iterator[str]:
+    for trial in design.trials:
+        paths = {*trial.references, trial.query_max, trial.query_min}
+        groups = Counter(group for path in paths if (group := pictures.groups.get(path)))
+        for group, count in groups.items():
+            if count > 1:
+                yield f"{trial.trial_id} shows {count} images of group {group}; a group is of near-duplicates"
+
+
+def references_are_those_of_the_scheme(design: Design, plan: Plan, _pictures: Pictures) -> Iterator[str]:
+    schemes = {scheme.name: scheme for scheme in plan.schemes}
+    for trial in design.trials:
+        scheme = schemes.get(trial.scheme)
+        if (trial.condition == NONE) != (scheme is None) or (scheme is None and set(trial.references)):
+            yield f"{trial.trial_id} of {trial.condition} has scheme {trial.scheme!r}"
+        elif scheme is not None:
+            for pole, shown in ((Pole.MAX, trial.references.max), (Pole.MIN, trial.references.min)):
+                most = scheme.references if pole in scheme.poles else 0
+                if len(set(shown)) != len(shown) or len(shown) > most:
+                    yield f"{trial.trial_id} shows {len(shown)} {pole} references; {scheme.name}: {most}, all different"
+
+
+def images_are_stimuli_of_their_pole(design: Design, _plan: Plan, pictures: Pictures) -> Iterator[str]:
+    for trial in design.trials:
+        unit, method = str(trial.unit.unit), trial.condition
+        methods = {NATURAL, method} if trial.kind is TrialKind.CATCH else {NATURAL}
+        images = [(trial.query_max, Pole.MAX, methods), (trial.query_min, Pole.MIN, methods)]
+        images += [(path, Pole.MAX, {method}) for path in trial.references.max]
+        images += [(path, Pole.MIN, {method}) for path in trial.references.min]
+        for path, pole, of in images:
+            if not any((unit, path, pole.value, method) in pictures.known for method in of):
+                yield f"{trial.trial_id}: {path} is no {pole} stimulus of {unit} by {' or '.join(sorted(of))}"
+
+
+def no_batch_comes_in_two_conditions(design: Design, plan: Plan, _pictures: Pictures) -> Iterator[str]:
+    if len(plan.batches) < len(plan.conditions):
+        return  # said in the notes
+    for session in design.sessions:
+        for batch, trials in _by(_mains(session), lambda t: t.batch).items():
+            if len(conditions := sorted({trial.condition for trial in trials})) > 1:
+                yield f"participant {session.participant} sees batch {batch} in {' and '.join(conditions)}"
+
+
+def batches_are_used_evenly(design: Design, plan: Plan, _pictures: Pictures) -> Iterator[str]:
+    """No two participants have a batch in the same condition, scheme and set of units while another is free."""
+    used: dict[tuple[str, str, str], Counter[int]] = defaultdict(Counter)
+    for session in design.sessions:
+        for key in sorted({(t.condition, t.scheme, _set(t, plan), t.batch) for t in _mains(session)}):
+            used[key[:3]][key[3]] += 1
+    for (condition, scheme, _), counts in used.items():
+        times = {batch: counts[batch] for batch in plan.batches}
+        if foreign := sorted(set(counts) - set(times)):
+            yield f"main trials of {condition} show batch {foreign[0]}, which is not for main trials"
+        elif max(times.values()) - min(times.values()) > 1:
+            often, free = max(times, key=times.__getitem__), min(times, key=times.__getitem__)
+            where = f"{condition} {scheme}".strip()
+            yield f"{times[often]} participants have batch {often} in {where} while {times[free]} have batch {free}"
+
+
+def orders_are_counterbalanced(design: Design, plan: Plan, _pictures: Pictures) -> Iterator[str]:
+    first = Counter(dict.fromkeys(plan.methods, 0))
+    schemes = Counter({tuple(plan.schemes[place].name for place in order): 0 for order in plan.scheme_orders})
+    for session in design.sessions:
+        mains = [trial for trial in _mains(session) if trial.condition != NONE]
+        first.update(trial.condition for trial in mains[:1])
+        schemes[tuple(dict.fromkeys(trial.scheme for trial in mains))] += 1
+    if first and max(first.values()) - min(first.values()) > plan.protocol.order_every:
+        yield f"participants who begin with each condition: {dict(first)}"
+    most = Counter(tuple(plan.schemes[place].name for place in order) for order in plan.scheme_orders)
+    each = {order: count / most[order] for order, count in schemes.items() if order in most}
+    if plan.methods and (set(schemes) != set(most) or max(each.values()) - min(each.values()) > 1):
+        yield f"participants by order of schemes: { {', '.join(order): count for order, count in schemes.items()} }"
+
+
+INVARIANTS: tuple[Invariant, ...] = (
+    trial_ids_are_unique,
+    trials_are_counted_up,
+    counts_are_those_of_the_protocol,
+    sides_are_balanced_in_every_block,
+    sides_are_balanced_in_every_condition,
+    every_unit_comes_once_a_condition,
+    queries_are_not_references,
+    catch_queries_are_shown_references,
+    no_two_images_of_a_group_meet,
+    references_are_those_of_the_scheme,
+    images_are_stimuli_of_their_pole,
+    no_batch_comes_in_two_conditions,
+    batches_are_used_evenly,
+    orders_are_counterbalanced,
+)
+
+
+def _blocks(design: Design) -> Iterator[Block]:
+    for session in design.sessions:
+        yield from session.blocks
+
+
+def _mains(session: Session) -> list[Trial]:
+    return [trial for trial in session.trials if trial.kind is TrialKind.MAIN]
+
+
+def _by(trials: Sequence[Trial], key: Callable) -> dict:
+    groups = defaultdict(list)
+    for trial in trials:
+        groups[key(trial)].append(trial)
+    return groups
+
+
+def _set(trial: Trial, plan: Plan) -> str:
+    return trial.unit.stimulus_set if len(plan.sets) > 1 else ""
+
+
+def _surplus(trials: Sequence[Trial]) -> int:
+    """Answers on top less answers below."""
+    return sum(1 if trial.max_side is Side.TOP else -1 for trial in trials)
+
+
+def _more_often(surplus: int) -> str:
+    return f"{abs(surplus)} times more often {'on top' if surplus > 0 else 'below'}"

@@ -1,0 +1,223 @@
+"""What a study can have of its protocol: sizes, schemes, units and batches, with a note wherever it is less."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from exemplum.design.order import rotated
+from exemplum.design.pictures import NATURAL, Pictures
+from exemplum.design.protocols import DesignError, Protocol, Scheme
+from exemplum.records import StudyUnit, Unit
+
+NONE = "none"  # the condition without references
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A protocol with the sizes of one study filled in."""
+
+    protocol: Protocol
+    participants: int
+    methods: tuple[str, ...]  # conditions with references
+    schemes: tuple[Scheme, ...]
+    scheme_orders: tuple[tuple[int, ...], ...]
+    sets: tuple[tuple[StudyUnit, ...], ...]  # main units, by stimulus set; they go round the schemes
+    practice_units: dict[str, tuple[StudyUnit, ...]]  # by stimulus set; "" holds all
+    batches: tuple[int, ...]  # for main trials
+    none_blocks: int
+    practice: int
+    blocks: int
+    catch: int
+    repeated: int
+    notes: tuple[str, ...]
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        return (NONE, *self.methods) if self.none_blocks else self.methods
+
+    def units(self, scheme: int, participant: int) -> tuple[StudyUnit, ...]:
+        """Main units of a scheme: the stimulus sets go round the schemes by a Latin square over participants."""
+        return self.sets[(scheme + participant - 1) % len(self.sets)]
+
+    def scheme_order(self, participant: int) -> tuple[int, ...]:
+        return self.scheme_orders[(participant - 1) % len(self.scheme_orders)]
+
+    def method_order(self, participant: int) -> list[str]:
+        protocol = self.protocol
+        return rotated(self.methods, (participant - 1) // protocol.order_every + protocol.order_start)
+
+    def batch(self, condition: str, participant: int) -> int:
+        """The batch of a participant's main trials in a condition: another one in every condition, and another one
+        for every participant (or group of participants) until all batches have been used in it."""
+        protocol, count = self.protocol, len(self.batches)
+        turn = (participant - 1) // min(protocol.batch_every, len(self.sets))  # without sets nobody can share
+        stride = len(self.conditions) if protocol.batch_own else 1
+        lap = turn // (count // _common_divisor(stride, count))  # after a lap of a stride that divides, the others
+        return self.batches[(turn * stride + lap + self.conditions.index(condition)) % count]
+
+
+def plan(
+    protocol: Protocol,
+    units: pd.DataFrame,
+    pictures: Pictures,
+    participants: int | None = None,
+    methods: Sequence[str] | None = None,
+    practice: int | None = None,
+    blocks: int | None = None,
+    catch: int | None = None,
+    repeated: int | None = None,
+) -> Plan:
+    """Fit a protocol to the units (STUDY_UNITS) and pictures of a study; sizes not given are the protocol's.
+
+    Raises DesignError if there are no main units, no natural images in common, or a method without pictures.
+    """
+    notes: list[str] = []
+    everyone = [_study_unit(row) for row in units.itertuples()]
+    mains = [unit for unit in everyone if unit.role == "main"]
+    if not mains:
+        raise DesignError("the study has no main units; choose some in [units] of study.toml")
+    schemes, orders = _schemes(protocol, pictures, everyone, notes)
+    sets = _sets(protocol, mains, len(schemes), notes)
+    smallest = min(len(units) for units in sets)
+    easy = _practice_units(everyone, mains, notes)
+    chosen = _methods(pictures, methods)
+    batches = _batches(protocol, pictures, mains, schemes, len(chosen), notes)
+    sizes = {
+        "practice": protocol.practice if practice is None else practice,
+        "blocks": min(protocol.blocks if blocks is None else blocks, smallest),
+        "catch": (protocol.catch if catch is None else catch) if chosen else 0,
+        "none_blocks": min(protocol.none_blocks, smallest // 2),
+        "repeated": min(protocol.repeated if repeated is None else repeated, smallest * len(schemes)),
+    }
+    _note_sizes(protocol, sizes, easy[""], len(chosen), notes)
+    if not chosen and not sizes["none_blocks"]:
+        raise DesignError(f"protocol {protocol.name} needs a method with pictures; name one in [explanations] methods")
+    count = participants or protocol.participants
+    if count > (room := len(batches) * min(protocol.batch_every, len(sets))):
+        notes.append(f"{count} participants, but batches for {room}: some share theirs in the same condition")
+    return Plan(protocol, count, chosen, schemes, orders, sets, easy, batches, notes=tuple(notes), **sizes)
+
+
+def _schemes(
+    protocol: Protocol, pictures: Pictures, units: list[StudyUnit], notes: list[str]
+) -> tuple[tuple[Scheme, ...], tuple[tuple[int, ...], ...]]:
+    """The schemes for which there are natural images: of as many references, or else of the next fewer there are."""
+    sizes = pictures.sizes(unit.unit for unit in units)
+    if not sizes:
+        raise DesignError(
+            "the units of the study have no natural images for the same number of references; queries need them"
+        )
+    fitted: dict[int, Scheme] = {}  # place in the protocol → scheme
+    for place, scheme in enumerate(protocol.schemes):
+        fewer = [k for k in sizes if k <= scheme.references]
+        fit = replace(scheme, references=max(fewer)) if fewer else None
+        if fit and fit not in fitted.values():
+            fitted[place] = fit
+    if not fitted:
+        fitted[0] = replace(protocol.schemes[-1], references=min(sizes))
+    schemes = tuple(fitted.values())
+    if schemes != protocol.schemes:
+        wanted = ", ".join(scheme.name for scheme in protocol.schemes)
+        notes.append(
+            f"schemes {', '.join(scheme.name for scheme in schemes)} instead of {wanted}: no images for others"
+        )
+    places = list(fitted)
+    orders = [tuple(places.index(place) for place in order if place in fitted) for order in protocol.scheme_orders]
+    return schemes, tuple(orders)
+
+
+def _sets(
+    protocol: Protocol, mains: list[StudyUnit], schemes: int, notes: list[str]
+) -> tuple[tuple[StudyUnit, ...], ...]:
+    if not protocol.main_sets:
+        sets = [mains]
+    else:
+        sets = [[unit for unit in mains if unit.stimulus_set == name] for name in protocol.main_sets]
+        if not all(sets):
+            sets = _dealt(mains, protocol.main_sets, notes)
+    sizes = sorted({len(units) for units in sets})
+    if sizes != [protocol.units]:
+        where = " a scheme" if schemes > 1 else ""
+        notes.append(f"main units{where}: {' or '.join(map(str, sizes))} instead of {protocol.units}")
+    return tuple(tuple(units) for units in sets)
+
+
+def _dealt(mains: list[StudyUnit], names: tuple[str, ...], notes: list[str]) -> list[list[StudyUnit]]:
+    if len(mains) < len(names):
+        notes.append(f"{len(mains)} main units do not make {len(names)} stimulus sets: every scheme has the same units")
+        return [mains]
+    notes.append(f"the main units were dealt into stimulus sets {', '.join(names)} in the order of the table")
+    sets: list[list[StudyUnit]] = [[] for _ in names]
+    for place, unit in enumerate(mains):
+        name = place % len(names)
+        sets[name].append(replace(unit, stimulus_set=names[name]))
+    return sets
+
+
+def _practice_units(
+    everyone: list[StudyUnit], mains: list[StudyUnit], notes: list[str]
+) -> dict[str, tuple[StudyUnit, ...]]:
+    easy = [unit for unit in everyone if unit.role == "practice"]
+    if not easy:
+        notes.append("no practice units: main units serve in practice and catch trials")
+        return {"": tuple(mains)}
+    names = {unit.stimulus_set for unit in easy}
+    return {name: tuple(unit for unit in easy if unit.stimulus_set == name) for name in names} | {"": tuple(easy)}
+
+
+def _methods(pictures: Pictures, wanted: Sequence[str] | None) -> tuple[str, ...]:
+    if wanted is None:
+        return tuple(method for method in pictures.methods if method != NONE)
+    if missing := [method for method in wanted if method not in pictures.methods and method != NONE]:
+        raise DesignError(f"there are no pictures of the methods {', '.join(missing)}; run the explanations stage")
+    return tuple(sorted((method for method in wanted if method != NONE), key=lambda method: method != NATURAL))
+
+
+def _batches(
+    protocol: Protocol,
+    pictures: Pictures,
+    mains: list[StudyUnit],
+    schemes: tuple[Scheme, ...],
+    methods: int,
+    notes: list[str],
+) -> tuple[int, ...]:
+    """Batches for main trials: all but the first, unless then the conditions of one participant would share some."""
+    common = set.intersection(
+        *(set(pictures.batches((unit.unit for unit in mains), scheme.references)) for scheme in schemes)
+    )
+    if not common:
+        raise DesignError("the main units have no batch of natural images in common; make their exemplars again")
+    conditions = methods + bool(protocol.none_blocks)
+    batches = sorted(common)
+    kept = batches[1:] if len(batches) > conditions else batches
+    if len(batches) != protocol.batches:
+        notes.append(f"batches of natural images: {len(batches)} instead of {protocol.batches}")
+    if len(kept) < conditions:
+        shared = "all conditions" if len(kept) == 1 else "some conditions"
+        notes.append(f"too few batches: {shared} of a participant show the same queries")
+    return tuple(kept)
+
+
+def _note_sizes(
+    protocol: Protocol, sizes: dict[str, int], easy: tuple[StudyUnit, ...], methods: int, notes: list[str]
+) -> None:
+    for name, size in sizes.items():
+        if size != (wanted := getattr(protocol, name)):
+            notes.append(f"{name.replace('_', ' ')}: {size} instead of {wanted}")
+    needed = sizes["practice"] * (methods + bool(protocol.none_blocks))
+    if not protocol.pools and len(easy) < needed:
+        notes.append(f"practice units: {len(easy)} for {needed} practice trials, so some come more than once")
+
+
+def _study_unit(row: object) -> StudyUnit:
+    values = {name: getattr(row, name) for name in ("branch", "selection", "role", "stimulus_set")}
+    return StudyUnit(Unit(row.layer, int(row.channel)), **values)  # type: ignore[attr-defined]
+
+
+def _common_divisor(a: int, b: int) -> int:
+    while b:
+        a, b = b, a % b
+    return a

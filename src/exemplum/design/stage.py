@@ -1,0 +1,67 @@
+"""The design stage: units and stimuli in; `trials.parquet`, `blocks.parquet` and `design.json` in `design/` out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from exemplum import store
+from exemplum.design.pictures import NATURAL
+from exemplum.design.protocols import DesignError
+from exemplum.design.schedule import make
+from exemplum.design.tables import blocks_table, design_of, trials_table
+from exemplum.records import Design
+from exemplum.study import Study
+from exemplum.tables import BLOCKS, STIMULI, STUDY_UNITS, TRIALS
+
+VERSION = 1
+
+
+def fingerprint(study: Study) -> str:
+    upstream = study.record("explanations")
+    if upstream is None:
+        raise DesignError(f"{study.folder} has no units and stimuli yet; run its explanations stage first")
+    section, methods = study.config.design.model_dump(), study.config.explanations.methods
+    return store.digest(VERSION, upstream["fingerprint"], section, methods, study.config.seed)
+
+
+def run(study: Study) -> dict[str, Any]:
+    section = study.config.design
+    stimuli = STIMULI.read(study.stage("explanations") / "stimuli.parquet")
+    units = STUDY_UNITS.read(study.stage("explanations") / "units.parquet")
+    design = make(
+        section.protocol, units, stimuli, section.participants, study.config.seed, methods=_methods(study, stimuli),
+        practice=section.practice, blocks=section.blocks, catch=section.catch, repeated=section.repeated,
+    )  # fmt: skip
+    save(study, design)
+    first = design.sessions[0]
+    repeats = sum(block.repeats for block in first.blocks)
+    return {
+        "protocol": design.protocol, "participants": len(design.sessions),
+        "trials each": len(first.trials) + repeats, "notes": len(design.notes),
+    }  # fmt: skip
+
+
+def save(study: Study, design: Design) -> None:
+    """Write a design into the study folder."""
+    folder = study.stage("design")
+    TRIALS.write(folder / "trials.parquet", trials_table(design.trials))
+    BLOCKS.write(folder / "blocks.parquet", blocks_table(design))
+    about = {"protocol": design.protocol, "seed": design.seed, "notes": list(design.notes)}
+    store.write_json(folder / "design.json", about)
+
+
+def load(study: Study) -> Design:
+    """The design in the study folder. Raises StoreError naming a file that is absent or broken."""
+    folder = study.stage("design")
+    about = store.read_json(folder / "design.json")
+    trials, blocks = TRIALS.read(folder / "trials.parquet"), BLOCKS.read(folder / "blocks.parquet")
+    return design_of(trials, blocks, about["protocol"], about["seed"], tuple(about["notes"]))
+
+
+def _methods(study: Study, stimuli: pd.DataFrame) -> list[str]:
+    """The methods with pictures; natural images that only serve as queries are none of them."""
+    present = list(dict.fromkeys(stimuli["method"]))
+    asked = study.config.stimuli is not None or NATURAL in study.config.explanations.methods
+    return present if asked else [method for method in present if method != NATURAL]
