@@ -273,6 +273,7 @@ MODELS = Table(
         "observer": Column("str", "as in responses"),
         "measure": Column("str", "accuracy (log odds) or rt_s (ln of seconds)"),
         "model": Column("str", "glmm, glmm_slopes, lmm, lmm_slopes or gee"),
+        "subset": Column("str", "all, correct or wrong"),
         "by": Column("str", "as in estimates"),
         "group": Column("str", "as in estimates"),
         "kind": Column(
