@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -74,7 +75,7 @@ class Canvas:
 
     def text(self, words: str, x: float, y: float, height: float, colour: Colour, angle: float = 0) -> None:
         """Text centred at (x, y), letters about `height` high, turned by `angle` degrees clockwise."""
-        font = ImageFont.load_default(max(8.0, height * self._scale))
+        font = _font(max(8, round(height * self._scale)))
         left, top, right, bottom = font.getbbox(words)
         mask = Image.new("L", (int(right - left) + 4, int(bottom - top) + 4))
         ImageDraw.Draw(mask).text((2 - left, 2 - top), words, fill=255, font=font)
@@ -130,6 +131,12 @@ def on_background(look: Look, rng: np.random.Generator) -> Canvas:
 def shade_of(colour: Colour, share: float) -> Colour:
     """Lighter for a positive share, darker for a negative one."""
     return mix(colour, (1.0, 1.0, 1.0) if share > 0 else (0.0, 0.0, 0.0), abs(share))
+
+
+@lru_cache(maxsize=300)
+def _font(pixels: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own font: the same on every machine."""
+    return ImageFont.load_default(pixels)
 
 
 def _rgb(colour: Colour) -> tuple[int, int, int]:
