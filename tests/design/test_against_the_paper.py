@@ -2,8 +2,8 @@
 
 import pandas as pd
 import pytest
-from design.made import stimuli, units
 
+from design.made import stimuli, units
 from exemplum.design import make
 from exemplum.records import Design, Session
 

@@ -3,8 +3,8 @@
 from collections import Counter
 
 import pytest
-from design.made import stimuli, units
 
+from design.made import stimuli, units
 from exemplum.design import make
 from exemplum.records import Design, Session, Side
 
@@ -70,7 +70,9 @@ def test_queries_are_the_most_extreme_images_of_the_batch(design):
 
 def test_references_are_nine_of_each_pole_on_their_side(design):
     for trial in design.trials:
-        shown = [sorted(path.rsplit("/", 1)[1] for path in pole) for pole in (trial.references.max, trial.references.min)]
+        shown = [
+            sorted(path.rsplit("/", 1)[1] for path in pole) for pole in (trial.references.max, trial.references.min)
+        ]
         first = 1 if trial.condition == "natural" else 0
         expected = [[f"max_{k}.png" for k in range(9)], [f"min_{k}.png" for k in range(first, first + 9)]]
         assert shown == ([[], []] if trial.condition == "none" else expected)

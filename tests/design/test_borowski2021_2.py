@@ -3,8 +3,8 @@
 from collections import Counter
 
 import pytest
-from design.made import stimuli, units
 
+from design.made import stimuli, units
 from exemplum.design import make
 from exemplum.records import Design
 

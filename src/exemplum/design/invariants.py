@@ -13,8 +13,6 @@ from exemplum.design.protocols import DesignError
 from exemplum.design.protocols import protocol as protocol_named
 from exemplum.records import Block, Design, Pole, Session, Side, Trial, TrialKind
 
-SHOWN = 5  # faults named in the error
-
 Invariant = Callable[[Design, Plan, Pictures], Iterator[str]]
 
 
@@ -31,7 +29,7 @@ def check(
 ) -> None:
     """Check a design against its protocol, units (STUDY_UNITS) and stimuli (STIMULI); sizes as given to `make`.
 
-    Raises DesignError naming the first faults if an invariant is broken.
+    Raises DesignError naming every invariant that is broken with its first fault.
     """
     pictures = Pictures(stimuli)
     sizes = {"practice": practice, "blocks": blocks, "catch": catch, "repeated": repeated}
@@ -42,10 +40,13 @@ def check(
 
 def check_plan(design: Design, plan: Plan, pictures: Pictures) -> None:
     """Check a design against what was planned. Raises DesignError if an invariant is broken."""
-    faults = [f"{name(invariant)}: {fault}" for invariant in INVARIANTS for fault in invariant(design, plan, pictures)]
-    if faults:
-        more = f" (and {len(faults) - SHOWN} more)" if len(faults) > SHOWN else ""
-        raise DesignError(f"the design breaks an invariant: {'; '.join(faults[:SHOWN])}{more}")
+    broken = []
+    for invariant in INVARIANTS:
+        if faults := list(invariant(design, plan, pictures)):
+            more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+            broken.append(f"{name(invariant)}: {faults[0]}{more}")
+    if broken:
+        raise DesignError(f"the design breaks what must hold: {'; '.join(broken)}")
 
 
 def name(invariant: Invariant) -> str:

@@ -1,0 +1,71 @@
+"""The design stage: tables in, tables out, read back exactly."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from design.made import stimuli, units
+from exemplum import design
+from exemplum.design import stage
+from exemplum.store import StoreError
+from exemplum.study import Study
+from exemplum.tables import STIMULI, STUDY_UNITS
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    (tmp_path / "study.toml").write_text("seed = 4\n[design]\nparticipants = 3\ncatch = 1\n", encoding="utf-8")
+    made = Study.open(tmp_path)
+    of = units(6, 3)
+    STUDY_UNITS.write(made.stage("explanations") / "units.parquet", of)
+    STIMULI.write(made.stage("explanations") / "stimuli.parquet", stimuli(of, batches=6))
+    made.finish("explanations", "made for the test", 0.0, {})
+    return made
+
+
+def test_a_design_is_read_back_exactly(study):
+    stage.run(study)
+    of = STUDY_UNITS.read(study.stage("explanations") / "units.parquet")
+    pictures = STIMULI.read(study.stage("explanations") / "stimuli.parquet")
+    assert design.load(study) == design.make("borowski2021-1", of, pictures, 3, 4, catch=1)
+
+
+def test_the_same_study_gives_the_same_files(study):
+    stage.run(study)
+    before = {p.name: p.read_bytes() for p in study.stage("design").iterdir()}
+    stage.run(study)
+    assert {p.name: p.read_bytes() for p in study.stage("design").iterdir()} == before
+
+
+def test_the_fingerprint_follows_seed_sizes_and_stimuli(study, tmp_path):
+    first = stage.fingerprint(study)
+    assert stage.fingerprint(Study.open(tmp_path)) == first
+    prints = {first}
+    for text in ("seed = 5\n[design]\nparticipants = 3\n", "seed = 4\n[design]\nparticipants = 2\n"):
+        (tmp_path / "study.toml").write_text(text, encoding="utf-8")
+        prints.add(stage.fingerprint(Study.open(tmp_path)))
+    study.finish("explanations", "other stimuli", 0.0, {})
+    prints.add(stage.fingerprint(study))
+    assert len(prints) == 4
+
+
+def test_a_study_without_stimuli_says_what_to_run(tmp_path):
+    (tmp_path / "study.toml").write_text("", encoding="utf-8")
+    empty = Study.open(tmp_path)
+    with pytest.raises(design.DesignError, match="run its explanations stage first"):
+        stage.fingerprint(empty)
+    with pytest.raises(StoreError, match=r"design\.json does not exist"):
+        design.load(empty)
+
+
+def test_natural_images_are_no_condition_unless_the_study_says_so(study, tmp_path):
+    (tmp_path / "study.toml").write_text('[explanations]\nmethods = ["synthetic"]\n', encoding="utf-8")
+    stage.run(Study.open(tmp_path))
+    assert {t.condition for t in design.load(study).trials} == {"none", "synthetic"}
+
+
+def test_design_runs_without_torch():
+    code = "import sys, exemplum.design, exemplum.design.stage; assert 'torch' not in sys.modules, 'torch'"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
