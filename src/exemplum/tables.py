@@ -206,6 +206,40 @@ RATINGS = Table(
     },
 )
 
+PEOPLE = Table(
+    "people",
+    "One row a participant of the web experiment who finished; responses/people/sessions.parquet.",
+    {
+        "experiment": Column("str", "as in responses"),
+        "observer": Column("str", "as in responses: participants"),
+        "participant": Column("str", "as in responses"),
+        "expertise": Column("str", "as in responses"),
+        "place": Column("int", "participant of the design whose schedule was answered, from 1"),
+        "instruction_time_s": Column("float", "time on the instructions while the page was visible; NaN if not measured"),
+        "total_time_s": Column("float", "from the first trial shown to the last answer"),
+        "practice_attempts": Column("int", "most rounds of one practice block; 0 without practice"),
+        "age": Column("float", "years; NaN if not asked or not answered"),
+        "gender": Column("str", "as answered; empty if not asked"),
+        "handedness": Column("str", "as answered; empty if not asked"),
+        "visual_aid": Column("str", "as answered; empty if not asked"),
+    },
+)
+
+RATINGS = Table(
+    "ratings",
+    "One row a rating of intuitiveness; responses/people/ratings.parquet.",
+    {
+        "experiment": Column("str", "as in responses"),
+        "observer": Column("str", "as in responses: participants"),
+        "participant": Column("str", "as in responses"),
+        "phase": Column("str", "before or after the trials"),
+        "unit": Column("str", "layer and channel of the practice unit shown"),
+        "condition": Column("str", "method that was rated, against natural images"),
+        "rating": Column("int", "-100 (not intuitive) to 100"),
+        "rt_ms": Column("float", "time until the rating was given, in milliseconds"),
+    },
+)
+
 ESTIMATES = Table(
     "estimates",
     "One row an estimate; analysis/estimates.parquet and .csv.",
