@@ -1,0 +1,145 @@
+/** What the server sends; docs/server-api.md says what each field means. */
+
+import type { Side } from "./forced-choice/info";
+
+export interface Config {
+  study: { title: string; contact: string };
+  languages: string[];
+  language: string;
+  lab: boolean;
+  open: boolean;
+  asset: string;
+}
+
+export interface Progress {
+  answered: number;
+  total: number;
+}
+
+export interface State {
+  study: { title: string };
+  language: string;
+  pilot: boolean;
+  progress: Progress & { step: number; steps: number };
+  step: Step;
+}
+
+export interface Started {
+  token: string;
+  resumed: boolean;
+  state: State;
+}
+
+export interface Field {
+  name: string;
+  type: "integer" | "choice" | "text";
+  required: boolean;
+  min: number | null;
+  max: number | null;
+  max_length: number | null;
+  options: string[];
+}
+
+export interface Layout {
+  left: number;
+  right: number;
+}
+
+export interface Images {
+  references: { left: string[]; right: string[] };
+  queries: Record<Side, string>;
+}
+
+export interface Example extends Images {
+  condition: string;
+  layout: Layout;
+  solution: Side;
+}
+
+export interface Score {
+  correct: number;
+  trials: number;
+}
+
+export interface ConsentStep { id: string; kind: "consent" }
+export interface FormStep { id: string; kind: "form"; form: string; fields: Field[] }
+export interface CheckStep { id: string; kind: "check"; min_width: number; min_height: number; fullscreen: boolean }
+export interface InstructionsStep { id: string; kind: "instructions"; conditions: string[]; examples: Example[] }
+export interface IntuitivenessStep {
+  id: string;
+  kind: "intuitiveness";
+  phase: "before" | "after";
+  items: { item: string; pictures: { condition: string; images: string[] }[] }[];
+  min: number;
+  max: number;
+}
+export interface BlockStep {
+  id: string;
+  kind: "block";
+  number: number;
+  of: number;
+  practice: boolean;
+  condition: string;
+  layout: Layout;
+  answered: number;
+  trials: (Images & { trial: string })[];
+  images: string[];
+}
+export interface BreakStep {
+  id: string;
+  kind: "break";
+  number: number;
+  of: number;
+  practice: boolean;
+  score: Score;
+  last: boolean;
+  min_ms: number;
+}
+export interface DebriefStep { id: string; kind: "debrief"; fields: Field[]; score: Score | null }
+export interface FinishedStep {
+  id: string;
+  kind: "finished";
+  outcome: string;
+  code: string;
+  redirect: string;
+  answered: number;
+}
+export type Step =
+  | ConsentStep
+  | FormStep
+  | CheckStep
+  | InstructionsStep
+  | IntuitivenessStep
+  | BlockStep
+  | BreakStep
+  | DebriefStep
+  | FinishedStep;
+
+/** How long a step stood, and what was entered. */
+export interface Done {
+  shown_at: number;
+  ms: number;
+  visible_ms: number;
+  data: Record<string, unknown>;
+}
+
+export interface AnswerBody {
+  trial: string;
+  key: string;
+  choice: Side;
+  confidence: number;
+  rt_ms: number;
+  shown_at: number;
+  frame_ms: number | null;
+  frames_late: number;
+  hidden_ms: number;
+  blurs: number;
+  input: string;
+}
+
+export interface Accepted {
+  trial: string;
+  verdict: { solution: Side; correct: boolean };
+  progress: Progress;
+  block_done: boolean;
+}

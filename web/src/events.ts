@@ -1,0 +1,69 @@
+/** The log of what happened on the page: sent in batches, never waited for, dropped rather than holding anything up. */
+
+import { uuid } from "./identity";
+
+interface Entry {
+  seq: number;
+  at: number; // milliseconds since 1970 by this browser's clock
+  kind: string;
+  trial: string;
+  data: Record<string, unknown>;
+}
+
+const EVERY_MS = 10_000;
+const BATCH = 50;
+const MOST_KEPT = 1000;
+const MOST_SENT = 150;
+
+const page = uuid();
+let entries: Entry[] = [];
+let seq = 0;
+let token = "";
+let sending = false;
+
+/** Write down an event; `trial` is the key of the trial on the screen. */
+export function log(kind: string, data: Record<string, unknown> = {}, trial = ""): void {
+  entries.push({ seq: seq++, at: performance.timeOrigin + performance.now(), kind, trial, data });
+  if (entries.length > MOST_KEPT) entries = entries.slice(-MOST_KEPT);
+  if (entries.length >= BATCH) void flush();
+}
+
+/** Begin sending, and write down what concerns the whole page. */
+export function startLog(sessionToken: string): void {
+  if (token === "") watchPage();
+  token = sessionToken;
+}
+
+/** Send what there is. With `last` the request outlives the page. */
+export async function flush(last = false): Promise<void> {
+  if (token === "" || entries.length === 0 || (sending && !last)) return;
+  const batch = entries.slice(0, MOST_SENT);
+  sending = true;
+  try {
+    const response = await fetch("api/events", {
+      method: "POST",
+      headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+      body: JSON.stringify({ page, events: batch }),
+      keepalive: last,
+    });
+    // 4xx: it would be refused again
+    if (response.status < 500 && response.status !== 429) entries = entries.filter((entry) => !batch.includes(entry));
+  } catch {
+    // Kept for the next batch.
+  } finally {
+    sending = false;
+  }
+}
+
+function watchPage(): void {
+  log("load", { width: innerWidth, height: innerHeight, pixel_ratio: devicePixelRatio });
+  setInterval(() => void flush(), EVERY_MS);
+  addEventListener("pagehide", () => void flush(true));
+  addEventListener("resize", () => log("resize", { width: innerWidth, height: innerHeight }));
+  addEventListener("blur", () => log("focus", { state: "lost" }));
+  addEventListener("focus", () => log("focus", { state: "gained" }));
+  document.addEventListener("visibilitychange", () => log("visibility", { state: document.visibilityState }));
+  document.addEventListener("fullscreenchange", () => log("fullscreen", { on: document.fullscreenElement !== null }));
+  addEventListener("error", (event) => log("error", { message: String(event.message).slice(0, 500) }));
+  addEventListener("unhandledrejection", (event) => log("error", { message: String(event.reason).slice(0, 500) }));
+}

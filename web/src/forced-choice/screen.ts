@@ -1,0 +1,185 @@
+/** The screen of a trial: references at the sides, two queries at the centre, three buttons at each. */
+
+import { columnsOf, fit, type Sizes } from "../geometry";
+import type { Side, Words } from "./info";
+
+export interface Shown {
+  query_top: string;
+  query_bottom: string;
+  references_left: string[];
+  references_right: string[];
+  words: Words;
+  keys: Record<Side, string[]>;
+}
+
+export class Screen {
+  readonly root: HTMLElement;
+  readonly images: HTMLImageElement[];
+  sizes: Sizes = { query: 0, reference: 0 };
+  private readonly stage: HTMLElement;
+  private readonly hint: HTMLElement;
+  private readonly status: HTMLElement;
+  private readonly resized = new ResizeObserver(() => this.layOut());
+
+  constructor(
+    private readonly parent: HTMLElement,
+    private readonly shown: Shown,
+    choose: (side: Side, confidence: number, event: Event) => void,
+  ) {
+    const { words } = shown;
+    this.hint = element("p", { class: "hint" }, [words.hint]);
+    this.status = element("p", { class: "visually-hidden", role: "status" });
+    this.stage = element("div", { class: "stage" }, [
+      panel("left", words.title_left, words.reference_left, shown.references_left),
+      element("div", { class: "queries" }, [this.query("top", choose), this.query("bottom", choose)]),
+      panel("right", words.title_right, words.reference_right, shown.references_right),
+    ]);
+    this.root = element("section", { class: "trial", "data-state": "loading", tabindex: "-1" }, [
+      element("h1", { class: "question" }, [words.question]),
+      this.stage,
+      this.hint,
+      this.status,
+    ]);
+    parent.replaceChildren(this.root);
+    this.images = [...this.root.querySelectorAll("img")];
+    this.layOut();
+    this.resized.observe(this.stage);
+  }
+
+  /** Wait until every image can be painted at once, then show all in one frame; gives that frame's time. */
+  async open(): Promise<number> {
+    await Promise.all(this.images.map((image) => image.decode()));
+    this.layOut(); // now that the images' own size is known
+    return new Promise((resolve) => {
+      requestAnimationFrame((now) => {
+        this.root.dataset.state = "open";
+        this.root.focus({ preventScroll: true });
+        resolve(now);
+      });
+    });
+  }
+
+  /** The black frame; no button can be pressed any more. */
+  markChosen(side: Side): void {
+    this.root.dataset.state = "answered";
+    for (const button of this.root.querySelectorAll("button")) button.disabled = true;
+    this.queryOf(side).dataset.chosen = "";
+  }
+
+  /** Show how a trial looks, for the instructions: nothing can be pressed. */
+  demonstrate(marks: { chosen: Side; solution: Side } | null): void {
+    void this.open().then(() => {
+      for (const button of this.root.querySelectorAll("button")) button.disabled = true;
+      this.root.dataset.state = marks ? "judged" : "shown";
+      if (marks) this.queryOf(marks.chosen).dataset.chosen = "";
+      if (marks) this.queryOf(marks.solution).dataset.solution = "";
+    });
+  }
+
+  /** Say that the answer is on its way. */
+  markSaving(): void {
+    this.root.dataset.saving = "";
+    this.status.textContent = this.shown.words.saving;
+    this.hint.textContent = this.shown.words.saving;
+  }
+
+  /** The green frame. */
+  markSolution(side: Side): void {
+    this.root.dataset.state = "judged";
+    delete this.root.dataset.saving;
+    this.hint.textContent = "";
+    this.queryOf(side).dataset.solution = "";
+    this.status.textContent = side === "top" ? this.shown.words.solution_top : this.shown.words.solution_bottom;
+  }
+
+  press(side: Side, confidence: number): void {
+    this.queryOf(side).querySelector<HTMLButtonElement>(`[data-confidence="${confidence}"]`)!.click();
+  }
+
+  close(): void {
+    this.resized.disconnect();
+    this.parent.replaceChildren();
+  }
+
+  private queryOf(side: Side): HTMLElement {
+    return this.root.querySelector<HTMLElement>(`.query[data-side="${side}"]`)!;
+  }
+
+  private query(side: Side, choose: (side: Side, confidence: number, event: Event) => void): HTMLElement {
+    const { words, keys } = this.shown;
+    const top = side === "top";
+    const image = element("img", { src: top ? this.shown.query_top : this.shown.query_bottom });
+    image.alt = top ? words.query_top : words.query_bottom;
+    image.draggable = false;
+    const buttons = [1, 2, 3].map((confidence) => {
+      const label = (top ? words.choose_top : words.choose_bottom).replace("{n}", String(confidence));
+      const cap = element("kbd", { "aria-hidden": "true" }, [letter(keys[side][confidence - 1] ?? "")]);
+      const button = element("button", { type: "button", class: "confidence", "aria-label": label }, [
+        element("span", {}, [String(confidence)]),
+        cap,
+      ]);
+      button.dataset.confidence = String(confidence);
+      button.addEventListener("click", (event) => choose(side, confidence, event));
+      return button;
+    });
+    // A click on the image itself says nothing about confidence; it leads to the buttons.
+    image.addEventListener("click", () => buttons[0]?.focus());
+    const row = element("div", { class: "confidences", role: "group" }, [
+      ...buttons,
+      element("span", { class: "more", "aria-hidden": "true" }, [words.more_confident]),
+    ]);
+    row.setAttribute("aria-label", image.alt);
+    const frame = element("div", { class: "frame" }, [image]);
+    return element("div", { class: "query", "data-side": side }, top ? [frame, row] : [row, frame]);
+  }
+
+  private layOut(): void {
+    const panels = [this.shown.references_left, this.shown.references_right].filter((images) => images.length > 0);
+    const gap = parseFloat(getComputedStyle(this.stage).getPropertyValue("--gap")) || 6;
+    this.sizes = fit(
+      {
+        natural: this.images[0]?.naturalWidth || Infinity,
+        width: this.stage.clientWidth,
+        height: this.stage.clientHeight,
+        choices: this.stage.querySelector<HTMLElement>(".confidences")!.offsetHeight,
+        title: this.stage.querySelector<HTMLElement>(".panel h2")?.offsetHeight ?? 0,
+        gap,
+      },
+      { sides: panels.length as 0 | 1 | 2, references: Math.max(0, ...panels.map((images) => images.length)) },
+      window.devicePixelRatio,
+    );
+    this.stage.style.setProperty("--query", `${this.sizes.query}px`);
+    this.stage.style.setProperty("--reference", `${this.sizes.reference}px`);
+  }
+}
+
+function panel(place: "left" | "right", title: string, alt: string, sources: string[]): HTMLElement {
+  const holder = element("section", { class: "panel", "data-place": place });
+  if (sources.length === 0) return holder;
+  const grid = element("div", { class: "grid" });
+  grid.style.setProperty("--columns", String(columnsOf(sources.length)));
+  for (const [i, source] of sources.entries()) {
+    const image = element("img", { src: source });
+    image.alt = alt.replace("{n}", String(i + 1));
+    image.draggable = false;
+    grid.append(image);
+  }
+  holder.append(element("h2", {}, [title]), grid);
+  return holder;
+}
+
+/** The letter on a key, from its code: KeyQ → Q, Digit1 → 1. */
+function letter(code: string): string {
+  return code.replace(/^(Key|Digit|Numpad)/, "");
+}
+
+function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Record<string, string> = {},
+  children: (Node | string)[] = [],
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}

@@ -1,0 +1,148 @@
+/** The participant's pages: find or begin the session, then do each step that the server gives, until it is over. */
+
+import "jspsych/css/jspsych.css";
+import "./style.css";
+
+import type { Config, State, Step } from "./contract";
+import { startLog, log } from "./events";
+import { forget, keep, kept, uuid } from "./identity";
+import { askParticipant } from "./lab";
+import { chooseLanguage, languageSwitch } from "./language";
+import { onConnection, Refusal } from "./network";
+import { notice, refused } from "./notice";
+import { Outbox } from "./outbox";
+import { config as getConfig, Session, start, texts, type Simulation } from "./session";
+import { showProgress, showStatus, simulateWith } from "./stage";
+import { block } from "./steps/block";
+import { check } from "./steps/check";
+import { consent } from "./steps/consent";
+import { finished } from "./steps/finished";
+import { debrief, form } from "./steps/form";
+import { instructions } from "./steps/instructions";
+import { intuitiveness } from "./steps/intuitiveness";
+import { pause } from "./steps/pause";
+import { gaveWay, hold, openElsewhere } from "./tabs";
+import { say, setTexts } from "./texts";
+
+const STATUS_AFTER = 2; // failed tries before the participant is told
+
+async function main(): Promise<void> {
+  onConnection(({ state, attempts }) => showStatus(state === "lost" && attempts >= STATUS_AFTER ? say("page.offline") : ""));
+  const config = await getConfig();
+  const language = chooseLanguage(config);
+  setTexts(await texts(language), language);
+  document.title = config.study.title;
+
+  if (gaveWay() || (await openElsewhere())) {
+    await notice(gaveWay() ? "notice.gave_way" : "notice.elsewhere");
+    hold(true);
+  } else hold(false);
+
+  try {
+    await runSession(await begin(config, language), config);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    if (error.code === "no_session" && kept()) startAnew();
+    else refused(error.code, config.study.contact);
+  }
+}
+
+/** The session of this browser, resumed or new. Throws Refusal where there is none to be had. */
+async function begin(config: Config, language: string): Promise<Session> {
+  const outbox = await Outbox.open();
+  const known = kept();
+  const resuming = new URLSearchParams(location.search).has("resume");
+  if (!config.open && !known?.token && !resuming) throw new Refusal(403, "closed", {});
+  if (known?.token) await new Session(known.token, outbox, {} as State, null).sendLeft();
+  const participant = config.lab ? await askParticipant(known) : "";
+  // Another link or number is another entry; the token goes along, and the server says whose session it is.
+  const same = known !== null && known.link === location.search && known.participant === participant;
+  const identity = { key: same ? known.key : uuid(), token: known?.token ?? "", link: location.search, participant };
+  keep(identity);
+  const started = await start(identity, participant, language);
+  keep({ ...identity, token: started.token });
+  startLog(started.token);
+  return new Session(started.token, outbox, started.state, simulationOf(started.state));
+}
+
+async function runSession(session: Session, config: Config): Promise<void> {
+  simulateWith(session.simulate);
+  let wrong = ""; // the field of a form that the server did not take
+  for (;;) {
+    const { step, progress } = session.state;
+    showProgress(progress);
+    languageSwitch(step.kind === "consent" ? config.languages : []);
+    if (step.kind === "finished") {
+      await session.sendLeft();
+      return finished(step, config.lab, startAnew);
+    }
+    try {
+      await perform(step, session, config, wrong);
+      wrong = "";
+    } catch (error) {
+      wrong = await recover(error, session);
+    }
+  }
+}
+
+async function perform(step: Exclude<Step, { kind: "finished" }>, session: Session, config: Config, wrong: string): Promise<void> {
+  switch (step.kind) {
+    case "block":
+      await block(step, session);
+      await session.refresh();
+      return;
+    case "consent":
+      return void (await session.finish(step.id, await consent(step, config.study)));
+    case "form":
+      return void (await session.finish(step.id, await form(step, wrong)));
+    case "check":
+      return void (await session.finish(step.id, await check(step, session.outbox.durable)));
+    case "instructions":
+      return void (await session.finish(step.id, await instructions(step)));
+    case "intuitiveness":
+      return void (await session.finish(step.id, await intuitiveness(step)));
+    case "break":
+      return void (await session.finish(step.id, await pause(step)));
+    case "debrief":
+      return void (await session.finish(step.id, await debrief(step, wrong)));
+  }
+}
+
+/** Go on from where the server is. Gives the field that it did not take, or "". Throws what cannot be mended. */
+async function recover(error: unknown, session: Session): Promise<string> {
+  if (!(error instanceof Refusal)) throw error;
+  log("error", { message: error.message.slice(0, 500) });
+  switch (error.code) {
+    case "bad_request":
+      if (error.body.error?.field) return error.body.error.field;
+      throw error;
+    case "already_answered":
+      await notice("notice.answered_elsewhere");
+      break;
+    case "out_of_order":
+    case "ended":
+      break;
+    default:
+      throw error;
+  }
+  await session.refresh();
+  return "";
+}
+
+/** The session is gone, or in the lab the next person sits down at this machine. */
+function startAnew(): void {
+  forget();
+  location.reload();
+}
+
+/** A pilot session answers by itself if its link says so. */
+function simulationOf(state: State): Simulation | null {
+  const mode = new URLSearchParams(location.search).get("simulate") ?? "";
+  return state.pilot && (mode === "visual" || mode === "data-only") ? { mode } : null;
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  log("error", { message: String(error).slice(0, 500) });
+  refused("other", "");
+});

@@ -1,0 +1,36 @@
+import type { FinishedStep } from "../contract";
+import { leaveFullscreen } from "../fullscreen";
+import { card } from "../page";
+import { escape, html, paragraphs, say } from "../texts";
+
+const REDIRECT_S = 5;
+
+/** The last page: how it ended, the code, and the way back to where the participant came from. */
+export async function finished(step: FinishedStep, lab: boolean, next: () => void): Promise<void> {
+  await leaveFullscreen();
+  const key = `finished.${step.outcome}`;
+  const code = step.code
+    ? `<p>${html("finished.code")}</p><p class="code"><output>${escape(step.code)}</output></p>`
+    : "";
+  const redirect = step.redirect
+    ? `<p class="leaving" role="status"></p><p><a class="jspsych-btn primary" href="#">${html("finished.leave")}</a></p>`
+    : "";
+  const again = lab ? `<p><button type="button" class="jspsych-btn primary">${html("lab.next")}</button></p>` : "";
+  const page = document.querySelector<HTMLElement>("#main")!;
+  page.innerHTML = `<div class="page still">${card(html(`${key}.title`), paragraphs(`${key}.text`) + code + redirect + again)}</div>`;
+  page.querySelector<HTMLButtonElement>("button.primary")?.addEventListener("click", next);
+  if (step.redirect) leaveSoon(page, step.redirect);
+}
+
+function leaveSoon(page: HTMLElement, target: string): void {
+  const link = page.querySelector<HTMLAnchorElement>("a.primary")!;
+  link.href = target;
+  let left = REDIRECT_S;
+  const line = page.querySelector<HTMLElement>(".leaving")!;
+  const tick = () => {
+    line.textContent = say("finished.leaving", { seconds: left });
+    if (left-- <= 0) location.assign(target);
+    else setTimeout(tick, 1000);
+  };
+  tick();
+}
