@@ -12,9 +12,10 @@ import numpy as np
 from exemplum.images.corpus import CorpusError, ImageRecord
 from exemplum.images.decoding import decode_file
 
-EXTENSIONS = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .bmp .dib .tif .tiff .gif .avif .jp2 .j2k .ppm .pgm .pbm .pnm .tga".split()
-)
+EXTENSIONS = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".avif", ".jp2", ".j2k",
+    ".ppm", ".pgm", ".pbm", ".pnm", ".tga",
+})  # fmt: skip
 
 
 class FolderCorpus:

@@ -13,11 +13,22 @@ from exemplum.images.drawings.registry import between, family, one_of, whole
 BLACK: Colour = (0.05, 0.05, 0.06)
 WHITE: Colour = (0.97, 0.97, 0.95)
 UPRIGHT = (-12, 12)  # degrees
-SKIN: tuple[Colour, ...] = ((0.98, 0.84, 0.72), (0.91, 0.7, 0.54), (0.75, 0.53, 0.37), (0.5, 0.33, 0.22), (0.32, 0.2, 0.13))
+SKIN: tuple[Colour, ...] = (
+    (0.98, 0.84, 0.72),
+    (0.91, 0.7, 0.54),
+    (0.75, 0.53, 0.37),
+    (0.5, 0.33, 0.22),
+    (0.32, 0.2, 0.13),
+)
 
 
-@family("animal", {"inks": ("blue", "green", "brown", "teal", "orange", "purple", "grey"), "angle": UPRIGHT, "scale": (0.6, 0.95)},
-        gaze=between(-0.25, 0.25), openness=between(0.35, 0.62), pupil=one_of("round", "slit"))  # fmt: skip
+@family(
+    "animal",
+    {"inks": ("blue", "green", "brown", "teal", "orange", "purple", "grey"), "angle": UPRIGHT, "scale": (0.6, 0.95)},
+    gaze=between(-0.25, 0.25),
+    openness=between(0.35, 0.62),
+    pupil=one_of("round", "slit"),
+)
 def eye(look: Look, rng: np.random.Generator, gaze: float, openness: float, pupil: str) -> np.ndarray:
     """One eye: lids, white, iris, pupil and a glint; round pupils in skin, slits in fur or scales."""
     skin = SKIN[rng.integers(len(SKIN))] if pupil == "round" else look.ground
@@ -25,8 +36,13 @@ def eye(look: Look, rng: np.random.Generator, gaze: float, openness: float, pupi
     canvas.pose(look.x * 0.5, look.y * 0.5, look.scale, look.angle)
     across = np.linspace(-1, 1, 40)
     lid = openness * (1 - across**2)
-    canvas.polygon([*zip(across * 1.08, -lid * 1.25 - 0.07, strict=True), *zip(across[::-1] * 1.08, lid[::-1] * 1.1 + 0.05, strict=True)],
-                   darker(skin, 0.45))  # fmt: skip
+    canvas.polygon(
+        [
+            *zip(across * 1.08, -lid * 1.25 - 0.07, strict=True),
+            *zip(across[::-1] * 1.08, lid[::-1] * 1.1 + 0.05, strict=True),
+        ],
+        darker(skin, 0.45),
+    )
     white = WHITE if pupil == "round" else lighter(look.ink, 0.6)
     opening = [*zip(across, -lid, strict=True), *zip(across[::-1], lid[::-1], strict=True)]
     canvas.polygon(opening, white)
@@ -41,10 +57,11 @@ def eye(look: Look, rng: np.random.Generator, gaze: float, openness: float, pupi
     else:
         canvas.ellipse(gaze, 0, radius * 0.17, radius * 0.85, BLACK)
     canvas.disc(gaze - radius * 0.3, -radius * 0.35, radius * 0.18, WHITE)
+    # the lids cover what of the iris is beyond the opening
     lower = [*zip(across, lid, strict=True), (1.2, 0.9), (-1.2, 0.9)]
     upper = [*zip(across, -lid, strict=True), (1.2, -0.95), (-1.2, -0.95)]
     canvas.polygon(lower, skin)
-    canvas.polygon(upper, darker(skin, 0.12))
+    canvas.polygon(upper, skin)
     canvas.line(list(zip(across, -lid, strict=True)), 0.07, BLACK)
     canvas.line(list(zip(across, lid, strict=True)), 0.03, darker(skin, 0.5))
     if pupil == "round":
@@ -56,8 +73,12 @@ def eye(look: Look, rng: np.random.Generator, gaze: float, openness: float, pupi
     return canvas.image()
 
 
-@family("animal", {"angle": UPRIGHT, "inks": ("black", "brown", "orange", "yellow", "grey", "red", "white")},
-        mood=one_of("happy", "sad", "surprised", "neutral"), hair=one_of("short", "long", "none"))  # fmt: skip
+@family(
+    "animal",
+    {"angle": UPRIGHT, "inks": ("black", "brown", "orange", "yellow", "grey", "red", "white")},
+    mood=one_of("happy", "sad", "surprised", "neutral"),
+    hair=one_of("short", "long", "none"),
+)
 def face(look: Look, rng: np.random.Generator, mood: str, hair: str) -> np.ndarray:
     """A person's face from the front, with hair and a mood."""
     canvas = on_background(look, rng)
@@ -74,8 +95,11 @@ def face(look: Look, rng: np.random.Generator, mood: str, hair: str) -> np.ndarr
         canvas.ellipse(x, 0.05, 0.12, 0.18, darker(skin, 0.12))
     canvas.ellipse(0, 0.08, 0.69, 0.83, skin)
     if hair != "none":
-        canvas.polygon([(0.72 * math.cos(a), -0.1 + 0.82 * math.sin(a)) for a in np.linspace(math.pi * 1.02, math.pi * 1.98, 24)]
-                       + [(0.3, -0.38), (-0.45, -0.3)], look.ink)  # fmt: skip
+        canvas.polygon(
+            [(0.72 * math.cos(a), -0.1 + 0.82 * math.sin(a)) for a in np.linspace(math.pi * 1.02, math.pi * 1.98, 24)]
+            + [(0.3, -0.38), (-0.45, -0.3)],
+            look.ink,
+        )
     for x in (-0.28, 0.28):
         canvas.ellipse(x, -0.05, 0.15, 0.17 if mood == "surprised" else 0.1, WHITE)
         canvas.disc(x, -0.05, 0.08, BLACK)
@@ -98,8 +122,13 @@ def _mouth(canvas: Canvas, mood: str) -> None:
     canvas.line(arc, 0.07, lips)
 
 
-@family("animal", {"inks": BRIGHT, "grounds": ("blue", "teal", "white", "black", "green"), "angle": (-25, 25)},
-        stripes=whole(0, 5), depth=between(0.3, 0.65), heading=one_of("left", "right"))  # fmt: skip
+@family(
+    "animal",
+    {"inks": BRIGHT, "grounds": ("blue", "teal", "white", "black", "green"), "angle": (-25, 25)},
+    stripes=whole(0, 5),
+    depth=between(0.3, 0.65),
+    heading=one_of("left", "right"),
+)
 def fish(look: Look, rng: np.random.Generator, stripes: int, depth: float, heading: str) -> np.ndarray:
     """A fish from the side, plain or striped."""
     canvas = on_background(look, rng)
@@ -111,7 +140,9 @@ def fish(look: Look, rng: np.random.Generator, stripes: int, depth: float, headi
     across = np.linspace(-1, 0.7, 40)
     half = depth * np.clip(1 - ((across + 0.15) / 0.86) ** 2, 0, None) ** 0.62
     canvas.polygon([*zip(across, -half, strict=True), *zip(across[::-1], half[::-1], strict=True)], look.ink)
-    canvas.polygon([*zip(across, half * 0.3, strict=True), *zip(across[::-1], half[::-1], strict=True)], lighter(look.ink, 0.3))
+    canvas.polygon(
+        [*zip(across, half * 0.3, strict=True), *zip(across[::-1], half[::-1], strict=True)], lighter(look.ink, 0.3)
+    )
     for x in np.linspace(-0.4, 0.5, stripes):
         high = float(np.interp(x, across, half)) * 0.97
         canvas.line([(x, -high), (x + 0.04, 0), (x, high)], 0.09, look.second)
@@ -122,8 +153,12 @@ def fish(look: Look, rng: np.random.Generator, stripes: int, depth: float, headi
     return canvas.image()
 
 
-@family("animal", {"angle": UPRIGHT, "inks": (*BRIGHT, "brown", "black", "grey", "white")},
-        pose=one_of("perched", "flying"), heading=one_of("left", "right"))  # fmt: skip
+@family(
+    "animal",
+    {"angle": UPRIGHT, "inks": (*BRIGHT, "brown", "black", "grey", "white")},
+    pose=one_of("perched", "flying"),
+    heading=one_of("left", "right"),
+)
 def bird(look: Look, rng: np.random.Generator, pose: str, heading: str) -> np.ndarray:
     """A bird from the side, on a twig or flying."""
     canvas = on_background(look, rng)
@@ -173,8 +208,12 @@ def butterfly(look: Look, rng: np.random.Generator, spots: int, tails: str) -> n
     return canvas.image()
 
 
-@family("animal", {"inks": ("orange", "grey", "black", "white", "brown", "cream"), "angle": UPRIGHT},
-        coat=one_of("plain", "striped", "patched"), species=one_of("cat", "dog"))  # fmt: skip
+@family(
+    "animal",
+    {"inks": ("orange", "grey", "black", "white", "brown", "cream"), "angle": UPRIGHT},
+    coat=one_of("plain", "striped", "patched"),
+    species=one_of("cat", "dog"),
+)
 def pet(look: Look, rng: np.random.Generator, coat: str, species: str) -> np.ndarray:
     """The head of a cat (pointed ears, whiskers) or a dog (floppy ears, long snout)."""
     canvas = on_background(look, rng)
@@ -206,7 +245,11 @@ def pet(look: Look, rng: np.random.Generator, coat: str, species: str) -> np.nda
     if species == "cat":
         for side in (-1, 1):
             for y in (0.3, 0.42, 0.54):
-                canvas.line([(side * 0.22, 0.42), (side * 1.05, y + 0.05)], 0.018, WHITE if look.ink_name in ("black", "brown") else BLACK)
+                canvas.line(
+                    [(side * 0.22, 0.42), (side * 1.05, y + 0.05)],
+                    0.018,
+                    WHITE if look.ink_name in ("black", "brown") else BLACK,
+                )
     elif rng.random() < 0.5:
         canvas.ellipse(0, 0.74, 0.12, 0.2, (0.9, 0.4, 0.45))
     return canvas.image()
@@ -251,8 +294,13 @@ def beetle(look: Look, rng: np.random.Generator, spots: int) -> np.ndarray:
     return canvas.image()
 
 
-@family("animal", {"inks": ("white", "cream", "black", "grey"), "scale": (0.7, 1.1)}, spokes=whole(7, 14), turns=whole(4, 9),
-        resident=one_of("none", "spider"))  # fmt: skip
+@family(
+    "animal",
+    {"inks": ("white", "cream", "black", "grey"), "scale": (0.7, 1.1)},
+    spokes=whole(7, 14),
+    turns=whole(4, 9),
+    resident=one_of("none", "spider"),
+)
 def web(look: Look, rng: np.random.Generator, spokes: int, turns: int, resident: str) -> np.ndarray:
     """A cobweb, with or without its spider."""
     canvas = on_background(look, rng)
@@ -264,7 +312,10 @@ def web(look: Look, rng: np.random.Generator, spokes: int, turns: int, resident:
         corners = []
         for a, b in zip(around, np.roll(around, -1), strict=True):
             b = b if b > a else b + 2 * math.pi
-            corners += [(reach * math.cos(a), reach * math.sin(a)), (0.88 * reach * math.cos((a + b) / 2), 0.88 * reach * math.sin((a + b) / 2))]
+            corners += [
+                (reach * math.cos(a), reach * math.sin(a)),
+                (0.88 * reach * math.cos((a + b) / 2), 0.88 * reach * math.sin((a + b) / 2)),
+            ]
         canvas.line([*corners, corners[0]], 0.018, look.ink)
     if resident == "spider":
         body = shade_of(look.second, -0.5)

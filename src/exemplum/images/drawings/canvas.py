@@ -112,7 +112,7 @@ def background(look: Look, rng: np.random.Generator) -> np.ndarray:
         ground = np.empty((SIZE, SIZE, 3), dtype=np.float32)
         ground[:level], ground[level:] = lighter(look.ground, 0.2), darker(look.ground, 0.3)
         return ground
-    return np.broadcast_to(np.float32(look.ground), (SIZE, SIZE, 3))
+    return np.broadcast_to(np.asarray(look.ground, dtype=np.float32), (SIZE, SIZE, 3))
 
 
 def gradient(angle: float) -> np.ndarray:
@@ -121,6 +121,14 @@ def gradient(angle: float) -> np.ndarray:
     turn = math.radians(angle)
     across = line[None] * math.cos(turn) + line[:, None] * math.sin(turn)
     return (across / (abs(math.cos(turn)) + abs(math.sin(turn))) + 0.5).astype(np.float32)
+
+
+def sky(look: Look, rng: np.random.Generator, cloudy: float = 0.5) -> np.ndarray:
+    """The ground colour as a sky that pales downwards, with clouds in some."""
+    clear = blend(look.ground, lighter(look.ground, 0.65), gradient(90))
+    if rng.random() > cloudy:
+        return clear
+    return blend(clear, (1.0, 1.0, 1.0), np.clip(noise(rng, 3, 4, stretch=2) * 4 - 2.5, 0, 0.9))
 
 
 def on_background(look: Look, rng: np.random.Generator) -> Canvas:

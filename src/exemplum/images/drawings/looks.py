@@ -50,9 +50,15 @@ class Look:
 
     def labels(self) -> dict[str, str | float]:
         return {
-            "ink": self.ink_name, "second": self.second_name, "ground": self.ground_name, "background": self.background,
-            "scale": round(self.scale, 3), "angle": round(self.angle, 1), "x": round(self.x, 3), "y": round(self.y, 3),
-        }  # fmt: skip
+            "ink": self.ink_name,
+            "second": self.second_name,
+            "ground": self.ground_name,
+            "background": self.background,
+            "scale": round(self.scale, 3),
+            "angle": round(self.angle, 1),
+            "x": round(self.x, 3),
+            "y": round(self.y, 3),
+        }
 
 
 def draw_look(
@@ -72,8 +78,19 @@ def draw_look(
     room = max(0.9 - half, 0.05)
     x, y = rng.uniform(-room, room, size=2)
     background = str(rng.choice(list(backgrounds)))
-    return Look(ink, ink_name, second, second_name, ground, ground_name, background, half, float(rng.uniform(*angle)),
-                float(x), float(y))  # fmt: skip
+    return Look(
+        ink,
+        ink_name,
+        second,
+        second_name,
+        ground,
+        ground_name,
+        background,
+        half,
+        float(rng.uniform(*angle)),
+        float(x),
+        float(y),
+    )
 
 
 def colour(rng: np.random.Generator, name: str) -> Colour:

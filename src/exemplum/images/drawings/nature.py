@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
 from exemplum.images.drawings.canvas import Canvas, on_background, oval, shade_of
-from exemplum.images.drawings.looks import BRIGHT, Colour, Look, colour, darker, lighter, mix
+from exemplum.images.drawings.looks import BRIGHT, Colour, Look, colour, darker, lighter
 from exemplum.images.drawings.registry import between, family, one_of, whole
 
 UPRIGHT = (-12, 12)  # degrees
@@ -37,14 +38,21 @@ def flower(look: Look, rng: np.random.Generator, petals: int, shape: str) -> np.
     return canvas.image()
 
 
-@family("nature", {"inks": ("green", "yellow", "orange", "red", "brown", "teal")}, veins=whole(3, 8),
-        shape=one_of("oval", "pointed", "lobed"))  # fmt: skip
+@family(
+    "nature",
+    {"inks": ("green", "yellow", "orange", "red", "brown", "teal")},
+    veins=whole(3, 8),
+    shape=one_of("oval", "pointed", "lobed"),
+)
 def leaf(look: Look, rng: np.random.Generator, veins: int, shape: str) -> np.ndarray:
     """One leaf with its stalk and veins."""
     canvas = on_background(look, rng)
     along = np.linspace(-1, 1, 60)
-    half = {"oval": 0.5 * np.sqrt(1 - along**2), "pointed": 0.42 * (1 - np.abs(along) ** 1.6),
-            "lobed": 0.45 * (1 - along**2) * (1 + 0.45 * np.cos(along * math.pi * veins))}[shape]  # fmt: skip
+    half = {
+        "oval": 0.5 * np.sqrt(1 - along**2),
+        "pointed": 0.42 * (1 - np.abs(along) ** 1.6),
+        "lobed": 0.45 * (1 - along**2) * (1 + 0.45 * np.cos(along * math.pi * veins)),
+    }[shape]
     edge = [(h, y) for y, h in zip(along, half, strict=True)] + [(-h, y) for y, h in zip(along, half, strict=True)][
         ::-1
     ]
@@ -59,8 +67,16 @@ def leaf(look: Look, rng: np.random.Generator, veins: int, shape: str) -> np.nda
     return canvas.image()
 
 
-@family("nature", {"inks": ("green", "teal", "orange", "red", "yellow", "pink"), "grounds": SKIES, "angle": (-5, 5),
-                   "backgrounds": ("plain", "gradient", "horizon")}, crown=one_of("round", "fir", "bare", "palm"))  # fmt: skip
+@family(
+    "nature",
+    {
+        "inks": ("green", "teal", "orange", "red", "yellow", "pink"),
+        "grounds": SKIES,
+        "angle": (-5, 5),
+        "backgrounds": ("plain", "gradient", "horizon"),
+    },
+    crown=one_of("round", "fir", "bare", "palm"),
+)
 def tree(look: Look, rng: np.random.Generator, crown: str) -> np.ndarray:
     """One tree: a round crown, a fir, a palm or bare branches."""
     canvas = on_background(look, rng)
@@ -88,8 +104,9 @@ def tree(look: Look, rng: np.random.Generator, crown: str) -> np.ndarray:
     return canvas.image()
 
 
-def _branch(canvas: Canvas, rng: np.random.Generator, x: float, y: float, turn: float, long: float, wide: float,
-            bark: Colour) -> None:  # fmt: skip
+def _branch(
+    canvas: Canvas, rng: np.random.Generator, x: float, y: float, turn: float, long: float, wide: float, bark: Colour
+) -> None:
     a = math.radians(turn)
     end = (x + long * math.cos(a), y + long * math.sin(a))
     canvas.line([(x, y), end], wide, bark)
@@ -100,8 +117,12 @@ def _branch(canvas: Canvas, rng: np.random.Generator, x: float, y: float, turn: 
             )
 
 
-@family("nature", {"inks": ("red", "brown", "orange", "purple", "cream"), "angle": UPRIGHT},
-        spots=whole(0, 9), cap=between(0.35, 0.7))  # fmt: skip
+@family(
+    "nature",
+    {"inks": ("red", "brown", "orange", "purple", "cream"), "angle": UPRIGHT},
+    spots=whole(0, 9),
+    cap=between(0.35, 0.7),
+)
 def mushroom(look: Look, rng: np.random.Generator, spots: int, cap: float) -> np.ndarray:
     """A mushroom with a cap, spotted or not."""
     canvas = on_background(look, rng)
@@ -131,8 +152,10 @@ def fruit(look: Look, rng: np.random.Generator, sort: str) -> np.ndarray:
         canvas.disc(0, 0, 0.78, lighter(look.ink, 0.75))
         for number in range(8):
             a = math.pi * (number + 0.5) / 4
-            tips = [(0.7 * math.cos(a + t) + 0.06 * math.cos(a), 0.7 * math.sin(a + t) + 0.06 * math.sin(a))
-                    for t in (-0.32, -0.1, 0.1, 0.32)]  # fmt: skip
+            tips = [
+                (0.7 * math.cos(a + t) + 0.06 * math.cos(a), 0.7 * math.sin(a + t) + 0.06 * math.sin(a))
+                for t in (-0.32, -0.1, 0.1, 0.32)
+            ]
             canvas.polygon([(0.09 * math.cos(a), 0.09 * math.sin(a)), *tips], lighter(look.ink, 0.25))
     elif sort == "grapes":
         canvas.line([(0, -0.6), (0.1, -1.0)], 0.08, BARK)
@@ -160,8 +183,12 @@ def _berry(canvas: Canvas, x: float, y: float, radius: float, face: Colour) -> N
     canvas.disc(x - radius * 0.32, y - radius * 0.34, radius * 0.26, lighter(face, 0.65))
 
 
-@family("nature", {"inks": ("green", "teal"), "grounds": ("cream", "yellow", "orange", "blue", "pink", "white"), "angle": (-5, 5)},
-        arms=whole(0, 3), bloom=one_of("none", "bloom"))  # fmt: skip
+@family(
+    "nature",
+    {"inks": ("green", "teal"), "grounds": ("cream", "yellow", "orange", "blue", "pink", "white"), "angle": (-5, 5)},
+    arms=whole(0, 3),
+    bloom=one_of("none", "bloom"),
+)
 def cactus(look: Look, rng: np.random.Generator, arms: int, bloom: str) -> np.ndarray:
     """A cactus with ribs and arms."""
     canvas = on_background(look, rng)
@@ -180,8 +207,11 @@ def cactus(look: Look, rng: np.random.Generator, arms: int, bloom: str) -> np.nd
     return canvas.image()
 
 
-@family("nature", {"inks": ("white", "blue", "teal", "cream"), "grounds": ("blue", "black", "purple", "teal", "grey", "red")},
-        twigs=whole(2, 4))  # fmt: skip
+@family(
+    "nature",
+    {"inks": ("white", "blue", "teal", "cream"), "grounds": ("blue", "black", "purple", "teal", "grey", "red")},
+    twigs=whole(2, 4),
+)
 def snowflake(look: Look, rng: np.random.Generator, twigs: int) -> np.ndarray:
     """A six-fold crystal with twigs."""
     canvas = on_background(look, rng)
@@ -205,12 +235,15 @@ def shell(look: Look, rng: np.random.Generator, whorls: int) -> np.ndarray:
     """A fan-shaped shell with ribs."""
     canvas = on_background(look, rng)
     ribs = np.linspace(-68, 68, whorls * 2 + 1)
-    for place, (left, right) in enumerate(zip(ribs[:-1], ribs[1:], strict=True)):
-        face = mix(look.ink, look.second, 0.0) if place % 2 else lighter(look.ink, 0.5)
+    for place, (left, right) in enumerate(pairwise(ribs)):
+        face = look.ink if place % 2 else lighter(look.ink, 0.5)
         middle = math.radians((left + right) / 2 - 90)
         a, b = math.radians(left - 90), math.radians(right - 90)
-        rim = [(1.55 * math.cos(a), 0.75 + 1.55 * math.sin(a)), (1.68 * math.cos(middle), 0.75 + 1.68 * math.sin(middle)),
-               (1.55 * math.cos(b), 0.75 + 1.55 * math.sin(b))]  # fmt: skip
+        rim = [
+            (1.55 * math.cos(a), 0.75 + 1.55 * math.sin(a)),
+            (1.68 * math.cos(middle), 0.75 + 1.68 * math.sin(middle)),
+            (1.55 * math.cos(b), 0.75 + 1.55 * math.sin(b)),
+        ]
         canvas.polygon([(0, 0.75), *rim], face)
     for reach in (0.65, 1.05, 1.35):
         arc = [

@@ -64,9 +64,11 @@ class Drawing:
     rng: np.random.Generator  # for what the parameters leave open: where each stone lies
 
     def labels(self) -> dict[str, str | float | int]:
-        return {"part": "drawing", "family": self.family.name, "kind": self.family.kind} | self.look.labels() | dict(
-            self.parameters
-        )  # fmt: skip
+        return (
+            {"part": "drawing", "family": self.family.name, "kind": self.family.kind}
+            | self.look.labels()
+            | dict(self.parameters)
+        )
 
     def image(self) -> np.ndarray:
         """Draw it: RGB uint8 (SIZE, SIZE, 3). Once: it uses up the generator."""

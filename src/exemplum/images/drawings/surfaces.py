@@ -13,8 +13,12 @@ EARTH = ("brown", "red", "orange", "grey", "cream")
 LEVEL = (-10, 10)  # degrees
 
 
-@family("surface", {"inks": EARTH, "grounds": ("white", "grey", "cream", "black"), "angle": LEVEL},
-        rows=whole(4, 10), bond=one_of("running", "stacked"))  # fmt: skip
+@family(
+    "surface",
+    {"inks": EARTH, "grounds": ("white", "grey", "cream", "black"), "angle": LEVEL},
+    rows=whole(4, 10),
+    bond=one_of("running", "stacked"),
+)
 def bricks(look: Look, rng: np.random.Generator, rows: int, bond: str) -> np.ndarray:
     """A wall: courses of bricks in mortar, each of a slightly different colour."""
     u, v = coordinates(look.angle)
@@ -74,8 +78,12 @@ def fur(look: Look, rng: np.random.Generator, length: float) -> np.ndarray:
     return canvas.image()
 
 
-@family("surface", {"inks": ("green", "yellow", "brown"), "grounds": ("black", "brown", "green")},
-        height=between(0.35, 0.9), flowers=one_of("none", "flowers"))  # fmt: skip
+@family(
+    "surface",
+    {"inks": ("green", "yellow", "brown"), "grounds": ("black", "brown", "green")},
+    height=between(0.35, 0.9),
+    flowers=one_of("none", "flowers"),
+)
 def grass(look: Look, rng: np.random.Generator, height: float, flowers: str) -> np.ndarray:
     """Upright blades, those in front lower and lighter; some with flowers among them."""
     canvas = Canvas(blend(darker(look.ink, 0.5), darker(look.ink, 0.85), gradient(90)))
@@ -84,8 +92,16 @@ def grass(look: Look, rng: np.random.Generator, height: float, flowers: str) -> 
         lean, tall = rng.normal(0, 0.28) * height, height * rng.uniform(0.6, 1.1)
         wide = 0.018 + 0.022 * depth
         blade = mix(darker(look.ink, 0.5), lighter(look.ink, 0.3), float(np.clip(depth + rng.normal(0, 0.15), 0, 1)))
-        canvas.polygon([(x - wide, y), (x + lean * 0.3 - wide * 0.6, y - tall * 0.6), (x + lean, y - tall),
-                        (x + lean * 0.3 + wide * 0.6, y - tall * 0.55), (x + wide, y)], blade)  # fmt: skip
+        canvas.polygon(
+            [
+                (x - wide, y),
+                (x + lean * 0.3 - wide * 0.6, y - tall * 0.6),
+                (x + lean, y - tall),
+                (x + lean * 0.3 + wide * 0.6, y - tall * 0.55),
+                (x + wide, y),
+            ],
+            blade,
+        )
         if flowers == "flowers" and rng.random() < 0.07:
             canvas.disc(x + lean, y - tall, 0.05 + 0.03 * depth, look.second)
     return canvas.image()
@@ -100,8 +116,11 @@ def fabric(look: Look, rng: np.random.Generator, threads: int) -> np.ndarray:
     round_across, round_down = np.sin(np.pi * (across % 1)), np.sin(np.pi * (down % 1))
     warp = round_across * (0.65 + 0.35 * round_down)
     weft = round_down * (0.65 + 0.35 * round_across)
-    image = np.where(over[..., None], blend(darker(look.ink, 0.75), look.ink, warp),
-                     blend(darker(look.ground, 0.75), look.ground, weft))  # fmt: skip
+    image = np.where(
+        over[..., None],
+        blend(darker(look.ink, 0.75), look.ink, warp),
+        blend(darker(look.ground, 0.75), look.ground, weft),
+    )
     return np.asarray(image * 1.1, dtype=np.float32)
 
 
@@ -143,8 +162,12 @@ def _scale(canvas: Canvas, x: float, y: float, size: float, tip: str, face: Colo
             )
 
 
-@family("surface", {"inks": ("black", "brown", "blue", "red", "purple"), "grounds": ("white", "cream", "yellow", "orange")},
-        cycles=between(3, 8), waviness=between(0.5, 1.6))  # fmt: skip
+@family(
+    "surface",
+    {"inks": ("black", "brown", "blue", "red", "purple"), "grounds": ("white", "cream", "yellow", "orange")},
+    cycles=between(3, 8),
+    waviness=between(0.5, 1.6),
+)
 def zebra(look: Look, rng: np.random.Generator, cycles: float, waviness: float) -> np.ndarray:
     """Stripes that bend, fork and end."""
     u, _ = coordinates(look.angle)
@@ -152,8 +175,11 @@ def zebra(look: Look, rng: np.random.Generator, cycles: float, waviness: float) 
     return blend(look.ground, look.ink, step(np.sin(phase * 2 * np.pi) + 0.7 * (noise(rng, 6) - 0.5), 3))
 
 
-@family("surface", {"inks": ("black", "brown"), "grounds": ("orange", "yellow", "cream", "white", "pink")},
-        spacing=between(0.28, 0.5))  # fmt: skip
+@family(
+    "surface",
+    {"inks": ("black", "brown"), "grounds": ("orange", "yellow", "cream", "white", "pink")},
+    spacing=between(0.28, 0.5),
+)
 def leopard(look: Look, rng: np.random.Generator, spacing: float) -> np.ndarray:
     """Spots that are broken rings, darker inside, on a coat."""
     u, v = coordinates(0)
@@ -201,10 +227,13 @@ def ripples(look: Look, rng: np.random.Generator, sources: int, cycles: float) -
 @family("surface", {"grounds": ("black",)}, height=between(0.6, 1.2), hue=one_of("orange", "blue", "green"))
 def flames(look: Look, rng: np.random.Generator, height: float, hue: str) -> np.ndarray:
     """Fire rising from the lower edge into the dark."""
-    warm = {"orange": [(0.7, 0.05, 0.0), (1.0, 0.5, 0.05), (1.0, 0.9, 0.4)],
-            "blue": [(0.05, 0.1, 0.6), (0.1, 0.5, 1.0), (0.8, 0.95, 1.0)],
-            "green": [(0.0, 0.35, 0.1), (0.3, 0.85, 0.2), (0.9, 1.0, 0.6)]}  # fmt: skip
+    warm = {
+        "orange": [(0.7, 0.05, 0.0), (1.0, 0.5, 0.05), (1.0, 0.9, 0.4)],
+        "blue": [(0.05, 0.1, 0.6), (0.1, 0.5, 1.0), (0.8, 0.95, 1.0)],
+        "green": [(0.0, 0.35, 0.1), (0.3, 0.85, 0.2), (0.9, 1.0, 0.6)],
+    }
     _, v = coordinates(0)
     tongues = noise(rng, 7, 3, stretch=0.45) * 1.5
+    v = v - np.float32(look.y * 0.4)
     heat = np.clip((v + 1) / 2 * 1.15 + (tongues - 0.75) * 0.9 * height - 0.45 + 0.25 * height, 0, 1)
     return ramp([(0.03, 0.02, 0.05), *warm[hue]], np.clip(heat * 1.2, 0, 1))
