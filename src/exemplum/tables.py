@@ -215,28 +215,13 @@ PEOPLE = Table(
         "participant": Column("str", "as in responses"),
         "expertise": Column("str", "as in responses"),
         "place": Column("int", "participant of the design whose schedule was answered, from 1"),
-        "instruction_time_s": Column("float", "time on the instructions while the page was visible; NaN if not measured"),
+        "instruction_time_s": Column("float", "visible time on the instructions; NaN if not measured"),
         "total_time_s": Column("float", "from the first trial shown to the last answer"),
         "practice_attempts": Column("int", "most rounds of one practice block; 0 without practice"),
         "age": Column("float", "years; NaN if not asked or not answered"),
         "gender": Column("str", "as answered; empty if not asked"),
         "handedness": Column("str", "as answered; empty if not asked"),
         "visual_aid": Column("str", "as answered; empty if not asked"),
-    },
-)
-
-RATINGS = Table(
-    "ratings",
-    "One row a rating of intuitiveness; responses/people/ratings.parquet.",
-    {
-        "experiment": Column("str", "as in responses"),
-        "observer": Column("str", "as in responses: participants"),
-        "participant": Column("str", "as in responses"),
-        "phase": Column("str", "before or after the trials"),
-        "unit": Column("str", "layer and channel of the practice unit shown"),
-        "condition": Column("str", "method that was rated, against natural images"),
-        "rating": Column("int", "-100 (not intuitive) to 100"),
-        "rt_ms": Column("float", "time until the rating was given, in milliseconds"),
     },
 )
 
@@ -369,7 +354,6 @@ VERDICTS = Table(
 )
 
 ALL = (
-    IMAGES, INDEX_UNITS, EXTREMES, STUDY_UNITS, STIMULI, PICTURES, TRACES, TRIALS, BLOCKS, RESPONSES, RATINGS, ESTIMATES,
-    COMPARISONS,
-    MODELS, EXCLUSIONS, VERDICTS,
+    IMAGES, INDEX_UNITS, EXTREMES, STUDY_UNITS, STIMULI, PICTURES, TRACES, TRIALS, BLOCKS, RESPONSES, RATINGS, PEOPLE,
+    ESTIMATES, COMPARISONS, MODELS, EXCLUSIONS, VERDICTS,
 )  # fmt: skip
