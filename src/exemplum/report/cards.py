@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import pandas as pd
 
@@ -10,7 +11,7 @@ from exemplum.report import style, wording
 from exemplum.report.embedding import Pictures
 from exemplum.report.select import Tables
 
-SIZE = 96  # px of the embedded copies
+SIZE, STRIP = 96, 64  # px of the embedded copies
 BUDGET = 2200  # pictures on all cards: about 8 MB
 PER_POLE = (9, 4, 1)  # as many as the budget allows
 MOST = 400  # cards; the tables beside the report have every unit
@@ -78,7 +79,7 @@ def _card(
         poles={pole: [group for group in groups if group.pictures] for pole, groups in poles.items()},
         scores=[(observer, _scores(answers, observer, conditions)) for observer in observers(answers)],
         conditions=[style.label(c) for c in conditions],
-        filmstrips={},
+        filmstrips={pole: filmstrip(row["unit"], pole, stimuli, pictures) for pole in POLES} if most > 1 else {},
     )
 
 
@@ -99,6 +100,21 @@ def _group(unit: str, method: str, pole: str, stimuli: pd.DataFrame, pictures: P
     rows = most_extreme(stimuli[(stimuli["method"] == method) & (stimuli["pole"] == pole)], pole).head(most)
     shown = [_picture(row, unit, pictures) for _, row in rows.iterrows()]
     return Group(style.label(method), pole, shown, summary(rows, pole))
+
+
+def filmstrip(unit: str, pole: str, stimuli: pd.DataFrame, pictures: Pictures) -> list[Picture]:
+    """How the strongest made picture came about: the snapshots beside it, step by step; empty if none were kept."""
+    made = most_extreme(stimuli[(stimuli["method"] != "natural") & (stimuli["pole"] == pole)], pole)
+    if made.empty:
+        return []
+    path = PurePosixPath(made.iloc[0]["path"])
+    steps = pictures.folder / path.parent / "steps"
+    frames = sorted(steps.glob(f"{path.stem}_step*.png"))
+    shown = [(int(frame.stem.rpartition("step")[2]), f"{path.parent}/steps/{frame.name}") for frame in frames]
+    return [
+        Picture(pictures.uri(at, STRIP), f"{unit}, {path.stem} after step {step}", f"step {step:,}", False, False)
+        for step, at in shown
+    ]
 
 
 def most_extreme(rows: pd.DataFrame, pole: str) -> pd.DataFrame:

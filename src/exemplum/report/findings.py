@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from exemplum.report import style, wording
-from exemplum.report.select import Tables, how, pick
+from exemplum.report.select import Tables, pick
 
 TESTS = {
     "paired_t": "paired t test",
-    "rm_anova_posthoc": "repeated-measures ANOVA, pooled-error post-hoc test, Bonferroni-corrected",
+    "rm_anova_posthoc": "post-hoc test of a repeated-measures ANOVA",
     "wilcoxon": "Wilcoxon signed-rank test",
     "permutation": "permutation test",
     "glmm": "mixed logistic regression",
@@ -19,40 +19,95 @@ TESTS = {
     "mann_whitney": "Mann–Whitney test",
     "mixed_anova": "mixed ANOVA",
 }
-CHECKS = {"ideal", "chance"}  # observers whose result is known beforehand
+CHECKS = {  # observers whose result is known beforehand
+    "ideal": "must be right on every trial",
+    "chance": "must be right on about half of the trials",
+}
+
+
+@dataclass(frozen=True)
+class Share:
+    """Accuracy in one condition as text."""
+
+    condition: str
+    value: str
+    interval: str
+    n: str
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one observer's answers say."""
+    """What one observer's answers say. `experiment` is empty where the tables hold only one."""
 
     observer: str
+    experiment: str
     sentences: list[str]
-    check: bool  # an observer that checks the experiment rather than the pictures
+    shares: dict[str, Share]  # by condition
+    check: str  # what is known beforehand of an observer that checks the experiment; else empty
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the analysis concludes about a method against natural images."""
+
+    title: str
+    text: str
 
 
 def findings(tables: Tables) -> list[Finding]:
-    """One finding an observer that answered main trials, people first."""
-    rows = pick(tables.estimates, "accuracy")
-    observers = style.ordered_observers(rows["observer"])
-    return [Finding(o, _sentences(tables, rows[rows["observer"] == o], o), o in CHECKS) for o in observers]
+    """One finding an experiment and observer with main trials, people first."""
+    rows = pick(tables.estimates, "accuracy").dropna(subset=["estimate"])
+    several = rows["experiment"].nunique() > 1
+    return [
+        _finding(tables, own, observer, str(experiment) if several else "")
+        for experiment, of_experiment in rows.groupby("experiment")
+        for observer in style.ordered_observers(of_experiment["observer"])
+        for own in [of_experiment[of_experiment["observer"] == observer]]
+    ]
 
 
-def _sentences(tables: Tables, rows: pd.DataFrame, observer: str) -> list[str]:
+def verdicts(table: pd.DataFrame) -> list[Verdict]:
+    """VERDICTS on all trials as they are shown, people first."""
+    rows = table[table["by"] == "all"]
+    return [
+        Verdict(f"{style.label(row['method'])}, by {observer}: {row['verdict']}", row["sentence"])
+        for observer in style.ordered_observers(rows["observer"])
+        for _, row in rows[rows["observer"] == observer].iterrows()
+        if observer not in CHECKS
+    ]
+
+
+def conditions(found: list[Finding]) -> list[str]:
+    """All conditions of these findings in the report's order."""
+    return style.ordered(condition for finding in found for condition in finding.shares)
+
+
+def _finding(tables: Tables, rows: pd.DataFrame, observer: str, experiment: str) -> Finding:
     order = style.ordered(rows["condition"])
-    parts = [_share(rows[rows["condition"] == condition].iloc[0]) for condition in order]
-    made = how(rows)
-    first = f"Right on main trials: {wording.listed(parts)}" + (f" ({made})." if made else ".")
-    return [first, *_differences(tables.comparisons, observer, order)]
+    shares = {c: _share(rows[rows["condition"] == c].iloc[0]) for c in order}
+    compared_rows = tables.comparisons
+    if experiment:
+        compared_rows = compared_rows[compared_rows["experiment"] == experiment]
+    sentences = [_sentence(shares, int(rows["n_participants"].max())), *_differences(compared_rows, observer, order)]
+    return Finding(observer, experiment, sentences, shares, CHECKS.get(observer, ""))
 
 
-def _share(row: pd.Series) -> str:
-    condition = str(row["condition"])
-    shown = "without references" if condition == "none" else f"with {style.label(condition)} references"
-    counts = f"n = {int(row['n_trials']):,} trials, {int(row['n_participants']):,} participants"
-    ends = wording.interval(row["low"], row["high"])
-    interval = "" if ends == wording.UNDEFINED else f"{ends}; "
-    return f"{wording.percent(row['estimate'])} {shown} ({interval}{counts})"
+def _sentence(shares: dict[str, Share], participants: int) -> str:
+    parts = [f"{share.value} {_shown(share.condition)}" for share in shares.values()]
+    return f"Right on {wording.listed(parts)} (main trials, n = {wording.count(participants, 'participant')})."
+
+
+def _share(row: pd.Series) -> Share:
+    return Share(
+        condition=str(row["condition"]),
+        value=wording.percent(row["estimate"]),
+        interval=wording.interval(row["low"], row["high"]),
+        n=f"{int(row['n_trials']):,}",
+    )
+
+
+def _shown(condition: str) -> str:
+    return "without references" if condition == "none" else f"with {style.label(condition)} references"
 
 
 def _differences(comparisons: pd.DataFrame, observer: str, conditions: list[str]) -> list[str]:
@@ -81,6 +136,21 @@ def compared(comparisons: pd.DataFrame, observer: str, a: str, b: str) -> pd.Ser
 
 
 def _difference(method: str, row: pd.Series) -> str:
-    adjusted = row["p_adjusted"] if pd.notna(row["p_adjusted"]) else row["p"]
-    said = f"{wording.p_value(adjusted)}, {TESTS.get(row['test'], row['test'])}, n = {int(row['n']):,}"
-    return f"Natural minus {style.label(method)}: {wording.points(row['difference'])} percentage points ({said})."
+    corrected = pd.notna(row["p_adjusted"])
+    said = [
+        wording.p_value(row["p_adjusted"] if corrected else row["p"]),
+        TESTS.get(row["test"], row["test"]) + (", corrected for several tests" if corrected else ""),
+        _effect(row),
+        f"n = {int(row['n']):,}",
+    ]
+    found = f"Natural minus {style.label(method)}: {wording.points(row['difference'])} percentage points"
+    return f"{found} ({'; '.join(part for part in said if part)})."
+
+
+def _effect(row: pd.Series) -> str:
+    if not row["effect_name"] or pd.isna(row["effect"]):
+        return ""
+    ends = wording.interval(row["effect_low"], row["effect_high"], share=False, digits=2)
+    return f"{row['effect_name']} = {wording.number(row['effect'])}" + (
+        f", {ends}" if ends != wording.UNDEFINED else ""
+    )

@@ -9,11 +9,22 @@ from typing import Any
 import pandas as pd
 
 from exemplum import store
-from exemplum.report import cards, exporting, figures, findings, listing, page, provenance, respondents, screens
+from exemplum.report import (
+    cards,
+    exporting,
+    figures,
+    findings,
+    listing,
+    page,
+    provenance,
+    respondents,
+    screens,
+    style,
+    wording,
+)
 from exemplum.report import strength as strengths
-from exemplum.report import style, wording
 from exemplum.report.embedding import Pictures
-from exemplum.report.select import Tables
+from exemplum.report.select import Tables, how, pick
 from exemplum.study import Study
 
 QUESTION = "Which of the two images at the center is also a strongly (maximally) activating image?"
@@ -27,26 +38,30 @@ def write(
     shown = page.show(figures.PLOTS, tables.estimates, folder / "figures")
     unit_cards = cards.cards(tables, pictures)
     examples = screens.screens(tables, pictures)
+    found = findings.findings(tables)
+    strong = strengths.strengths(tables.stimuli, tables.units)
     text = page.render(
         "report.html.j2",
         title=_title(study, tables),
         asked=_asked(study, tables),
         question=QUESTION,
         made=time.strftime("%Y-%m-%d"),
-        findings=findings.findings(tables),
+        findings=found,
+        conditions=findings.conditions(found),
+        how=how(pick(tables.estimates, "accuracy")),
         respondents=respondents.respondents(tables.responses),
         main_figure=shown[:1],
         figures=shown[1:],
         screens=examples,
-        strength=strengths.strengths(tables.stimuli, tables.units),
-        strength_sentence=strengths.sentence(strengths.strengths(tables.stimuli, tables.units)),
+        strength=strong,
+        strength_sentence=strengths.sentence(strong),
         cards=unit_cards,
         units_left_out=int((tables.units["role"] == "main").sum()) - len(unit_cards),
         comparisons=listing.listing(tables.comparisons, listing.COMPARISON_COLUMNS),
         provenance=provenance.provenance(study),
         notes=notes,
-        verdicts=[],
-        exclusions=[],
+        verdicts=findings.verdicts(tables.verdicts),
+        exclusions=respondents.exclusions(tables.exclusions),
         exported=exported,
         missing=pictures.missing,
     )

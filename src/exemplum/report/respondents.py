@@ -53,3 +53,27 @@ def _respondent(observer: str, rows: pd.DataFrame) -> Respondent:
         median_rt=wording.seconds(float(main["rt_ms"].median()) / 1000) if main["rt_ms"].notna().any() else "—",
         mean_confidence=wording.number(float(main["confidence"].mean())) if len(main) else "—",
     )
+
+
+def exclusions(table: pd.DataFrame) -> list[str]:
+    """EXCLUSIONS in words: a sentence an observer on who was left out and why; none if there were no rules."""
+    said = []
+    for observer in style.ordered_observers(table["observer"]):
+        own = table[table["observer"] == observer]
+        out = own[own["verdict"] == "excluded"]
+        people = wording.count(own["participant"].nunique(), "participant")
+        rules = wording.listed([f"{rule.replace('_', ' ')} ({limit:g})" for rule, limit in _rules(own)])
+        said.append(f"{observer.capitalize()}: {people} held against {rules}; {_left_out(out)}")
+    return said
+
+
+def _rules(rows: pd.DataFrame) -> list[tuple[str, float]]:
+    pairs = rows[["rule", "limit"]].drop_duplicates()
+    return list(pairs.itertuples(index=False, name=None))
+
+
+def _left_out(rows: pd.DataFrame) -> str:
+    if rows.empty:
+        return "none was excluded."
+    reasons = "; ".join(f"{row.participant}: {row.reason}" for row in rows.itertuples())
+    return f"{rows['participant'].nunique()} excluded ({reasons})."

@@ -34,6 +34,10 @@ class Tables:
     units: pd.DataFrame = field(default_factory=tables.STUDY_UNITS.frame)
     stimuli: pd.DataFrame = field(default_factory=tables.STIMULI.frame)
     trials: pd.DataFrame = field(default_factory=tables.TRIALS.frame)
+    ratings: pd.DataFrame = field(default_factory=tables.RATINGS.frame)
+    exclusions: pd.DataFrame = field(default_factory=tables.EXCLUSIONS.frame)
+    verdicts: pd.DataFrame = field(default_factory=tables.VERDICTS.frame)
+    models: pd.DataFrame = field(default_factory=tables.MODELS.frame)
 
 
 def pick(
@@ -70,11 +74,11 @@ def pick(
 
 
 def how(rows: pd.DataFrame) -> str:
-    """How estimates and intervals of these rows were made, in words; empty for no rows."""
-    pairs = rows[rows["estimate"].notna()][["aggregate", "interval"]].drop_duplicates()
+    """How estimates and intervals of these rows were made, in words, the commonest first; empty for no rows."""
+    pairs = rows[rows["estimate"].notna()][["aggregate", "interval"]].value_counts()
     said = [
-        f"{wording.AGGREGATES.get(row.aggregate, row.aggregate)}, {wording.INTERVALS.get(row.interval, row.interval)}"
-        for row in pairs.itertuples()
+        f"{wording.AGGREGATES.get(aggregate, aggregate)}, {wording.INTERVALS.get(interval, interval)}"
+        for aggregate, interval in pairs.index
     ]
     return "; or, where that is undefined, ".join(said)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from exemplum.report.select import Tables
 from exemplum.study import Study
 
 SCHEMA = 1  # of the report; a new number makes every report stale
+ALWAYS = ("estimates", "comparisons", "responses")  # exported even where they are empty
 UPSTREAM = ("explanations", "design", "responses", "analysis")
 
 
@@ -32,14 +34,24 @@ def run(study: Study) -> dict[str, Any]:
 def read(study: Study) -> Tables:
     """All tables that the report shows; answers of people and machines together."""
     parts = [tables.RESPONSES.read(path) for path in sorted(study.stage("responses").glob("*.parquet"))]
+    ratings = [tables.RATINGS.read(path) for path in sorted(study.stage("responses").glob("ratings/*.parquet"))]
+    analysis, made = study.stage("analysis"), study.stage("explanations")
     return Tables(
-        estimates=tables.ESTIMATES.read(study.stage("analysis") / "estimates.parquet"),
-        comparisons=tables.COMPARISONS.read(study.stage("analysis") / "comparisons.parquet"),
+        estimates=tables.ESTIMATES.read(analysis / "estimates.parquet"),
+        comparisons=tables.COMPARISONS.read(analysis / "comparisons.parquet"),
         responses=pd.concat(parts, ignore_index=True) if parts else tables.RESPONSES.frame(),
-        units=tables.STUDY_UNITS.read(study.stage("explanations") / "units.parquet"),
-        stimuli=tables.STIMULI.read(study.stage("explanations") / "stimuli.parquet"),
+        units=tables.STUDY_UNITS.read(made / "units.parquet"),
+        stimuli=tables.STIMULI.read(made / "stimuli.parquet"),
         trials=tables.TRIALS.read(study.stage("design") / "trials.parquet"),
+        ratings=pd.concat(ratings, ignore_index=True) if ratings else tables.RATINGS.frame(),
+        exclusions=_optional(tables.EXCLUSIONS, analysis / "exclusions.parquet"),
+        verdicts=_optional(tables.VERDICTS, analysis / "verdicts.parquet"),
+        models=_optional(tables.MODELS, analysis / "models.parquet"),
     )
+
+
+def _optional(table: store.Table, path: Path) -> pd.DataFrame:
+    return table.read(path) if path.exists() else table.frame()
 
 
 def _export(study: Study, found: Tables) -> list[exporting.Exported]:
@@ -47,6 +59,10 @@ def _export(study: Study, found: Tables) -> list[exporting.Exported]:
     given: list[tuple[str, pd.DataFrame, str]] = [
         ("estimates", found.estimates, tables.ESTIMATES.meaning),
         ("comparisons", found.comparisons, tables.COMPARISONS.meaning),
+        ("models", found.models, tables.MODELS.meaning),
+        ("verdicts", found.verdicts, tables.VERDICTS.meaning),
+        ("exclusions", found.exclusions, tables.EXCLUSIONS.meaning),
+        ("ratings", found.ratings, tables.RATINGS.meaning),
         ("responses", found.responses, tables.RESPONSES.meaning),
         ("trials", found.trials, tables.TRIALS.meaning),
         ("stimuli", found.stimuli, tables.STIMULI.meaning),
@@ -56,7 +72,9 @@ def _export(study: Study, found: Tables) -> list[exporting.Exported]:
     if index.exists():
         given.append(("index_units", tables.INDEX_UNITS.read(index), tables.INDEX_UNITS.meaning))
     return [
-        exporting.export(folder, name, frame, meaning.split(";")[0].rstrip(".") + ".") for name, frame, meaning in given
+        exporting.export(folder, name, frame, meaning.split(";")[0].rstrip(".") + ".")
+        for name, frame, meaning in given
+        if len(frame) or name in ALWAYS
     ]
 
 

@@ -30,7 +30,7 @@ def by_condition(estimates: pd.DataFrame, observer: str, ax: Axes | None = None)
         dots = people.loc[people["condition"] == condition, "estimate"].to_numpy()
         ax.scatter(x + 0.2 + axes.spread(dots, 0.16), dots, s=13, color=looks[condition].color, alpha=0.45, lw=0)
         row = rows[rows["condition"] == condition].iloc[0]
-        axes.point(ax, x - 0.1, row, looks[condition], size=8)
+        axes.point(ax, x - 0.1, row, looks[condition], size=7)
         names.append(f"{style.label(condition)}\n{100 * row['estimate']:.0f} %")
     axes.shares(ax)
     axes.categories(ax, names, slant=False)
@@ -47,7 +47,7 @@ def of_none(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> A
     order = style.ordered(rows["condition"])
     looks = style.looks(order)
     for x, condition in enumerate(order):
-        axes.point(ax, x, rows[rows["condition"] == condition].iloc[0], looks[condition], size=8)
+        axes.point(ax, x, rows[rows["condition"] == condition].iloc[0], looks[condition], size=7)
     axes.shares(ax)
     axes.categories(ax, [style.label(c).replace(" ", "\n") for c in order], slant=False)
     return ax

@@ -31,6 +31,7 @@ class Plot:
     groups: int = 1  # draw it only where there are so many values to compare
     conditions: tuple[str, ...] = ()  # only these, if given
     least: int = 1  # conditions that there must be
+    intervals: bool = True  # whether the figure draws them; the table has them in any case
     height: Callable[[pd.DataFrame], float] = lambda rows: axes.HEIGHT  # noqa: ARG005
 
     def rows(self, estimates: pd.DataFrame) -> pd.DataFrame:
@@ -42,14 +43,19 @@ class Plot:
     def applies(self, estimates: pd.DataFrame) -> bool:
         rows = self.rows(estimates).dropna(subset=["estimate"])
         groups = rows["group"].replace("", pd.NA).nunique()
-        return rows["condition"].nunique() >= self.least and (self.groups == 1 or groups >= self.groups)
+        enough = self.groups == 1 or groups >= self.groups
+        return enough and rows["condition"].nunique() >= self.least and (not self.draw_all or self._compares(rows))
+
+    @staticmethod
+    def _compares(rows: pd.DataFrame) -> bool:
+        return rows["observer"].nunique() > 1
 
     def caption(self, estimates: pd.DataFrame) -> str:
         """What is shown, how estimates and intervals were made, and n."""
         rows = pick(estimates, **self.queries[0])
         rows = rows[rows["observer"].isin(self.observers(estimates))] if self.draw else rows
         rows = rows[rows["condition"].isin(self.conditions)] if self.conditions else rows
-        made = how(rows)
+        made = how(rows if self.intervals else rows.assign(interval="none"))
         return f"{self.says} {made[:1].upper()}{made[1:]}{'; ' if made else ''}{sizes(rows)}."
 
     def observers(self, estimates: pd.DataFrame) -> list[str]:
@@ -149,7 +155,7 @@ PLOTS = (
     Plot(
         "participants_by_condition", "Participants and conditions",
         f"Accuracy of each participant (for a machine: each run over a session) in each condition. {DASHED}",
-        (_accuracy("participant"),), draw=accuracy.by_participant, groups=2, height=_participants_height,
+        (_accuracy("participant"),), draw=accuracy.by_participant, groups=2, height=_participants_height, intervals=False,
     ),
     Plot(
         "accuracy_without_references", "The baseline: no references",
@@ -160,7 +166,7 @@ PLOTS = (
     Plot(
         "confidence_distribution", "Confidence ratings",
         "Shares of the ratings 1 (not confident) to 3 (very confident) on main trials; the darker, the more confident.",
-        tuple({"measure": f"confidence_{r}"} for r in confidence.RATINGS), draw=confidence.distribution,
+        tuple({"measure": f"confidence_{r}"} for r in confidence.RATINGS), draw=confidence.distribution, intervals=False,
     ),
     Plot(
         "confidence_by_correctness", "Confidence when right and when wrong",
