@@ -49,7 +49,7 @@ def rm_anova(values: np.ndarray, names: Sequence[str]) -> list[Outcome]:
     values = np.asarray(values, dtype=float)
     n, k = values.shape
     pairs = list(combinations(range(k), 2))
-    terms = anova_terms(values[:, :], ["condition"], None) if n > 1 and k > 1 else []
+    terms = anova_terms(values, ["condition"], None) if n > 1 and k > 1 else []
     found = [_omnibus("rm_anova", "condition", terms[0] if terms else None, n)]
     for i, j in pairs:
         a, b = values[:, i], values[:, j]
@@ -74,12 +74,12 @@ def mixed_anova(
 
     `values`: (participants, levels of factor 1, levels of factor 2, …), complete; `groups`: (participants,) names, or
     None without a factor between. One Outcome a term, named as `reference:scheme:expertise` in `a`; df is "df1,df2",
-    p assumes sphericity, p_adjusted is Greenhouse and Geisser's. Type III with sum-to-zero coding weighs groups of unlike
-    size alike: R's afex::aov_car(type = 3). NaN where a group has one participant or the error is 0.
+    p assumes sphericity, p_adjusted is Greenhouse and Geisser's. Type III with sum-to-zero coding weighs groups of
+    unlike size alike: R's afex::aov_car(type = 3). NaN where a group has one participant or the error is 0.
     """
     values = np.asarray(values, dtype=float)
     n = len(values)
-    enough = n > 1 and (groups is None or len(np.unique(groups)) > 1 and n > len(np.unique(groups)))
+    enough = n > 1 and (groups is None or n > len(np.unique(groups)) > 1)
     if not enough:
         return [_omnibus("mixed_anova", ":".join(factors), None, n)]
     terms = anova_terms(values, factors, groups, between)

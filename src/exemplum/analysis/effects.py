@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import special, stats
+from statsmodels.stats.proportion import proportion_confint
 
 LEVEL = 0.95
 
@@ -47,8 +48,8 @@ def d_av(a: np.ndarray, b: np.ndarray) -> Effect:
 def rank_biserial(differences: np.ndarray) -> Effect:
     """Matched-pairs rank-biserial correlation: (positive − negative ranks) / all ranks, zeros dropped; -1 to 1.
 
-    Source: Kerby (2014), Compr. Psychol. 3, 11.IT.3.1. Interval: Fisher's z with the standard error of R's
-    effectsize::rank_biserial(paired = TRUE). NaN without a difference that is not 0.
+    Source: Kerby (2014), Compr. Psychol. 3, 11.IT.3.1. Interval: see `_by_score`. NaN if no difference is
+    other than 0.
     """
     kept = differences[differences != 0]
     n = len(kept)
@@ -57,18 +58,13 @@ def rank_biserial(differences: np.ndarray) -> Effect:
     ranks = stats.rankdata(np.abs(kept))
     most = n * (n + 1) / 2
     value = float((ranks * np.sign(kept)).sum() / most)
-    error = np.sqrt((2 * n**3 + 3 * n**2 + n) / 6) / most
-    return Effect("rank_biserial", value, *_by_fisher(value, error, 2 / most))
+    return Effect("rank_biserial", value, *_by_score(value, (n * (n + 1) * (2 * n + 1) / 6) / most**2))
 
 
 def rank_biserial_groups(u: float, n_a: int, n_b: int) -> Effect:
-    """Rank-biserial correlation of two groups from Mann and Whitney's U of the first: 2U/(n_a n_b) − 1.
-
-    Interval as R's effectsize::rank_biserial for two samples.
-    """
+    """Rank-biserial correlation of two groups from Mann and Whitney's U of the first: 2U/(n_a n_b) − 1."""
     value = 2 * u / (n_a * n_b) - 1
-    error = np.sqrt((n_a + n_b + 1) / (3 * n_a * n_b))
-    return Effect("rank_biserial", value, *_by_fisher(value, error, 2 / (n_a * n_b)))
+    return Effect("rank_biserial", value, *_by_score(value, (n_a + n_b + 1) / (3 * n_a * n_b)))
 
 
 def partial_eta_sq(f: float, df1: float, df2: float) -> Effect:
@@ -105,12 +101,12 @@ def _noncentrality_f(f: float, df1: float, df2: float, share: float) -> float:
     return float(special.ncfdtrinc(df1, df2, share, f))
 
 
-def _by_fisher(value: float, error: float, step: float) -> tuple[float, float]:
-    """Interval on Fisher's z; at ±1, where z is infinite, from the next value that the ranks could give."""
-    if np.isnan(value):
-        return np.nan, np.nan
-    inside = np.clip(value, -1 + step, 1 - step) if step < 1 else 0.0
-    z = np.arctanh(inside)
-    reach = stats.norm.ppf((1 + LEVEL) / 2) * error
-    low, high = np.tanh([z - reach, z + reach])
-    return (-1.0 if value <= -1 else float(low)), (1.0 if value >= 1 else float(high))
+def _by_score(value: float, variance: float) -> tuple[float, float]:
+    """Wilson's score interval of (1 + r)/2, for as many trials as have the variance of r when r is 0.
+
+    The usual interval on Fisher's z (R's effectsize::rank_biserial) shrinks to nothing as r nears ±1, as it does when
+    every participant is better in one condition: in simulations with 10 to 60 participants it held r in 30 to 93 %
+    of the samples, this one in 95 to 99 % (docs/analysis.md).
+    """
+    low, high = proportion_confint((1 + value) / 2 / variance, 1 / variance, alpha=1 - LEVEL, method="wilson")
+    return float(2 * low - 1), float(2 * high - 1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,15 +12,17 @@ import pandas as pd
 from exemplum.analysis import cells, intervals
 from exemplum.tables import ESTIMATES
 
-WHOLE = ("all", "layer", "branch", "selection", "scheme", "expertise", "scheme+expertise")  # with bootstraps
+WHOLE = ("all", "layer", "branch", "selection", "scheme", "expertise", "scheme+expertise")
 BYS = {
     "main": (*WHOLE, "participant", "unit", "block", "confidence"),
     "catch": ("all", "scheme", "expertise", "participant"),
     "practice": ("all", "scheme", "expertise"),
     "repeated": ("all", "participant"),
 }
-# One number for each participant or unit is read by itself: no split by correctness, no bootstrap.
+# Read as single numbers: no split by correctness, and no means over participants where there is one in each group.
 FINE = ("participant", "unit", "block", "confidence")
+BOOTSTRAPPED = (*WHOLE, "block")
+Piece = dict[str, Any]  # columns of some rows: arrays of one length, or one value for all
 
 
 def estimates(responses: pd.DataFrame, seed: int, resamples: int = intervals.RESAMPLES) -> pd.DataFrame:
@@ -30,28 +34,41 @@ def estimates(responses: pd.DataFrame, seed: int, resamples: int = intervals.RES
     means of participants' means, with ± 2 standard errors and the bootstrap. Where nobody answered the estimate is
     NaN and n is 0; intervals over fewer than two participants are NaN.
     """
-    found = [
-        rows
+    return together(
+        piece | {"experiment": experiment, "observer": observer}
         for (experiment, observer), answers in responses.groupby(["experiment", "observer"], sort=True)
-        for rows in _of_observer(answers, str(experiment), str(observer), seed, resamples)
-    ]
-    return ESTIMATES.frame(pd.concat(found, ignore_index=True) if found else [])
+        for piece in _of_observer(answers, seed, resamples)
+    )
 
 
-def _of_observer(
-    answers: pd.DataFrame, experiment: str, observer: str, seed: int, resamples: int
-) -> Iterator[pd.DataFrame]:
+def together(pieces: Iterable[Piece]) -> pd.DataFrame:
+    """Pieces as one table ESTIMATES. Many small data frames would take longer to make than the numbers in them."""
+    found = [(piece, len(piece["estimate"])) for piece in pieces]
+    found = [(piece, size) for piece, size in found if size]
+    if not found:
+        return ESTIMATES.frame([])
+    columns = {}
+    for name, column in ESTIMATES.columns.items():
+        kind = object if column.dtype == "str" else float
+        columns[name] = np.concatenate([np.broadcast_to(np.asarray(p[name], dtype=kind), size) for p, size in found])
+    return ESTIMATES.frame(pd.DataFrame(columns))
+
+
+def _of_observer(answers: pd.DataFrame, seed: int, resamples: int) -> Iterator[Piece]:
     trials = cells.by_condition(answers)
     for kind, of_kind in trials.groupby("trial_kind", sort=False):
         for by in BYS[str(kind)]:
             if not cells.has_groups(of_kind, by):
                 continue
             measures = _measures(str(kind), by, timed=bool(of_kind["rt_s"].notna().any()))
-            table = cells.participant_cells(of_kind, by, measures)
+            grid = Grid.of(cells.participant_cells(of_kind, by, measures))
+            medians = _pooled_medians(of_kind, by, grid) if "rt_median_s" in measures else np.empty(0)
+            draws = resamples if by in BOOTSTRAPPED else 0
             for measure in measures:
-                for rows in _of_measure(table, measure, by, of_kind, seed, resamples):
-                    fixed = {"experiment": experiment, "observer": observer, "measure": measure}
-                    yield rows.assign(**fixed, trial_kind=kind, by=by)
+                for piece in of_measure(grid, measure, seed, draws, medians, fine=by in FINE):
+                    if piece["aggregate"] == "pooled" or by not in ("participant", "confidence"):
+                        group = {"group": ""} if by == "all" else {}
+                        yield piece | group | {"measure": measure, "trial_kind": kind, "by": by}
 
 
 def _measures(kind: str, by: str, timed: bool) -> tuple[str, ...]:
@@ -61,96 +78,109 @@ def _measures(kind: str, by: str, timed: bool) -> tuple[str, ...]:
     return chosen if timed or by == "all" else tuple(name for name in chosen if not name.startswith("rt_"))
 
 
-def _of_measure(
-    table: pd.DataFrame, measure: str, by: str, trials: pd.DataFrame, seed: int, resamples: int
-) -> Iterator[pd.DataFrame]:
+@dataclass(frozen=True)
+class Grid:
+    """Participants' means with the number of their cell: all answers first, then the right and the wrong ones.
+
+    Every condition and group is there in each subset, though nobody may have been right, or wrong.
+    """
+
+    values: pd.DataFrame  # of cells.participant_cells, sorted by `cell`
+    condition: np.ndarray  # of each cell
+    group: np.ndarray
+    subset: np.ndarray
+    whole: int  # cells before the first split one
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> Grid:
+        pairs = pd.MultiIndex.from_frame(table[["condition", "group"]])
+        found = pairs.unique().sort_values()
+        cell = found.get_indexer(pairs) + len(found) * pd.Index(cells.SUBSETS).get_indexer(table["subset"])
+        names = found.to_frame(index=False)
+        return cls(
+            table.assign(cell=cell).sort_values("cell", kind="stable"),
+            np.tile(names["condition"].to_numpy(dtype=object), len(cells.SUBSETS)),
+            np.tile(names["group"].to_numpy(dtype=object), len(cells.SUBSETS)),
+            np.repeat(np.array(cells.SUBSETS, dtype=object), len(found)),
+            len(found),
+        )
+
+
+def of_measure(
+    grid: Grid, measure: str, seed: int, resamples: int, medians: np.ndarray, fine: bool = False
+) -> Iterator[Piece]:
     """The rows of one measure: `pooled`, then `participants`, each with its intervals."""
-    whole = measure in ("accuracy", "repeat_same_choice") or by in FINE
-    keys = _keys(table, ("all",) if whole else cells.SUBSETS)
-    values = table[table[f"n_{measure}"] > 0].merge(keys.reset_index(names="cell"), on=list(keys.columns))
-    values = values.sort_values("cell", kind="stable")
-    draws = resamples if by in WHOLE or by == "block" else 0
-    trials_n = _total(values, values[f"n_{measure}"], len(keys)).astype(int)
-    people_n = _total(values, np.ones(len(values)), len(keys)).astype(int)
-    counts = {"n_trials": trials_n, "n_participants": people_n, "group": "" if by == "all" else keys["group"]}
-    base = keys[["condition", "subset"]].assign(**counts)
-
-    sums = values[measure] * values[f"n_{measure}"]
+    size = grid.whole if fine or measure in ("accuracy", "repeat_same_choice", "intuitiveness") else len(grid.subset)
+    counts = grid.values[f"n_{measure}"].to_numpy(dtype=float)
+    used = (counts > 0) & (grid.values["cell"].to_numpy() < size)
+    cell, count = grid.values["cell"].to_numpy()[used], counts[used]
+    value = grid.values[measure].to_numpy(dtype=float)[used]
+    trials, people = np.bincount(cell, count, size), np.bincount(cell, minlength=size)
+    base = {"condition": grid.condition[:size], "group": grid.group[:size], "subset": grid.subset[:size],
+            "n_trials": trials, "n_participants": people}  # fmt: skip
+    total = np.bincount(cell, value * count, size)
     if measure == "rt_median_s":
-        yield base.assign(aggregate="pooled", interval="none", low=np.nan, high=np.nan,
-                          estimate=_pooled_median(trials, keys, by))  # fmt: skip
+        yield base | {
+            "aggregate": "pooled",
+            "estimate": medians[:size],
+            "interval": "none",
+            "low": np.nan,
+            "high": np.nan,
+        }
     else:
-        total = _total(values, sums, len(keys))
-        pooled = base.assign(aggregate="pooled", estimate=_ratio(total, trials_n))
+        pooled = base | {"aggregate": "pooled", "estimate": _ratio(total, trials)}
         if measure in cells.SHARES:
-            yield _with(pooled, "wilson", *intervals.wilson(np.round(total), trials_n))
+            yield _with(pooled, "wilson", intervals.wilson(np.round(total), trials))
         else:
-            yield _with(pooled, "none", np.nan, np.nan)
-        if draws:
-            yield from _bootstrapped(pooled, values, sums, values[f"n_{measure}"], seed, draws)
-    if by in ("participant", "confidence"):
-        return
-    means = base.assign(aggregate="participants", estimate=_ratio(_total(values, values[measure], len(keys)), people_n))
-    yield _with(means, "sem2", *_sem2(values, measure, len(keys)))
-    if draws:
-        yield from _bootstrapped(means, values, values[measure], None, seed, draws)
-
-
-def _keys(table: pd.DataFrame, subsets: tuple[str, ...]) -> pd.DataFrame:
-    """Every condition and group with answers, once for each subset, though nobody may have been right or wrong."""
-    found = table[["condition", "group"]].drop_duplicates()
-    return found.merge(pd.DataFrame({"subset": subsets}), how="cross")
-
-
-def _total(values: pd.DataFrame, of: np.ndarray | pd.Series, size: int) -> np.ndarray:
-    return np.bincount(values["cell"], weights=np.asarray(of, dtype=float), minlength=size)
+            yield _with(pooled, "none", (np.full(size, np.nan), np.full(size, np.nan)))
+        if resamples:
+            yield from _bootstrapped(pooled, cell, value * count, count, seed, resamples)
+    means = base | {"aggregate": "participants", "estimate": _ratio(np.bincount(cell, value, size), people)}
+    yield _with(means, "sem2", _sem2(cell, value, size))
+    if resamples:
+        yield from _bootstrapped(means, cell, value, None, seed, resamples)
 
 
 def _ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
     return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
 
 
-def _with(rows: pd.DataFrame, interval: str, low: float | np.ndarray, high: float | np.ndarray) -> pd.DataFrame:
-    return rows.assign(interval=interval, low=low, high=high)
+def _with(rows: Piece, interval: str, ends: tuple[np.ndarray, np.ndarray]) -> Piece:
+    return rows | {"interval": interval, "low": ends[0], "high": ends[1]}
 
 
-def _pooled_median(trials: pd.DataFrame, keys: pd.DataFrame, by: str) -> np.ndarray:
-    """The median over all trials of each cell."""
+def _pooled_medians(trials: pd.DataFrame, by: str, grid: Grid) -> np.ndarray:
+    """The median reaction time over all trials of each cell, in seconds."""
     frame = pd.DataFrame({"condition": trials["condition"], "group": cells.groups(trials, by), "rt_s": trials["rt_s"]})
     right = np.where(trials["correct"], "correct", "wrong")
     frame = pd.concat([frame.assign(subset="all"), frame.assign(subset=right)], ignore_index=True)
     medians = frame.groupby(["condition", "group", "subset"])["rt_s"].median()
-    return medians.reindex(pd.MultiIndex.from_frame(keys[["condition", "group", "subset"]])).to_numpy()
+    wanted = pd.MultiIndex.from_arrays([grid.condition, grid.group, grid.subset])
+    return medians.reindex(wanted).to_numpy(dtype=float)
 
 
-def _sem2(values: pd.DataFrame, measure: str, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _sem2(cell: np.ndarray, value: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     low, high = np.full(size, np.nan), np.full(size, np.nan)
-    for cell, block in _blocks(values, values[measure]):
-        low[cell], high[cell] = intervals.sem2(block)
+    for here, block in _by_size(cell, value):
+        low[here], high[here] = intervals.sem2(block)
     return low, high
 
 
 def _bootstrapped(
-    rows: pd.DataFrame, values: pd.DataFrame, num: pd.Series, den: pd.Series | None, seed: int, resamples: int
-) -> Iterator[pd.DataFrame]:
-    ends = {name: np.full((len(rows), 2), np.nan) for name in ("percentile", "bca")}
-    denominators = None if den is None else dict(_by_size(values, den))
-    for size, (cell, block) in _by_size(values, num):
-        below = None if denominators is None else denominators[size][1]
-        ends["percentile"][cell], ends["bca"][cell] = intervals.bootstrap(block, below, seed, resamples)
+    rows: Piece, cell: np.ndarray, num: np.ndarray, den: np.ndarray | None, seed: int, resamples: int
+) -> Iterator[Piece]:
+    size = len(rows["estimate"])
+    ends = {name: np.full((size, 2), np.nan) for name in ("percentile", "bca")}
+    below = [None] * len(cell) if den is None else [block for _, block in _by_size(cell, den)]
+    for (here, block), denominators in zip(_by_size(cell, num), below, strict=False):
+        ends["percentile"][here], ends["bca"][here] = intervals.bootstrap(block, denominators, seed, resamples)
     for name, both in ends.items():
-        yield _with(rows, name, both[:, 0], both[:, 1])
+        yield _with(rows, name, (both[:, 0], both[:, 1]))
 
 
-def _blocks(values: pd.DataFrame, of: pd.Series) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for _, block in _by_size(values, of):
-        yield block
-
-
-def _by_size(values: pd.DataFrame, of: pd.Series) -> Iterator[tuple[int, tuple[np.ndarray, np.ndarray]]]:
-    """Cells with the same number of participants together: size, (cell numbers, values (cells, participants))."""
-    cell, value = values["cell"].to_numpy(), of.to_numpy(dtype=float)
+def _by_size(cell: np.ndarray, value: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Cells with the same number of participants together: cell numbers, values (cells, participants)."""
     present, start, count = np.unique(cell, return_index=True, return_counts=True)
     for size in np.unique(count):
         alike = count == size
-        yield int(size), (present[alike], value[start[alike][:, None] + np.arange(size)])
+        yield present[alike], value[start[alike][:, None] + np.arange(size)]

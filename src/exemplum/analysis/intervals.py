@@ -26,13 +26,14 @@ def wilson(successes: np.ndarray, trials: np.ndarray, level: float = LEVEL) -> t
 def sem2(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean ± 2 standard errors over the last axis (cells, participants) → (low, high), each (cells,).
 
-    The standard error is s/√n with s of n − 1 degrees of freedom, as the study draws it (docs/reproduction.md).
-    NaN for fewer than two participants.
+    The standard error is the population's standard deviation over √n (numpy's std, n in the denominator): that is
+    how the bars of the published figures are drawn (docs/reproduction.md). It is too short by √((n − 1)/n); the
+    other intervals are not. NaN for fewer than two participants.
     """
     values = np.atleast_2d(np.asarray(values, dtype=float))
     n = values.shape[-1]
     mean = values.mean(axis=-1) if n else np.full(values.shape[:-1], np.nan)
-    error = values.std(axis=-1, ddof=1) / np.sqrt(n) if n > 1 else np.full(values.shape[:-1], np.nan)
+    error = values.std(axis=-1) / np.sqrt(n) if n > 1 else np.full(values.shape[:-1], np.nan)
     return mean - 2 * error, mean + 2 * error
 
 

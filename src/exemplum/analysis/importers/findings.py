@@ -31,7 +31,8 @@ def of_responses(responses: pd.DataFrame, experiment: str) -> list[Finding]:
     seconds = responses["rt_ms"] / 1000
     sizes = responses.groupby("participant").size()
     return [
-        Finding(experiment, "negative reaction times", int((seconds < 0).sum()), _where(responses, seconds < 0), "kept"),
+        Finding(experiment, "negative reaction times", int((seconds < 0).sum()), _where(responses, seconds < 0),
+                "kept"),
         Finding(experiment, f"reaction times of 0 to {FAST_S:g} s", int(seconds.between(0, FAST_S).sum()),
                 "faster than two images can be compared", "kept"),
         Finding(experiment, f"reaction times above {SLOW_S:g} s", int((seconds > SLOW_S).sum()),
