@@ -45,3 +45,7 @@ def _run_stage(study: Study, name: str, force: bool) -> None:
     study.finish(name, fingerprint, seconds, summary)
     said = ", ".join(f"{key} {value}" for key, value in summary.items())
     console.print(f"[bold green]{name}[/bold green]: {said} [dim]({seconds:.1f} s)[/dim]")
+
+
+def point_to_report(study: Study) -> None:
+    console.print(f"report: {study.stage('report') / 'index.html'}", highlight=False)

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 LINE_EVERY_S = 15.0  # without a terminal (CI, a log file) a line this often
 
 console = Console(stderr=True)
+output = Console()  # what a command was asked for, as distinct from how it went
 
 
 @contextmanager

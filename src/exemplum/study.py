@@ -66,6 +66,7 @@ class SyntheticSection(Section):
     recipe: str = "borowski2021"
     steps: PositiveInt | None = None  # updates; the recipe's if not given
     size: PositiveInt | None = None  # pixels of the picture; the model's input size if not given
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # of the network; auto: what is fast here
     snapshots: tuple[int, ...] = (0, 4, 48)  # steps whose pictures are kept, beside the last
 
 

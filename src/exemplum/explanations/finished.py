@@ -79,8 +79,8 @@ def study_units(found: list[Finished], practice: int) -> list[StudyUnit]:
 def stimuli(found: list[Finished], study: Path, folder: Path, rotate: bool) -> Iterator[dict[str, Any]]:
     """Copy the pictures below `folder` of the study, as PNG, and give their rows of STIMULI.
 
-    One batch, with `max_k` and `min_0` as queries; with `rotate` k + 1 batches, in which every natural image is the query
-    once and the others are its references.
+    One batch, with `max_k` and `min_0` as queries; with `rotate` k + 1 batches, in which every natural image is the
+    query once and the others are its references.
     """
     for entry in found:
         k = len(entry.files["natural", Pole.MAX]) - 1

@@ -48,8 +48,8 @@ def exemplars(index: ActivationIndex, unit: Unit, references: int, batches: int,
             rng = np.random.default_rng([seed, references, unit.channel, *unit.layer.encode()])
             return _deal(chosen, bins, count, rng)
     raise UserError(
-        f"{unit} has too few images for {references} references a pole: it needs {bins} for each pole, none for both and "
-        f"no two of one group; use more images, or raise [index] keep"
+        f"{unit} has too few images for {references} references a pole: it needs {bins} for each pole, none for "
+        f"both and no two of one group; use more images, or raise [index] keep"
     )
 
 

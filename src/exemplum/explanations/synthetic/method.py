@@ -13,6 +13,7 @@ from exemplum import store
 from exemplum.explanations.base import Picture, Request
 from exemplum.explanations.synthetic.jobs import Job
 from exemplum.explanations.synthetic.optimize import Batch
+from exemplum.explanations.synthetic.precision import dtype
 from exemplum.explanations.synthetic.recipes import Recipe, recipe
 from exemplum.models import Model
 from exemplum.progress import track
@@ -77,7 +78,7 @@ def _batches(jobs: Sequence[Job]) -> Iterator[list[Job]]:
 
 def _run(model: Model, jobs: list[Job], config: Config, folder: Path | None, advance) -> Iterator[Made]:  # type: ignore[no-untyped-def]
     chosen, layer = jobs[0].recipe, jobs[0].unit.layer
-    reader = model.reader([layer], relu=config.index.relu)
+    reader = model.reader([layer], relu=config.index.relu, dtype=dtype(config.synthetic.precision))
     batch = Batch(jobs, reader, model.channels, config.seed)
     partial = folder / "partial.pt" if folder else None
     key = store.digest(model.fingerprint, config.index.relu, [job.digest(model.fingerprint) for job in jobs])

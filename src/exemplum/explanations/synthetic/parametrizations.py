@@ -13,7 +13,7 @@ COLOR_NORMALIZED = COLOR / COLOR.norm(dim=0).max()
 
 
 def to_rgb(decorrelated: Tensor) -> Tensor:
-    """Decorrelated colour, (images, 3, h, w), to RGB in (0, 1); other numbers of channels only go through the sigmoid."""
+    """Decorrelated colour, (images, 3, h, w), to RGB in (0, 1); of other numbers of channels only the sigmoid."""
     if decorrelated.shape[1] != 3:
         return decorrelated.sigmoid()
     # einsum over 3 channels as three sums: a matrix product this narrow would be slower
@@ -35,8 +35,8 @@ def fourier_start(channels: int, size: int, generators: list[torch.Generator], s
 def fourier_image(spectrum: Tensor, size: int, decay: float) -> Tensor:
     """RGB images in (0, 1), (images, channels, size, size), of spectra that `fourier_start` shaped.
 
-    Amplitudes are divided by max(f, 1/size)^decay, f in cycles a pixel, so that all frequencies learn alike; the inverse
-    transform is orthonormal and divided by 4 (Olah et al. 2017; Lucid's `fft_image`).
+    Amplitudes are divided by max(f, 1/size)^decay, f in cycles a pixel, so that all frequencies learn alike; the
+    inverse transform is orthonormal and divided by 4 (Olah et al. 2017; Lucid's `fft_image`).
     """
     scale = _scale(size, spectrum.shape[3], decay, spectrum.device)
     planes = torch.fft.irfft2(torch.view_as_complex(spectrum * scale), s=(size, size + size % 2), norm="ortho")

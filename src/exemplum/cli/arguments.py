@@ -1,0 +1,22 @@
+"""Arguments that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exemplum import pipeline
+from exemplum.study import STAGES, Study
+
+StudyFolder = Annotated[Path, typer.Argument(help="The study's folder, with its study.toml.")]
+Force = Annotated[bool, typer.Option("--force", help="Do it again even if nothing has changed.")]
+
+
+def run_until(folder: Path, stage: str, force: bool) -> None:
+    """Do a stage, and before it those that it needs and that are stale."""
+    study = Study.open(folder)
+    before = [name for name in pipeline.stages(study) if STAGES.index(name) < STAGES.index(stage)]
+    pipeline.run(study, before)
+    pipeline.run(study, [stage], force)

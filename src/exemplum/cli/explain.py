@@ -1,0 +1,8 @@
+"""`exemplum explain`."""
+
+from exemplum.cli.arguments import Force, StudyFolder, run_until
+
+
+def explain(study: StudyFolder, force: Force = False) -> None:
+    """Choose the study's units and make their pictures by every explanation method. Resumes."""
+    run_until(study, "explanations", force)

@@ -1,0 +1,39 @@
+"""The command `exemplum`: one verb a file. Errors for users are printed in one line, without a trace."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import typer
+
+from exemplum.errors import UserError
+from exemplum.progress import console
+
+# verb → function of the module of the same name, in the order in which help lists them
+VERBS = (
+    "demo", "new", "run", "units", "index", "explain", "design", "observe", "serve", "analyze", "report", "power",
+    "reproduce",
+)  # fmt: skip
+
+app = typer.Typer(
+    help="Does a picture that is said to explain a unit of a vision model help anyone predict what the unit does?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+for verb in VERBS:
+    app.command(verb)(getattr(import_module(f"exemplum.cli.{verb}"), verb))
+
+
+def run() -> None:
+    """Entry point of the command."""
+    try:
+        app()
+    except UserError as error:
+        console.print(f"[bold red]error:[/bold red] {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("stopped; the same command goes on from here")
+        sys.exit(130)

@@ -1,0 +1,87 @@
+"""New study folders: the text of study.toml for a study of one's own, and for the demo."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from exemplum import store
+from exemplum.study import StudyError, parse
+
+# Small enough for five minutes on two cores, and the whole line
+DEMO = """\
+# The demo: the embedded network and images, sized for minutes. See docs/pipeline.md for every key.
+seed = 2021
+
+[model]
+load = "embedded"
+
+[images]
+load = "embedded"
+
+[units]
+choose = "one per layer"
+practice = 3
+
+[explanations]
+methods = ["natural", "synthetic"]
+batches = 8
+
+[synthetic]
+recipe = "borowski2021"
+steps = 128
+
+[design]
+protocol = "borowski2021-1"
+participants = 5
+catch = 1
+repeated = 2
+
+[observers]
+run = ["ideal", "chance", "similarity", "simulated"]
+"""
+
+
+def text(
+    model: str,
+    weights: str | None,
+    images: str,
+    stimuli: str | None,
+    protocol: str,
+    participants: int | None,
+    seed: int,
+) -> str:
+    """study.toml of a study of one's own; what is left out has the defaults that docs/pipeline.md lists."""
+    lines = [f"seed = {seed}", ""]
+    if stimuli:
+        lines += ["[stimuli]", f"load = {_quoted(stimuli)}", "rotate = true  # every image is the query once", ""]
+    else:
+        lines += ["[model]", f"load = {_quoted(model)}"]
+        lines += [f"weights = {_quoted(weights)}"] if weights else ['# weights = "DEFAULT"  # or a file']
+        lines += ["", "[images]", f"load = {_quoted(images)}", ""]
+        lines += ["[units]", 'choose = "one per branch"', '# hand_picked = ["mixed4a:17"]', ""]
+        lines += ["[explanations]", 'methods = ["natural", "synthetic"]  # yours too: "package.module:function"', ""]
+        lines += ["[synthetic]", 'recipe = "borowski2021"', "# steps = 512  # fewer than the recipe's 2560", ""]
+    lines += ["[design]", f"protocol = {_quoted(protocol)}"]
+    lines += [f"participants = {participants}"] if participants else []
+    lines += ["", "[observers]", f"run = {json.dumps(_observers(stimuli))}"]
+    return "\n".join(lines) + "\n"
+
+
+def create(folder: Path, toml: str) -> Path:
+    """Write FOLDER/study.toml. Raises StudyError if there is one already, or if the text is no valid study."""
+    path = folder / "study.toml"
+    if path.exists():
+        raise StudyError(f"{path} exists already; choose another folder, or edit it")
+    parse(toml, path)
+    store.write_text(path, toml)
+    return path
+
+
+def _observers(stimuli: str | None) -> list[str]:
+    # without a network there are no activations for the ideal observer to read
+    return ["chance", "similarity"] if stimuli else ["ideal", "chance", "similarity"]
+
+
+def _quoted(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
