@@ -9,11 +9,13 @@ from exemplum.errors import did_you_mean
 from exemplum.images.corpus import Corpus, CorpusError
 from exemplum.images.embedded import EmbeddedCorpus
 from exemplum.images.folder import FolderCorpus
+from exemplum.images.torchvision_dataset import TorchvisionCorpus
 
 KINDS: dict[str, Callable[[str, int, Path | None], Corpus]] = {
     "folder": lambda rest, _seed, _root: FolderCorpus(rest),
+    "torchvision": lambda rest, _seed, root: TorchvisionCorpus(rest, root),
 }
-WRITE = "write embedded, " + ", ".join(f"{kind}:…" for kind in KINDS)
+EXPECTED = {"folder": "folder:PATH", "torchvision": "torchvision:NAME"}
 
 
 def open_corpus(spec: str, seed: int = 0, root: Path | None = None) -> Corpus:
@@ -26,7 +28,12 @@ def open_corpus(spec: str, seed: int = 0, root: Path | None = None) -> Corpus:
     if spec == "embedded":
         return EmbeddedCorpus(seed)
     if kind not in KINDS:
-        raise CorpusError(f"unknown images {spec!r}{did_you_mean(kind, ['embedded', *KINDS])}")
+        hint = did_you_mean(spec if not colon else f"{kind}:", ["embedded", *(f"{known}:" for known in KINDS)])
+        raise CorpusError(f"unknown images {spec!r}{hint}{_as_path(spec)}")
     if not (colon and rest):
-        raise CorpusError(f"images {spec!r} lack what follows {kind}: ; write {kind}:…")
+        raise CorpusError(f"images {spec!r} are incomplete; write {EXPECTED[kind]}")
     return KINDS[kind](rest, seed, root)
+
+
+def _as_path(spec: str) -> str:
+    return f"; {spec} is a folder: write folder:{spec}" if Path(spec).expanduser().is_dir() else ""

@@ -125,7 +125,9 @@ def _add(
     height, width = grey.shape
     if side > min(height, width):
         return boxes
-    places = zip(rng.integers(width - side + 1, size=TRIES), rng.integers(height - side + 1, size=TRIES), strict=True)
+    places = np.stack([rng.integers(width - side + 1, size=TRIES), rng.integers(height - side + 1, size=TRIES)], axis=1)
+    if lonely and len(boxes):  # most places are taken: leave them out at once
+        places = places[~_near(boxes, places[:, :1], places[:, 1:], side).any(axis=1)]
     for x, y in places:
         if len(boxes) >= most:
             break
@@ -137,10 +139,7 @@ def _add(
 
 def _region(boxes: np.ndarray, x: int, y: int, side: int, lonely: bool) -> int | None:
     """The region a patch belongs to; None if it must not be: it would be near two regions, or near part of one."""
-    wide = np.minimum(x + side, boxes[:, 0] + boxes[:, 2]) - np.maximum(x, boxes[:, 0])
-    high = np.minimum(y + side, boxes[:, 1] + boxes[:, 2]) - np.maximum(y, boxes[:, 1])
-    shared = wide.clip(0) * high.clip(0)
-    near = shared / (side**2 + boxes[:, 2] ** 2 - shared) > OVERLAP
+    near = _near(boxes, x, y, side)
     if not near.any():
         return len(np.unique(boxes[:, 3]))
     region = boxes[near, 3][0]
@@ -148,6 +147,14 @@ def _region(boxes: np.ndarray, x: int, y: int, side: int, lonely: bool) -> int |
     if lonely or (whole != near).any() or whole.sum() >= GROUP:
         return None
     return int(region)
+
+
+def _near(boxes: np.ndarray, x: np.ndarray | int, y: np.ndarray | int, side: int) -> np.ndarray:
+    """Which boxes a patch, or each of some (n, 1), overlaps by more than OVERLAP."""
+    wide = np.minimum(x + side, boxes[:, 0] + boxes[:, 2]) - np.maximum(x, boxes[:, 0])
+    high = np.minimum(y + side, boxes[:, 1] + boxes[:, 2]) - np.maximum(y, boxes[:, 1])
+    shared = wide.clip(0) * high.clip(0)
+    return np.asarray(shared / (side**2 + boxes[:, 2] ** 2 - shared) > OVERLAP)
 
 
 def _shows_something(grey: np.ndarray) -> bool:
