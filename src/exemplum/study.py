@@ -98,7 +98,7 @@ class SimulatedSection(Section):
 class SimilaritySection(Section):
     model: str = "embedded"
     weights: str | None = None
-    layer: str | None = None  # the deepest layer that is not tested if not given
+    layer: str | None = None  # every default layer of that model but the tested one if not given
 
 
 class ObserversSection(Section):
