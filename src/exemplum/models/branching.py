@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch.nn.functional as F
-from torch import fx, nn
+from torch import fx
 
-from exemplum.models.tracing import Traced, concatenated, is_relu
+from exemplum.models.tracing import Traced, concatenated, is_relu, is_within
 
 # The paper's names of the towers, for blocks whose towers are these, in this order.
-TOWERS = {
+TOWERS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("1x1", "3x3", "5x5", "pool_reduce"): ("1x1", "3x3", "5x5", "pool"),  # exemplum's InceptionV1
     ("branch1", "branch2", "branch3", "branch4"): ("1x1", "3x3", "5x5", "pool"),  # torchvision's GoogLeNet
 }
@@ -38,16 +37,11 @@ def branches(traced: Traced, layer: str, shapes: Mapping[str, tuple[int, ...]]) 
 
 
 def _name(traced: Traced, layer: str, part: fx.Node) -> str:
-    """The child of the layer that computes a part, before or after its ReLU."""
-    candidates = [part, *part.all_input_nodes[:1]] if is_relu(traced.graph, part) else [part]
-    for node in candidates:
+    """The child of the layer that computes a part: the one before the part's ReLU if both are children."""
+    if not is_within(part, layer):
+        return "input"
+    for node in [*part.all_input_nodes[:1], part] if is_relu(traced.graph, part) else [part]:
         for name, output in traced.outputs.items():
             if output is node and name.startswith(f"{layer}."):
                 return name.removeprefix(f"{layer}.").partition(".")[0]
-    return "pool" if _is_pooling(traced, part) else "input"
-
-
-def _is_pooling(traced: Traced, node: fx.Node) -> bool:
-    if node.op == "call_module":
-        return isinstance(traced.graph.get_submodule(str(node.target)), (nn.MaxPool2d, nn.AvgPool2d))
-    return node.target in (F.max_pool2d, F.avg_pool2d) or "pool" in getattr(node.target, "__name__", "")
+    return "pool" if "pool" in str(node.target) else "part"

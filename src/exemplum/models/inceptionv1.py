@@ -129,7 +129,7 @@ class Conv(nn.Conv2d):
 
 def _pad_same(x: Tensor, kernel: int, value: float) -> Tensor:
     """TensorFlow's SAME padding for a stride of 2: the odd pixel goes right and below."""
-    height, width = (kernel - 2 + side % 2 for side in x.shape[-2:])
+    height, width = kernel - 2 + x.shape[-2] % 2, kernel - 2 + x.shape[-1] % 2
     return F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2), value=value)
 
 

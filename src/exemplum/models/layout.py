@@ -7,12 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from exemplum.errors import UserError
+from exemplum.models.errors import ShapeError
 from exemplum.models.network import Network
-
-
-class ShapeError(UserError):
-    """A layer's output has a shape whose axes are not known."""
 
 
 @dataclass(frozen=True)

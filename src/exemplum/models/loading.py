@@ -2,24 +2,146 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import torch
+from torch import Tensor, nn
+
+from exemplum.errors import did_you_mean
+from exemplum.models import published
 from exemplum.models import weights as files
+from exemplum.models.errors import ModelError
 from exemplum.models.inceptionv1 import InceptionV1
 from exemplum.models.model import Model
 from exemplum.models.network import Network
 from exemplum.models.preprocessing import Preprocessing
 
 EMBEDDED = Path(__file__).parent / "weights" / "inceptionv1_half_tinyimagenet.safetensors"
+OWN = ("embedded", "inceptionv1")
 
 
 def load(spec: str, weights: str | None = None, input_size: int | None = None) -> Model:
-    return Model("embedded", embedded())
+    """Load a model with its preprocessing, input size, layers and units.
+
+    spec: `embedded`; `inceptionv1` (the full network of the paper); `torchvision:NAME`; `timm:NAME`;
+    `package.module:factory`, a function that returns an nn.Module or a models.Network.
+    weights: a file (safetensors, or a torch state dict); for torchvision and timm also `DEFAULT` or the name of a
+    published set; without it `embedded` has its own and all others random ones, the same every time.
+    input_size: pixels a side, if not the model's own.
+    Raises ModelError, WeightsError or ShapeError: one line, with close matches for names.
+    """
+    with same_random_weights():
+        network = _network(spec, weights, input_size)
+    return Model(spec, network)
 
 
-def embedded() -> Network:
+@contextmanager
+def same_random_weights() -> Iterator[None]:
+    """Within, random weights are the same in every process; the caller's random numbers are not touched."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        yield
+
+
+def _network(spec: str, weights: str | None, input_size: int | None) -> Network:
+    source, colon, name = spec.partition(":")
+    if spec == "embedded":
+        return _embedded(weights, input_size)
+    if spec == "inceptionv1":
+        return _inceptionv1(weights, input_size)
+    if source == "torchvision" and colon:
+        return published.torchvision(name, weights, input_size)
+    if source == "timm" and colon:
+        return published.timm(name, weights, input_size)
+    if colon:
+        return _factory(source, name, weights, input_size)
+    known = {**{name: name for name in OWN}, **{name: f"torchvision:{name}" for name in published.torchvision_names()}}
+    hint = f"; did you mean {known[spec]}?" if spec in known else did_you_mean(spec, known)
+    raise ModelError(
+        f"no model is called {spec!r}{hint}"
+        " (models are embedded, inceptionv1, torchvision:NAME, timm:NAME, package.module:factory)"
+    )
+
+
+def _embedded(weights: str | None, input_size: int | None) -> Network:
     """The half-width InceptionV1 that comes with the package, trained on Tiny ImageNet (docs/models.md)."""
-    module = InceptionV1(width=0.5, stem="small", classes=200)
-    files.fill(module, files.read(EMBEDDED), EMBEDDED)
+    path = Path(weights).expanduser() if weights else EMBEDDED
+    tensors = files.read(path)
+    module = InceptionV1(width=0.5, stem="small", classes=_classes(tensors, 200))
+    files.fill(module, tensors, path)
     # Trained at 48 and 64 pixels; exemplars and synthetic images look best at 96.
-    return Network(module, Preprocessing(size=96, resize=96))
+    return Network(module, Preprocessing(size=96, resize=96).resized(input_size or 96))
+
+
+def _inceptionv1(weights: str | None, input_size: int | None) -> Network:
+    """The network of Olah et al. (2017) and of Borowski et al. (2021), as in Lucid."""
+    preprocessing = Preprocessing.to_range(size=224, resize=256, low=-117, high=138).resized(input_size or 224)
+    if weights is None:
+        return Network(published.initialize(InceptionV1()), preprocessing)
+    path = Path(weights).expanduser()
+    tensors = {_paper_name(name): tensor for name, tensor in files.read(path).items()}
+    module = InceptionV1(classes=_classes(tensors, 1008))
+    files.fill(module, tensors, path)
+    return Network(module, preprocessing)
+
+
+def _classes(tensors: dict[str, Tensor], default: int) -> int:
+    return len(tensors["softmax2.bias"]) if "softmax2.bias" in tensors else default
+
+
+def _paper_name(name: str) -> str:
+    """Names of the PyTorch port in lucent and captum-like packages → ours.
+
+    `mixed3a_1x1_pre_relu_conv.weight` is `mixed3a.1x1.weight`, `softmax2_pre_activation_matmul.bias` `softmax2.bias`.
+    """
+    name = name.replace("_pre_relu_conv.", ".").replace("softmax2_pre_activation_matmul.", "softmax2.")
+    return name.replace("_", ".", 1) if name.startswith("mixed") and name[7:8] == "_" else name
+
+
+def _factory(module_name: str, attribute: str, weights: str | None, input_size: int | None) -> Network:
+    """What a function of the user's returns; the working directory is searched as Python does for a script."""
+    spec = f"{module_name}:{attribute}"
+    factory = getattr(module := _imported(module_name, spec), attribute, None)
+    if factory is None:
+        raise ModelError(f"{module_name} has no {attribute!r}{did_you_mean(attribute, _public(module))}")
+    built = factory() if callable(factory) and not isinstance(factory, nn.Module) else factory
+    if isinstance(built, nn.Module):
+        built = Network(built, Preprocessing(size=224, resize=256), channels=_input_channels(built))
+    if not isinstance(built, Network):
+        raise ModelError(f"{spec} gave a {type(built).__name__}; it must return an nn.Module or a models.Network")
+    if weights:
+        path = Path(weights).expanduser()
+        files.fill(built.module, files.read(path), path)
+    return built.resized(input_size) if input_size else built
+
+
+def _imported(name: str, spec: str) -> Any:
+    folder = str(Path.cwd())
+    added = folder not in sys.path
+    if added:
+        sys.path.insert(0, folder)
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
+            sources = did_you_mean(name, ("torchvision", "timm"))
+            hint = sources if "did you mean" in sources else "; is its package installed, or its file in this folder?"
+            raise ModelError(f"no model {spec!r}: no Python module {name!r}{hint}") from error
+        raise
+    finally:
+        if added:
+            sys.path.remove(folder)
+
+
+def _public(module: Any) -> list[str]:
+    return [name for name in vars(module) if not name.startswith("_") and callable(getattr(module, name))]
+
+
+def _input_channels(module: nn.Module) -> int:
+    """What the first convolution takes; 3 if there is none."""
+    return next((part.in_channels for part in module.modules() if isinstance(part, nn.Conv2d)), 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import re
 from collections.abc import Iterable
@@ -14,17 +15,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from exemplum.errors import UserError, did_you_mean
+from exemplum.errors import did_you_mean
 from exemplum.models import branching, cutting, hooks, listing, probing, tracing
-from exemplum.models.layout import Layout, ShapeError, layout
+from exemplum.models.errors import ModelError, ShapeError
+from exemplum.models.layout import Layout, layout
 from exemplum.models.network import Network
 from exemplum.models.preprocessing import Normalize, Preprocessing
 from exemplum.models.reader import Reader
 from exemplum.records import Unit
-
-
-class ModelError(UserError):
-    """A model, a layer, a unit or a file of weights is not there or does not fit."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,10 @@ class Model:
         return branched or listing.stage_ends(self.module, list(self.layers))
 
     def layer(self, name: str) -> Layer:
-        """Any layer whose output can be read. Raises ModelError naming close matches, ShapeError if it has no known axis."""
+        """Any layer whose output can be read.
+
+        Raises ModelError naming close matches, ShapeError if its channel axis is not known.
+        """
         if name not in self._shapes.layers:
             raise ModelError(f"model {self.name} has no layer {name!r}{did_you_mean(name, self._names)}")
         channels = self._shapes.layers[name][self._layout(name).axis]
@@ -92,7 +93,10 @@ class Model:
         return [Unit(layer, channel) for channel in range(self.layer(layer).channels)]
 
     def branch(self, unit: Unit) -> str:
-        """The branch that a unit comes from, empty if its layer has none. Raises ModelError if there is no such unit."""
+        """The branch that a unit comes from, empty if its layer has none.
+
+        Raises ModelError if there is no such unit.
+        """
         layer = self.layer(unit.layer)
         if not 0 <= unit.channel < layer.channels:
             raise ModelError(
@@ -116,18 +120,21 @@ class Model:
 
         relu: whether a layer that ends in a ReLU (or a concatenation of them) gives what enters or what leaves it.
         dtype: of the network's weights and of the maps; images are normalized in float32.
+        fuse: whether BatchNorms are folded into the convolutions before them.
+        A network that takes only its own input size gets images of other sizes resized (bilinear).
         Raises as `layer` does.
         """
         layers = list(dict.fromkeys(layers))
         layouts = {name: self._layout(self.layer(name).name) for name in layers}  # layer: it raises for unknown names
         body: nn.Module
         if self._traced is None:
-            body = hooks.HookedBody(self.module, layers, before_relu=relu == "before")
+            body = hooks.HookedBody(copy.deepcopy(self.module), layers, before_relu=relu == "before")
         else:
             body = cutting.cut(self._traced, layers, before_relu=relu == "before", fuse=fuse)
-        body = body.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+        body = body.to(device=device, dtype=dtype)
+        body = body.to(memory_format=torch.channels_last)
         normalize = Normalize(self.preprocessing, self.channels, dtype).to(device)
-        return Reader(normalize, body, layouts).eval()
+        return Reader(normalize, body, layouts, self._fixed_size(layers)).eval()
 
     @cached_property
     def _traced(self) -> tracing.Traced | None:
@@ -135,31 +142,28 @@ class Model:
 
     @cached_property
     def _shapes(self) -> probing.Shapes:
-        return self._probe(self.input_size)
+        try:
+            return probing.probe(self.module, self._traced, self.channels, self.input_size)
+        except Exception as error:  # whatever a foreign forward raises
+            size, reason = self.input_size, str(error).partition("\n")[0]
+            raise ModelError(f"model {self.name} does not take images of {size} × {size} pixels: {reason}") from error
 
     @cached_property
-    def _larger(self) -> probing.Shapes | None:
-        """Shapes at another size; None for a network that takes only its own."""
-        try:
-            return self._probe(2 * self.input_size)
-        except ModelError:
-            return None
+    def _other_size(self) -> probing.Shapes:
+        """Shapes at a size that is not the network's own, as far as it gets."""
+        # 37: no stride divides it, so every map that can change its size does.
+        return probing.probe(self.module, self._traced, self.channels, self.input_size + 37, partial=True)
 
-    def _probe(self, size: int) -> probing.Shapes:
-        try:
-            return probing.probe(self.module, self._traced, self.channels, size)
-        except Exception as error:
-            reason = str(error).partition("\n")[0]
-            raise ModelError(f"model {self.name} does not take images of {size} × {size} pixels: {reason}") from error
+    def _fixed_size(self, layers: Iterable[str]) -> int | None:
+        """The one size of images that these layers take; None if they take any."""
+        return None if set(layers) <= set(self._other_size.layers) else self.input_size
 
     def _layout(self, name: str) -> Layout:
         shape = self._shapes.layers[name]
-        try:
-            return layout(self.network, name, shape)
-        except ShapeError:
-            if len(shape) != 4 or self._larger is None:
-                raise
-            return layout(self.network, name, shape, self._larger.layers.get(name))
+        other = (
+            self._other_size.layers.get(name) if len(set(shape[1:])) == 1 else None
+        )  # it is ambiguous, so look again
+        return layout(self.network, name, shape, other)
 
     @cached_property
     def _names(self) -> list[str]:

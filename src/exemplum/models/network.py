@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -19,3 +19,7 @@ class Network:
     map_axis: int | None = None  # which axis of 4-D outputs is channels: 1 (NCHW) or 3 (NHWC); inferred if None
     token_axis: int | None = None  # which axis of 3-D outputs is channels: 2 for (n, tokens, channels); never inferred
     prefix_tokens: int = 0  # tokens before the grid of patches: 1 for a class token
+
+    def resized(self, size: int) -> Network:
+        """The same network for another input size."""
+        return replace(self, preprocessing=self.preprocessing.resized(size))

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from exemplum.errors import UserError
+from exemplum.models.errors import ShapeError
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 LUMA = (0.299, 0.587, 0.114)  # ITU-R 601-2, as Pillow and torchvision make grey of RGB
@@ -60,7 +60,7 @@ class Preprocessing:
 class Normalize(nn.Module):
     """Pictures in [0, 1], (n, c, h, w) → a network's input. RGB pictures for a one-channel network become grey.
 
-    Computes in float32 and returns `dtype`; differentiable. Raises UserError if the channels do not fit.
+    Computes in float32 and returns `dtype`; differentiable. Raises ShapeError if the channels do not fit.
     """
 
     def __init__(self, preprocessing: Preprocessing, channels: int, dtype: torch.dtype = torch.float32) -> None:
@@ -75,17 +75,17 @@ class Normalize(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         if images.ndim != 4:
-            raise UserError(f"images must be (n, channels, h, w), got shape {tuple(images.shape)}")
+            raise ShapeError(f"images must be (n, channels, h, w), got shape {tuple(images.shape)}")
         images = images.float()
         if images.shape[1] == 3 and self.channels == 1:
             images = (images * self.luma).sum(1, keepdim=True)
         if images.shape[1] != self.channels:
-            raise UserError(f"the network takes images of {self.channels} channels, got {images.shape[1]}")
+            raise ShapeError(f"the network takes images of {self.channels} channels, got {images.shape[1]}")
         return ((images - self.mean) * self.scale).to(self.dtype)
 
 
 def _per_channel(values: Sequence[float], channels: int) -> Tensor:
-    """One value a channel; a network of other than three channels gets the mean of the given ones if they do not fit."""
+    """One value a channel; where there are not as many values as channels, their mean for each."""
     if len(values) != channels:
         values = [sum(values) / len(values)] * channels
     return torch.tensor(values, dtype=torch.float32).view(1, channels, 1, 1)

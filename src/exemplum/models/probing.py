@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,37 +24,44 @@ class Shapes:
     nodes: dict[str, Shape] = field(default_factory=dict)
 
 
-def probe(module: nn.Module, traced: Traced | None, channels: int, size: int) -> Shapes:
-    """Run the network on one image of `size` × `size` and note all shapes. What the network raises passes."""
+def probe(module: nn.Module, traced: Traced | None, channels: int, size: int, partial: bool = False) -> Shapes:
+    """Run the network on one image of `size` × `size` and note all shapes.
 
-    def run() -> Shapes:
+    What the network raises passes; with `partial` it does not, and what was noted until then is the result.
+    """
+
+    def run(shapes: Shapes) -> None:
         images = torch.zeros(1, channels, size, size)
         with torch.no_grad():
-            return _called(module, images) if traced is None else _interpreted(traced, images)
+            if traced is None:
+                _call(module, images, shapes)
+            else:
+                _interpret(traced, images, shapes)
 
-    return _without_arithmetic(run) or run()
-
-
-def _without_arithmetic(run: Callable[[], Shapes]) -> Shapes | None:
-    """Run on fake tensors, which have shapes and no values; None if that fails, for whatever reason."""
-    try:
+    shapes = Shapes()
+    try:  # fake tensors have shapes and no values
         with FakeTensorMode(allow_non_fake_inputs=True):
-            return run()
-    except Exception:  # the run with values tells whether the network is at fault
-        return None
+            run(shapes)
+    except Exception:  # a run with values tells whether it is the network's fault
+        shapes = Shapes()
+        with suppress(Exception) if partial else nullcontext():
+            run(shapes)
+    return shapes
 
 
-def _interpreted(traced: Traced, images: Tensor) -> Shapes:
-    recorder = _Recorder(traced.graph)
-    recorder.run(images)
-    shapes = {name: recorder.shapes.get(node.name) for name, node in traced.outputs.items()}
-    return Shapes({name: shape for name, shape in shapes.items() if shape}, recorder.shapes)
+def _interpret(traced: Traced, images: Tensor, shapes: Shapes) -> None:
+    try:
+        _Recorder(traced.graph, shapes.nodes).run(images)
+    finally:
+        found = {name: shapes.nodes.get(node.name) for name, node in traced.outputs.items()}
+        shapes.layers.update({name: shape for name, shape in found.items() if shape})
 
 
 class _Recorder(fx.Interpreter):
-    def __init__(self, module: fx.GraphModule) -> None:
+    def __init__(self, module: fx.GraphModule, shapes: dict[str, Shape]) -> None:
         super().__init__(module)
-        self.shapes: dict[str, Shape] = {}
+        self.shapes = shapes
+        self.extra_traceback = False
 
     def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)
@@ -62,7 +70,7 @@ class _Recorder(fx.Interpreter):
         return value
 
 
-def _called(module: nn.Module, images: Tensor) -> Shapes:
+def _call(module: nn.Module, images: Tensor, shapes: Shapes) -> None:
     calls: dict[str, list[Shape | None]] = {}
 
     def note(name: str) -> Callable[..., None]:
@@ -77,4 +85,4 @@ def _called(module: nn.Module, images: Tensor) -> Shapes:
     finally:
         for handle in handles:
             handle.remove()
-    return Shapes({name: shapes[0] for name, shapes in calls.items() if len(shapes) == 1 and shapes[0]})
+        shapes.layers.update({name: given[0] for name, given in calls.items() if len(given) == 1 and given[0]})

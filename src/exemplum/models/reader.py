@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from exemplum.models.layout import Layout
@@ -18,14 +19,19 @@ class Reader(nn.Module):
 
     Normalizes inside; gradients flow to the images, none to the weights. `body` takes the normalized images and
     returns one tensor a layer; `layouts` say how each is turned into maps. Tokens without a known grid are
-    (n, channels, tokens, 1), vectors (n, channels, 1, 1). Maps have the dtype of the body.
+    (n, channels, tokens, 1), vectors (n, channels, 1, 1). Maps have the dtype of the body. Images of another size
+    than `fixed_size` are resized to it, if it is not None.
     """
 
-    def __init__(self, normalize: Normalize, body: nn.Module, layouts: Mapping[str, Layout]) -> None:
+    def __init__(
+        self, normalize: Normalize, body: nn.Module, layouts: Mapping[str, Layout], fixed_size: int | None = None
+    ) -> None:
         super().__init__()
-        self.normalize, self.body, self.layouts = normalize, body, dict(layouts)
+        self.normalize, self.body, self.layouts, self.fixed_size = normalize, body, dict(layouts), fixed_size
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
+        if self.fixed_size and images.shape[-2:] != (self.fixed_size, self.fixed_size):
+            images = F.interpolate(images, (self.fixed_size, self.fixed_size), mode="bilinear")
         height, width = images.shape[-2:]
         inputs = self.normalize(images).contiguous(memory_format=torch.channels_last)
         values = self.body(inputs)

@@ -57,6 +57,11 @@ def is_relu(traced: fx.GraphModule, node: fx.Node) -> bool:
     return node.op == "call_module" and isinstance(traced.get_submodule(str(node.target)), ReLU)
 
 
+def is_within(node: fx.Node, layer: str) -> bool:
+    """Whether a node is computed inside of a module."""
+    return any(path == layer for path, _ in node.meta.get("nn_module_stack", {}).values())
+
+
 def concatenated(node: fx.Node) -> list[fx.Node]:
     """The inputs of a concatenation over channels, nested ones flattened; empty for any other node."""
     if node.op != "call_function" or node.target not in (torch.cat, torch.concat):

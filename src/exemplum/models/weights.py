@@ -12,19 +12,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from exemplum.errors import UserError, did_you_mean
+from exemplum.errors import did_you_mean
+from exemplum.models.errors import WeightsError
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
-
-
-class WeightsError(UserError):
-    """A file of weights is absent, unreadable, or belongs to another network."""
 
 
 def read(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file or a torch state dict, by name, on the CPU.
 
-    A checkpoint's `state_dict` or `model` entry is looked into, and a `module.` prefix (DataParallel) dropped. Pickled code is not run.
+    A checkpoint's `state_dict` or `model` entry is looked into, and a `module.` prefix (DataParallel) dropped.
+    Pickled code is not run.
     Raises WeightsError naming close matches if the file is absent, and the reason if it cannot be read.
     """
     if not path.is_file():
@@ -61,8 +59,8 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], path: Path, ignore: tupl
         for name in own
         if name in tensors and tensors[name].shape != own[name].shape
     ]
-    problems = [f"{what} {_few(names)}" for what, names in
-                (("lacks", missing), ("has unexpected", unexpected), ("has other shapes:", shapes)) if names]  # fmt: skip
+    found = {"lacks": missing, "has unexpected": unexpected, "has other shapes:": shapes}
+    problems = [f"{what} {_few(names)}" for what, names in found.items() if names]
     if problems:
         raise WeightsError(f"{path} does not fit {type(module).__name__}: it {'; '.join(problems)}")
     module.load_state_dict({name: tensor for name, tensor in tensors.items() if name in own}, strict=False)
