@@ -30,7 +30,8 @@ class Simulated:
 
     `accuracy` of a trial is looked up by `catch` (for catch trials), by condition and scheme (`natural Max-1`), then by
     condition. Participants differ in d′ by N(0, spread²), the same for all conditions of one. Confidence grades
-    |D + bias|. ln RT ~ N(ln rt_median_ms − 0.2·(confidence − 2), rt_sigma²): confident answers, so right ones, are faster.
+    |D + bias|. ln RT ~ N(ln rt_median_ms − 0.2·(confidence − 2), rt_sigma²): confident answers, so right ones, are
+    faster.
     """
 
     name = "simulated"
