@@ -30,8 +30,7 @@ def study(tmp_path_factory) -> Study:
 @pytest.fixture
 def finished_stimuli(tmp_path) -> Study:
     """A study made from finished stimuli: no index, no activations."""
-    study = make_study(tmp_path / "finished", network=False)
-    return study
+    return make_study(tmp_path / "finished", network=False)
 
 
 def make_study(folder: Path, network: bool = True) -> Study:
@@ -105,7 +104,8 @@ def session_trials(units: pd.DataFrame):
                     folder = f"explanations/{condition}/{row['unit'].replace(':', '-')}"
                     natural = f"explanations/natural/{row['unit'].replace(':', '-')}"
                     shown = condition != "none"
-                    yield {key: row[key] for key in ("unit", "layer", "channel", "branch", "selection", "role", "stimulus_set")} | {
+                    kept = ("unit", "layer", "channel", "branch", "selection", "role", "stimulus_set")
+                    yield {key: row[key] for key in kept} | {
                         "trial_id": f"p{participant:02d}-b{block:02d}-t{index + 50 * (kind == 'catch'):02d}",
                         "participant": participant, "block": block, "index": 4 * block + index, "kind": kind,
                         "condition": condition, "phase": "main" if shown else "pre",
@@ -127,7 +127,8 @@ def answers(trials: pd.DataFrame):
             kept = ("trial_id", "block", "condition", "phase", "scheme", "unit", "layer", "channel", "branch",
                     "selection", "stimulus_set", "batch", "max_side", "repeats")  # fmt: skip
             yield {key: trial[key] for key in kept} | {
-                "experiment": "borowski2021-1", "observer": observer, "observer_kind": "person" if person else "machine",
+                "experiment": "borowski2021-1", "observer": observer,
+                "observer_kind": "person" if person else "machine",
                 "participant": f"p{trial['participant']:02d}", "expertise": "", "trial": trial["index"],
                 "trial_kind": trial["kind"], "choice": trial["max_side"] if correct else wrong_side,
                 "correct": correct, "confidence": int(rng.integers(1, 4)),
@@ -173,6 +174,6 @@ def comparisons(responses: pd.DataFrame):
         yield {
             "experiment": "borowski2021-1", "observer": observer, "measure": "accuracy", "subset": "all", "by": "all",
             "group": "", "a": "natural", "b": "synthetic", "test": "paired_t",
-            "difference": means["natural"] - means["synthetic"], "effect": 0.8, "effect_name": "dz", "effect_low": np.nan,
-            "effect_high": np.nan, "statistic": 2.5, "df": "3", "p": 0.0124, "p_adjusted": np.nan, "n": 4,
+            "difference": means["natural"] - means["synthetic"], "effect": 0.8, "effect_name": "dz",
+            "effect_low": np.nan, "effect_high": np.nan, "statistic": 2.5, "df": "3", "p": 0.0124, "p_adjusted": np.nan, "n": 4,
         }  # fmt: skip

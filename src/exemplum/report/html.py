@@ -50,6 +50,7 @@ def write(
         conditions=findings.conditions(found),
         how=how(pick(tables.estimates, "accuracy")),
         respondents=respondents.respondents(tables.responses),
+        people=respondents.people(tables.people),
         main_figure=shown[:1],
         figures=shown[1:],
         screens=examples,

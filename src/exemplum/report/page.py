@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
 
 from exemplum.report import figures, listing, style, wording
 from exemplum.report.embedding import data_uri
@@ -38,33 +39,35 @@ def render(template: str, **values: Any) -> str:
     return environment.get_template(template).render(**values)
 
 
-def show(plots: Iterable[figures.Plot], estimates: pd.DataFrame, folder: Path, first: int = 1) -> list[Shown]:
-    """Draw the figures that apply, save each as PNG and SVG in the folder, and number them from `first`."""
+def show(
+    plots: Iterable[figures.Plot], estimates: pd.DataFrame, folder: Path, first: int = 1, prefix: str = ""
+) -> list[Shown]:
+    """Draw the figures that apply, save each as PREFIX + its name, PNG and SVG, and number them from `first`."""
     applying = [plot for plot in plots if plot.applies(estimates)]
-    return [_shown(number, plot, estimates, folder) for number, plot in enumerate(applying, first)]
+    return [_shown(number, plot, estimates, folder, prefix) for number, plot in enumerate(applying, first)]
 
 
-def _shown(number: int, plot: figures.Plot, estimates: pd.DataFrame, folder: Path) -> Shown:
-    drawn = figures.figure(plot, estimates)
-    figures.save(drawn, folder, plot.name)
-    rows = plot.rows(estimates)
-    return Shown(
-        number=number,
-        name=plot.name,
-        title=plot.title,
-        caption=plot.caption(estimates),
-        image=data_uri(figures.svg(drawn), "image/svg+xml"),
-        alt=f"{plot.title}. {_described(rows)}",
-        width=round(drawn.get_figwidth() * 100),
-        table=listing.listing(rows, listing.ESTIMATE_COLUMNS),
-    )
+def _shown(number: int, plot: figures.Plot, estimates: pd.DataFrame, folder: Path, prefix: str) -> Shown:
+    drawn, rows = figures.figure(plot, estimates), plot.rows(estimates)
+    table = listing.listing(rows, listing.ESTIMATE_COLUMNS)
+    alt = f"{plot.title}. {_described(rows)}"
+    return keep(drawn, folder, number, prefix + plot.name, plot.title, plot.caption(estimates), alt, table)
+
+
+def keep(
+    drawn: Figure, folder: Path, number: int, name: str, title: str, caption: str, alt: str, table: listing.Listing
+) -> Shown:
+    """Save a figure as PNG and SVG in the folder and make it ready for the page."""
+    figures.save(drawn, folder, name)
+    image = data_uri(figures.svg(drawn), "image/svg+xml")
+    return Shown(number, name, title, caption, image, alt, round(drawn.get_figwidth() * 100), table)
 
 
 def _described(rows: pd.DataFrame, most: int = 6) -> str:
     """The first values in words, for readers who do not see the figure."""
     known = rows[rows["estimate"].notna()].head(most)
     said = [
-        f"{row.observer}, {style.label(row.condition)}{', ' + row.group if row.group else ''}: {row.estimate:.3f}"
+        f"{row.observer}, {style.label(row.condition)}{', ' + row.group if row.group not in ('', 'all') else ''}: {row.estimate:.3f}"
         for row in known.itertuples()
     ]
     return "; ".join(said) + (". The table below has all values." if len(rows) > most else ".")

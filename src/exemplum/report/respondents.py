@@ -55,6 +55,24 @@ def _respondent(observer: str, rows: pd.DataFrame) -> Respondent:
     )
 
 
+def people(table: pd.DataFrame) -> str:
+    """PEOPLE in a sentence: how many, ages, answers on gender and handedness, time; empty for no people."""
+    if table.empty:
+        return ""
+    said = [f"{wording.count(len(table), 'person', 'people')} finished"]
+    ages = table["age"].dropna()
+    if len(ages):
+        said.append(f"aged {ages.min():.0f} to {ages.max():.0f} (median {ages.median():.0f}, n = {len(ages)})")
+    for column in ("expertise", "gender", "handedness", "visual_aid"):
+        given = table.loc[table[column] != "", column].value_counts()
+        if len(given):
+            said.append(f"{column.replace('_', ' ')}: " + ", ".join(f"{name} {n}" for name, n in given.items()))
+    times = table["total_time_s"].dropna()
+    if len(times):
+        said.append(f"median time {wording.seconds(float(times.median()))}")
+    return "; ".join(said) + "."
+
+
 def exclusions(table: pd.DataFrame) -> list[str]:
     """EXCLUSIONS in words: a sentence an observer on who was left out and why; none if there were no rules."""
     said = []

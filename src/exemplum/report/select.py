@@ -35,6 +35,7 @@ class Tables:
     stimuli: pd.DataFrame = field(default_factory=tables.STIMULI.frame)
     trials: pd.DataFrame = field(default_factory=tables.TRIALS.frame)
     ratings: pd.DataFrame = field(default_factory=tables.RATINGS.frame)
+    people: pd.DataFrame = field(default_factory=tables.PEOPLE.frame)
     exclusions: pd.DataFrame = field(default_factory=tables.EXCLUSIONS.frame)
     verdicts: pd.DataFrame = field(default_factory=tables.VERDICTS.frame)
     models: pd.DataFrame = field(default_factory=tables.MODELS.frame)

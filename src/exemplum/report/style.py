@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 
@@ -19,7 +20,7 @@ LABELS = {"none_pre": "none (before)", "none_post": "none (after)"}
 PEOPLE = "participants"
 OBSERVERS = (PEOPLE, "similarity", "simulated", "ideal", "chance")
 
-RC = {
+RC: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same figure on every machine
     "font.size": 8.5,

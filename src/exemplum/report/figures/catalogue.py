@@ -155,7 +155,8 @@ PLOTS = (
     Plot(
         "participants_by_condition", "Participants and conditions",
         f"Accuracy of each participant (for a machine: each run over a session) in each condition. {DASHED}",
-        (_accuracy("participant"),), draw=accuracy.by_participant, groups=2, height=_participants_height, intervals=False,
+        (_accuracy("participant"),), draw=accuracy.by_participant, groups=2, height=_participants_height,
+        intervals=False,
     ),
     Plot(
         "accuracy_without_references", "The baseline: no references",
@@ -166,7 +167,8 @@ PLOTS = (
     Plot(
         "confidence_distribution", "Confidence ratings",
         "Shares of the ratings 1 (not confident) to 3 (very confident) on main trials; the darker, the more confident.",
-        tuple({"measure": f"confidence_{r}"} for r in confidence.RATINGS), draw=confidence.distribution, intervals=False,
+        tuple({"measure": f"confidence_{r}"} for r in confidence.RATINGS), draw=confidence.distribution,
+        intervals=False,
     ),
     Plot(
         "confidence_by_correctness", "Confidence when right and when wrong",

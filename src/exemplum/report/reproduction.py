@@ -1,0 +1,129 @@
+"""The report of a reproduction: what a study published beside what the same analysis finds in its data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from exemplum import store, tables
+from exemplum.report import exporting, figures, findings, listing, page, respondents, style
+from exemplum.report.figures import intuitiveness
+from exemplum.report.select import Tables, how, pick
+from exemplum.store import Table
+
+TITLES = {"1": "Experiment I", "2": "Experiment II"}
+STUDY = (
+    "Borowski, Zimmermann et al., “Exemplary Natural Images Explain CNN Activations Better than State-of-the-Art "
+    "Feature Visualization” (ICLR 2021)"
+)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment's part of the page."""
+
+    anchor: str
+    title: str
+    respondents: list[respondents.Respondent]
+    figures: list[page.Shown]
+    comparisons: listing.Listing
+
+
+def write_reproduction(out: Path) -> dict[str, Any]:
+    """Write OUT/index.html and OUT/figures from the tables that `exemplum reproduce` left in OUT.
+
+    Reads estimates and comparisons (needed), responses, ratings, headlines and findings (shown where they are
+    present), each as OUT/NAME.parquet or OUT/NAME.csv. Headlines have the columns `published` and `ours` beside words
+    that say what each number is. Raises StoreError naming a table that is absent or broken.
+    """
+    found = Tables(
+        estimates=_table(out, "estimates", tables.ESTIMATES),
+        comparisons=_table(out, "comparisons", tables.COMPARISONS),
+        responses=_table(out, "responses", tables.RESPONSES, needed=False),
+        ratings=_table(out, "ratings", tables.RATINGS, needed=False),
+    )
+    headlines, noticed = _any(out, "headlines"), _any(out, "findings")
+    experiments = list(_experiments(found, out / "figures"))
+    said = findings.findings(found)
+    text = page.render(
+        "reproduction.html.j2",
+        title="The published study, reproduced from its own trials",
+        study=STUDY,
+        headlines=listing.listing(headlines),
+        agreement=_agreement(headlines),
+        findings=said,
+        conditions=findings.conditions(said),
+        how=how(pick(found.estimates, "accuracy")),
+        experiments=experiments,
+        noticed=listing.listing(noticed),
+        exported=[
+            exporting.Exported(path.stem, "", 0, 0)
+            for path in sorted(out.glob("*.csv"))
+        ],
+    )  # fmt: skip
+    store.write_text(out / "index.html", text)
+    return {"figures": sum(len(e.figures) for e in experiments), "page": str(out / "index.html")}
+
+
+def _experiments(found: Tables, folder: Path) -> Any:
+    first = 1
+    for name in sorted(set(found.estimates["experiment"]), key=style.natural_key):
+        estimates = found.estimates[found.estimates["experiment"] == name]
+        prefix = f"experiment_{name}_"
+        shown = page.show(figures.PLOTS, estimates, folder, first, prefix)
+        ratings = found.ratings[found.ratings["experiment"] == name]
+        if len(ratings):
+            shown.append(_intuitiveness(ratings, folder, first + len(shown), prefix))
+        first += len(shown)
+        rows = found.comparisons[found.comparisons["experiment"] == name]
+        who = respondents.respondents(found.responses[found.responses["experiment"] == name])
+        title = TITLES.get(name, f"Experiment {name}")
+        yield Experiment(
+            f"experiment-{name}", title, who, shown, listing.listing(rows, listing.COMPARISON_COLUMNS, most=250)
+        )
+
+
+def _intuitiveness(ratings: pd.DataFrame, folder: Path, number: int, prefix: str) -> page.Shown:
+    with style.typography():
+        drawn = intuitiveness.before_after(ratings).get_figure(root=True)
+    assert drawn is not None
+    means = ratings.groupby(["condition", "phase", "unit"], sort=False)["rating"]
+    table = means.agg(mean="mean", sd="std", n="count").reset_index()
+    overall = ratings.groupby("phase", sort=False)["rating"].mean()
+    said = ", ".join(f"{intuitiveness.PHASES[str(phase)]} {value:.1f}" for phase, value in overall.items())
+    people = ratings["participant"].nunique()
+    return page.keep(
+        drawn, folder, number, f"{prefix}intuitiveness", "Intuitiveness before and after",
+        "How intuitive synthetic images seem beside natural ones, −100 (not intuitive) to 100. Thin: participants, "
+        f"means over units; thick: mean of all; no intervals; n = {people} participants, {len(ratings)} ratings.",
+        f"Intuitiveness. Mean rating {said}.", listing.listing(table),
+    )  # fmt: skip
+
+
+def _agreement(headlines: pd.DataFrame) -> str:
+    """How many headlines agree, in words, where the table says so."""
+    if "agrees" not in headlines or headlines.empty:
+        return ""
+    agreeing = int(headlines["agrees"].astype(bool).sum())
+    return f"{agreeing} of {len(headlines)} published numbers agree with ours within their rounding."
+
+
+def _table(out: Path, name: str, table: Table, needed: bool = True) -> pd.DataFrame:
+    """OUT/NAME.parquet, or else OUT/NAME.csv, as a checked table."""
+    if not needed and not any((out / f"{name}.{kind}").exists() for kind in ("parquet", "csv")):
+        return table.frame()
+    if (out / f"{name}.parquet").exists() or not (out / f"{name}.csv").exists():
+        return table.read(out / f"{name}.parquet")
+    texts = {column: "str" for column, spec in table.columns.items() if spec.dtype == "str"}
+    raw = pd.read_csv(out / f"{name}.csv", dtype=texts)
+    return table.frame(raw.fillna(dict.fromkeys(texts, "")))
+
+
+def _any(out: Path, name: str) -> pd.DataFrame:
+    for path, read in ((out / f"{name}.parquet", pd.read_parquet), (out / f"{name}.csv", pd.read_csv)):
+        if path.exists():
+            return read(path)
+    return pd.DataFrame()
