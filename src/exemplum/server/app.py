@@ -1,0 +1,101 @@
+"""The web application, made of an experiment: participant's pages, experimenter's pages, health."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from starlette.exceptions import HTTPException
+
+from exemplum.server.boundary import Boundary
+from exemplum.server.errors import ApiError
+from exemplum.server.experiment import Experiment, Settings
+from exemplum.server.image_names import ImageNames
+from exemplum.server.limits import Buckets
+from exemplum.server.logs import configure
+from exemplum.server.participant_routes import routes as participant_routes
+
+STATIC = Path(__file__).parent / "static"
+ENVIRONMENT = "EXEMPLUM_SERVE"  # settings as JSON, for the processes that uvicorn starts
+LOW_DISK = 256 * 1024**2  # bytes free below which health warns
+
+
+def create_app(experiment: Experiment) -> FastAPI:
+    """The application. It closes the experiment when it shuts down: queued answers are written first."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        experiment.close()
+
+    app = FastAPI(title="exemplum", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(Boundary)
+    app.add_exception_handler(ApiError, _api_error)
+    app.add_exception_handler(RequestValidationError, _bad_request)
+    app.add_exception_handler(HTTPException, _http_error)
+    buckets, images = Buckets(experiment.settings.limits), ImageNames(experiment)
+    app.include_router(participant_routes(experiment, buckets, images))
+    _health(app, experiment)
+    _static(app)
+    return app
+
+
+def from_environment() -> FastAPI:
+    """The application of one of several processes; `serve` leaves the settings in the environment."""
+    said = json.loads(os.environ[ENVIRONMENT])
+    settings = Settings(**said | {"folder": Path(said["folder"])})
+    configure(settings.log_level)
+    return create_app(Experiment.open(settings))
+
+
+def _health(app: FastAPI, experiment: Experiment) -> None:
+    @app.get("/health")
+    def health() -> JSONResponse:
+        try:
+            experiment.database.ping()
+        except Exception:
+            return JSONResponse({"status": "failing", "database": "unreachable"}, status_code=503)
+        free = shutil.disk_usage(experiment.study.folder).free
+        status = "ok" if free > LOW_DISK else "low disk"
+        waiting = experiment.database.writer.waiting
+        return JSONResponse({"status": status, "database": "ok", "writes_waiting": waiting, "disk_free_mb": free >> 20})
+
+
+def _static(app: FastAPI) -> None:
+    """The built pages. Names in assets/ carry a hash of their content, so browsers may keep them."""
+
+    @app.get("/{path:path}", include_in_schema=False)
+    async def static(path: str) -> FileResponse:
+        file = (STATIC / (path or "index.html")).resolve()
+        if not (file.is_relative_to(STATIC.resolve()) and file.is_file()):
+            if not path:
+                raise ApiError("not_found", "the participant's pages are not built; run: npm --prefix web run build")
+            raise ApiError("not_found", "no such page")
+        kept = "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache"
+        return FileResponse(file, headers={"Cache-Control": kept})
+
+
+async def _api_error(_request: Request, error: Any) -> JSONResponse:
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+    return JSONResponse(error.body(), status_code=error.status, headers=headers)
+
+
+async def _bad_request(_request: Request, error: Any) -> JSONResponse:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part != "body")
+    message = f"{where}: {first['msg']}" if where else first["msg"]
+    return await _api_error(_request, ApiError("bad_request", message, field=where))
+
+
+async def _http_error(_request: Request, error: Any) -> JSONResponse:
+    code = "not_found" if error.status_code == 404 else "bad_request"
+    body = {"error": {"code": code, "message": str(error.detail)}}
+    return JSONResponse(body, status_code=error.status_code, headers=error.headers)

@@ -1,0 +1,101 @@
+"""What every request passes: a limit on its size, security headers on its response, one line in the log."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MOST_BODY = 64 * 1024  # bytes of a request
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' blob: data:; "
+    "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+# The experimenter's pages have forms, and no style attributes.
+EXPERIMENTER_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), fullscreen=(self)"),
+)
+log = logging.getLogger("exemplum.server")
+
+
+class TooLarge(Exception):
+    """The request's body is larger than MOST_BODY."""
+
+
+class Boundary:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status, received = time.perf_counter(), 500, 0
+
+        async def limited() -> Message:
+            nonlocal received
+            message = await receive()
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+                if received > MOST_BODY:
+                    raise TooLarge
+            return message
+
+        async def headed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *HEADERS, *_policy(scope, message)]
+            await send(message)
+
+        try:
+            await self.app(scope, limited, headed)
+        except TooLarge:
+            await _refuse(headed)
+        finally:
+            _log(scope, status, began)
+
+
+def _policy(scope: Scope, message: Message) -> list[tuple[bytes, bytes]]:
+    present = {name for name, _ in message["headers"]}
+    inside = scope["path"].startswith("/experimenter")
+    policy = EXPERIMENTER_POLICY if inside else PAGE_POLICY
+    added = [(b"content-security-policy", policy.encode())]
+    if b"cache-control" not in present:
+        added.append((b"cache-control", b"no-store"))
+    return added
+
+
+async def _refuse(send: Send) -> None:
+    error = {"error": {"code": "too_large", "message": f"a request has at most {MOST_BODY} bytes"}}
+    body = json.dumps(error).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _log(scope: Scope, status: int, began: float) -> None:
+    """The route, not the path: names of images and tokens in links are secrets."""
+    route: Any = scope.get("route")
+    log.info(
+        "request",
+        extra={
+            "method": scope["method"], "route": getattr(route, "path", "-"), "status": status,
+            "ms": round((time.perf_counter() - began) * 1000, 1),
+        },
+    )  # fmt: skip

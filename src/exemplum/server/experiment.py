@@ -1,0 +1,156 @@
+"""A running experiment: one study version frozen from the study folder, its database, its images and its secrets."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from exemplum import design as designs
+from exemplum import store
+from exemplum.records import Design
+from exemplum.server import pictures, texts
+from exemplum.server.database import Database, sqlite_url
+from exemplum.server.fields import form_fields
+from exemplum.server.rehearsal import Rehearsal, rehearsal
+from exemplum.server.schema import Secret, StudyRow, StudyVersion
+from exemplum.study import ServerSection, Study
+
+FREEZE = 1  # raise when the same study is shown in another way
+BEFORE_AND_AFTER = {"borowski2021-2": ("before", "after")}  # when intuitiveness is asked; elsewhere only before
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the server is run; what the study asks is in study.toml."""
+
+    folder: Path
+    database: str = ""  # URL; SQLite in the study folder if empty
+    lab: bool = False  # the experimenter types participant numbers; for this machine alone
+    pilot: bool = False  # everything is marked as pilot
+    limits: bool = True  # rate limits; off for load tests alone
+    trust_proxy: bool = False  # take the client's address from X-Forwarded-For
+    log_level: str = "info"
+
+
+@dataclass
+class Experiment:
+    """What the routes work with. Make it with `Experiment.open`, end it with `close`."""
+
+    settings: Settings
+    study: Study
+    design: Design
+    rehearsal: Rehearsal  # worked examples and intuitiveness items
+    pictures: pictures.Pictures
+    database: Database
+    secret: bytes
+    token: str  # of the experimenter's pages
+    study_id: int
+    version_id: int
+    design_hash: str
+    texts: dict[str, dict[str, str]]
+    lengths: dict[int, int] = field(default_factory=dict)  # version → length of its images
+
+    @classmethod
+    def open(cls, settings: Settings, design: Design | None = None) -> Experiment:
+        """Freeze the study as it is now and open its database.
+
+        Raises UserError (no design yet, a broken image, a database that cannot be opened).
+        """
+        study = Study.open(settings.folder)
+        design = design or designs.load(study)
+        said = study.config.server
+        items = rehearsal(design, said.intuitiveness_units if intuitiveness_phases(study) else 0)
+        shown = {path for trial in design.trials for path in (*trial.references, trial.query_max, trial.query_min)}
+        images = pictures.encode_all(
+            study.folder, shown | items.paths, folder(study) / "images", said.image_format, said.image_quality
+        )
+        words = texts.load(study.folder, said.languages)
+        database = Database(settings.database or sqlite_url(folder(study) / "experiment.sqlite"))
+        try:
+            manifest = _manifest(study, design, images, words)
+            study_id, version_id, keys = database.writer.submit_sync(lambda orm: _register(orm, study, manifest))
+        except BaseException:
+            database.close()
+            raise
+        return cls(
+            settings=settings, study=study, design=design, rehearsal=items, pictures=images, database=database,
+            secret=bytes.fromhex(keys["secret"]), token=keys["experimenter"], study_id=study_id,
+            version_id=version_id, design_hash=manifest["design"], texts=words,
+            lengths={version_id: images.bytes},
+        )  # fmt: skip
+
+    @property
+    def config(self) -> ServerSection:
+        return self.study.config.server
+
+    def length_of(self, version_id: int) -> int:
+        """Bytes of every image of a study version: sessions begun under an earlier one go on with its length."""
+        if version_id not in self.lengths:
+            with self.database.read() as orm:
+                self.lengths[version_id] = orm.get_one(StudyVersion, version_id).manifest["images"]["bytes"]
+        return self.lengths[version_id]
+
+    def form_fields(self) -> list[dict[str, Any]]:
+        return form_fields(self.config)
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def folder(study: Study) -> Path:
+    """Where the server keeps its database, encoded images and log in the study folder."""
+    made = study.folder / "server"
+    made.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+def intuitiveness_phases(study: Study) -> tuple[str, ...]:
+    said = study.config.server.intuitiveness
+    return said if said is not None else BEFORE_AND_AFTER.get(study.config.design.protocol, ("before",))
+
+
+def _manifest(study: Study, design: Design, images: pictures.Pictures, words: dict[str, dict[str, str]]) -> dict[str, Any]:
+    """What a study version is; its digest is the version's hash."""
+    return {
+        "freeze": FREEZE,
+        "protocol": design.protocol,
+        "seed": design.seed,
+        "participants": len(design.sessions),
+        "design": store.digest(asdict(design)),
+        "images": {
+            "count": len(images.names), "side": images.side, "bytes": images.bytes, "media": images.media,
+            "digest": store.digest(dict(images.names)),
+        },
+        "server": study.config.server.model_dump(exclude={"recruit", "codes", "redirects"}),
+        "exclusions": study.config.exclusions.model_dump(),
+        "texts": store.digest(words),
+    }  # fmt: skip
+
+
+def _register(orm: Session, study: Study, manifest: dict[str, Any]) -> tuple[int, int, dict[str, str]]:
+    """Rows of the study and its version, and the secrets; each is made once."""
+    name = study.folder.resolve().name
+    row = orm.scalar(select(StudyRow).where(StudyRow.name == name))
+    if row is None:
+        row = StudyRow(name=name)
+        orm.add(row)
+        orm.flush()
+    hashed = store.digest(manifest)
+    version = orm.scalar(select(StudyVersion).where(StudyVersion.study_id == row.id, StudyVersion.hash == hashed))
+    if version is None:
+        version = StudyVersion(study_id=row.id, hash=hashed, design_hash=manifest["design"], manifest=manifest)
+        orm.add(version)
+    keys = {}
+    for key, make in (("secret", lambda: secrets.token_hex(32)), ("experimenter", lambda: secrets.token_urlsafe(24))):
+        held = orm.get(Secret, key)
+        if held is None:
+            held = Secret(name=key, value=make())
+            orm.add(held)
+        keys[key] = held.value
+    orm.flush()
+    return row.id, version.id, keys

@@ -1,0 +1,159 @@
+"""The participant's side: the contract of docs/server-api.md. A route parses, calls one function, returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlalchemy import select
+from starlette.concurrency import run_in_threadpool
+
+from exemplum import store
+from exemplum.server import answers, entry, events, limits, steps
+from exemplum.server.errors import ApiError
+from exemplum.server.experiment import Experiment
+from exemplum.server.identity import hashed
+from exemplum.server.image_names import ImageNames
+from exemplum.server.limits import Buckets
+from exemplum.server.schema import SessionRow
+from exemplum.server.state import state
+
+API = 1
+
+
+class Surroundings(BaseModel):
+    """Browser and screen, as the page sees them."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    user_agent: str = Field("", max_length=600)
+    screen_width: float = 0
+    screen_height: float = 0
+    width: float = 0
+    height: float = 0
+    pixel_ratio: float = 0
+    language: str = Field("", max_length=40)
+    time_zone: str = Field("", max_length=60)
+    touch: bool = False
+
+
+class Start(BaseModel):
+    """What the page sends to begin."""
+
+    model_config = ConfigDict(extra="forbid")
+    key: str = Field(min_length=16, max_length=80)
+    params: dict[str, str] = {}
+    participant: str = Field("", max_length=60)
+    language: str = Field("", max_length=20)
+    client: Surroundings = Surroundings()
+
+    @field_validator("params")
+    @classmethod
+    def _few(cls, params: dict[str, str]) -> dict[str, str]:
+        if len(params) > 20 or any(len(name) > 200 or len(value) > 200 for name, value in params.items()):
+            raise ValueError("at most 20 parameters of 200 characters")
+        return params
+
+
+def bearer(request: Request) -> str:
+    """The session's token; "" if there is none."""
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def address(request: Request) -> str:
+    return request.client.host if request.client else "-"
+
+
+Token = Annotated[str, Depends(bearer)]
+
+
+def routes(experiment: Experiment, buckets: Buckets, images: ImageNames) -> APIRouter:
+    """All routes of the participant's pages but the static files."""
+    router = APIRouter()
+    database = experiment.database
+    asset = store.digest(experiment.texts, experiment.design_hash)
+
+    @router.get("/api/config")
+    def config(request: Request) -> dict[str, Any]:
+        buckets.take(limits.PUBLIC, address(request))
+        said = experiment.config
+        with database.read() as orm:
+            is_open = entry.is_open(orm, experiment) or experiment.settings.pilot
+        return {
+            "api": API, "study": {"title": said.title, "contact": said.contact}, "languages": list(said.languages),
+            "language": said.languages[0], "lab": experiment.settings.lab, "open": is_open, "asset": asset,
+        }  # fmt: skip
+
+    @router.get("/api/texts/{language}")
+    async def texts(request: Request, language: str) -> dict[str, str]:
+        buckets.take(limits.PUBLIC, address(request))
+        if language not in experiment.texts:
+            raise ApiError("not_found", f"no texts in {language!r}; there are {', '.join(experiment.texts)}")
+        return experiment.texts[language]
+
+    @router.post("/api/sessions", status_code=201)
+    async def begin(request: Request, start: Start, token: Token) -> dict[str, Any]:
+        buckets.take(limits.STARTS, address(request))
+        wish = entry.Wish(**start.model_dump(), token=token)
+        begun = await database.writer.submit(lambda orm: entry.begin(orm, experiment, wish))
+        now = await run_in_threadpool(_state_of, experiment, begun.session_id)
+        return {"token": begun.token, "resumed": begun.resumed, "state": now}
+
+    @router.get("/api/session")
+    def session(request: Request, token: Token) -> dict[str, Any]:
+        buckets.take(limits.STEPS, hashed(token))
+        with database.read() as orm:
+            row = orm.scalar(select(SessionRow).where(SessionRow.token_hash == hashed(token)))
+            if row is None:
+                raise _stranger(request)
+            return state(orm, experiment, row)
+
+    @router.post("/api/steps/{step}")
+    async def complete(request: Request, step: str, done: steps.DoneStep, token: Token) -> dict[str, Any]:
+        buckets.take(limits.STEPS, hashed(token))
+        with _strangers_counted(request):
+            job = database.writer.submit(lambda orm: steps.complete(orm, experiment, token, step, done))
+            session_id = await job
+        return {"state": await run_in_threadpool(_state_of, experiment, session_id)}
+
+    @router.post("/api/answers")
+    async def answer(request: Request, given: answers.GivenAnswer, token: Token) -> dict[str, Any]:
+        buckets.take(limits.ANSWERS, hashed(token))
+        with _strangers_counted(request):
+            return await database.writer.submit(lambda orm: answers.record(orm, token, given))
+
+    @router.post("/api/events")
+    async def happened(request: Request, given: events.GivenEvents, token: Token) -> dict[str, int]:
+        buckets.take(limits.EVENTS, hashed(token))
+        with _strangers_counted(request):
+            return await database.writer.submit(lambda orm: events.append(orm, token, given))
+
+    @router.get("/i/{name}")
+    async def image(request: Request, name: str) -> Response:
+        data = images.known(name) or await run_in_threadpool(images.find, name)
+        if data is None:
+            buckets.take(limits.UNKNOWN, address(request))
+            raise ApiError("not_found", "no such image")
+        headers = {"Cache-Control": "private, max-age=604800, immutable"}
+        return Response(data, media_type=experiment.pictures.media, headers=headers)
+
+    def _stranger(request: Request) -> ApiError:
+        buckets.take(limits.UNKNOWN, address(request))
+        return ApiError("no_session", "no session has this token")
+
+    @contextmanager
+    def _strangers_counted(request: Request) -> Iterator[None]:
+        try:
+            yield
+        except ApiError as error:
+            raise _stranger(request) if error.code == "no_session" else error from error
+
+    return router
+
+
+def _state_of(experiment: Experiment, session_id: int) -> dict[str, Any]:
+    with experiment.database.read() as orm:
+        return state(orm, experiment, orm.get_one(SessionRow, session_id))

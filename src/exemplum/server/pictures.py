@@ -1,0 +1,129 @@
+"""Images as participants get them: re-encoded alike, without metadata, all of one length, under opaque names.
+
+A file name, its length or its headers must not tell which image is the right answer. So every image of a study is
+decoded and encoded again in one way at one pixel size, and padded to one length when it is sent.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import io
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from exemplum import store
+from exemplum.errors import UserError
+from exemplum.progress import track
+
+ENCODING = 1  # raise when the same settings give other bytes
+CLASS_BYTES = 4096  # the common length is a multiple of this
+MEDIA = {"jpeg": "image/jpeg", "png": "image/png"}
+
+
+class PictureError(UserError):
+    """An image that participants should see cannot be read; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The encoded images of one study: path in the study folder → name in the image store."""
+
+    folder: Path
+    names: Mapping[str, str]
+    side: int  # pixels
+    bytes: int  # length of every image as sent
+    media: str
+
+    def read(self, name: str) -> bytes:
+        return (self.folder / name).read_bytes()
+
+
+def encode_all(folder: Path, paths: Iterable[str], into: Path, form: str, quality: int) -> Pictures:
+    """Encode the images at `paths`, relative to `folder`, into the image store `into`; those done before stay.
+
+    Raises PictureError if a file is missing or broken.
+    """
+    paths = sorted(set(paths))
+    side = _common_side(folder, paths)
+    ledger_path = into / f"{form}-{quality if form == 'jpeg' else 0}-{side}-{ENCODING}.json"
+    ledger: dict[str, list[Any]] = store.read_json(ledger_path) if ledger_path.exists() else {}
+    into.mkdir(parents=True, exist_ok=True)
+
+    def encode(path: str) -> tuple[str, list[Any]]:
+        status = (folder / path).stat()
+        stamp = [status.st_mtime_ns, status.st_size]
+        if path in ledger and ledger[path][:2] == stamp and (into / ledger[path][2]).exists():
+            return path, ledger[path]
+        data = _encoded(folder / path, side, form, quality)
+        name = hashlib.sha256(data).hexdigest()[:32] + "." + form
+        if not (into / name).exists():
+            temporary = into / f".{name}.{threading.get_ident()}.part"  # two threads may hold the same picture
+            temporary.write_bytes(data)
+            temporary.replace(into / name)
+        return path, [*stamp, name, len(data)]
+
+    done: dict[str, list[Any]] = {}
+    with ThreadPoolExecutor() as pool, track("images for participants", len(paths), "images") as advance:
+        for path, entry in pool.map(encode, paths):
+            done[path] = entry
+            advance(1)
+    store.write_json(ledger_path, ledger | done)
+    longest = max((entry[3] for entry in done.values()), default=0)
+    length = -(-(longest + 1) // CLASS_BYTES) * CLASS_BYTES
+    return Pictures(into, {path: entry[2] for path, entry in done.items()}, side, length, MEDIA[form])
+
+
+def padded(data: bytes, length: int, name: str) -> bytes:
+    """Fill up to `length` with bytes that differ by name, so that one image under two names is not the same file.
+
+    Decoders stop at the image's own end mark and never see them.
+    """
+    return data + hashlib.shake_128(name.encode()).digest(length - len(data))
+
+
+def opaque(secret: bytes, *parts: object) -> str:
+    """A name of 22 characters that tells nothing without the secret."""
+    digest = hmac.digest(secret, "|".join(map(str, parts)).encode(), "sha256")[:16]
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _common_side(folder: Path, paths: list[str]) -> int:
+    """The most frequent side in pixels among a sample: images of a study are squares of one size, or nearly so."""
+    sides: Counter[int] = Counter()
+    for path in paths[:: max(1, len(paths) // 200)]:
+        with _opened(folder / path) as image:
+            sides[min(image.size)] += 1
+    return sides.most_common(1)[0][0] if sides else 0
+
+
+def _encoded(path: Path, side: int, form: str, quality: int) -> bytes:
+    try:
+        with _opened(path) as image:
+            plain = Image.new("RGB", image.size)
+            plain.paste(image.convert("RGB"))  # a new image: no EXIF, colour profile, text or date of the file
+    except OSError as error:
+        raise PictureError(f"{path} cannot be read as an image ({error}); run the stage explanations again") from error
+    if plain.size != (side, side):
+        plain = plain.resize((side, side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    if form == "jpeg":
+        plain.save(buffer, "JPEG", quality=quality, subsampling=0, optimize=False)
+    else:
+        plain.save(buffer, "PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        return Image.open(path)
+    except OSError as error:
+        raise PictureError(f"{path} cannot be read as an image ({error}); run the stage explanations again") from error
