@@ -4,6 +4,7 @@ export interface Room {
   width: number; // of the stage
   height: number;
   choices: number; // height of one row of confidence buttons, with its margins
+  centre: number; // width of that row
   title: number; // height of a panel's title, with its margin; also of the line above the queries
   natural: number; // pixels of the images themselves
   gap: number; // between neighbouring images of a panel; frames need three times as much
@@ -20,21 +21,23 @@ export interface Sizes {
 }
 
 const LEAST = 48; // below this nobody recognises anything
+const ALONE = 1.5; // a single reference may be this much larger than a query
 const MAGNIFIED = 3; // more than three times its own pixels and an image is only blurred
 const QUERY_SHARE = 0.25; // of the stage's width that the queries may take beside two panels of nine
 
 /** The largest square sizes that fit the room, snapped down to whole device pixels so that images are not resampled twice. */
 export function fit(room: Room, panels: Panels, devicePixelRatio = 1): Sizes {
   const columns = columnsOf(panels.references);
-  const queryByHeight = (room.height - 2 * room.choices - 5 * room.gap) / 2;
+  const queryByHeight = (room.height - 2 * room.choices - 7 * room.gap) / 2; // 3 between the rows, 2 for the frames above and below
   const queryByWidth = panels.sides === 0 ? room.width : Math.max(220, room.width * QUERY_SHARE);
   const query = Math.min(queryByHeight, queryByWidth);
   // The queries stay at the centre also where there is one panel: each side has the same room.
-  const side = (room.width - query) / 2 - 6 * room.gap;
+  const side = (room.width - Math.max(query, room.centre)) / 2 - 4 * room.gap;
   const inner = (columns - 1) * room.gap;
   const byWidth = (side - inner) / columns;
   const byHeight = (room.height - room.title - inner) / columns;
-  const reference = panels.sides === 0 ? 0 : Math.max(LEAST, Math.min(byWidth, byHeight));
+  const alone = panels.references === 1 ? ALONE * query : Infinity;
+  const reference = panels.sides === 0 ? 0 : Math.max(LEAST, Math.min(byWidth, byHeight, alone));
   const most = MAGNIFIED * room.natural;
   return {
     query: snap(Math.min(most, Math.max(LEAST, query)), devicePixelRatio),

@@ -113,12 +113,9 @@ export class Screen {
     image.draggable = false;
     const buttons = [1, 2, 3].map((confidence) => {
       const label = (top ? words.choose_top : words.choose_bottom).replace("{n}", String(confidence));
-      const cap = element("kbd", { "aria-hidden": "true" }, [letter(keys[side][confidence - 1] ?? "")]);
-      const button = element("button", { type: "button", class: "confidence", "aria-label": label }, [
-        element("span", {}, [String(confidence)]),
-        cap,
-      ]);
+      const button = element("button", { type: "button", class: "confidence", "aria-label": label }, [String(confidence)]);
       button.dataset.confidence = String(confidence);
+      button.dataset.key = letter(keys[side][confidence - 1] ?? "");
       button.addEventListener("click", (event) => choose(side, confidence, event));
       return button;
     });
@@ -135,13 +132,15 @@ export class Screen {
 
   private layOut(): void {
     const panels = [this.shown.references_left, this.shown.references_right].filter((images) => images.length > 0);
-    const gap = parseFloat(getComputedStyle(this.stage).getPropertyValue("--gap")) || 6;
+    const row = this.stage.querySelector<HTMLElement>(".confidences")!;
+    const gap = parseFloat(getComputedStyle(this.stage.querySelector(".queries")!).rowGap) / 3;
     this.sizes = fit(
       {
         natural: this.images[0]?.naturalWidth || Infinity,
         width: this.stage.clientWidth,
         height: this.stage.clientHeight,
-        choices: this.stage.querySelector<HTMLElement>(".confidences")!.offsetHeight,
+        choices: row.offsetHeight,
+        centre: row.offsetWidth,
         title: this.stage.querySelector<HTMLElement>(".panel h2")?.offsetHeight ?? 0,
         gap,
       },
