@@ -75,16 +75,20 @@ def has_groups(trials: pd.DataFrame, by: str) -> bool:
 
 
 def groups(trials: pd.DataFrame, by: str) -> pd.Series:
-    """The group of every answer, several values joined by |; "" where there is none; "all" for all."""
-    columns = BYS[by]
+    """The group of every answer; "all" for all, "" where what `by` names has no value."""
+    return joined(trials, BYS[by])
+
+
+def joined(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    """The values of some columns as one text joined by |; "" if one of them is empty, "all" for no columns."""
     if not columns:
-        return pd.Series("all", index=trials.index)
-    parts = [trials[column].astype(str) for column in columns]
+        return pd.Series("all", index=rows.index)
+    parts = [rows[column].astype(str) for column in columns]
     empty = np.logical_or.reduce([part == "" for part in parts])
-    joined = parts[0]
+    text = parts[0]
     for part in parts[1:]:
-        joined = joined + "|" + part
-    return joined.mask(empty, "")
+        text = text + "|" + part
+    return text.mask(empty, "")
 
 
 def _codes(frame: pd.DataFrame, keys: list[str]) -> tuple[np.ndarray, pd.DataFrame]:

@@ -37,6 +37,14 @@ def comparisons(responses: pd.DataFrame, seed: int) -> pd.DataFrame:
     return COMPARISONS.frame(_holm(pd.DataFrame(found, columns=list(COMPARISONS.columns))))
 
 
+def paired_tests(wide: pd.DataFrame, a: str, b: str, seed: int) -> Iterator[Outcome]:
+    """The three paired tests of two columns of participants × columns, on participants who have both."""
+    both = wide[[a, b]].dropna()
+    first, second = both[a].to_numpy(), both[b].to_numpy()
+    for outcome in (paired_t(first, second), wilcoxon(first, second), permutation(first, second, seed)):
+        yield outcome.between(a, b)
+
+
 def _of_observer(answers: pd.DataFrame, seed: int) -> Iterator[dict[str, object]]:
     trials = cells.by_condition(answers[answers["trial_kind"] == "main"])
     measures = [name for name in MEASURES if not name.startswith("rt_") or trials["rt_s"].notna().any()]
@@ -74,23 +82,16 @@ def _between_conditions(wide: pd.DataFrame, seed: int) -> Iterator[Outcome]:
     if {"none_pre", "none_post"} <= set(present):
         pairs.append(("none_pre", "none_post"))
     for a, b in pairs:
-        yield from _paired(wide, a, b, seed)
+        yield from paired_tests(wide, a, b, seed)
     if len(methods) > 2:
         yield from rm_anova(wide[methods].dropna().to_numpy(), methods)
-
-
-def _paired(wide: pd.DataFrame, a: str, b: str, seed: int) -> Iterator[Outcome]:
-    both = wide[[a, b]].dropna()
-    first, second = both[a].to_numpy(), both[b].to_numpy()
-    for outcome in (paired_t(first, second), wilcoxon(first, second), permutation(first, second, seed)):
-        yield outcome.between(a, b)
 
 
 def _within_condition(table: pd.DataFrame, measure: str, by: str, seed: int) -> Iterator[tuple[str, str, Outcome]]:
     """Hand-picked against random units, and experts against lay people, in each condition (and scheme)."""
     for condition, wide in _wide(table, measure, "condition", "group") if by == "selection" else ():
         if {"hand_picked", "random"} <= set(wide):
-            yield from (("condition", condition, found) for found in _paired(wide, "hand_picked", "random", seed))
+            yield from (("condition", condition, found) for found in paired_tests(wide, "hand_picked", "random", seed))
     if by not in ("expertise", "scheme+expertise"):
         return
     scheme, _, expertise = table["group"].str.rpartition("|").T.to_numpy()

@@ -1,27 +1,23 @@
-"""The stage `analysis`: responses/*.parquet → analysis/estimates and comparisons, as Parquet and CSV."""
+"""The stage `analysis`: responses/*.parquet → analysis/estimates, comparisons and models, as Parquet and CSV."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from exemplum import store
 from exemplum.analysis import checks
-from exemplum.analysis.comparisons import comparisons
-from exemplum.analysis.estimates import estimates
-from exemplum.store import Table
+from exemplum.analysis.results import analyse, together
 from exemplum.study import Study
-from exemplum.tables import COMPARISONS, ESTIMATES, TRIALS
+from exemplum.tables import RATINGS, TRIALS
 
-VERSION = 1
+VERSION = 2
 
 
 def fingerprint(study: Study) -> str:
     """A hash of all that the analysis depends on: the answers themselves, since people may still be answering."""
-    files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in _answers(study)]
     record = study.record("responses") or {}
+    files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in _files(study)]
     return store.digest(
         VERSION, study.config.seed, study.config.analysis.model_dump(), record.get("fingerprint"), files
     )
@@ -29,25 +25,19 @@ def fingerprint(study: Study) -> str:
 
 def run(study: Study) -> dict[str, Any]:
     """Analyse every answer there is. Raises UserError if the answers cannot be used."""
-    responses = checks.read(study.stage("responses"), _conditions(study))
-    folder, config = study.stage("analysis"), study.config
-    estimated = estimates(responses, config.seed, config.analysis.bootstrap)
-    compared = comparisons(responses, config.seed)
-    write(folder, "estimates", ESTIMATES, estimated)
-    write(folder, "comparisons", COMPARISONS, compared)
+    folder, config = study.stage("responses"), study.config
+    responses = checks.read(folder, _conditions(study))
+    ratings = together(RATINGS, [RATINGS.read(path) for path in sorted(folder.glob("ratings/*.parquet"))])
+    results = analyse(responses, ratings, config.seed, config.analysis.bootstrap)
+    results.write(study.stage("analysis"))
     observers = responses.groupby("observer")["participant"].nunique()
     return {"answers": len(responses), "observers": ", ".join(f"{name} ({n})" for name, n in observers.items()),
-            "estimates": len(estimated), "comparisons": len(compared)}  # fmt: skip
+            **{name: len(frame) for name, (_, frame) in results.tables.items()}}  # fmt: skip
 
 
-def write(folder: Path, name: str, table: Table, rows: pd.DataFrame) -> None:
-    """Write a table as FOLDER/NAME.parquet and, for reading, FOLDER/NAME.csv."""
-    frame = table.write(folder / f"{name}.parquet", rows)
-    store.write_text(folder / f"{name}.csv", frame.to_csv(index=False, float_format="%.10g"))
-
-
-def _answers(study: Study) -> list[Path]:
-    return sorted(study.stage("responses").glob("*.parquet"))
+def _files(study: Study) -> list[Path]:
+    folder = study.stage("responses")
+    return sorted([*folder.glob("*.parquet"), *folder.glob("ratings/*.parquet")])
 
 
 def _conditions(study: Study) -> list[str] | None:
