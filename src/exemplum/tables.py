@@ -208,7 +208,7 @@ RATINGS = Table(
 
 PEOPLE = Table(
     "people",
-    "One row a participant of the web experiment who finished; responses/people/sessions.parquet.",
+    "One row a participant of the web experiment who finished; responses/sessions/people.parquet.",
     {
         "experiment": Column("str", "as in responses"),
         "observer": Column("str", "as in responses: participants"),
