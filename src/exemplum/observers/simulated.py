@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri  # Φ⁻¹
 
 from exemplum.design.order import generator
 from exemplum.observers.base import ObserverError, answer, coin, graded
@@ -39,6 +39,7 @@ class Simulated:
     def __init__(self, section: SimulatedSection, seed: int) -> None:
         self.section = section
         self.seed = seed
+        self._deviations: dict[int, float] = {}
 
     def respond(self, trial: Trial, rng: np.random.Generator) -> Response:
         """Raises ObserverError if no accuracy is given for the trial's condition."""
@@ -47,8 +48,13 @@ class Simulated:
 
     def sensitivity(self, trial: Trial) -> float:
         """d′ of the trial's participant in its condition: √2 · Φ⁻¹(accuracy) and the participant's deviation."""
-        deviation = generator(self.seed, trial.participant, ABILITY).normal(0, self.section.spread)
-        return float(SQRT2 * norm.ppf(self._accuracy(trial)) + deviation)
+        return float(SQRT2 * ndtri(self._accuracy(trial))) + self._deviation(trial.participant)
+
+    def _deviation(self, participant: int) -> float:
+        if participant not in self._deviations:
+            drawn = generator(self.seed, participant, ABILITY).normal(0, self.section.spread)
+            self._deviations[participant] = float(drawn)
+        return self._deviations[participant]
 
     def _answer(self, trial: Trial, rng: np.random.Generator) -> Response:
         if rng.random() < self.section.lapse:
