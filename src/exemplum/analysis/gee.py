@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from statsmodels.genmod.cov_struct import Exchangeable
-from statsmodels.genmod.families import Binomial
+from statsmodels.genmod.families import Binomial, Family
 from statsmodels.genmod.generalized_estimating_equations import GEE
 
+from exemplum.analysis.crossed import Array
 from exemplum.analysis.mixed import contrasts, fixed_terms, frames, samples, term, unfitted
 
 EFFECT = "odds_ratio"
@@ -31,21 +33,29 @@ def compare(responses: pd.DataFrame, by: str = "all") -> tuple[pd.DataFrame, pd.
             comparisons += contrasts(sample, "gee", np.empty(0), np.empty((0, 0)), EFFECT)
             continue
         used = sample.usable()
-        order = np.argsort(used.participant, kind="stable")
-        model = GEE(
-            used.values[order],
-            used.dummies()[order],
-            groups=used.participant[order],
-            family=Binomial(),
-            cov_struct=Exchangeable(),
-        )
-        few = used.sizes()["n_participants"] < FEW
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            found = model.fit(cov_type="bias_reduced" if few else "robust")
-        note = "did not converge" if any("terminating at iteration" in str(w.message) for w in caught) else ""
-        beta, covariance = np.asarray(found.params), np.asarray(found.cov_params())
-        models += fixed_terms(used, "gee", beta, covariance, note)
-        models.append(term(used, "gee", "correlation", "participant", float(np.asarray(model.cov_struct.dep_params))))
-        comparisons += contrasts(sample, "gee", beta, covariance, EFFECT)
+        found = fit(used.values, used.dummies(), used.participant, Binomial())
+        models += fixed_terms(used, "gee", found.beta, found.covariance, found.note)
+        models.append(term(used, "gee", "correlation", "participant", found.correlation))
+        comparisons += contrasts(sample, "gee", found.beta, found.covariance, EFFECT)
     return frames(models, comparisons)
+
+
+@dataclass(frozen=True)
+class Fit:
+    beta: Array
+    covariance: Array  # robust
+    correlation: float  # between two answers of a participant
+    note: str  # empty if all is well
+
+
+def fit(values: Array, fixed: Array, participant: Array, family: Family) -> Fit:
+    """Estimate values (n,) from columns `fixed` (n, k), answers of one participant exchangeably correlated."""
+    order = np.argsort(participant, kind="stable")
+    model = GEE(values[order], fixed[order], groups=participant[order], family=family, cov_struct=Exchangeable())
+    few = len(np.unique(participant)) < FEW
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = model.fit(cov_type="bias_reduced" if few else "robust")
+    note = "did not converge" if any("terminating at iteration" in str(w.message) for w in caught) else ""
+    correlation = float(np.asarray(model.cov_struct.dep_params))
+    return Fit(np.asarray(found.params), np.asarray(found.cov_params()), correlation, note)

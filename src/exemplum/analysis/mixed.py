@@ -36,6 +36,7 @@ class Sample:
     participant: Array  # (n,) codes
     unit: Array  # (n,) codes
     values: Array  # (n,) 0/1 of right answers, or reaction times in s
+    rows: Array  # (n,) places in the responses
     problems: dict[str, str] = field(default_factory=dict)  # why a condition cannot be in the model
     note: str = ""  # why there is no model at all
 
@@ -50,7 +51,7 @@ class Sample:
         return Sample(
             self.experiment, self.observer, self.by, self.group, self.measure, self.subset,
             tuple(self.names[k] for k in kept), np.searchsorted(kept, self.condition[rows]),
-            _recode(self.participant[rows]), _recode(self.unit[rows]), self.values[rows],
+            _recode(self.participant[rows]), _recode(self.unit[rows]), self.values[rows], self.rows[rows],
         )  # fmt: skip
 
     def sizes(self) -> dict[str, int]:
@@ -82,7 +83,8 @@ def samples(responses: pd.DataFrame, measure: str, by: str = "all", subset: str 
         raise UserError(f"no grouping {by!r}{did_you_mean(by, BYS)}")
     if missing := set(tables.RESPONSES.columns) - set(responses):
         raise UserError(f"the responses lack the columns {', '.join(sorted(missing))}")
-    main = responses[responses["trial_kind"] == "main"]
+    main = responses.reset_index(drop=True)
+    main = main[main["trial_kind"] == "main"]
     if subset != "all":
         main = main[main["correct"] == (subset == "correct")]
     if measure == "rt_s":
@@ -118,8 +120,9 @@ def _sample(
     elif measure == "rt_s" and values.min() == values.max():
         note = "reaction times do not vary"
     return Sample(
-        experiment, observer, by, group, measure, subset, names, condition, participant, unit, values, problems, note
-    )
+        experiment, observer, by, group, measure, subset, names, condition, participant, unit, values,
+        trials.index.to_numpy(), problems, note,
+    )  # fmt: skip
 
 
 def contrasts(

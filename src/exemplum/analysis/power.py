@@ -1,0 +1,230 @@
+"""How many participants and units it takes to find a difference between two methods, by simulation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+
+from exemplum.analysis import glmm, intervals
+from exemplum.analysis.mixed import Sample, samples
+from exemplum.analysis.simulate import Spread
+from exemplum.design.protocols import protocol as protocol_named
+from exemplum.errors import UserError, did_you_mean
+
+Array = np.ndarray
+ALPHA = 0.05
+NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(41)
+TESTS = ("participants", "both", "glmm")
+COLUMNS = ["participants", "units", "trials", "difference", "test", "power", "low", "high", "simulations"]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A paired study of two methods: every participant sees `units_each` units once with each method."""
+
+    baseline: float  # accuracy with the baseline, over all participants and units
+    difference: float  # how much higher accuracy is with the other method; may be negative
+    spread: Spread  # standard deviations in log odds
+    participants: int
+    units: int
+    units_each: int | None = None  # units a participant sees; all if not given
+
+    def __post_init__(self) -> None:
+        if not 0 < self.baseline < 1 or not 0 < self.baseline + self.difference < 1:
+            raise UserError(
+                f"accuracies must lie between 0 and 1: baseline {self.baseline:g}, with the difference "
+                f"{self.baseline + self.difference:g}; change --baseline or --difference"
+            )
+        if self.participants < 2 or self.units < 1:
+            raise UserError(f"{self.participants} participants and {self.units} units: at least 2 and 1 are needed")
+
+
+def table(
+    scenario: Scenario,
+    participants: Iterable[int],
+    units: Iterable[int],
+    test: str,
+    simulations: int,
+    seed: int,
+    advance: Callable[[int], None] = lambda _: None,
+    sets: int = 1,
+) -> pd.DataFrame:
+    """Power for every number of participants and of units: columns COLUMNS, with Wilson's interval of the simulation.
+
+    `trials` is main trials a participant; with several stimulus sets everyone sees one of them, units / sets. Each cell has a stream of random numbers of its own, from the seed and its
+    sizes, so a cell does not depend on which others are asked for. `advance(1)` is called after each simulation.
+    Raises UserError for an unknown test or impossible sizes.
+    """
+    if test not in TESTS:
+        raise UserError(f"no test {test!r}{did_you_mean(test, TESTS)}")
+    rows = []
+    for n_units in units:
+        for n in participants:
+            cell = replace(scenario, participants=n, units=n_units, units_each=n_units // sets)
+            rng = np.random.default_rng([seed, n, n_units])
+            found = rejections(cell, test, simulations, rng, advance)
+            low, high = intervals.wilson(np.array([found]), np.array([simulations]))
+            rows.append(
+                (n, n_units, 2 * (n_units // sets), cell.difference, test, found / simulations, float(low[0]), float(high[0]),
+                 simulations)
+            )  # fmt: skip
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def rejections(
+    scenario: Scenario,
+    test: str,
+    simulations: int,
+    rng: np.random.Generator,
+    advance: Callable[[int], None] = lambda _: None,
+) -> int:
+    """In how many simulated studies the test finds a difference at 5 %, two-sided.
+
+    - participants: paired t over participants' accuracies: would new participants show it on these units?
+    - both: that, and paired t over units' accuracies: would it also show on new units?
+    - glmm: Wald test of the mixed model, with random slopes if the scenario has deviations by condition.
+
+    With deviations of units by condition the units at hand differ even if units at large do not, and `participants`
+    finds that difference: its rejections at difference 0 are then no errors.
+    """
+    found = 0
+    for _ in range(simulations):
+        advance(1)
+        right, unit = simulate(scenario, rng)
+        if test == "glmm":
+            found += _glmm_rejects(scenario, right, unit)
+            continue
+        difference = right[..., 1].astype(float) - right[..., 0]
+        significant = _t_rejects(difference.mean(axis=1))
+        if test == "both" and significant:
+            total = np.bincount(unit.ravel(), weights=difference.ravel(), minlength=scenario.units)
+            count = np.bincount(unit.ravel(), minlength=scenario.units)
+            significant = _t_rejects(total[count > 0] / count[count > 0])
+        found += significant
+    return found
+
+
+def simulate(scenario: Scenario, rng: np.random.Generator) -> tuple[Array, Array]:
+    """One study: right answers (participants, units each, 2: baseline and method), and units (participants, each).
+
+    Units go round the participants, so each is seen about equally often. Log odds have the mean that gives the wanted
+    accuracies over all participants and units.
+    """
+    each = min(scenario.units_each or scenario.units, scenario.units)
+    people, spread = scenario.participants, scenario.spread
+    unit = (np.arange(people)[:, None] * each + np.arange(each)) % scenario.units
+    total = float(np.sqrt(sum(sd**2 for sd in _sds(spread))))
+    levels = np.array([log_odds(p, total) for p in (scenario.baseline, scenario.baseline + scenario.difference)])
+    odds = levels + spread.participant * rng.standard_normal((people, 1, 1))
+    odds = odds + spread.participant_condition * rng.standard_normal((people, 1, 2))
+    by_unit = spread.unit * rng.standard_normal((scenario.units, 1))
+    by_unit = by_unit + spread.unit_condition * rng.standard_normal((scenario.units, 2))
+    return rng.random((people, each, 2)) < expit(odds + by_unit[unit]), unit
+
+
+def log_odds(accuracy: float, sd: float) -> float:
+    """The mean of normal log odds with this standard deviation that gives the accuracy over all of them."""
+    if sd == 0:
+        return float(logit(accuracy))
+
+    def excess(mean: float) -> float:
+        return float(WEIGHTS @ expit(mean + sd * NODES) / WEIGHTS.sum()) - accuracy
+
+    reach = abs(float(logit(accuracy))) * np.sqrt(1 + sd**2) + 1
+    return float(brentq(excess, -reach, reach))
+
+
+def fitted(responses: pd.DataFrame, baseline: str, method: str) -> tuple[float, Spread]:
+    """Accuracy with the baseline and the spread of a mixed model with random slopes, from a study's main trials.
+
+    Raises UserError if there is no such experiment, more than one, or no model can be fitted.
+    """
+    chosen = responses[responses["condition"].isin([baseline, method])]
+    found = list(samples(chosen, "accuracy"))
+    if len(found) != 1:
+        raise UserError(
+            f"power wants answers of one experiment and observer to {baseline} and {method}, found {len(found)}"
+        )
+    sample = found[0]
+    if len(sample.modelled) < 2:
+        raise UserError(f"no mixed model can be fitted: {sample.note or 'a condition is missing'}; give --baseline")
+    share = float(sample.values[sample.condition == sample.names.index(baseline)].mean())
+    return share, spread_of(glmm.fit(sample.usable(), slopes=True).sd)
+
+
+def spread_of(sd: Array) -> Spread:
+    """From the model's intercepts and contrasts of two conditions (2, 2) to deviations of each condition by itself."""
+    # a contrast's s² is the variance of each condition's own deviation; half of it lies in the mean of the two
+    alone = np.sqrt(np.maximum(sd[:, 0] ** 2 - sd[:, 1] ** 2 / 2, 0))
+    return Spread(float(alone[0]), float(alone[1]), float(sd[0, 1]), float(sd[1, 1]))
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What a protocol demands of sizes, for two methods."""
+
+    cycle: int  # orders are balanced over so many participants
+    sets: int  # stimulus sets that go round the schemes: a participant sees one of them in each scheme
+    units: int  # main units of the protocol, all sets together
+
+    def whole(self, participants: int) -> int:
+        """The next number of participants with which orders are balanced."""
+        return -(-participants // self.cycle) * self.cycle
+
+    def check(self, units: int) -> int:
+        """Units a participant sees. Raises UserError if the sets cannot be of equal size."""
+        if units % self.sets:
+            raise UserError(
+                f"{units} units do not make {self.sets} equal stimulus sets; give a multiple of {self.sets}"
+            )
+        return units // self.sets
+
+
+def structure(protocol: str) -> Structure:
+    """The protocol's counterbalancing. Raises DesignError for an unknown name."""
+    found = protocol_named(protocol)
+    sets = max(len(found.main_sets), 1)
+    return Structure(math.lcm(len(found.scheme_orders), 2 * found.order_every), sets, found.units * sets)
+
+
+def smallest(found: pd.DataFrame, power: float = 0.8) -> pd.DataFrame:
+    """The fewest participants for each number of units that reach the power; none of them, no row."""
+    enough = found[found["power"] >= power]
+    return enough.sort_values("participants").drop_duplicates("units").sort_values("units").reset_index(drop=True)
+
+
+def _sds(spread: Spread) -> tuple[float, ...]:
+    return spread.participant, spread.unit, spread.participant_condition, spread.unit_condition
+
+
+def _t_rejects(differences: Array) -> bool:
+    n = len(differences)
+    error = differences.std(ddof=1) / np.sqrt(n) if n > 1 else 0.0
+    if error < 1e-12:
+        return False  # all alike: no test
+    return bool(abs(differences.mean()) / error > stats.t.ppf(1 - ALPHA / 2, n - 1))
+
+
+def _glmm_rejects(scenario: Scenario, right: Array, unit: Array) -> bool:
+    people, each, _ = right.shape
+    names = ("baseline", "method")
+    shares = right.mean(axis=(0, 1))
+    if shares.min() == 0 or shares.max() == 1:
+        return False
+    sample = Sample(
+        "", "", "all", "", "accuracy", "all", names, np.tile([0, 1], people * each),
+        np.repeat(np.arange(people), 2 * each), np.unique(np.repeat(unit.ravel(), 2), return_inverse=True)[1],
+        right.ravel().astype(float), np.arange(right.size),
+    )  # fmt: skip
+    slopes = scenario.spread.participant_condition > 0 or scenario.spread.unit_condition > 0
+    found = glmm.fit(sample, slopes)
+    contrast = np.array([-1.0, 1.0])
+    error = float(np.sqrt(contrast @ found.covariance @ contrast))
+    return bool(abs(contrast @ found.beta) / error > stats.norm.ppf(1 - ALPHA / 2))
