@@ -42,6 +42,7 @@ SIZE = 128  # pixels of a decoded patch
 MOST = 60  # patches of a photograph
 # side in pixels of the photograph: how many of them, before near-duplicates; half an octave apart
 SIDES = {448: 3, 320: 6, 224: 9, 160: 12, 112: 15, 80: 24}
+SAME = 0.75  # intersection over union above which a patch would be another's copy, and is left out
 OVERLAP = 0.2  # patches whose intersection over union is above this are near-duplicates: one group
 GROUP = 6  # patches in a group, at most
 FEWER = {"clock": 12, "cell": 20}  # large smooth areas: their patches look alike
@@ -84,7 +85,7 @@ def patches() -> list[Patch]:
 def fingerprint() -> str:
     """A hash of the photographs' files and of how they are cut."""
     hashes = [hashlib.sha256(_file(source)).hexdigest() for source in SOURCES]
-    return digest(hashes, SIZE, MOST, SIDES, OVERLAP, GROUP, FEWER, TRIES, EMPTY_STD, BLACK, MOST_BLACK)
+    return digest(hashes, SIZE, MOST, SIDES, SAME, OVERLAP, GROUP, FEWER, TRIES, EMPTY_STD, BLACK, MOST_BLACK)
 
 
 @lru_cache(maxsize=len(SOURCES))  # 12 MB in all
@@ -144,17 +145,18 @@ def _region(boxes: np.ndarray, x: int, y: int, side: int, lonely: bool) -> int |
         return len(np.unique(boxes[:, 3]))
     region = boxes[near, 3][0]
     whole = boxes[:, 3] == region
-    if lonely or (whole != near).any() or whole.sum() >= GROUP:
+    copies = _near(boxes, x, y, side, SAME).any()
+    if lonely or copies or (whole != near).any() or whole.sum() >= GROUP:
         return None
     return int(region)
 
 
-def _near(boxes: np.ndarray, x: np.ndarray | int, y: np.ndarray | int, side: int) -> np.ndarray:
-    """Which boxes a patch, or each of some (n, 1), overlaps by more than OVERLAP."""
+def _near(boxes: np.ndarray, x: np.ndarray | int, y: np.ndarray | int, side: int, limit: float = OVERLAP) -> np.ndarray:
+    """Which boxes a patch, or each of some (n, 1), overlaps by more than `limit`."""
     wide = np.minimum(x + side, boxes[:, 0] + boxes[:, 2]) - np.maximum(x, boxes[:, 0])
     high = np.minimum(y + side, boxes[:, 1] + boxes[:, 2]) - np.maximum(y, boxes[:, 1])
     shared = wide.clip(0) * high.clip(0)
-    return np.asarray(shared / (side**2 + boxes[:, 2] ** 2 - shared) > OVERLAP)
+    return np.asarray(shared / (side**2 + boxes[:, 2] ** 2 - shared) > limit)
 
 
 def _shows_something(grey: np.ndarray) -> bool:

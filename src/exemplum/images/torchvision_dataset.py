@@ -19,9 +19,9 @@ from exemplum.store import digest
 # datasets of single images with a class or none; FakeData is noise, made on the spot
 NAMES = (
     "Caltech101", "Caltech256", "CelebA", "CIFAR10", "CIFAR100", "Country211", "DTD", "EMNIST", "EuroSAT", "FakeData",
-    "FashionMNIST", "FER2013", "FGVCAircraft", "Flowers102", "Food101", "GTSRB", "Imagenette", "ImageNet", "INaturalist",
-    "KMNIST", "LFWPeople", "MNIST", "OxfordIIITPet", "PCAM", "Places365", "QMNIST", "RenderedSST2", "SEMEION",
-    "StanfordCars", "STL10", "SUN397", "SVHN", "USPS",
+    "FashionMNIST", "FER2013", "FGVCAircraft", "Flowers102", "Food101", "GTSRB", "Imagenette", "ImageNet",
+    "INaturalist", "KMNIST", "LFWPeople", "MNIST", "OxfordIIITPet", "PCAM", "Places365", "QMNIST", "RenderedSST2",
+    "SEMEION", "StanfordCars", "STL10", "SUN397", "SVHN", "USPS",
 )  # fmt: skip
 NUMBERS = ("targets", "labels", "_labels", "y")  # where these datasets keep the class of each image
 ROOT_VARIABLE = "EXEMPLUM_DATA"

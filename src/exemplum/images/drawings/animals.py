@@ -275,7 +275,14 @@ def snake(look: Look, rng: np.random.Generator, bends: float, bands: int) -> np.
     return canvas.image()
 
 
-@family("animal", {"inks": ("red", "orange", "yellow", "green", "blue", "purple", "teal")}, spots=whole(0, 8))
+@family(
+    "animal",
+    {
+        "inks": ("red", "orange", "yellow", "green", "blue", "purple", "teal"),
+        "grounds": ("white", "cream", "grey", "yellow", "pink", "green", "blue", "orange"),
+    },
+    spots=whole(0, 8),
+)
 def beetle(look: Look, rng: np.random.Generator, spots: int) -> np.ndarray:
     """A beetle from above: wing cases, head, six legs."""
     canvas = on_background(look, rng)

@@ -16,7 +16,7 @@ SKIES = ("blue", "teal", "pink", "cream", "orange", "purple", "grey")
 
 
 @family(
-    "scene",
+    "landscape",
     {"inks": ("blue", "grey", "purple", "brown", "green", "teal"), "grounds": SKIES},
     ranges=whole(2, 4),
     snow=one_of("none", "snow"),
@@ -57,7 +57,7 @@ def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
 
 
 @family(
-    "scene",
+    "landscape",
     {"inks": ("orange", "red", "pink", "yellow", "purple")},
     height=between(-0.35, 0.15),
     size=between(0.18, 0.42),
@@ -80,7 +80,7 @@ def sunset(look: Look, rng: np.random.Generator, height: float, size: float) -> 
 
 
 @family(
-    "scene",
+    "landscape",
     {"inks": ("grey", "brown", "black"), "grounds": SKIES},
     bend=between(-0.9, 0.9),
     line=one_of("dashed", "solid", "none"),
@@ -117,7 +117,7 @@ def road(look: Look, rng: np.random.Generator, bend: float, line: str) -> np.nda
 
 
 @family(
-    "scene",
+    "landscape",
     {"inks": ("brown", "black", "grey", "white"), "grounds": ("green", "teal", "yellow", "orange", "cream", "blue")},
     trunks=whole(6, 14),
 )
@@ -141,7 +141,7 @@ def forest(look: Look, rng: np.random.Generator, trunks: int) -> np.ndarray:
 
 
 @family(
-    "scene",
+    "landscape",
     {"inks": ("cream", "yellow", "white", "orange"), "grounds": ("blue", "purple", "black", "teal")},
     phase=between(-1, 1),
     stars=whole(15, 120),
@@ -164,7 +164,9 @@ def night(look: Look, rng: np.random.Generator, phase: float, stars: int) -> np.
     return canvas.image()
 
 
-@family("scene", {"grounds": ("blue", "grey", "teal", "purple", "white")}, bands=whole(4, 7), width=between(0.25, 0.6))
+@family(
+    "landscape", {"grounds": ("blue", "grey", "teal", "purple", "white")}, bands=whole(4, 7), width=between(0.25, 0.6)
+)
 def rainbow(look: Look, rng: np.random.Generator, bands: int, width: float) -> np.ndarray:
     """A rainbow over hills."""
     air = sky(look, rng, 0.7)
@@ -186,7 +188,7 @@ def rainbow(look: Look, rng: np.random.Generator, bands: int, width: float) -> n
 
 
 @family(
-    "scene",
+    "landscape",
     {"inks": ("cream", "orange", "yellow", "brown", "pink"), "grounds": ("blue", "teal", "orange", "pink", "purple")},
     dunes=whole(2, 5),
     sun=one_of("none", "sun"),

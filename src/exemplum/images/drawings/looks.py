@@ -119,7 +119,7 @@ def lighter(of: Colour, by: float = 0.4) -> Colour:
 
 def _contrasting(rng: np.random.Generator, ink: Colour, names: Sequence[str]) -> tuple[str, Colour]:
     """The first colour drawn that differs enough; the most different of a few if none does."""
-    drawn = [(name, colour(rng, name)) for name in rng.choice(list(names), size=6)]
+    drawn = [(name, colour(rng, name)) for name in rng.choice(list(names), size=12)]
     differences = [abs(luminance(made) - luminance(ink)) for _, made in drawn]
     place = next((i for i, difference in enumerate(differences) if difference >= CONTRAST), int(np.argmax(differences)))
     return str(drawn[place][0]), drawn[place][1]

@@ -190,7 +190,14 @@ def bottle(look: Look, rng: np.random.Generator, fill: float, label: str) -> np.
     return canvas.image()
 
 
-@family("object", {"grounds": ("black", "blue", "teal", "purple", "brown", "grey")}, count=whole(5, 24))
+@family(
+    "object",
+    {
+        "inks": ("white", "cream", "yellow", "pink", "teal"),
+        "grounds": ("black", "blue", "teal", "purple", "brown", "grey"),
+    },
+    count=whole(5, 24),
+)
 def bubbles(look: Look, rng: np.random.Generator, count: int) -> np.ndarray:
     """Soap bubbles with glints."""
     canvas = Canvas(blend(darker(look.ground, 0.3), lighter(look.ground, 0.25), noise(rng, 3)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ class Family:
     """A kind of drawing: `paint(look, rng, **parameters)` gives floats 0–1 (SIZE, SIZE, 3)."""
 
     name: str
-    kind: str  # pattern, surface, nature, animal, object or scene
+    kind: str  # pattern, surface, nature, animal, object, landscape or scene
     paint: Paint
     parameters: Mapping[str, Draw]
     look: Mapping[str, Any]  # what `draw_look` is told
@@ -82,6 +84,14 @@ def drawing(name: str, number: int, seed: int) -> Drawing:
     rng = np.random.default_rng([seed, zlib.crc32(name.encode()), number])
     parameters = {key: draw(rng) for key, draw in made.parameters.items()}
     return Drawing(made, draw_look(rng, **made.look), parameters, rng)
+
+
+def fingerprint() -> str:
+    """A hash of the code that draws: the drawings change when it does."""
+    sources = sorted(
+        (file.name, file.read_bytes()) for file in files(__package__).iterdir() if file.name.endswith(".py")
+    )
+    return hashlib.sha256(b"".join(name.encode() + code for name, code in sources)).hexdigest()[:16]
 
 
 def _lit(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -6,11 +6,12 @@ import numpy as np
 
 from exemplum.images.drawings.canvas import Canvas, gradient
 from exemplum.images.drawings.fields import SIZE, blend, cells, coordinates, noise, ramp, scattered, step, wave
-from exemplum.images.drawings.looks import Colour, Look, darker, lighter, mix
+from exemplum.images.drawings.looks import BRIGHT, Colour, Look, darker, lighter, mix
 from exemplum.images.drawings.registry import between, family, one_of, whole
 
 EARTH = ("brown", "red", "orange", "grey", "cream")
 LEVEL = (-10, 10)  # degrees
+WOOL = (*BRIGHT, "brown", "cream", "white", "grey")
 
 
 @family(
@@ -124,14 +125,14 @@ def fabric(look: Look, rng: np.random.Generator, threads: int) -> np.ndarray:
     return np.asarray(image * 1.1, dtype=np.float32)
 
 
-@family("surface", stitches=whole(5, 12), stripes=whole(1, 4))
+@family("surface", {"inks": WOOL, "grounds": WOOL}, stitches=whole(5, 12), stripes=whole(1, 4))
 def knitting(look: Look, rng: np.random.Generator, stitches: int, stripes: int) -> np.ndarray:
     """Rows of V-shaped stitches of wool, in bands of two colours."""
     u, v = coordinates(look.angle / 9)
     across = u * stitches / 2 + 50
     side = np.abs(across % 1 - 0.5)
     down = v * stitches * 0.65 + 50 - side * 1.1
-    yarn = np.sin(np.pi * (down % 1)) * np.sin(np.pi * (side * 2)) ** 0.5
+    yarn = np.sin(np.pi * (down % 1)) * np.sqrt(np.sin(np.pi * (side * 2)).clip(0))
     band = np.floor((np.floor(down) + rng.integers(9)) / max(2, 5 - stripes)) % 2 * (stripes > 1)
     wool = blend(look.ink, look.ground, band)
     twist = 0.85 + 0.15 * np.sin((down * 3 + across * 4) * 2 * np.pi)
