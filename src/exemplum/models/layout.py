@@ -47,11 +47,10 @@ def layout(network: Network, layer: str, shape: tuple[int, ...], larger: tuple[i
         return Layout(layer, 2, 1)
     if len(shape) == 3 and network.token_axis is not None:
         return Layout(layer, 3, network.token_axis % 3, network.prefix_tokens)
-    if len(shape) == 4:
-        for axis in _channel_axes(shape) & _channel_axes(larger or shape) if network.map_axis is None else ():
-            return Layout(layer, 4, axis)
-        if network.map_axis is not None:
-            return Layout(layer, 4, network.map_axis % 4)
+    if len(shape) == 4 and network.map_axis is not None:
+        return Layout(layer, 4, network.map_axis % 4)
+    if len(shape) == 4 and len(axes := _channel_axes(shape) & _channel_axes(larger or shape)) == 1:
+        return Layout(layer, 4, axes.pop())
     raise ShapeError(
         f"layer {layer} gives shape {shape}: which axis is channels is not known; choose another layer, or declare it "
         f"with models.Network (docs/models.md)"

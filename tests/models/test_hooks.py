@@ -1,0 +1,105 @@
+"""Networks that torch.fx cannot trace. Oracle: the same network without what prevents tracing."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from exemplum.models import Model, Network, Preprocessing
+
+
+class Towers(nn.Module):
+    """Two towers with in-place ReLUs, a residual sum and a classifier; nothing is traceable if `opaque`."""
+
+    def __init__(self, opaque: bool) -> None:
+        super().__init__()
+        self.opaque = opaque
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(inplace=True))
+        self.left, self.right = Tower(), Tower()
+        self.cat = Cat()
+        self.head = nn.Linear(16, 5)
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.opaque and x.sum() > 1e9:  # a decision by value
+            raise AssertionError
+        x = self.stem(x)
+        x = self.cat(self.left(x), self.right(x))
+        self.calls += 1
+        return self.head(x.mean((2, 3)))
+
+
+class Tower(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.conv(x)
+        out += x
+        return nn.functional.relu(out, inplace=True)
+
+
+class Cat(nn.Module):
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return torch.cat([a, b], dim=1)
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[Model, Model]:
+    torch.manual_seed(0)
+    opaque, plain = Towers(opaque=True), Towers(opaque=False)
+    plain.load_state_dict(opaque.state_dict())
+    return tuple(Model("towers", Network(module, Preprocessing(16, 16))) for module in (opaque, plain))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("relu", ["before", "after"])
+def test_hooks_read_what_the_graph_reads(pair: tuple[Model, Model], relu):
+    opaque, plain = pair
+    assert opaque._traced is None
+    assert plain._traced is not None
+    names = ["stem.0", "stem", "left", "left.conv", "cat", "head"]
+    images = torch.rand(2, 3, 16, 16)
+    assert {name: opaque.layer(name).channels for name in names} == {name: plain.layer(name).channels for name in names}
+    got, expected = opaque.reader(names, relu)(images), plain.reader(names, relu)(images)
+    for name in names:
+        torch.testing.assert_close(got[name], expected[name])
+    assert (got["cat"] < 0).any() == (relu == "before")
+
+
+def test_the_forward_stops_at_the_deepest_layer(pair: tuple[Model, Model]):
+    reader = pair[0].reader(["left"])
+    module = reader.body.module
+    before = module.calls
+    reader(torch.rand(1, 3, 16, 16))
+    assert module.calls == before
+    deeper = pair[0].reader(["left", "head"])
+    deeper(torch.rand(1, 3, 16, 16))
+    assert deeper.body.module.calls == before + 1
+
+
+def test_hooks_are_gone_even_after_an_exception(pair: tuple[Model, Model]):
+    reader = pair[0].reader(["left"])
+    reader(torch.rand(1, 3, 16, 16))
+    with pytest.raises(AssertionError):
+        reader(torch.full((1, 3, 16, 16), 1e9))
+    assert not any(module._forward_hooks for module in reader.modules())
+    assert not any(module._forward_hooks for module in pair[0].module.modules())
+
+
+def test_gradients_can_be_redirected(pair: tuple[Model, Model]):
+    opaque = copy.deepcopy(pair[0].network.module)
+    opaque.stem[1].bias.fill_(-100.0)
+    reader = Model("dead", Network(opaque, Preprocessing(16, 16))).reader(["left"])
+
+    def gradient() -> Tensor:
+        pixels = torch.rand(1, 3, 16, 16, requires_grad=True)
+        (-reader(pixels)["left"].mean()).backward()
+        assert pixels.grad is not None
+        return pixels.grad
+
+    assert not gradient().any()
+    with reader.redirected_relu():
+        assert gradient().any()

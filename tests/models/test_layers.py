@@ -1,0 +1,82 @@
+"""Which layers a model lists, and how their outputs are read."""
+
+import pytest
+import torch
+
+from exemplum import models
+from exemplum.models.errors import ShapeError
+from exemplum.models.layout import Layout, layout
+from exemplum.models.network import Network
+from exemplum.models.preprocessing import Preprocessing
+
+NETWORK = Network(torch.nn.Identity(), Preprocessing(8, 8))
+
+
+@pytest.mark.parametrize(("name", "listed", "default"), [
+    ("resnet18", ["conv1", "layer1.0", "layer1.1", "layer2.0", "layer2.1", "layer3.0", "layer3.1", "layer4.0", "layer4.1",
+                  "fc"], ["layer1.1", "layer2.1", "layer3.1", "layer4.1"]),
+    ("alexnet", ["features.0", "features.3", "features.6", "features.8", "features.10", "classifier.1", "classifier.4",
+                 "classifier.6"], None),
+    ("convnext_tiny", None, ["features.1.2", "features.3.2", "features.5.8", "features.7.2"]),
+    ("swin_t", None, ["features.1.1", "features.3.1", "features.5.5", "features.7.1"]),
+    ("mnasnet0_5", None, ["layers.8.2", "layers.9.2", "layers.10.2", "layers.11.1", "layers.12.3", "layers.13.0"]),
+])  # fmt: skip
+def test_layers_of_torchvision_networks(name: str, listed: list[str] | None, default: list[str] | None):
+    model = models.load(f"torchvision:{name}", input_size=64)
+    assert listed is None or list(model.layers) == listed
+    assert model.default_layers == (default or listed)
+
+
+def test_googlenets_branches_have_the_papers_names():
+    model = models.load("torchvision:googlenet", input_size=64)
+    blocks = [f"inception{name}" for name in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")]
+    assert list(model.layers) == ["conv1", "conv2", "conv3", *blocks, "fc"]
+    assert model.default_layers == blocks
+    # Szegedy et al. (2015), table 1
+    assert {branch: len(channels) for branch, channels in model.layer("inception4a").branches.items()} == {
+        "1x1": 192, "3x3": 208, "5x5": 48, "pool": 64,
+    }  # fmt: skip
+
+
+def test_other_concatenations_have_branches_named_by_their_parts():
+    dense = models.load("torchvision:densenet121", input_size=64).layer("features.denseblock1")
+    assert {name: len(channels) for name, channels in dense.branches.items()} == {
+        "input": 64, **{f"denselayer{k}": 32 for k in range(1, 7)},
+    }  # fmt: skip
+
+
+def test_the_table_accounts_for_every_channel():
+    table = models.table(models.load("embedded"))
+    assert list(table) == ["layer", "channels", "branch", "first", "last", "default"]
+    assert (
+        (table["last"] - table["first"] + 1).groupby(table["layer"]).sum() == table.groupby("layer").channels.first()
+    ).all()
+    assert table[table.layer == "mixed4a"].branch.tolist() == ["1x1", "3x3", "5x5", "pool"]
+    assert table[table.layer == "softmax2"].branch.tolist() == [""]
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((1, 5), 1), ((1, 5, 7, 7), 1), ((1, 7, 7, 5), 3), ((1, 5, 1, 1), 1)])
+def test_axes_that_speak_for_themselves(shape: tuple[int, ...], axis: int):
+    assert layout(NETWORK, "layer", shape).axis == axis
+
+
+def test_as_many_channels_as_pixels_are_told_by_another_size():
+    assert layout(NETWORK, "layer", (1, 7, 7, 7), (1, 7, 8, 8)).axis == 1
+    assert layout(NETWORK, "layer", (1, 7, 7, 7), (1, 8, 8, 7)).axis == 3
+    model = models.load("torchvision:resnet18", input_size=128)
+    assert model.layer("conv1").channels == 64  # its map is 64 × 64 as well
+
+
+@pytest.mark.parametrize("shape", [(1, 7, 7, 7), (1, 5, 6), (1, 2, 3, 4), (1, 2, 3, 4, 5), (1,)])
+def test_axes_that_do_not_are_an_error(shape: tuple[int, ...]):
+    with pytest.raises(ShapeError, match="layer layer gives shape"):
+        layout(NETWORK, "layer", shape)
+
+
+def test_tokens_take_the_grid_of_the_images_aspect():
+    tokens = torch.arange(1 + 6.0).view(1, 7, 1)
+    read = Layout("layer", ndim=3, axis=2, prefix=1)
+    assert read.maps(tokens, 20, 30)[0, 0].tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert read.maps(tokens, 20, 20).shape == (1, 1, 7, 1)  # no square grid of 6: all tokens, the class token too
+    with pytest.raises(ShapeError, match="3 axes are declared"):
+        read.maps(tokens[0], 20, 20)
