@@ -16,7 +16,9 @@ from exemplum.study import Study
 SMALL = {"practice": 2, "blocks": 1, "catch": 2, "repeated": 2}
 
 
-def study(folder: Path, toml: str = "", participants: int = 6, protocol: str = "borowski2021-1", main: int = 4) -> Study:
+def study(
+    folder: Path, toml: str = "", participants: int = 6, protocol: str = "borowski2021-1", main: int = 4
+) -> Study:
     """A study of few units and small images, with its design saved."""
     folder.mkdir(parents=True, exist_ok=True)
     sizes = "\n".join(f"{name} = {value}" for name, value in SMALL.items())

@@ -44,7 +44,10 @@ FOUND = (
 
 
 def record(orm: Orm, token: str, given: GivenAnswer) -> dict[str, Any]:
-    """Store an answer and say whether it was right. Raises ApiError: no_session, ended, out_of_order, already_answered."""
+    """Store an answer and say whether it was right.
+
+    Raises ApiError: no_session, ended, out_of_order, already_answered.
+    """
     found = orm.execute(
         FOUND.outerjoin(TrialRow, (TrialRow.session_id == SessionRow.id) & (TrialRow.key == given.trial))
         .outerjoin(Answer, Answer.trial_id == TrialRow.id)

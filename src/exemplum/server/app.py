@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,11 +16,14 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from exemplum.server.boundary import Boundary
 from exemplum.server.errors import ApiError
 from exemplum.server.experiment import Experiment, Settings
+from exemplum.server.experimenter_routes import routes as experimenter_routes
+from exemplum.server.export import publish
 from exemplum.server.image_names import ImageNames
 from exemplum.server.limits import Buckets
 from exemplum.server.logs import configure
@@ -25,6 +31,7 @@ from exemplum.server.participant_routes import routes as participant_routes
 
 STATIC = Path(__file__).parent / "static"
 ENVIRONMENT = "EXEMPLUM_SERVE"  # settings as JSON, for the processes that uvicorn starts
+log = logging.getLogger("exemplum.server")
 LOW_DISK = 256 * 1024**2  # bytes free below which health warns
 
 
@@ -33,7 +40,11 @@ def create_app(experiment: Experiment) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        publishing = asyncio.create_task(_publish_what_ends(experiment))
         yield
+        publishing.cancel()
+        await run_in_threadpool(experiment.database.writer.stop)
+        await run_in_threadpool(_publish, experiment)
         experiment.close()
 
     app = FastAPI(title="exemplum", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
@@ -43,6 +54,7 @@ def create_app(experiment: Experiment) -> FastAPI:
     app.add_exception_handler(HTTPException, _http_error)
     buckets, images = Buckets(experiment.settings.limits), ImageNames(experiment)
     app.include_router(participant_routes(experiment, buckets, images))
+    app.include_router(experimenter_routes(experiment, buckets, images))
     _health(app, experiment)
     _static(app)
     return app
@@ -54,6 +66,25 @@ def from_environment() -> FastAPI:
     settings = Settings(**said | {"folder": Path(said["folder"])})
     configure(settings.log_level)
     return create_app(Experiment.open(settings))
+
+
+async def _publish_what_ends(experiment: Experiment) -> None:
+    """Keep responses/people.parquet up to date: soon after a session ends, but never most of the time."""
+    experiment.ended.set()  # what an earlier process did not come to
+    while True:
+        began = time.monotonic()
+        if experiment.ended.is_set():
+            await run_in_threadpool(_publish, experiment)
+        await asyncio.sleep(max(2.0, 10 * (time.monotonic() - began)))
+
+
+def _publish(experiment: Experiment) -> None:
+    experiment.ended.clear()
+    try:
+        publish(experiment)
+    except Exception:  # a full disk, say: the database still has everything, and the next end tries again
+        log.exception("responses/people.parquet could not be written")
+        experiment.ended.set()
 
 
 def _health(app: FastAPI, experiment: Experiment) -> None:

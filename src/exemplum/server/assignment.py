@@ -69,6 +69,7 @@ def filled(orm: Orm, experiment: Experiment, participant: Participant) -> tuple[
     in_group: Counter[int] = Counter()
     overall: Counter[int] = Counter()
     for slot, group, count in counts:
+        assert slot is not None
         overall[slot] += count
         if group == participant.group:
             in_group[slot] += count

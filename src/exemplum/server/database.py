@@ -49,6 +49,11 @@ class Database:
     def is_sqlite(self) -> bool:
         return self._reading.dialect.name == "sqlite"
 
+    @property
+    def shown(self) -> str:
+        """Where the data is, without a password: the file, or the address."""
+        return str(make_url(self.url).database) if self.is_sqlite else _shown(self.url)
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one state of the database. What it changes is not kept."""

@@ -36,7 +36,10 @@ class Begun:
 
 
 def begin(orm: Orm, experiment: Experiment, wish: Wish) -> Begun:
-    """Find or make the session. Raises ApiError: closed, already_done, already_started, bad_link, preview, bad_request."""
+    """Find or make the session.
+
+    Raises ApiError: closed, already_done, already_started, bad_link, preview, bad_request.
+    """
     row = orm.scalar(select(SessionRow).where(SessionRow.start_key == wish.key))
     if row is not None:  # the first response was lost
         return _begun(experiment, row, resumed=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,6 @@ class Settings:
     lab: bool = False  # the experimenter types participant numbers; for this machine alone
     pilot: bool = False  # everything is marked as pilot
     limits: bool = True  # rate limits; off for load tests alone
-    trust_proxy: bool = False  # take the client's address from X-Forwarded-For
     log_level: str = "info"
 
 
@@ -54,6 +54,7 @@ class Experiment:
     design_hash: str
     texts: dict[str, dict[str, str]]
     lengths: dict[int, int] = field(default_factory=dict)  # version → length of its images
+    ended: threading.Event = field(default_factory=threading.Event)  # a session ended: responses are to be published
 
     @classmethod
     def open(cls, settings: Settings, design: Design | None = None) -> Experiment:
@@ -81,7 +82,7 @@ class Experiment:
             settings=settings, study=study, design=design, rehearsal=items, pictures=images, database=database,
             secret=bytes.fromhex(keys["secret"]), token=keys["experimenter"], study_id=study_id,
             version_id=version_id, design_hash=manifest["design"], texts=words,
-            lengths={version_id: images.bytes},
+            lengths={version_id: images.length},
         )  # fmt: skip
 
     @property
@@ -114,7 +115,9 @@ def intuitiveness_phases(study: Study) -> tuple[str, ...]:
     return said if said is not None else BEFORE_AND_AFTER.get(study.config.design.protocol, ("before",))
 
 
-def _manifest(study: Study, design: Design, images: pictures.Pictures, words: dict[str, dict[str, str]]) -> dict[str, Any]:
+def _manifest(
+    study: Study, design: Design, images: pictures.Pictures, words: dict[str, dict[str, str]]
+) -> dict[str, Any]:
     """What a study version is; its digest is the version's hash."""
     return {
         "freeze": FREEZE,
@@ -123,7 +126,7 @@ def _manifest(study: Study, design: Design, images: pictures.Pictures, words: di
         "participants": len(design.sessions),
         "design": store.digest(asdict(design)),
         "images": {
-            "count": len(images.names), "side": images.side, "bytes": images.bytes, "media": images.media,
+            "count": len(images.names), "side": images.side, "bytes": images.length, "media": images.media,
             "digest": store.digest(dict(images.names)),
         },
         "server": study.config.server.model_dump(exclude={"recruit", "codes", "redirects"}),

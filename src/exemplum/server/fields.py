@@ -56,7 +56,10 @@ def described(field: FieldSection) -> Field:
 
 
 def checked(fields: list[Field], data: dict[str, Any]) -> dict[str, Any]:
-    """The answers to a form, every question once, `None` where an optional one is empty. Raises ApiError naming the field."""
+    """The answers to a form, every question once, `None` where an optional one is empty.
+
+    Raises ApiError bad_request naming the field.
+    """
     known = {field["name"]: field for field in fields}
     for name in data:
         if name not in known:

@@ -57,7 +57,8 @@ class GroupWriter:
         with self._lock:
             self._stopped = True
             thread, self._thread = self._thread, None
-            self._jobs.put(None)
+            if thread:
+                self._jobs.put(None)
         if thread:
             thread.join()
 
@@ -105,7 +106,7 @@ class GroupWriter:
                 future.set_result(outcome)
 
     def _transaction(self, jobs: list[Job]) -> list[Any]:
-        """Results or exceptions of the jobs, committed. Raises if the transaction as a whole failed: nothing is kept."""
+        """Results or exceptions of the jobs, committed. Raises if the transaction failed: then nothing is kept."""
         outcomes: list[Any] = []
         with Session(self._engine, expire_on_commit=False) as orm, orm.begin():
             for job in jobs:
@@ -155,6 +156,6 @@ def _told(error: SQLAlchemyError) -> ApiError:
     state = str(getattr(getattr(error, "orig", None), "sqlstate", "") or "")
     if full or state.startswith("53"):
         log.error("the disk is full: nothing can be saved", extra={"cause": cause})
-        return ApiError("storage_full", "the server's disk is full: this was not saved, everything acknowledged before is")
+        return ApiError("storage_full", "the server's disk is full: this was not saved, all acknowledged before was")
     log.error("the database failed", extra={"cause": cause})
     return ApiError("unavailable", "the database failed: this was not saved; send it again")

@@ -1,4 +1,4 @@
-"""Who comes: the external id in the link, by the panel that sent the participant, and links that the server gives out."""
+"""Who comes: the external id in a link, by the panel that sent the participant, and links of the server itself."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ STANDARD = set(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "tas
 
 
 def configure(level: str) -> None:
-    """Log from `exemplum.server` and uvicorn as JSON; uvicorn's own lines on requests are off, the server writes them."""
+    """Log from `exemplum.server` and uvicorn as JSON; of requests the server writes its own lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     for name in ("exemplum.server", "uvicorn", "uvicorn.error"):

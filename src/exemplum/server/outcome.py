@@ -6,7 +6,7 @@ import secrets
 
 from sqlalchemy.orm import Session as Orm
 
-from exemplum.server.exclusion import evaluated
+from exemplum.server.exclusion import broken_rules
 from exemplum.server.experiment import Experiment
 from exemplum.server.schema import SessionRow, now_ms
 
@@ -19,8 +19,9 @@ def finish(orm: Orm, experiment: Experiment, row: SessionRow, result: str = "") 
     """End a session. Without a `result` every trial must have its answer, and the rules say what it is."""
     if not result:
         assert row.answered == row.total, f"session {row.id}: {row.answered} of {row.total} trials answered at its end"
-        broken = {verdict["rule"] for verdict in evaluated(orm, experiment, row) if verdict["verdict"] == "excluded"}
+        broken = broken_rules(orm, experiment, row)
         result = FAILED_ATTENTION if ATTENTION in broken else COMPLETED
         row.excluded = bool(broken)
     row.status, row.outcome, row.finished_at = "finished", result, now_ms()
+    experiment.ended.set()
     row.code = getattr(experiment.config.codes, result) or "".join(secrets.choice(LETTERS) for _ in range(10))

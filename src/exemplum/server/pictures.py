@@ -40,7 +40,7 @@ class Pictures:
     folder: Path
     names: Mapping[str, str]
     side: int  # pixels
-    bytes: int  # length of every image as sent
+    length: int  # bytes of every image as sent
     media: str
 
     def read(self, name: str) -> bytes:

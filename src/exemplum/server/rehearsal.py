@@ -50,7 +50,7 @@ class Rehearsal:
 
 def rehearsal(design: Design, units: int) -> Rehearsal:
     """Candidates for examples, and `units` units to rate for each method against natural images."""
-    candidates = {}
+    candidates: dict[tuple[str, ...], Trial] = {}
     for trial in design.trials:
         if trial.kind is TrialKind.PRACTICE and tuple(trial.references):
             candidates.setdefault((trial.condition, trial.scheme, trial.query_max, trial.query_min), trial)

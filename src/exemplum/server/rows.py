@@ -66,7 +66,7 @@ def _answers(orm: Orm, row: SessionRow, participant: Participant) -> pd.DataFram
         for trial, (_, answer) in zip(trials, answered, strict=True)
     ]
     return designs.rows(
-        trials, given, experiment=_protocol(orm, row), observer_kind="person", participant=label(row),
+        trials, given, experiment=protocol(orm, row), observer_kind="person", participant=label(row),
         expertise=participant.group,
     )  # fmt: skip
 
@@ -81,7 +81,7 @@ def _person(orm: Orm, row: SessionRow, participant: Participant) -> dict[str, An
     began, ended = _span(orm, row)
     rounds = [step["round"] for step in row.steps if step["kind"] == "block" and step["practice"]]
     return {
-        "experiment": _protocol(orm, row), "observer": OBSERVER, "participant": label(row),
+        "experiment": protocol(orm, row), "observer": OBSERVER, "participant": label(row),
         "expertise": participant.group, "place": row.slot or 0,
         "instruction_time_s": steps["instructions"].visible_ms / 1000 if "instructions" in steps else NAN,
         "total_time_s": (ended - began) / 1000,
@@ -104,13 +104,14 @@ def _ratings(orm: Orm, row: SessionRow, participant: Participant) -> Iterable[di
     for step in orm.scalars(done.order_by(StepRecord.position)):
         for number, rating in enumerate(step.data["ratings"]):
             yield {
-                "experiment": _protocol(orm, row), "observer": OBSERVER, "participant": label(row),
+                "experiment": protocol(orm, row), "observer": OBSERVER, "participant": label(row),
                 "expertise": participant.group, "condition": rating["condition"], "phase": PHASES[step.data["phase"]],
                 "unit": rating["unit"], "trial": number, "rating": float(rating["rating"]), "rt_ms": rating["ms"],
             }  # fmt: skip
 
 
-def _protocol(orm: Orm, row: SessionRow) -> str:
+def protocol(orm: Orm, row: SessionRow) -> str:
+    """The protocol of the study version that a session was begun under."""
     return str(orm.get_one(StudyVersion, row.version_id).manifest["protocol"])
 
 

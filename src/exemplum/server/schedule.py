@@ -26,14 +26,19 @@ def steps_before(fields: list[dict[str, Any]]) -> list[Step]:
 
 
 def steps_after(
-    session: Session, examples: Iterable[Trial], items: Iterable[Item], phases: Iterable[str], comment: dict[str, Any],
+    session: Session,
+    examples: Iterable[Trial],
+    items: Iterable[Item],
+    phases: Iterable[str],
+    comment: dict[str, Any],
     names: Names,
 ) -> list[Step]:
     """The rest: check, instructions, intuitiveness, blocks with breaks, intuitiveness again, debrief."""
     methods = list(dict.fromkeys(block.condition for block in session.blocks))
     rating = [
         {"item": key(), "unit": item.unit,
-         "pictures": [{"condition": method, "images": [names[path] for path in paths]} for method, paths in item.pictures]}
+         "pictures": [{"condition": method, "images": [names[path] for path in paths]}
+                      for method, paths in item.pictures]}
         for item in items
     ]  # fmt: skip
     rated: dict[str, list[Step]] = {
@@ -67,7 +72,7 @@ def _block_steps(block: Block, number: int) -> list[Step]:
 
 def place(orm: Orm, row: SessionRow, blocks: Iterable[tuple[int, Iterable[Shown]]], began: int) -> None:
     """Write the trials of blocks, given with the position of their step, as rows from position `began` on."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for step, trials in blocks:
         trials = list(trials)
         for number, (trial, pictures) in enumerate(trials):
@@ -105,8 +110,8 @@ def show_again(orm: Orm, row: SessionRow, step: int) -> None:
     began = trials[-1].position + 1
     again = [
         {"session_id": row.id, "position": began + n, "step": step + 2, "last": t.last, "key": key(),
-         "trial_id": f"{t.trial_id.partition('~')[0]}~{block['round']}", "round": block["round"], "kind": t.kind, "condition": t.condition,
-         "max_side": t.max_side, "spec": t.spec, "pictures": t.pictures}
+         "trial_id": f"{t.trial_id.partition('~')[0]}~{block['round']}", "round": block["round"], "kind": t.kind,
+         "condition": t.condition, "max_side": t.max_side, "spec": t.spec, "pictures": t.pictures}
         for n, t in enumerate(trials)
     ]  # fmt: skip
     orm.execute(insert(TrialRow), again)

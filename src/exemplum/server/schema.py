@@ -68,7 +68,7 @@ class Participant(Base):
     __table_args__ = (UniqueConstraint("study_id", "external_id", "pilot"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"))
-    external_id: Mapped[str] = mapped_column(String(250))  # after withdrawal a keyed hash of it, to refuse a second entry
+    external_id: Mapped[str] = mapped_column(String(250))  # after withdrawal a keyed hash of it
     source: Mapped[str] = mapped_column(String(20))  # prolific, mturk, sona, link, lab or anonymous
     group: Mapped[str] = mapped_column(String(40), default="")  # expert, lay or another of the study
     pilot: Mapped[bool] = mapped_column(default=False)
@@ -94,7 +94,7 @@ class SessionRow(Base):
     status: Mapped[str] = mapped_column(String(12), default="active")  # active or finished
     outcome: Mapped[str] = mapped_column(String(20), default="")  # completed, failed_attention, no_consent
     code: Mapped[str] = mapped_column(String(120), default="")
-    excluded: Mapped[bool] = mapped_column(default=False)  # by a rule of the study, at the end; its place is given again
+    excluded: Mapped[bool] = mapped_column(default=False)  # by a rule, at the end; its place is given again
     step: Mapped[int] = mapped_column(default=0)  # position in steps
     steps: Mapped[list[Any]]
     answered: Mapped[int] = mapped_column(default=0)  # trials answered, practice included

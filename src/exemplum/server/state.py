@@ -26,7 +26,8 @@ def state(orm: Orm, experiment: Experiment, row: SessionRow) -> dict[str, Any]:
         "language": row.language,
         "pilot": bool(pilot),
         "progress": {
-            "answered": row.answered, "total": row.total, "step": min(row.step, len(row.steps)), "steps": len(row.steps),
+            "answered": row.answered, "total": row.total,
+            "step": min(row.step, len(row.steps)), "steps": len(row.steps),
         },
         "step": step(orm, experiment, row),
     }  # fmt: skip

@@ -47,7 +47,7 @@ class Ratings(BaseModel):
 def complete(orm: Orm, experiment: Experiment, token: str, step: str, done: DoneStep) -> int:
     """Store a step and move on; a step that is done already changes nothing. Returns the session's id.
 
-    Raises ApiError: no_session, out_of_order (not the current step, or a block, which only its answers end), bad_request.
+    Raises ApiError: no_session, bad_request, out_of_order (not the current step, or a block, which answers end).
     """
     row = orm.scalar(select(SessionRow).where(SessionRow.token_hash == hashed(token)).with_for_update())
     if row is None:
@@ -127,7 +127,7 @@ def _must_practise_again(orm: Orm, experiment: Experiment, row: SessionRow, curr
 
 
 def _choose_repeated(orm: Orm, row: SessionRow) -> None:
-    """Write the trials of all repeated blocks, chosen from the answers to the main ones, when the first of them begins."""
+    """Write the trials of all repeated blocks, chosen from the main answers, when the first of them begins."""
     trials = orm.scalars(select(TrialRow).where(TrialRow.session_id == row.id).order_by(TrialRow.position)).all()
     if any(trial.step == row.step for trial in trials):
         return

@@ -1,0 +1,187 @@
+"""The experimenter's pages, behind a token: sessions, recruitment, results, downloads."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy import select
+from sqlalchemy.orm import Session as Orm
+from starlette.concurrency import run_in_threadpool
+
+from exemplum.server import entry, export, limits, monitor, withdrawal
+from exemplum.server.errors import ApiError
+from exemplum.server.experiment import Experiment
+from exemplum.server.identity import link_code, link_names
+from exemplum.server.image_names import ImageNames
+from exemplum.server.limits import Buckets
+from exemplum.server.participant_routes import address
+from exemplum.server.pictures import opaque
+from exemplum.server.schema import Audit, Participant, SessionRow, StudyRow, now_ms
+
+HERE = Path(__file__).parent
+COOKIE = "exemplum_experimenter"
+FILES = {"style.css": "text/css", "live.js": "text/javascript"}
+FORMS = ("csv", "parquet", "json")
+
+
+def routes(experiment: Experiment, buckets: Buckets, images: ImageNames) -> APIRouter:
+    """All routes below /experimenter."""
+    pages = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined)
+    pages.filters["when"] = _when
+    database, writer = experiment.database, experiment.database.writer
+    proof = opaque(experiment.secret, "experimenter", experiment.token)
+    once = opaque(experiment.secret, "form", proof)  # in every form: another site cannot send it
+
+    def known(request: Request) -> None:
+        if not hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), proof.encode()):
+            buckets.take(limits.STRANGER, address(request))
+            raise ApiError("forbidden", "open the experimenter's link that exemplum serve printed")
+
+    async def form(request: Request) -> dict[str, str]:
+        known(request)
+        sent = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        if not hmac.compare_digest(sent.get("once", "").encode(), once.encode()):
+            raise ApiError("forbidden", "this form is not of this page; load the page again")
+        return sent
+
+    sealed = Depends(form)
+
+    def page(name: str, orm: Orm, root: str = "", **values: Any) -> HTMLResponse:
+        """`root` leads from the page to /experimenter/: addresses are relative, for proxies with a prefix."""
+        study = orm.get_one(StudyRow, experiment.study_id)
+        common = {"study": study, "experiment": experiment, "once": once, "is_open": entry.is_open(orm, experiment)}
+        return HTMLResponse(pages.get_template(name).render(**common, **values, root=root))
+
+    outside, inside = APIRouter(), APIRouter(prefix="/experimenter", dependencies=[Depends(known)])
+
+    @outside.get("/experimenter")
+    def enter(request: Request, token: str = "") -> Response:
+        if not hmac.compare_digest(token.encode(), experiment.token.encode()):
+            known(request)
+        response = RedirectResponse("experimenter/", status_code=303)
+        secure = request.url.scheme == "https"
+        response.set_cookie(COOKIE, proof, httponly=True, samesite="lax", secure=secure, max_age=30 * 86_400)
+        return response
+
+    @outside.get("/experimenter/files/{name}")
+    def file(name: str) -> FileResponse:
+        if name not in FILES:
+            raise ApiError("not_found", "no such file")
+        return FileResponse(HERE / "experimenter" / name, media_type=FILES[name], headers={"Cache-Control": "no-cache"})
+
+    @inside.get("/")
+    def sessions(request: Request) -> HTMLResponse:
+        base = str(request.base_url).rstrip("/")
+        links = [(name, f"{base}/?link={link_code(experiment, name)}") for name in link_names(experiment)]
+        if experiment.config.groups != "link":
+            links.insert(0, ("participants", f"{base}/"))
+        with database.read() as orm:
+            of = monitor.lines(orm, experiment)
+            return page("sessions.html", orm, lines=of, summary=monitor.summary(of), links=links)
+
+    @inside.get("/session/{session_id}")
+    def session(request: Request, session_id: int) -> HTMLResponse:
+        with database.read() as orm:
+            row = _row(orm, experiment, session_id)
+            line = next(line for line in monitor.lines(orm, experiment) if line.session_id == session_id)
+            resume = request.query_params.get("resume", "")
+            link = f"{str(request.base_url).rstrip('/')}/?resume={resume}" if resume else ""
+            details = monitor.details(orm, row)
+            return page("session.html", orm, "../", line=line, details=details, link=link)
+
+    @inside.get("/results")
+    def results() -> HTMLResponse:
+        with database.read() as orm:
+            seen = orm.get_one(StudyRow, experiment.study_id).unblinded_at is not None
+            return page("results.html", orm, accuracy=monitor.accuracy(orm, experiment) if seen else None)
+
+    @inside.get("/downloads")
+    def downloads() -> HTMLResponse:
+        with database.read() as orm:
+            tables = [export.DETAILED, export.SESSIONS, export.RATINGS, export.EXCLUSIONS, export.EVENTS]
+            return page("downloads.html", orm, forms=FORMS, tables=tables, anonymous=[export.ANONYMOUS])
+
+    @inside.get("/download/{kind}-{form}.zip")
+    async def download(kind: str, form: str) -> Response:
+        if kind not in ("full", "anonymous") or form not in FORMS:
+            raise ApiError("not_found", "no such download")
+        await writer.submit(lambda orm: _note(orm, experiment, "download", f"{kind} {form}"))
+        data = await run_in_threadpool(_archive, experiment, form, kind == "anonymous")
+        name = f"{experiment.study.folder.resolve().name}-{kind}-{form}.zip"
+        headers = {"Content-Disposition": f'attachment; filename="{name.encode("ascii", "replace").decode()}"'}
+        return Response(data, media_type="application/zip", headers=headers)
+
+    @inside.post("/recruitment")
+    async def recruitment(sent: dict[str, str] = sealed) -> Response:
+        state = sent.get("state", "")
+        if state not in ("open", "paused", "closed"):
+            raise ApiError("bad_request", "recruitment is open, paused or closed", field="state")
+        await writer.submit(lambda orm: _recruit(orm, experiment, state))
+        return RedirectResponse("./", status_code=303)
+
+    @inside.post("/results")
+    async def unblind(_sent: dict[str, str] = sealed) -> Response:
+        await writer.submit(lambda orm: _unblind(orm, experiment))
+        return RedirectResponse("results", status_code=303)
+
+    @inside.post("/session/{session_id}/resume")
+    async def resume(session_id: int, _sent: dict[str, str] = sealed) -> Response:
+        code = await writer.submit(lambda orm: entry.resume_link(orm, _row(orm, experiment, session_id)))
+        return RedirectResponse(f"../{session_id}?resume={code}", status_code=303)
+
+    @inside.post("/session/{session_id}/withdraw")
+    async def withdraw(session_id: int, sent: dict[str, str] = sealed) -> Response:
+        if sent.get("sure") != "yes":
+            raise ApiError("bad_request", "tick the box: deleted data cannot be had back", field="sure")
+        image_ref = await writer.submit(lambda orm: withdrawal.withdraw(orm, experiment, session_id))
+        if image_ref is None:
+            raise ApiError("not_found", "no such session")
+        images.forget(image_ref)
+        await run_in_threadpool(database.scrub)
+        return RedirectResponse("../../", status_code=303)
+
+    outside.include_router(inside)
+    return outside
+
+
+def _row(orm: Orm, experiment: Experiment, session_id: int) -> SessionRow:
+    row = orm.scalar(
+        select(SessionRow)
+        .join(Participant, Participant.id == SessionRow.participant_id)
+        .where(SessionRow.id == session_id, Participant.study_id == experiment.study_id)
+    )
+    if row is None:
+        raise ApiError("not_found", "no such session")
+    return row
+
+
+def _archive(experiment: Experiment, form: str, anonymous: bool) -> bytes:
+    with experiment.database.read() as orm:
+        return export.archive(orm, experiment, form, anonymous)
+
+
+def _recruit(orm: Orm, experiment: Experiment, state: str) -> None:
+    orm.get_one(StudyRow, experiment.study_id).recruitment = state
+    _note(orm, experiment, "recruitment", state)
+
+
+def _unblind(orm: Orm, experiment: Experiment) -> None:
+    study = orm.get_one(StudyRow, experiment.study_id)
+    if study.unblinded_at is None:
+        study.unblinded_at = now_ms()
+        _note(orm, experiment, "unblind", "accuracy by condition was asked for")
+
+
+def _note(orm: Orm, experiment: Experiment, action: str, detail: str) -> None:
+    orm.add(Audit(study_id=experiment.study_id, action=action, detail=detail))
+
+
+def _when(ms: int | None) -> str:
+    return "" if ms is None else datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,202 @@
+"""From the database to files: the responses of the line, and downloads with all that is known of each answer."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import select
+from sqlalchemy.orm import Session as Orm
+
+from exemplum.server.exclusion import evaluated
+from exemplum.server.experiment import Experiment
+from exemplum.server.rows import Member, label, members, people, ratings, responses
+from exemplum.server.schema import Answer, Event, StepRecord, TrialRow
+from exemplum.store import Column, Table
+from exemplum.tables import EXCLUSIONS, PEOPLE, RATINGS, RESPONSES
+
+log = logging.getLogger("exemplum.server")
+MEASURED = {
+    "shown_at": Column("float", "first frame that showed the trial, ms since 1970 by the browser's clock"),
+    "frame_ms": Column("float", "median frame interval while the trial stood"),
+    "frames_late": Column("int", "frame intervals of more than 1.5 times that"),
+    "hidden_ms": Column("float", "time that the page was hidden while the trial stood"),
+    "blurs": Column("int", "times that the window lost the focus while the trial stood"),
+    "input": Column("str", "mouse, touch, pen, keyboard or simulated"),
+    "attempt": Column("int", "which try of sending the answer came through, from 1"),
+    "received_at": Column("int", "ms since 1970 by the server's clock"),
+}
+SESSION = {
+    "status": Column("str", "active or finished"),
+    "outcome": Column("str", "completed, failed_attention or no_consent; empty while active"),
+    "excluded": Column("bool", "by an exclusion rule of the study"),
+    "pilot": Column("bool", "entered by the pilot link"),
+    "answered": Column("int", "trials answered"),
+    "total": Column("int", "trials of the session"),
+    "language": Column("str", "of the pages"),
+    "created_at": Column("int", "ms since 1970 by the server's clock"),
+    "finished_at": Column("float", "ms since 1970 by the server's clock; NaN while active"),
+}
+IDENTITY = {
+    "external_id": Column("str", "the participant's id in the panel, or number in lab mode"),
+    "source": Column("str", "prolific, mturk, sona, link, lab or anonymous"),
+    "code": Column("str", "completion code"),
+    "params": Column("str", "parameters of the link, as JSON"),
+    "client": Column("str", "browser and screen, as JSON"),
+    "forms": Column("str", "all that was entered in forms, free text too, as JSON"),
+}
+EVENTS = Table(
+    "events", "What happened in the browser beside the answers.",
+    {
+        "participant": Column("str", "as in responses"),
+        "page": Column("str", "one load of the page"),
+        "seq": Column("int", "place in that load, from 0"),
+        "at": Column("float", "ms since 1970 by the browser's clock"),
+        "kind": Column("str", "visibility, focus, resize, press, frames, network, …"),
+        "trial_id": Column("str", "the trial on the screen; empty for none"),
+        "data": Column("str", "details as JSON"),
+    },
+)  # fmt: skip
+DETAILED = Table("responses", "One row an answer, with how it was measured.", {**RESPONSES.columns, **MEASURED})
+SESSIONS = Table("sessions", "One row a participant.", {**PEOPLE.columns, **SESSION, **IDENTITY})
+ANONYMOUS = Table("sessions", "One row a participant, without anything that names one.", {
+    **{name: column for name, column in PEOPLE.columns.items() if name != "age"},
+    "age_group": Column("str", "ten years wide; empty if not known"),
+    **{name: column for name, column in SESSION.items() if not name.endswith("_at")},
+})  # fmt: skip
+WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {
+    "csv": lambda frame: frame.to_csv(index=False, float_format="%.10g").encode(),
+    "parquet": lambda frame: _parquet(frame),
+    "json": lambda frame: frame.to_json(orient="records", force_ascii=False).encode(),
+}
+
+
+def publish(experiment: Experiment) -> int:
+    """Write finished sessions, without pilots, as responses/people.parquet with sessions and ratings beside it.
+
+    The analysis reads them beside the machines' answers; exclusion is left to it. Returns the number of participants.
+    """
+    folder = experiment.study.stage("responses")
+    with experiment.database.read() as orm:
+        of = members(orm, experiment.study_id, finished=True)
+        if not of and not (folder / "people.parquet").exists():
+            return 0
+        frames = (RESPONSES, responses(orm, of)), (PEOPLE, people(orm, of)), (RATINGS, ratings(orm, of))
+    for (table, frame), path in zip(
+        frames, ("people.parquet", "sessions/people.parquet", "ratings/people.parquet"), strict=True
+    ):
+        table.write(folder / path, frame)
+    log.info("published", extra={"participants": len(of), "answers": len(frames[0][1])})
+    return len(of)
+
+
+def archive(orm: Orm, experiment: Experiment, form: str, anonymous: bool) -> bytes:
+    """A zip file of all tables as `form` (csv, parquet, json) with a data dictionary.
+
+    `anonymous`: no ids, codes, links, browsers, free text or clock times; the age in groups of ten years; no pilots.
+    """
+    of = members(orm, experiment.study_id, pilot=False if anonymous else None)
+    tables = _tables(orm, experiment, of, anonymous)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as pack:
+        for table, frame in tables:
+            pack.writestr(f"{table.name}.{form}", WRITERS[form](frame))
+        pack.writestr("dictionary.csv", dictionary([table for table, _ in tables]).to_csv(index=False))
+    return buffer.getvalue()
+
+
+def dictionary(tables: list[Table]) -> pd.DataFrame:
+    """What every column holds."""
+    return pd.DataFrame(
+        {"table": table.name, "column": name, "type": column.dtype, "meaning": column.meaning}
+        for table in tables
+        for name, column in table.columns.items()
+    )
+
+
+def _tables(orm: Orm, experiment: Experiment, of: list[Member], anonymous: bool) -> list[tuple[Table, pd.DataFrame]]:
+    asked = [(RATINGS, ratings(orm, of)), (EXCLUSIONS, evaluated(orm, experiment, of))]
+    if anonymous:
+        return [(RESPONSES, responses(orm, of)), (ANONYMOUS, _anonymous(orm, of)), *asked]
+    return [(DETAILED, _detailed(orm, of)), (SESSIONS, _sessions(orm, of)), *asked, (EVENTS, _events(orm, of))]
+
+
+def _detailed(orm: Orm, of: list[Member]) -> pd.DataFrame:
+    measured = [
+        {"participant": label(row), "trial": position, **{name: getattr(answer, name) for name in MEASURED}}
+        for row, _ in of
+        for answer, position in orm.execute(
+            select(Answer, TrialRow.position)
+            .join(TrialRow, TrialRow.id == Answer.trial_id)
+            .where(Answer.session_id == row.id)
+        )
+    ]
+    plain = responses(orm, of)
+    if not measured:
+        return DETAILED.frame()
+    return DETAILED.frame(plain.merge(pd.DataFrame(measured), on=["participant", "trial"], validate="one_to_one"))
+
+
+def _sessions(orm: Orm, of: list[Member]) -> pd.DataFrame:
+    rows = [
+        _course(row, participant.pilot)
+        | {"external_id": participant.external_id, "source": participant.source, "code": row.code,
+           "params": _json(row.params), "client": _json(row.client), "forms": _json(_forms(orm, row.id))}
+        for row, participant in of
+    ]  # fmt: skip
+    known = people(orm, of)
+    return SESSIONS.frame(pd.concat([known, pd.DataFrame(rows)], axis=1)) if rows else SESSIONS.frame()
+
+
+def _anonymous(orm: Orm, of: list[Member]) -> pd.DataFrame:
+    known = people(orm, of)
+    decade = (known["age"] // 10 * 10).astype("Int64")
+    known["age_group"] = [f"{low}–{low + 9}" if pd.notna(low) else "" for low in decade]
+    rows = [_course(row, participant.pilot) for row, participant in of]
+    if not rows:
+        return ANONYMOUS.frame()
+    course = pd.DataFrame(rows).drop(columns=["created_at", "finished_at"])
+    return ANONYMOUS.frame(pd.concat([known.drop(columns="age"), course], axis=1))
+
+
+def _course(row: Any, pilot: bool) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in SESSION if name not in ("pilot", "finished_at")} | {
+        "pilot": pilot, "finished_at": float("nan") if row.finished_at is None else float(row.finished_at),
+    }  # fmt: skip
+
+
+def _forms(orm: Orm, session_id: int) -> dict[str, Any]:
+    done = select(StepRecord).where(
+        StepRecord.session_id == session_id, StepRecord.kind.in_(("consent", "form", "check", "debrief"))
+    )
+    return {step.kind: step.data for step in orm.scalars(done.order_by(StepRecord.position))}
+
+
+def _events(orm: Orm, of: list[Member]) -> pd.DataFrame:
+    found = (
+        {"participant": label(row), "page": event.page, "seq": event.seq, "at": event.at, "kind": event.kind,
+         "trial_id": trial_id or "", "data": _json(event.data)}
+        for row, _ in of
+        for event, trial_id in orm.execute(
+            select(Event, TrialRow.trial_id)
+            .outerjoin(TrialRow, (TrialRow.session_id == Event.session_id) & (TrialRow.key == Event.trial))
+            .where(Event.session_id == row.id)
+            .order_by(Event.id)
+        )
+    )  # fmt: skip
+    return EVENTS.frame(found)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()
