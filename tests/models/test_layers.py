@@ -13,8 +13,8 @@ NETWORK = Network(torch.nn.Identity(), Preprocessing(8, 8))
 
 
 @pytest.mark.parametrize(("name", "listed", "default"), [
-    ("resnet18", ["conv1", "layer1.0", "layer1.1", "layer2.0", "layer2.1", "layer3.0", "layer3.1", "layer4.0", "layer4.1",
-                  "fc"], ["layer1.1", "layer2.1", "layer3.1", "layer4.1"]),
+    ("resnet18", ["conv1", *(f"layer{k}.{block}" for k in range(1, 5) for block in (0, 1)), "fc"],
+     ["layer1.1", "layer2.1", "layer3.1", "layer4.1"]),
     ("alexnet", ["features.0", "features.3", "features.6", "features.8", "features.10", "classifier.1", "classifier.4",
                  "classifier.6"], None),
     ("convnext_tiny", None, ["features.1.2", "features.3.2", "features.5.8", "features.7.2"]),

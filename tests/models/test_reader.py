@@ -38,19 +38,16 @@ def with_statistics(model: Model) -> Model:
 
 
 @torch.no_grad()
-def hooked(model: Model, names: Sequence[str], images: Tensor, inputs: bool = False) -> dict[str, Tensor]:
-    """Outputs (or first inputs) of modules, cloned before anything overwrites them."""
+def hooked(model: Model, names: Sequence[str], images: Tensor) -> dict[str, Tensor]:
+    """Outputs of modules, cloned before anything overwrites them."""
     values: dict[str, Tensor] = {}
-    handles = []
-    for name in names:
-        module = model.module.get_submodule(name)
-        if inputs:
-            handles.append(
-                module.register_forward_pre_hook(lambda _m, x, name=name: values.update({name: x[0].clone()}))
-            )
-        else:
-            handles.append(module.register_forward_hook(lambda _m, _i, y, name=name: values.update({name: y.clone()})))
-    model.module(model.reader(["fc"] if hasattr(model.module, "fc") else model.default_layers[:1]).normalize(images))
+    handles = [
+        model.module.get_submodule(name).register_forward_hook(
+            lambda _module, _inputs, output, name=name: values.update({name: output.clone()})
+        )
+        for name in names
+    ]
+    model.module(model.reader([]).normalize(images))
     for handle in handles:
         handle.remove()
     return values
