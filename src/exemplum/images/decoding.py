@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +18,14 @@ BROKEN = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, Type
           Image.DecompressionBombError, MemoryError)  # fmt: skip
 
 
-def decode_file(path: Path, name: str = "") -> np.ndarray:
-    """Read an image file as RGB uint8 (h, w, 3).
+def decode_file(path: Path) -> np.ndarray:
+    """Read an image file as RGB uint8 (h, w, 3). Raises ImageError naming it if it is absent, truncated or no image."""
+    return _decode(path, str(path))
 
-    Raises ImageError naming `name` (the path if empty) with the reason if the file is absent, truncated or no image.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd metadata and of large images; both are decoded
-            with Image.open(path) as image:
-                return to_rgb(image)
-    except BROKEN as error:
-        raise ImageError(name or str(path), _reason(path, error)) from error
+
+def decode_bytes(content: bytes, name: str) -> np.ndarray:
+    """The content of an image file as RGB uint8 (h, w, 3). Raises ImageError naming `name` if it is broken."""
+    return _decode(BytesIO(content), name)
 
 
 def to_rgb(image: Image.Image) -> np.ndarray:
@@ -49,6 +46,16 @@ def to_rgb(image: Image.Image) -> np.ndarray:
     return np.array(image.convert("RGB"))
 
 
+def _decode(source: Path | BytesIO, name: str) -> np.ndarray:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of odd metadata and of large images; both are decoded
+            with Image.open(source) as image:
+                return to_rgb(image)
+    except BROKEN as error:
+        raise ImageError(name, _reason(source, error)) from error
+
+
 def _eight_bit(values: np.ndarray, mode: str) -> np.ndarray:
     values = np.nan_to_num(values)
     low, high = values.min(), values.max()
@@ -63,11 +70,12 @@ def _eight_bit(values: np.ndarray, mode: str) -> np.ndarray:
     return scaled.round().clip(0, 255).astype(np.uint8)
 
 
-def _reason(path: Path, error: BaseException) -> str:
+def _reason(source: Path | BytesIO, error: BaseException) -> str:
     if isinstance(error, FileNotFoundError):
         return "the file is gone"
     if isinstance(error, UnidentifiedImageError):
-        return "the file is empty" if path.stat().st_size == 0 else "not an image in a format that Pillow reads"
+        size = source.stat().st_size if isinstance(source, Path) else len(source.getvalue())
+        return "the file is empty" if size == 0 else "not an image in a format that Pillow reads"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()) or type(error).__name__

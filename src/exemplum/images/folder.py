@@ -11,6 +11,7 @@ import numpy as np
 
 from exemplum.images.corpus import CorpusError, ImageRecord
 from exemplum.images.decoding import decode_file
+from exemplum.images.names import Names, as_id
 
 EXTENSIONS = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".avif", ".jp2", ".j2k",
@@ -30,42 +31,39 @@ class FolderCorpus:
         if not self.folder.is_dir():
             raise CorpusError(f"{self.folder} is a file; folder: takes the folder that holds the images")
         ignored: dict[str, int] = {}
-        self._names, self._ends, self.fingerprint = _listing(self.folder, ignored)
+        self._names, self.fingerprint = _listing(self.folder, ignored)
         if not len(self):
             raise CorpusError(f"the image folder {self.folder} holds no image file{_instead(ignored)}")
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return len(self._names)
 
     def path(self, row: int) -> Path:
-        return self.folder / os.fsdecode(self._name(row))
+        return self.folder / os.fsdecode(self._names[row])
 
     def record(self, row: int) -> ImageRecord:
         """The path below the folder is the id; the folder that holds the file, if not the top one, is its class."""
-        # names that are not UTF-8 are spelled with backslashes: ids go into tables
-        image_id = self._name(row).decode("utf-8", errors="backslashreplace")
+        image_id = as_id(self._names[row])
         parent = image_id.rpartition("/")[0].rpartition("/")[2]
         return ImageRecord(image_id, labels={"class": parent} if parent else {})
 
     def decode(self, row: int) -> np.ndarray:
         """RGB uint8 (h, w, 3). Raises ImageError if the file is broken or gone."""
-        return decode_file(self.path(row), str(self.path(row)))
-
-    def _name(self, row: int) -> bytes:
-        if not 0 <= row < len(self):
-            raise IndexError(f"row {row} of a corpus of {len(self)} images")
-        return self._names[self._ends[row - 1] if row else 0 : self._ends[row]]
+        return decode_file(self.path(row))
 
 
-def _listing(folder: Path, ignored: dict[str, int]) -> tuple[bytes, np.ndarray, str]:
-    """Names below `folder` in one block, the end of each, and a hash of names, sizes and times of change."""
-    names, ends, seen = bytearray(), [], hashlib.sha256()
-    for name, entry in _image_files(os.fsencode(folder), b"", frozenset(), ignored):
-        names += name
-        ends.append(len(names))
-        status = entry.stat()
-        seen.update(b"%s\0%d\0%d\0" % (name, status.st_size, status.st_mtime_ns))
-    return bytes(names), np.array(ends, dtype=np.int64), seen.hexdigest()[:16]
+def _listing(folder: Path, ignored: dict[str, int]) -> tuple[Names, str]:
+    """Names below `folder`, and a hash of names, sizes and times of change."""
+    seen = hashlib.sha256()
+
+    def names() -> Iterator[bytes]:
+        for name, entry in _image_files(os.fsencode(folder), b"", frozenset(), ignored):
+            status = entry.stat()
+            seen.update(b"%s\0%d\0%d\0" % (name, status.st_size, status.st_mtime_ns))
+            yield name
+
+    listed = Names.of(names())
+    return listed, seen.hexdigest()[:16]
 
 
 def _image_files(

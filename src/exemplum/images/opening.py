@@ -9,17 +9,19 @@ from exemplum.errors import did_you_mean
 from exemplum.images.corpus import Corpus, CorpusError
 from exemplum.images.embedded import EmbeddedCorpus
 from exemplum.images.folder import FolderCorpus
+from exemplum.images.shards import ShardCorpus
 from exemplum.images.torchvision_dataset import TorchvisionCorpus
 
 KINDS: dict[str, Callable[[str, int, Path | None], Corpus]] = {
     "folder": lambda rest, _seed, _root: FolderCorpus(rest),
+    "webdataset": lambda rest, _seed, _root: ShardCorpus(rest),
     "torchvision": lambda rest, _seed, root: TorchvisionCorpus(rest, root),
 }
-EXPECTED = {"folder": "folder:PATH", "torchvision": "torchvision:NAME"}
+EXPECTED = {"folder": "folder:PATH", "torchvision": "torchvision:NAME", "webdataset": "webdataset:GLOB"}
 
 
 def open_corpus(spec: str, seed: int = 0, root: Path | None = None) -> Corpus:
-    """Open the images that `spec` names: `embedded`, `folder:PATH` or `torchvision:NAME`.
+    """Open the images that `spec` names: `embedded`, `folder:PATH`, `torchvision:NAME` or `webdataset:GLOB`.
 
     `seed` draws the drawings of `embedded` and nothing else. `root` is where torchvision's datasets are kept
     (~/.cache/exemplum, or the environment's EXEMPLUM_DATA, if not given). Raises CorpusError.

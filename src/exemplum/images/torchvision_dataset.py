@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from exemplum.errors import did_you_mean
 from exemplum.images.corpus import CorpusError, ImageError, ImageRecord, Label
 from exemplum.images.decoding import BROKEN, to_rgb
+from exemplum.images.places import ROOT_VARIABLE, data_root
 from exemplum.store import digest
 
 # datasets of single images with a class or none; FakeData is noise, made on the spot
@@ -24,7 +24,6 @@ NAMES = (
     "SEMEION", "StanfordCars", "STL10", "SUN397", "SVHN", "USPS",
 )  # fmt: skip
 NUMBERS = ("targets", "labels", "_labels", "y")  # where these datasets keep the class of each image
-ROOT_VARIABLE = "EXEMPLUM_DATA"
 
 
 class TorchvisionCorpus:
@@ -64,11 +63,6 @@ class TorchvisionCorpus:
             return to_rgb(self._dataset[row][0])
         except BROKEN as error:
             raise ImageError(self.record(row).image_id, " ".join(str(error).split())) from error
-
-
-def data_root() -> Path:
-    """Where downloaded data are kept: the environment's EXEMPLUM_DATA, else ~/.cache/exemplum."""
-    return Path(os.environ.get(ROOT_VARIABLE) or "~/.cache/exemplum").expanduser()
 
 
 def _open(name: str, split: str, root: Path) -> Any:
