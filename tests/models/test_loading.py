@@ -128,6 +128,16 @@ def test_an_absent_file_of_weights_names_the_close_ones(tmp_path: Path):
         models.load("torchvision:resnet18", weights="IMAGENET1K_V9")
 
 
+def test_weights_that_cannot_be_downloaded_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens on the discard port
+    with pytest.raises(
+        models.WeightsError, match="weights DEFAULT of torchvision:squeezenet1_1 cannot be had"
+    ) as caught:
+        models.load("torchvision:squeezenet1_1", weights="DEFAULT")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_wrong_file_of_weights_says_what_does_not_fit(tmp_path: Path):
     weights = models.load("embedded").module.state_dict()
     weights["mixed3a.1x1.extra"] = weights.pop("mixed3a.1x1.bias")
