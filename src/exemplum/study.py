@@ -66,6 +66,9 @@ class SyntheticSection(Section):
     recipe: str = "borowski2021"
     steps: PositiveInt | None = None  # updates; the recipe's if not given
     size: PositiveInt | None = None  # pixels of the picture; the model's input size if not given
+    # weight of the likeness of a unit's pictures: a number, or the recipe's own, which suits Lucid's InceptionV1, or in
+    # proportion to the unit's spread over the corpus; auto: the recipe's for networks with inputs of Lucid's range
+    diversity: Literal["auto", "recipe", "spread"] | float = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # of the network; auto: what is fast here
     snapshots: tuple[int, ...] = (0, 4, 48)  # steps whose pictures are kept, beside the last
 

@@ -74,10 +74,11 @@ class Accumulator:
     def save(self, path: Path, **more: np.ndarray) -> None:
         """Write the state and `more` arrays as one npz, atomically."""
         with store.atomic(path) as temporary, temporary.open("wb") as handle:
-            np.savez(
-                handle, keep=self.keep, count=self.count, mean=self.mean, squares=self.squares,
-                highest=self.highest.numpy(), lowest=self.lowest.numpy(), **more,
-            )  # fmt: skip
+            arrays = {
+                "keep": np.array(self.keep), "count": np.array(self.count), "mean": self.mean, "squares": self.squares,
+                "highest": self.highest.numpy(), "lowest": self.lowest.numpy(),
+            }  # fmt: skip
+            np.savez(handle, allow_pickle=False, **arrays, **more)
 
     @classmethod
     def load(cls, path: Path) -> tuple[Accumulator, dict[str, np.ndarray]]:

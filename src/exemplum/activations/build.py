@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from exemplum import store, tables
 from exemplum.activations.accumulate import Accumulator
 from exemplum.activations.index import ActivationIndex
-from exemplum.activations.reading import Measurer
+from exemplum.activations.reading import Measurer, Relu
 from exemplum.errors import UserError
 from exemplum.images import Corpus
 from exemplum.models import Model
@@ -27,7 +27,7 @@ def build(
     corpus: Corpus,
     layers: Sequence[str] = (),
     *,
-    relu: str = "before",
+    relu: Relu = "before",
     objective: str = "channel",
     keep: int = 300,
     sample: int = 4096,
@@ -78,7 +78,15 @@ class _Pass:
         self.total, self.done, self.values = total, int(more["done"]), more["values"]
         self.broken = list(zip(more["broken_rows"].tolist(), more["broken_reasons"].tolist(), strict=True))
 
-    def take(self, rows: range, measurer: Measurer, corpus: Corpus, batch: int, workers: int | None, advance) -> None:  # type: ignore[no-untyped-def]
+    def take(
+        self,
+        rows: range,
+        measurer: Measurer,
+        corpus: Corpus,
+        batch: int,
+        workers: int | None,
+        advance: Callable[[int], None],
+    ) -> None:
         """Measure one shard and take it in whole, so that a checkpoint never holds part of one."""
         measured = []
         for part in measurer.corpus(corpus, rows, batch, workers):

@@ -36,7 +36,7 @@ class ActivationIndex:
         return self.extremes.iloc[start:stop]
 
     def percentile(self, unit: Unit, activation: float) -> float:
-        """Share of the corpus with a lower activation, in percent, 0 to 100; exact if the sample is the whole corpus."""
+        """Share of the corpus with a lower activation, 0 to 100 percent; exact if the sample is the whole corpus."""
         values = self.sample[self.row(unit)]
         return 100.0 * float(np.searchsorted(values, activation, side="left")) / len(values)
 

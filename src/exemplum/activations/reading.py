@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from torch.utils.data import DataLoader, Dataset
 from exemplum.activations.pooling import pool
 from exemplum.images import Corpus, ImageError
 from exemplum.models import Model
+
+Relu = Literal["before", "after"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Cropped(Dataset):
 class Measurer:
     """Reads activations of chosen layers for many images."""
 
-    def __init__(self, model: Model, layers: Sequence[str], relu: str, objective: str):
+    def __init__(self, model: Model, layers: Sequence[str], relu: Relu, objective: str):
         self.model, self.layers, self.objective = model, tuple(layers), objective
         self.reader = model.reader(self.layers, relu=relu)
 
@@ -56,7 +59,7 @@ class Measurer:
             return torch.cat([pool(maps[layer], self.objective) for layer in self.layers], 1).float().numpy()
 
     def corpus(self, corpus: Corpus, rows: Sequence[int], batch: int, workers: int | None = None) -> Iterator[Measured]:
-        """Measure rows of a corpus in order. `workers` processes decode; by default half of the cores, 0 decodes here."""
+        """Measure rows of a corpus in order. `workers` processes decode, by default one for two cores; 0: none."""
         workers = max(1, (os.cpu_count() or 1) // 2) if workers is None else workers
         loader = DataLoader(
             Cropped(corpus, self.model, rows), batch_size=batch, num_workers=workers, collate_fn=list,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from exemplum import images, models, store
 from exemplum.activations.build import build
 from exemplum.activations.index import ActivationIndex
@@ -26,7 +28,9 @@ def open_corpus(study: Study) -> Corpus:
     kind, colon, path = section.load.partition(":")
     spec = f"{kind}:{study.resolve(path)}" if kind == "folder" and colon else section.load
     corpus = images.open(spec, seed=study.config.seed)
-    return images.subset(corpus, section.limit, seed=study.config.seed) if section.limit else corpus
+    if not section.limit:
+        return corpus
+    return images.subset(corpus, section.limit, np.random.default_rng([study.config.seed, 2]))
 
 
 def layers(study: Study, model: Model) -> list[str]:

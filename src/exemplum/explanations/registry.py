@@ -42,7 +42,8 @@ def name(spec: str) -> str:
 
 def _imported(module: str, function: str) -> ExplanationMethod:
     try:
-        return getattr(import_module(module), function)  # type: ignore[no-any-return]
+        method: ExplanationMethod = getattr(import_module(module), function)
+        return method
     except ModuleNotFoundError as error:
         if error.name and module.startswith(error.name):
             raise UserError(f"explanation method {module}:{function}: there is no module {error.name}") from error

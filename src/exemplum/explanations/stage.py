@@ -90,12 +90,8 @@ def _choose(study: Study, model: Model, index: ActivationIndex, plan: Protocol) 
     rng = np.random.default_rng([study.config.seed, 1])
     sets = plan.main_sets or ("",)
     practice_sets = (*plan.catch_sets, *plan.practice_sets) or ("",)
-    practice = section.practice
-    if practice is None:
-        wanted = len(section.hand_picked) + len(units.pools_wanted(index, section)) * len(sets)
-        # as many for each main unit as in the protocol, but no fewer than three
-        practice = min(plan.practice_units, max(3, round(plan.practice_units * wanted / (plan.units * len(sets)))))
-    return units.choose(model, index, section, practice, rng, sets, practice_sets)
+    share = plan.practice_units / (plan.units * len(sets))
+    return units.choose(model, index, section, share, rng, sets, practice_sets)
 
 
 def _success(stimuli: Any) -> dict[str, Any]:

@@ -21,15 +21,16 @@ def choose(
     model: Model,
     index: ActivationIndex,
     section: UnitsSection,
-    practice: int,
+    practice_share: float,
     rng: np.random.Generator,
     main_sets: tuple[str, ...] = ("",),
     practice_sets: tuple[str, ...] = ("",),
 ) -> list[StudyUnit]:
-    """Draw the study's units: hand-picked ones, `section.choose` for each main set, and `practice` for practice.
+    """Draw the study's units: hand-picked ones, `section.choose` for each main set, and some for practice.
 
-    No unit is drawn twice, and dead ones never. Practice units are dealt over `practice_sets` in turn. Raises UserError
-    if a hand-picked unit does not exist or there are fewer units than wanted.
+    Of practice units there are `section.practice`, or else `practice_share` of the number of main units, but three at
+    least; they are dealt over `practice_sets` in turn. No unit is drawn twice, and dead ones never. Raises UserError if
+    a hand-picked unit does not exist or there are fewer units than wanted.
     """
     picked = [_known(model, index, name) for name in section.hand_picked]
     layers = list(section.layers) or list(dict.fromkeys(index.units["layer"]))
@@ -43,6 +44,7 @@ def choose(
             chosen += [_study_unit(model, pool.pop(), RANDOM, MAIN, name) for _ in range(wanted)]
     if not chosen:
         raise UserError('[units] chooses no unit: set hand_picked, or choose = "one per branch"')
+    practice = max(3, round(practice_share * len(chosen))) if section.practice is None else section.practice
     spare = _in_turn([pool for _, _, pool in pools] or [[unit for _, unit in _shuffled(alive, rng)]])
     for place in range(practice):
         unit = next(spare, None)
@@ -50,13 +52,6 @@ def choose(
             raise UserError(f"[units] practice = {practice}: only {place} units are left besides the main ones")
         chosen.append(_study_unit(model, unit, RANDOM, PRACTICE, practice_sets[place % len(practice_sets)]))
     return chosen
-
-
-def pools_wanted(index: ActivationIndex, section: UnitsSection) -> list[int]:
-    """How many units one set takes from each pool, as the length of a list with an entry a unit."""
-    rng = np.random.default_rng(0)  # the number does not depend on the draw
-    layers = list(section.layers) or list(dict.fromkeys(index.units["layer"]))
-    return [1 for _, wanted, _ in _pools(index.units, layers, section.choose, rng) for _ in range(wanted)]
 
 
 def _pools(

@@ -22,6 +22,7 @@ class Job:
     recipe: Recipe
     seed: int
     objective: str = "channel"  # channel or neuron
+    diversity: float | None = None  # weight of the pictures' likeness; the recipe's own if not given
 
     @property
     def name(self) -> str:
@@ -29,15 +30,21 @@ class Job:
 
     def digest(self, model: str) -> str:
         """Hash of all that decides the pictures, given the model's fingerprint."""
-        return store.digest(model, str(self.unit), self.pole, self.recipe.digest, self.seed, self.objective)
+        return store.digest(
+            model, str(self.unit), self.pole, self.recipe.digest, self.seed, self.objective, self.weight
+        )
 
     def target(self) -> Objective:
         """The unit's activation, negated for the minimal pole, less the weighted likeness of the pictures."""
         unit = objectives.neuron(self.unit) if self.objective == "neuron" else objectives.channel(self.unit)
         target = unit if self.pole is Pole.MAX else -unit
-        if self.recipe.diversity and self.recipe.images > 1:
-            target = target - self.recipe.diversity * objectives.diversity(self.unit.layer)
+        if self.weight and self.recipe.images > 1:
+            target = target - self.weight * objectives.diversity(self.unit.layer)
         return target
+
+    @property
+    def weight(self) -> float:
+        return self.recipe.diversity if self.diversity is None else self.diversity
 
     def image_seed(self, position: int) -> int:
         """Seed of one picture's start, below 2⁶³."""

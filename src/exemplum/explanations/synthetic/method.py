@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,9 @@ from exemplum.study import Config
 
 LOGS = 64  # points of the objective's trace, spread over the steps
 CHECKPOINT_S = 30.0
+LUCID_SPAN = 255  # inputs of Lucid's InceptionV1 lie in −117 … 138
+# Chosen on the embedded network: pictures differ, and still lie beyond the best exemplar (docs/synthesis.md)
+SPREAD = 3.0
 BATCH_IMAGES = 40  # images optimized side by side
 
 
@@ -39,8 +42,12 @@ class Made:
 def pictures(request: Request) -> Iterator[Picture]:
     """Optimized pictures of both poles of every unit; snapshots lie under `request.folder / UNIT / steps`."""
     chosen = configured(request.config, request.model, request.most)
-    objective = request.config.index.objective
-    jobs = [Job(unit, pole, chosen, request.config.seed, objective) for unit in request.units for pole in Pole]
+    jobs = [
+        Job(unit, pole, chosen, request.config.seed, request.config.index.objective, weight)
+        for unit in request.units
+        for weight in [diversity(request, unit, chosen)]
+        for pole in Pole
+    ]
     for made in optimize(request.model, jobs, request.config, request.folder):
         for position in range(request.most):
             yield Picture(made.job.unit, made.job.pole, position, made.images[position], facts=_facts(made, position))
@@ -52,6 +59,22 @@ def configured(config: Config, model: Model, images: int) -> Recipe:
     chosen = recipe(section.recipe).at(section.size or model.input_size)
     changes = {"images": images} | ({"steps": section.steps} if section.steps else {})
     return chosen.with_(**changes)
+
+
+def diversity(request: Request, unit: Unit, chosen: Recipe) -> float:
+    """The weight of the likeness of a unit's pictures, in units of activation.
+
+    Lucid's weight of 100 suits Lucid's InceptionV1, whose inputs span 255 grey levels and whose activations are as much
+    larger. `spread` takes SPREAD standard deviations of the unit over the corpus for a picture just like all others.
+    """
+    wanted = request.config.synthetic.diversity
+    if not isinstance(wanted, str):
+        return wanted
+    span = 1 / max(request.model.preprocessing.std)  # of the inputs from black to white
+    if wanted == "recipe" or (wanted == "auto" and span > LUCID_SPAN / 2) or not chosen.diversity:
+        return chosen.diversity
+    std = float(request.index.units.iloc[request.index.row(unit)]["std"])
+    return SPREAD * std / max(1, chosen.images - 1)
 
 
 def optimize(model: Model, jobs: Sequence[Job], config: Config, folder: Path | None = None) -> Iterator[Made]:
@@ -76,7 +99,9 @@ def _batches(jobs: Sequence[Job]) -> Iterator[list[Job]]:
         yield from (group[start : start + size] for start in range(0, len(group), size))
 
 
-def _run(model: Model, jobs: list[Job], config: Config, folder: Path | None, advance) -> Iterator[Made]:  # type: ignore[no-untyped-def]
+def _run(
+    model: Model, jobs: list[Job], config: Config, folder: Path | None, advance: Callable[[int], None]
+) -> Iterator[Made]:
     chosen, layer = jobs[0].recipe, jobs[0].unit.layer
     reader = model.reader([layer], relu=config.index.relu, dtype=dtype(config.synthetic.precision))
     batch = Batch(jobs, reader, model.channels, config.seed)
