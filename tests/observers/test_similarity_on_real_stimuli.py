@@ -1,4 +1,4 @@
-"""On the stimuli of the paper's own network (shared/data/inceptionv1-stimuli) the embedded network tells the queries."""
+"""On the stimuli of the paper's own network (shared/data/inceptionv1-stimuli) the embedded network finds the query."""
 
 import shutil
 from dataclasses import replace
