@@ -132,7 +132,7 @@ class Model:
         else:
             body = cutting.cut(self._traced, layers, before_relu=relu == "before", fuse=fuse)
         body = body.to(device=device, dtype=dtype)
-        body = body.to(memory_format=torch.channels_last)
+        _channels_last(body)
         normalize = Normalize(self.preprocessing, self.channels, dtype).to(device)
         return Reader(normalize, body, layouts, self._fixed_size(layers)).eval()
 
@@ -169,3 +169,10 @@ class Model:
     def _names(self) -> list[str]:
         """Names to suggest: the layers worth studying first."""
         return list(dict.fromkeys([*listing.useful(self.module, self._shapes.layers), *self._shapes.layers]))
+
+
+def _channels_last(body: nn.Module) -> None:
+    """Weights of convolutions in the memory format that convolutions run fastest in."""
+    for weight in body.parameters():
+        if weight.ndim == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
