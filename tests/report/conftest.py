@@ -1,5 +1,6 @@
 """A small finished study with real pictures: crops of photographs that come with scikit-image."""
 
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from skimage import data, filters
 
 from exemplum import store, tables
+from exemplum.report import stage
 from exemplum.study import Study
 
 UNITS = [("mixed3a:3", "1x1", "random"), ("mixed4a:17", "3x3", "random"), ("mixed5b:2", "pool", "hand_picked")]
@@ -27,15 +29,27 @@ def study(tmp_path_factory) -> Study:
     return make_study(tmp_path_factory.mktemp("report") / "crops")
 
 
+@pytest.fixture(scope="session")
+def written(study) -> Path:
+    """The folder of the study's report."""
+    stage.run(study)
+    return study.folder / "report"
+
+
+@pytest.fixture(scope="session")
+def finish():
+    """Make a study from finished stimuli, without index and activations, in a folder."""
+    return lambda folder: make_study(folder, network=False)
+
+
 @pytest.fixture
-def finished_stimuli(tmp_path) -> Study:
-    """A study made from finished stimuli: no index, no activations."""
-    return make_study(tmp_path / "finished", network=False)
+def finished_stimuli(tmp_path, finish) -> Study:
+    return finish(tmp_path / "finished")
 
 
 def make_study(folder: Path, network: bool = True) -> Study:
     folder.mkdir(parents=True)
-    text = TOML if network else '[stimuli]\nload = "folder:stimuli"\n' + TOML
+    text = TOML if network else TOML + '[stimuli]\nload = "folder:stimuli"\n'
     (folder / "study.toml").write_text(text, encoding="utf-8")
     study = Study.open(folder)
     units = tables.STUDY_UNITS.write(
@@ -55,8 +69,8 @@ def make_study(folder: Path, network: bool = True) -> Study:
     tables.COMPARISONS.write(folder / "analysis/comparisons.parquet", comparisons(responses))
     if network:
         tables.IMAGES.write(folder / "index/broken.parquet", [{"image": "torn.jpg", "reason": "truncated"}])
-    for stage in ("index",) * network + ("explanations", "design", "responses", "analysis"):
-        study.finish(stage, f"{stage}-fingerprint", 1.5, {"made": 3})
+    for name in ("index",) * network + ("explanations", "design", "responses", "analysis"):
+        study.finish(name, f"{name}-fingerprint", 1.5, {"made": 3})
     return study
 
 
@@ -175,5 +189,47 @@ def comparisons(responses: pd.DataFrame):
             "experiment": "borowski2021-1", "observer": observer, "measure": "accuracy", "subset": "all", "by": "all",
             "group": "", "a": "natural", "b": "synthetic", "test": "paired_t",
             "difference": means["natural"] - means["synthetic"], "effect": 0.8, "effect_name": "dz",
-            "effect_low": np.nan, "effect_high": np.nan, "statistic": 2.5, "df": "3", "p": 0.0124, "p_adjusted": np.nan, "n": 4,
+            "effect_low": np.nan, "effect_high": np.nan, "statistic": 2.5, "df": "3",
+            "p": 0.0124, "p_adjusted": np.nan, "n": 4,
         }  # fmt: skip
+
+
+class Page(HTMLParser):
+    """A page as a browser's parser sees it: elements with their attributes, text by element id, open tags checked."""
+
+    VOID = frozenset({"meta", "link", "img", "br"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.text: dict[str, str] = {}
+        self._open: list[tuple[str, str]] = []
+        self.feed(html)
+        self.close()
+        assert not self._open, f"never closed: {self._open}"
+
+    def handle_starttag(self, tag, attrs):
+        values = {name: value or "" for name, value in attrs}
+        self.elements.append((tag, values))
+        if tag not in self.VOID:
+            self._open.append((tag, values.get("id", "")))
+
+    def handle_endtag(self, tag):
+        opened, _ = self._open.pop()
+        assert opened == tag, f"{opened} closed by {tag}"
+
+    def handle_data(self, data):
+        for _, name in self._open:
+            if name:
+                self.text[name] = self.text.get(name, "") + data
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attrs for name, attrs in self.elements if name == tag]
+
+    def values(self, attribute: str) -> list[str]:
+        return [attrs[attribute] for _, attrs in self.elements if attribute in attrs]
+
+
+@pytest.fixture(scope="session")
+def parse():
+    return lambda path: Page(path.read_text(encoding="utf-8"))

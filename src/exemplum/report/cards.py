@@ -48,14 +48,14 @@ class Card:
     filmstrips: dict[str, list[Picture]]
 
 
-def cards(tables: Tables, pictures: Pictures) -> list[Card]:
+def cards(tables: Tables, pictures: Pictures, budget: int = BUDGET) -> list[Card]:
     """A card for each main unit, by layer; with many units fewer pictures each, and at most MOST cards."""
     units = tables.units[tables.units["role"] == "main"].drop_duplicates("unit")
     units = units.loc[sorted(units.index, key=lambda i: style.natural_key(units.loc[i, "unit"]))].head(MOST)
     main = tables.responses[tables.responses["trial_kind"] == "main"]
     conditions = style.ordered(main["condition"])
     groups = max(len(units) * 2 * tables.stimuli["method"].nunique(), 1)
-    most = next((k for k in PER_POLE if groups * k <= BUDGET), PER_POLE[-1])
+    most = next((k for k in PER_POLE if groups * k <= budget), PER_POLE[-1])
     stimuli = dict(tuple(tables.stimuli.groupby("unit")))
     answers = dict(tuple(main.groupby("unit")))
     return [

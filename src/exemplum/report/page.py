@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 from exemplum.report import figures, listing, style, wording
 from exemplum.report.embedding import data_uri
 
+PIXELS = 115  # CSS px an inch of a figure: its type is then about as large as the page's tables
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -58,16 +60,18 @@ def keep(
     drawn: Figure, folder: Path, number: int, name: str, title: str, caption: str, alt: str, table: listing.Listing
 ) -> Shown:
     """Save a figure as PNG and SVG in the folder and make it ready for the page."""
-    figures.save(drawn, folder, name)
-    image = data_uri(figures.svg(drawn), "image/svg+xml")
-    return Shown(number, name, title, caption, image, alt, round(drawn.get_figwidth() * 100), table)
+    _, svg = figures.save(drawn, folder, name)
+    image = data_uri(svg.read_bytes(), "image/svg+xml")
+    return Shown(number, name, title, caption, image, alt, round(drawn.get_figwidth() * PIXELS), table)
 
 
 def _described(rows: pd.DataFrame, most: int = 6) -> str:
     """The first values in words, for readers who do not see the figure."""
     known = rows[rows["estimate"].notna()].head(most)
-    said = [
-        f"{row.observer}, {style.label(row.condition)}{', ' + row.group if row.group not in ('', 'all') else ''}: {row.estimate:.3f}"
-        for row in known.itertuples()
-    ]
+    said = [f"{_named(row)}: {row.estimate:.3f}" for row in known.itertuples()]
     return "; ".join(said) + (". The table below has all values." if len(rows) > most else ".")
+
+
+def _named(row: Any) -> str:
+    group = [] if row.group in ("", "all") else [row.group]
+    return ", ".join([row.observer, style.label(row.condition), *group])

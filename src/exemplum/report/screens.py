@@ -61,7 +61,7 @@ def _screen(trial: pd.Series, tables: Tables, pictures: Pictures) -> Screen:
     queries["bottom" if trial["max_side"] == "top" else "top"] = trial["query_min"]
     scheme = f", {trial['scheme']}" if trial["scheme"] else ""
     return Screen(
-        title=f"{style.label(trial['condition']).capitalize()}{scheme}",
+        title=f"{_heading(trial['condition'])}{scheme}",
         trial_id=trial["trial_id"],
         unit=trial["unit"],
         minimal=small(trial["min_references"]),
@@ -71,6 +71,10 @@ def _screen(trial: pd.Series, tables: Tables, pictures: Pictures) -> Screen:
         evidence=_evidence(trial, tables.stimuli),
         answers=_answers(trial, tables.responses),
     )
+
+
+def _heading(condition: str) -> str:
+    return "Without references" if condition == "none" else style.label(condition).capitalize()
 
 
 def _evidence(trial: pd.Series, stimuli: pd.DataFrame) -> str:

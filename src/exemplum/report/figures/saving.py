@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -17,6 +16,7 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     """Write NAME.png and NAME.svg into the folder, atomically. Returns both paths."""
     paths = (folder / f"{name}.png", folder / f"{name}.svg")
     with style.typography():
+        _settle(figure)
         for path in paths:
             with store.atomic(path) as temporary:
                 kind = path.suffix[1:]
@@ -24,9 +24,7 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     return paths
 
 
-def svg(figure: Figure) -> bytes:
-    """The figure as SVG, to be embedded."""
-    buffer = io.BytesIO()
-    with style.typography():
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+def _settle(figure: Figure) -> None:
+    """Lay the figure out once; each file would lay it out again, which takes longer than drawing it."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")

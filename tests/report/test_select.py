@@ -1,0 +1,56 @@
+"""Which row of the estimates is shown where several hold the same number."""
+
+import numpy as np
+
+from exemplum import tables
+from exemplum.report.select import how, pick, sizes
+
+ROW = {
+    "experiment": "1", "observer": "participants", "measure": "accuracy", "trial_kind": "main", "condition": "natural",
+    "by": "all", "group": "", "subset": "all", "aggregate": "pooled", "estimate": 0.9, "interval": "wilson", "low": 0.8,
+    "high": 0.95, "n_trials": 100, "n_participants": 10,
+}  # fmt: skip
+
+
+def estimates(*changes):
+    return tables.ESTIMATES.frame([ROW | change for change in changes])
+
+
+def test_intervals_over_participants_go_before_intervals_over_trials():
+    rows = estimates(
+        {}, {"aggregate": "participants", "interval": "bca"}, {"aggregate": "participants", "interval": "sem2"}
+    )
+    assert pick(rows, "accuracy")["interval"].tolist() == ["bca"]
+
+
+def test_an_undefined_interval_gives_way_to_a_defined_one():
+    bca = {"aggregate": "participants", "interval": "bca", "low": np.nan, "high": np.nan}
+    assert pick(estimates(bca, {}), "accuracy")["interval"].tolist() == ["wilson"]
+
+
+def test_main_trials_never_contain_others():
+    rows = estimates({}, {"trial_kind": "catch", "condition": "synthetic"}, {"by": "layer", "group": "mixed3a"})
+    assert pick(rows, "accuracy")["condition"].tolist() == ["natural"]
+
+
+def test_trials_without_references_are_counted_once():
+    rows = estimates({"condition": "none"}, {"condition": "none_pre"}, {"condition": "none_post"})
+    assert pick(rows, "accuracy")["condition"].tolist() == ["none"]
+    assert len(pick(rows, "accuracy", phases=True)) == 3
+
+
+def test_nothing_is_found_in_nothing():
+    empty = pick(tables.ESTIMATES.frame(), "accuracy")
+    assert empty.empty
+    assert how(empty) == ""
+    assert sizes(empty) == "n = 0"
+
+
+def test_a_condition_without_trials_has_n_0():
+    row = estimates({"estimate": np.nan, "low": np.nan, "high": np.nan, "n_trials": 0, "n_participants": 0})
+    assert sizes(pick(row, "accuracy")) == "n = 0"
+
+
+def test_how_names_the_commonest_way_first():
+    rows = estimates({"aggregate": "participants", "interval": "sem2"}, {"group": "a"}, {"group": "b"})
+    assert how(rows).startswith("all trials pooled, 95 % Wilson interval over trials; or")

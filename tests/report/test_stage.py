@@ -1,0 +1,90 @@
+"""The report as a stage: stale when its inputs are, whole or not at all, and for studies of every kind."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from exemplum import store, tables
+from exemplum.report import stage
+
+
+def test_more_answers_make_the_report_stale(finished_stimuli):
+    before = stage.fingerprint(finished_stimuli)
+    path = finished_stimuli.folder / "responses/people.parquet"
+    rows = tables.RESPONSES.read(path)
+    assert stage.fingerprint(finished_stimuli) == before
+    tables.RESPONSES.write(path, rows.iloc[:-5])
+    assert stage.fingerprint(finished_stimuli) != before
+
+
+def test_an_absent_table_is_named(finished_stimuli):
+    (finished_stimuli.folder / "analysis/estimates.parquet").unlink()
+    with pytest.raises(store.StoreError, match=r"estimates\.parquet does not exist; run the stage"):
+        stage.run(finished_stimuli)
+
+
+def test_without_answers_there_is_a_report_that_says_so(finished_stimuli, parse):
+    for path in (finished_stimuli.folder / "responses").glob("*.parquet"):
+        path.unlink()
+    for table, name in ((tables.ESTIMATES, "estimates"), (tables.COMPARISONS, "comparisons")):
+        table.write(finished_stimuli.folder / f"analysis/{name}.parquet", [])
+    stage.run(finished_stimuli)
+    page = parse(finished_stimuli.folder / "report/index.html")
+    assert "n = 0" in page.text["result"]
+    assert "No answers yet" in page.text["answered"]
+    assert "nan" not in page.text["units"]
+
+
+@pytest.fixture(scope="module")
+def gaps(tmp_path_factory, finish):
+    """A study of finished stimuli with two unreadable pictures and a condition unanswered."""
+    study = finish(tmp_path_factory.mktemp("gaps") / "study")
+    stimuli = tables.STIMULI.read(study.folder / "explanations/stimuli.parquet")
+    absent, broken = (study.folder / path for path in stimuli["path"].iloc[[21, 29]])
+    absent.unlink()
+    broken.write_bytes(b"not a picture")
+    path = study.folder / "analysis/estimates.parquet"
+    rows = tables.ESTIMATES.read(path)
+    gone = (rows["condition"] == "synthetic") & (rows["observer"] == "similarity")
+    rows.loc[gone, ["estimate", "low", "high"]] = np.nan
+    rows.loc[gone, ["n_trials", "n_participants"]] = 0
+    tables.ESTIMATES.write(path, rows)
+    return study, stage.run(study)
+
+
+def test_a_study_of_finished_stimuli_has_no_index_and_no_activations(gaps, parse):
+    study, summary = gaps
+    page = parse(study.folder / "report/index.html")
+    assert "not known" in page.text["strength"]
+    assert "activation" not in page.text["unit-mixed3a:3"]
+    assert summary["units"] == 3
+    natural = [image["alt"] for image in page.all("img") if image["alt"].startswith("mixed3a:3, natural max")]
+    assert natural == [f"mixed3a:3, natural max {k}" for k in range(9, 0, -1)]  # by rank: max_9 is most extreme
+
+
+def test_an_absent_or_broken_picture_leaves_a_gap_and_is_counted(gaps, parse):
+    study, summary = gaps
+    page = parse(study.folder / "report/index.html")
+    assert summary["missing pictures"] == 2
+    assert "2 picture files could not be read" in page.text["units"]
+
+
+def test_a_condition_that_nobody_answered_is_a_dash_with_n_0(gaps):
+    text = (gaps[0].folder / "report/index.html").read_text(encoding="utf-8")
+    row = text[text.index('<tr><th scope="row">similarity</th>') :]
+    assert '<td class="n">—<br><span class="soft">n = 0</span></td>' in row[: row.index("</tr>")]
+
+
+def test_the_same_study_gives_the_same_page_and_leaves_the_pictures_as_they_are(study, written):
+    pictures = {path: path.read_bytes() for path in (study.folder / "explanations").rglob("*.png")}
+    first = (written / "index.html").read_bytes()
+    stage.run(study)
+    assert (written / "index.html").read_bytes() == first
+    assert len(pictures) == 120
+    assert all(path.read_bytes() == content for path, content in pictures.items())
+
+
+def test_lists_become_text_in_csv(written):
+    trials = pd.read_csv(written / "tables/trials.csv", keep_default_na=False)
+    shown = trials[trials["condition"] == "natural"].iloc[0]
+    assert len(shown["max_references"].split()) == 9
