@@ -32,6 +32,7 @@ def by_condition(responses: pd.DataFrame) -> pd.DataFrame:
     Adds a column a measure (rt_s in seconds; repeat_same_choice NaN but for repeated trials) and appends the trials
     without references once more as none_pre and none_post.
     """
+    responses = responses.reset_index(drop=True)
     trials = responses.assign(
         accuracy=responses["correct"].astype(float),
         rt_s=responses["rt_ms"] / 1000,
