@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
-from scipy.optimize import brentq, minimize
+from scipy.optimize import minimize
 from scipy.special import expit, gammaln
-from scipy.stats import chi2
 
 from exemplum.analysis.crossed import Array, Crossed, Factor
+from exemplum.analysis.profile import FLAT, ends, ends_of_sd
 
-SINGULAR = (
-    1e-2  # a standard deviation below this, in log odds, has collapsed: it moves p = .5 by a quarter of a percent
-)
+SINGULAR = 1e-2  # a standard deviation below this, in log odds, has collapsed: it moves p = .5 by .25 %
 START_SD = 0.5
 NEWTON_DECREMENT = 1e-12
 NEWTON_STEPS = 50
 HALVINGS = 30
+MANY = 20_000  # rows above which profiling takes too long
 DIFFERENCE = 0.02  # step of the numeric Hessian, in standard errors
 GRADIENT_TOLERANCE = 1e-4  # of −ln L per standard error of each parameter
 
@@ -29,8 +30,8 @@ class Fit:
     beta: Array  # (k,) fixed effects, log odds
     covariance: Array  # (k, k) of beta, from the Hessian over fixed effects and standard deviations
     sd: Array  # (2, m): participants' and units' standard deviations, intercept first; 0 where collapsed
-    sd_low: Array  # (2, m) 95 % interval, normal on the log scale; 0 where collapsed
-    sd_high: Array  # (2, m); NaN where collapsed
+    sd_low: Array  # (2, m) 95 % interval: normal on the log scale, by profile likelihood where that is too wide
+    sd_high: Array  # (2, m); NaN where a flat likelihood of many trials was not profiled
     loglik: float
     converged: bool
     singular: tuple[tuple[int, int], ...]  # which of sd collapsed
@@ -59,34 +60,20 @@ def fit(successes: Array, trials: Array, fixed: Array, crossed: Crossed, offset:
 
 
 def profile(
-    successes: Array, trials: Array, fixed: Array, crossed: Crossed, contrast: Array, found: Fit, level: float = 0.95
+    successes: Array, trials: Array, fixed: Array, crossed: Crossed, contrast: Array, found: Fit
 ) -> tuple[float, float]:
-    """Profile-likelihood interval of contrast·β around `found`, the fit of the same data.
+    """Profile-likelihood 95 % interval of contrast·β around `found`, the fit of the same data.
 
-    The ends are where twice the loss of log likelihood, all else optimized anew, is the χ² quantile with one degree
-    of freedom; NaN for an end that lies more than 20 standard errors away.
+    An end more than 20 standard errors away is NaN.
     """
     contrast = np.asarray(contrast, dtype=float)
-    centre = float(contrast @ found.beta)
-    error = float(np.sqrt(contrast @ found.covariance @ contrast))
     others = np.linalg.svd(contrast[None, :])[2][1:].T  # directions that leave the contrast as it is
-    drop = float(chi2.ppf(level, 1))
 
     def loss(value: float) -> float:
         held = fit(successes, trials, fixed @ others, crossed, fixed @ contrast * (value / (contrast @ contrast)))
-        return 2 * (found.loglik - held.loglik) - drop
+        return 2 * (found.loglik - held.loglik)
 
-    return _end(loss, centre, -error), _end(loss, centre, error)
-
-
-def _end(loss: object, centre: float, step: float) -> float:
-    assert callable(loss)
-    inner, outer = centre, centre + 1.5 * step
-    while loss(outer) < 0:
-        inner, outer = outer, outer + step
-        if abs(outer - centre) > 20 * abs(step):
-            return float("nan")
-    return float(brentq(loss, inner, outer, xtol=abs(step) * 1e-4))
+    return ends(loss, float(contrast @ found.beta), float(np.sqrt(contrast @ found.covariance @ contrast)))
 
 
 @dataclass(frozen=True)
@@ -269,12 +256,29 @@ def _describe(problem: _Problem, solution: _Solution) -> Fit:
         low, high = theta / reach, theta * reach
     estimated = problem.free & ~collapsed
     low, high = np.where(estimated, low, 0.0), np.where(estimated, high, np.nan)
+    for index in np.flatnonzero(problem.free):
+        if collapsed[index] or not error[index] / theta[index] < FLAT:
+            if len(problem.successes) <= MANY:
+                loss = partial(_loss_of_sd, problem, solution, int(index))
+                low[index], high[index] = ends_of_sd(loss, float(theta[index]))
+            else:
+                low[index], high[index] = 0.0, np.nan
     where = tuple((int(i) // problem.m, int(i) % problem.m) for i in np.flatnonzero(collapsed))
     shape = (2, problem.m)
     return Fit(
         solution.beta, covariance[:k, :k], theta.reshape(shape), low.reshape(shape), high.reshape(shape),
         solution.loglik, solution.converged, where,
     )  # fmt: skip
+
+
+def _loss_of_sd(problem: _Problem, solution: _Solution, index: int, value: float) -> float:
+    """Twice the log likelihood lost by holding one standard deviation at a value, all else optimized anew."""
+    theta = solution.theta.copy()
+    theta[index] = value
+    held = copy(problem)
+    held.free = problem.free.copy()
+    held.free[index] = False
+    return 2 * (solution.loglik - _optimize(held, np.concatenate([solution.beta, theta])).loglik)
 
 
 def _covariance(problem: _Problem, solution: _Solution, estimated: Array) -> Array:

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from scipy.linalg import helmert
 from scipy.stats import norm
-from statsmodels.stats.multitest import multipletests
 
 from exemplum import tables
 from exemplum.analysis.cells import BYS, order
@@ -89,12 +88,20 @@ def samples(responses: pd.DataFrame, measure: str, by: str = "all", subset: str 
         main = main[main["correct"] == (subset == "correct")]
     if measure == "rt_s":
         main = main[main["rt_ms"] > 0]
-    for column in BYS[by]:
-        main = main[main[column].astype(str) != ""]
-    group = main[list(BYS[by])].astype(str).agg("|".join, axis=1) if BYS[by] else pd.Series("", index=main.index)
-    keys = [main["experiment"], main["observer"], group.rename("group")]
-    for (experiment, observer, name), trials in main.groupby(keys, sort=True):
-        yield _sample(trials, str(experiment), str(observer), by, str(name), measure, subset)
+    for (experiment, observer, name), trials in grouped(main, by):
+        yield _sample(trials, experiment, observer, by, name, measure, subset)
+
+
+def grouped(trials: pd.DataFrame, by: str) -> Iterator[tuple[tuple[str, str, str], pd.DataFrame]]:
+    """Trials by experiment, observer and the group that `by` names ("" for all); those without a group are left out."""
+    group = pd.Series("", index=trials.index)
+    for place, column in enumerate(BYS[by]):
+        value = trials[column].astype(str)
+        trials = trials[value != ""]
+        group = (group + "|" + value if place else value).loc[trials.index]
+    keys = [trials["experiment"], trials["observer"], group.rename("group")]
+    for (experiment, observer, name), rows in trials.groupby(keys, sort=True):
+        yield (str(experiment), str(observer), str(name)), rows
 
 
 def _sample(
@@ -147,10 +154,18 @@ def contrasts(
         rows.append(row)
     tested = [row for row in rows if np.isfinite(row["p"])]
     if tested:
-        adjusted = multipletests([row["p"] for row in tested], method="holm")[1]
+        adjusted = holm(np.array([row["p"] for row in tested]))
         for row, p in zip(tested, adjusted, strict=True):
             row["p_adjusted"] = float(p)
     return rows
+
+
+def holm(p: Array) -> Array:
+    """Holm's step-down adjustment. R: p.adjust(p, "holm"). (statsmodels' collects garbage at each call: 0.3 s.)"""
+    places = np.argsort(p, kind="stable")
+    adjusted = np.empty(len(p))
+    adjusted[places] = np.minimum(np.maximum.accumulate(p[places] * np.arange(len(p), 0, -1)), 1.0)
+    return adjusted
 
 
 def _bare(sample: Sample, test: str, a: str, b: str, effect_name: str) -> dict[str, Any]:

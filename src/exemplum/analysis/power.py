@@ -58,8 +58,9 @@ def table(
 ) -> pd.DataFrame:
     """Power for every number of participants and of units: columns COLUMNS, with Wilson's interval of the simulation.
 
-    `trials` is main trials a participant; with several stimulus sets everyone sees one of them, units / sets. Each cell has a stream of random numbers of its own, from the seed and its
-    sizes, so a cell does not depend on which others are asked for. `advance(1)` is called after each simulation.
+    `trials` is main trials a participant; with several stimulus sets everyone sees one of them, units / sets. Each cell
+    has a stream of random numbers of its own, from the seed and its sizes, so a cell does not depend on which others
+    are asked for. `advance(1)` is called after each simulation.
     Raises UserError for an unknown test or impossible sizes.
     """
     if test not in TESTS:
@@ -71,10 +72,8 @@ def table(
             rng = np.random.default_rng([seed, n, n_units])
             found = rejections(cell, test, simulations, rng, advance)
             low, high = intervals.wilson(np.array([found]), np.array([simulations]))
-            rows.append(
-                (n, n_units, 2 * (n_units // sets), cell.difference, test, found / simulations, float(low[0]), float(high[0]),
-                 simulations)
-            )  # fmt: skip
+            size = (n, n_units, 2 * (n_units // sets), cell.difference, test)
+            rows.append((*size, found / simulations, float(low[0]), float(high[0]), simulations))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.optimize import minimize
 
 from exemplum.analysis.crossed import Array, Crossed
-from exemplum.analysis.laplace import DIFFERENCE, GRADIENT_TOLERANCE, SINGULAR, START_SD, spreads
+from exemplum.analysis.laplace import DIFFERENCE, GRADIENT_TOLERANCE, MANY, SINGULAR, START_SD, spreads
+from exemplum.analysis.profile import FLAT, ends_of_sd
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,8 @@ class Fit:
     beta: Array  # (k,) fixed effects
     covariance: Array  # (k, k) of beta, at the estimated standard deviations
     sd: Array  # (2, m): participants' and units' standard deviations, intercept first; 0 where collapsed
-    sd_low: Array  # (2, m) 95 % interval, normal on the log scale; 0 where collapsed
-    sd_high: Array  # (2, m); NaN where collapsed
+    sd_low: Array  # (2, m) 95 % interval: normal on the log scale, by profile likelihood where that is too wide
+    sd_high: Array  # (2, m); NaN where a flat likelihood of many trials was not profiled
     residual: tuple[float, float, float]  # residual standard deviation, and its interval
     loglik: float  # restricted
     converged: bool
@@ -119,8 +122,15 @@ def _describe(problem: _Problem, theta: Array, converged: bool) -> Fit:
     for row, index in enumerate(active):
         # ln sd = ln θ + ln σ
         error = np.sqrt(spread[row, row] + spread[-1, -1] + 2 * spread[row, -1])
-        reach = np.exp(1.959964 * error)
-        low[index], high[index] = theta[index] * sigma / reach, theta[index] * sigma * reach
+        if error < FLAT:
+            reach = np.exp(1.959964 * error)
+            low[index], high[index] = theta[index] * sigma / reach, theta[index] * sigma * reach
+    for index in np.flatnonzero(problem.free & np.isnan(high)):
+        if len(problem.values) > MANY:
+            continue
+        ends = ends_of_sd(partial(_loss_of_sd, problem, theta, cost, int(index)), float(theta[index]))
+        # relative to the residual, whose own uncertainty is small beside that of a flat sd
+        low[index], high[index] = sigma * ends[0], sigma * ends[1]
     reach = float(np.exp(1.959964 * np.sqrt(spread[-1, -1])))
     where = tuple((int(i) // problem.m, int(i) % problem.m) for i in np.flatnonzero(collapsed))
     shape = (2, problem.m)
@@ -128,6 +138,15 @@ def _describe(problem: _Problem, theta: Array, converged: bool) -> Fit:
         beta, sigma**2 * np.linalg.inv(information), (theta * sigma).reshape(shape), low.reshape(shape),
         high.reshape(shape), (sigma, sigma / reach, sigma * reach), -cost, converged, where,
     )  # fmt: skip
+
+
+def _loss_of_sd(problem: _Problem, theta: Array, cost: float, index: int, value: float) -> float:
+    start = theta.copy()
+    start[index] = value
+    held = copy(problem)
+    held.free = problem.free.copy()
+    held.free[index] = False
+    return 2 * (held.value(_optimize(held, start)[0])[0] - cost)
 
 
 def _log_sd_covariance(problem: _Problem, theta: Array, log_sigma: float, active: Array) -> Array:

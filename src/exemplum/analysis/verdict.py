@@ -10,8 +10,9 @@ import pandas as pd
 from scipy import stats
 
 from exemplum import tables
-from exemplum.analysis.cells import BYS, order
+from exemplum.analysis.cells import order
 from exemplum.analysis.effects import is_constant
+from exemplum.analysis.mixed import grouped
 
 Array = np.ndarray
 BASELINE = "natural"
@@ -43,11 +44,7 @@ def verdicts(responses: pd.DataFrame, margin: float, by: str = "all") -> pd.Data
     """
     rows: list[dict[str, Any]] = []
     main = responses[(responses["trial_kind"] == "main") & (responses["condition"] != "none")]
-    for column in BYS[by]:
-        main = main[main[column].astype(str) != ""]
-    group = main[list(BYS[by])].astype(str).agg("|".join, axis=1) if BYS[by] else pd.Series("", index=main.index)
-    keys = [main["experiment"], main["observer"], group.rename("group")]
-    for (experiment, observer, name), answers in main.groupby(keys, sort=True):
+    for (experiment, observer, name), answers in grouped(main, by):
         for method in order(answers["condition"].unique()):
             if method != BASELINE and (answers["condition"] == BASELINE).any():
                 where = {"experiment": experiment, "observer": observer, "by": by, "group": name}

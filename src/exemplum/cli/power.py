@@ -7,6 +7,7 @@ from typing import Annotated
 
 import pandas as pd
 import typer
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
@@ -16,12 +17,12 @@ from exemplum.analysis import power as planning
 from exemplum.analysis.simulate import Spread
 from exemplum.errors import UserError
 from exemplum.progress import console, track
-from exemplum.report.figures import axes, save
+from exemplum.report.figures import save
 from exemplum.report.figures.power import power as draw
 from exemplum.report.style import typography
 
-# log odds; the mixed model with random slopes for Experiment I of Borowski et al. (2021), rounded
-TYPICAL = Spread(participant=0.4, unit=0.9, participant_condition=0.2, unit_condition=0.4)
+# log odds; `planning.fitted` for Experiment I of Borowski et al. (2021) gives 0, 0.88, 0.24 and 0.47
+TYPICAL = Spread(participant=0.0, unit=0.9, participant_condition=0.25, unit_condition=0.5)
 
 
 def power(
@@ -57,10 +58,10 @@ def power(
     with track("power", len(sizes) * len(totals) * simulations, "studies") as advance:
         result = planning.table(scenario, sizes, totals, test, simulations, seed, advance, structure.sets)
     store.write_text(out / "power.csv", result.to_csv(index=False))
-    ax = axes.new(4.5, 3.2)
     with typography():
-        draw(result, ax)
-    save(ax.get_figure(root=True), out, "power")
+        figure = Figure(figsize=(4.5, 3.2), layout="constrained")
+        draw(result, figure.add_subplot())
+    save(figure, out, "power")
     _show(result, level, spread)
     console.print(f"written: {out / 'power.csv'}, {out / 'power.png'}, {out / 'power.svg'}")
 
