@@ -130,7 +130,7 @@ export interface AnswerBody {
   confidence: number;
   rt_ms: number;
   shown_at: number;
-  frame_ms: number | null;
+  frame_ms: number;
   frames_late: number;
   hidden_ms: number;
   blurs: number;

@@ -31,6 +31,7 @@ async function main(): Promise<void> {
   const config = await getConfig();
   const language = chooseLanguage(config);
   setTexts(await texts(language), language);
+  config.study.title ||= say("page.title");
   document.title = config.study.title;
 
   if (gaveWay() || (await openElsewhere())) {
@@ -71,10 +72,11 @@ async function runSession(session: Session, config: Config): Promise<void> {
   for (;;) {
     const { step, progress } = session.state;
     showProgress(progress);
+    Object.assign(document.body.dataset, { step: step.id, kind: step.kind });
     languageSwitch(step.kind === "consent" ? config.languages : []);
     if (step.kind === "finished") {
       await session.sendLeft();
-      return finished(step, config.lab, startAnew);
+      return finished(step, config.lab || session.state.pilot, startAnew);
     }
     try {
       await perform(step, session, config, wrong);

@@ -37,10 +37,13 @@ function buttonNode(content: string, buttons: readonly string[], wide: boolean):
   };
 }
 
-/** Enter goes on from anywhere on the page, unless something there has the focus and takes Enter itself. */
+/** Enter goes on from anywhere on the page, unless something has the focus that takes Enter itself. */
 function pressWithEnter(page: HTMLElement): void {
-  page.querySelector("h1")?.addEventListener("keydown", (event) => {
-    const { key, repeat } = event as KeyboardEvent;
-    if (key === "Enter" && !repeat) page.querySelector<HTMLButtonElement>(".primary:enabled")?.click();
-  });
+  const button = page.querySelector<HTMLButtonElement>(".primary")!;
+  const onKey = (event: KeyboardEvent) => {
+    if (!button.isConnected) return document.removeEventListener("keydown", onKey);
+    const taken = event.target instanceof Element && event.target.closest("button, a, input, textarea");
+    if (event.key === "Enter" && !event.repeat && !taken) button.click();
+  };
+  document.addEventListener("keydown", onKey);
 }

@@ -82,7 +82,7 @@ export function showStatus(text: string): void {
 /** So that a screen reader begins at the new page's heading, and Tab goes on from there. */
 function focusHeading(): void {
   const heading = main().querySelector<HTMLElement>("h1");
-  if (!heading || main().contains(document.activeElement)) return;
+  if (!heading || document.activeElement?.matches("input, textarea, button")) return;
   heading.tabIndex = -1;
   heading.focus({ preventScroll: true });
   window.scrollTo(0, 0);

@@ -93,7 +93,7 @@ async function submit(trial: string, answer: Answer, session: Session): Promise<
     confidence: answer.confidence,
     rt_ms: Math.max(0, answer.rt),
     shown_at: answer.shown_at,
-    frame_ms: answer.frame_ms,
+    frame_ms: answer.frame_ms ?? 0, // unknown
     frames_late: answer.frames_late,
     hidden_ms: answer.hidden_ms,
     blurs: answer.blurs,

@@ -4,7 +4,8 @@ import { html, paragraphs, say } from "../texts";
 
 export async function consent(_step: ConsentStep, study: { title: string; contact: string }): Promise<Done> {
   const fill = { title: study.title, contact: study.contact };
-  const body = paragraphs("consent.text", fill) + paragraphs("consent.question", fill);
+  const contact = study.contact ? paragraphs("consent.contact", fill) : "";
+  const body = paragraphs("consent.text", fill) + contact + paragraphs("consent.question", fill);
   const { pressed, shown_at, ms, visible_ms } = await ask(card(html("consent.title", fill), body), [
     say("consent.decline"),
     say("consent.accept"),

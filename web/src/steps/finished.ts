@@ -6,7 +6,7 @@ import { escape, html, paragraphs, say } from "../texts";
 const REDIRECT_S = 5;
 
 /** The last page: how it ended, the code, and the way back to where the participant came from. */
-export async function finished(step: FinishedStep, lab: boolean, next: () => void): Promise<void> {
+export async function finished(step: FinishedStep, again: boolean, next: () => void): Promise<void> {
   await leaveFullscreen();
   const key = `finished.${step.outcome}`;
   const code = step.code
@@ -15,10 +15,10 @@ export async function finished(step: FinishedStep, lab: boolean, next: () => voi
   const redirect = step.redirect
     ? `<p class="leaving" role="status"></p><p><a class="jspsych-btn primary" href="#">${html("finished.leave")}</a></p>`
     : "";
-  const again = lab ? `<p><button type="button" class="jspsych-btn primary">${html("lab.next")}</button></p>` : "";
+  const anew = again ? `<p><button type="button" class="jspsych-btn">${html("lab.next")}</button></p>` : "";
   const page = document.querySelector<HTMLElement>("#main")!;
-  page.innerHTML = `<div class="page still">${card(html(`${key}.title`), paragraphs(`${key}.text`) + code + redirect + again)}</div>`;
-  page.querySelector<HTMLButtonElement>("button.primary")?.addEventListener("click", next);
+  page.innerHTML = `<div class="page still">${card(html(`${key}.title`), paragraphs(`${key}.text`) + code + redirect + anew)}</div>`;
+  page.querySelector<HTMLButtonElement>("button")?.addEventListener("click", next);
   if (step.redirect) leaveSoon(page, step.redirect);
 }
 

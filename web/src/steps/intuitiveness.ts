@@ -24,17 +24,18 @@ export async function intuitiveness(step: IntuitivenessStep): Promise<Done> {
 }
 
 function slider(step: IntuitivenessStep, place: number) {
-  const pictures = step.items[place]!.pictures.map(({ condition, images }) => {
-    const [key, fill] = conditionText(condition, "title");
+  const { pictures } = step.items[place]!;
+  const names = pictures.map(({ condition }) => say(...conditionText(condition, "title")));
+  const figures = pictures.map(({ images }, i) => {
     const many = images.length > 1 ? " many" : "";
     const drawn = images.map((path) => `<img src="${at(path)}" alt="">`).join("");
-    return `<figure class="pictures${many}"><figcaption>${html(key, fill)}</figcaption><div>${drawn}</div></figure>`;
+    return `<figure class="pictures${many}"><figcaption>${escape(names[i]!)}</figcaption><div>${drawn}</div></figure>`;
   });
-  const lead = paragraphs(`intuitiveness.${step.phase}`) + paragraphs("intuitiveness.question");
+  const lead = paragraphs(`intuitiveness.${step.phase}`) + paragraphs("intuitiveness.question", { first: names[0] ?? "", second: names[1] ?? "" });
   const count = html("intuitiveness.count", { number: place + 1, of: step.items.length });
   return {
     type: HtmlSliderResponse,
-    stimulus: `<article class="card"><p class="eyebrow">${count}</p><h1>${html("intuitiveness.title")}</h1>${lead}<div class="compare">${pictures.join("")}</div></article>`,
+    stimulus: `<article class="card"><p class="eyebrow">${count}</p><h1>${html("intuitiveness.title")}</h1>${lead}<div class="compare">${figures.join("")}</div></article>`,
     min: step.min,
     max: step.max,
     slider_start: Math.round((step.min + step.max) / 2),
