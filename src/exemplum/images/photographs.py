@@ -46,8 +46,10 @@ SAME = 0.75  # intersection over union above which a patch would be another's co
 OVERLAP = 0.2  # patches whose intersection over union is above this are near-duplicates: one group
 GROUP = 6  # patches in a group, at most
 FEWER = {"clock": 12, "cell": 20}  # large smooth areas: their patches look alike
+TAKEN = -1  # where no patch may be
 TRIES = 150  # random places tried for a photograph and side
 EMPTY_STD = 10.0  # grey levels; below it a patch shows nothing
+EMPTY_QUARTER_STD = 4.0  # grey levels; three quarters of a patch at least reach it
 BLACK = 4  # grey level; the retina's mask is below it
 MOST_BLACK = 0.35  # share of black pixels in a patch, at most
 
@@ -85,7 +87,9 @@ def patches() -> list[Patch]:
 def fingerprint() -> str:
     """A hash of the photographs' files and of how they are cut."""
     hashes = [hashlib.sha256(_file(source)).hexdigest() for source in SOURCES]
-    return digest(hashes, SIZE, MOST, SIDES, SAME, OVERLAP, GROUP, FEWER, TRIES, EMPTY_STD, BLACK, MOST_BLACK)
+    return digest(
+        hashes, SIZE, MOST, SIDES, SAME, OVERLAP, GROUP, FEWER, TRIES, EMPTY_STD, EMPTY_QUARTER_STD, BLACK, MOST_BLACK
+    )
 
 
 @lru_cache(maxsize=len(SOURCES))  # 12 MB in all
@@ -127,42 +131,49 @@ def _add(
     if side > min(height, width):
         return boxes
     places = np.stack([rng.integers(width - side + 1, size=TRIES), rng.integers(height - side + 1, size=TRIES)], axis=1)
-    if lonely and len(boxes):  # most places are taken: leave them out at once
-        places = places[~_near(boxes, places[:, :1], places[:, 1:], side).any(axis=1)]
-    for x, y in places:
-        if len(boxes) >= most:
-            break
-        region = _region(boxes, x, y, side, lonely)
-        if region is not None and _shows_something(grey[y : y + side, x : x + side]):
-            boxes = np.vstack([boxes, (x, y, side, region)])
+    # most places are taken: leave them out at once, and look again at the others when their turn comes
+    for place in places[_regions(boxes, places, side, lonely) != TAKEN]:
+        region = _regions(boxes, place[None], side, lonely)[0]
+        if len(boxes) < most and region != TAKEN and _shows_something(grey, int(place[0]), int(place[1]), side):
+            boxes = np.vstack([boxes, (*place, side, region)])
     return boxes
 
 
-def _region(boxes: np.ndarray, x: int, y: int, side: int, lonely: bool) -> int | None:
-    """The region a patch belongs to; None if it must not be: it would be near two regions, or near part of one."""
-    near = _near(boxes, x, y, side)
-    if not near.any():
-        return len(np.unique(boxes[:, 3]))
-    region = boxes[near, 3][0]
-    whole = boxes[:, 3] == region
-    copies = _near(boxes, x, y, side, SAME).any()
-    if lonely or copies or (whole != near).any() or whole.sum() >= GROUP:
-        return None
-    return int(region)
+def _regions(boxes: np.ndarray, places: np.ndarray, side: int, lonely: bool) -> np.ndarray:
+    """The region of a patch at each of `places` (n, 2): a new one, or that of the patches it is near; (n,).
+
+    TAKEN where it would be near two regions or only a part of one, would overfill one or copy a patch of it.
+    """
+    known = np.unique(boxes[:, 3])
+    if not len(known):
+        return np.zeros(len(places), dtype=np.int64)
+    shares = _overlaps(boxes, places, side)
+    near = shares > OVERLAP
+    of_region = boxes[:, 3][:, None] == known
+    sizes = of_region.sum(axis=0)
+    touched = near.astype(int) @ of_region
+    joins = (touched == sizes) & (sizes < GROUP)
+    fits = (joins | (touched == 0)).all(axis=1) & ((touched > 0).sum(axis=1) == 1) & (shares.max(axis=1) <= SAME)
+    regions = np.where(fits & (not lonely), joins.argmax(axis=1), TAKEN)
+    return np.where(near.any(axis=1), regions, len(known))
 
 
-def _near(boxes: np.ndarray, x: np.ndarray | int, y: np.ndarray | int, side: int, limit: float = OVERLAP) -> np.ndarray:
-    """Which boxes a patch, or each of some (n, 1), overlaps by more than `limit`."""
+def _overlaps(boxes: np.ndarray, places: np.ndarray, side: int) -> np.ndarray:
+    """Intersection over union of patches at `places` (n, 2) with boxes (m, 4); (n, m)."""
+    x, y = places[:, :1], places[:, 1:]
     wide = np.minimum(x + side, boxes[:, 0] + boxes[:, 2]) - np.maximum(x, boxes[:, 0])
     high = np.minimum(y + side, boxes[:, 1] + boxes[:, 2]) - np.maximum(y, boxes[:, 1])
     shared = wide.clip(0) * high.clip(0)
-    return np.asarray(shared / (side**2 + boxes[:, 2] ** 2 - shared) > limit)
+    return np.asarray(shared / (side**2 + boxes[:, 2] ** 2 - shared))
 
 
-def _shows_something(grey: np.ndarray) -> bool:
-    step = max(len(grey) // 64, 1)
-    sample = grey[::step, ::step]
-    return bool(sample.std() >= EMPTY_STD and (sample < BLACK).mean() <= MOST_BLACK)
+def _shows_something(grey: np.ndarray, x: int, y: int, side: int) -> bool:
+    step = max(side // 64, 1)
+    sample = grey[y : y + side : step, x : x + side : step]
+    if sample.std() < EMPTY_STD or (sample < BLACK).mean() > MOST_BLACK:
+        return False
+    quarters = [quarter for rows in np.array_split(sample, 2) for quarter in np.array_split(rows, 2, axis=1)]
+    return sum(quarter.std() >= EMPTY_QUARTER_STD for quarter in quarters) >= 3
 
 
 def _file(source: str) -> bytes:

@@ -29,7 +29,8 @@ COLOURS = {
 ANY = tuple(COLOURS)
 BRIGHT = ("red", "orange", "yellow", "green", "teal", "blue", "purple", "pink")
 BACKGROUNDS = ("plain", "gradient", "mottled", "horizon")
-CONTRAST = 0.28  # least difference in luminance of ink and ground
+CONTRAST = 0.28  # least difference in luminance of ink and ground, where there is a choice
+SECOND_CONTRAST = 0.15  # of the second colour to both
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ def draw_look(
     """Draw the attributes: ink and ground differ in luminance, the thing stays within the image for the most part."""
     ink_name = str(rng.choice(list(inks)))
     ink = colour(rng, ink_name)
-    ground_name, ground = _contrasting(rng, ink, grounds)
-    second_name, second = _contrasting(rng, ink, (*BRIGHT, "white", "black", "cream"))
+    ground_name, ground = _contrasting(rng, [ink], grounds, CONTRAST)
+    second_name, second = _contrasting(rng, [ink, ground], (*BRIGHT, "white", "black", "cream"), SECOND_CONTRAST)
     half = float(rng.uniform(*scale))
     room = max(0.9 - half, 0.05)
     x, y = rng.uniform(-room, room, size=2)
@@ -117,9 +118,10 @@ def lighter(of: Colour, by: float = 0.4) -> Colour:
     return mix(of, (1.0, 1.0, 1.0), by)
 
 
-def _contrasting(rng: np.random.Generator, ink: Colour, names: Sequence[str]) -> tuple[str, Colour]:
-    """The first colour drawn that differs enough; the most different of a few if none does."""
-    drawn = [(name, colour(rng, name)) for name in rng.choice(list(names), size=12)]
-    differences = [abs(luminance(made) - luminance(ink)) for _, made in drawn]
-    place = next((i for i, difference in enumerate(differences) if difference >= CONTRAST), int(np.argmax(differences)))
-    return str(drawn[place][0]), drawn[place][1]
+def _contrasting(
+    rng: np.random.Generator, others: Sequence[Colour], names: Sequence[str], least: float
+) -> tuple[str, Colour]:
+    """The first of a dozen colours drawn that differs enough from the others; the most different if none does."""
+    drawn = [(str(name), colour(rng, name)) for name in rng.choice(list(names), size=12)]
+    differences = [min(abs(luminance(made) - luminance(other)) for other in others) for _, made in drawn]
+    return drawn[next((i for i, found in enumerate(differences) if found >= least), int(np.argmax(differences)))]
