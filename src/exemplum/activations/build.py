@@ -18,8 +18,6 @@ from exemplum.models import Model
 from exemplum.progress import track
 
 QUANTILES = {"q01": 1, "q05": 5, "q25": 25, "q50": 50, "q75": 75, "q95": 95, "q99": 99}
-# Rows between two checkpoints. Batches never straddle shards, so a resumed pass makes the same batches.
-SHARD = 512
 
 
 def build(
@@ -35,21 +33,22 @@ def build(
     seed: int = 0,
     folder: Path | None = None,
     workers: int | None = None,
+    shard: int = 512,
 ) -> ActivationIndex:
     """Measure every unit of `layers` (the model's default ones if empty) for every image of the corpus.
 
     Keeps each unit's `keep` highest and lowest images, its moments, and its activations for a seeded uniform `sample`
-    of the images, from which quantiles and percentiles come. With a `folder`, progress is kept there: a pass that was
-    stopped goes on and gives the same tables. Raises UserError if no image can be decoded.
+    of the images, from which quantiles and percentiles come. With a `folder`, progress is kept there after every `shard`
+    of images: a pass that was stopped goes on and gives the same tables. Raises UserError if no image can be decoded.
     """
     layers = list(layers) or model.default_layers
     units = sum(model.layer(name).channels for name in layers)
-    key = store.digest(model.fingerprint, corpus.fingerprint, layers, relu, objective, keep, sample, batch, seed, SHARD)
+    key = store.digest(model.fingerprint, corpus.fingerprint, layers, relu, objective, keep, sample, batch, seed, shard)
     run = _Pass(key, units, keep, _sampled_rows(len(corpus), sample, seed), folder)
     measurer = Measurer(model, layers, relu, objective)
     with track("index", len(corpus), "images", done=run.done) as advance:
         while run.done < len(corpus):
-            rows = range(run.done, min(run.done + SHARD, len(corpus)))
+            rows = range(run.done, min(run.done + shard, len(corpus)))  # batches never straddle shards
             run.take(rows, measurer, corpus, batch, workers, advance)
     if not run.total.count:
         reason = f"; the first: {run.broken[0][1]}" if run.broken else ""

@@ -1,0 +1,167 @@
+"""The index over real images. Oracle: the whole network, image by image, and a sort of everything."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from scipy import stats
+
+from exemplum import images
+from exemplum.activations import ActivationIndex, build
+from exemplum.errors import UserError
+from exemplum.records import Pole, Unit
+
+LAYERS = ["mixed3a", "mixed4b"]
+
+
+@pytest.fixture(scope="module")
+def index(model, corpus):
+    return build(model, corpus, LAYERS, keep=10, batch=16, workers=0)
+
+
+@pytest.fixture(scope="module")
+def activations(model, corpus):
+    """(images, channels) of mixed4b before the ReLU, one image at a time through the model's own blocks."""
+    captured = []
+    hook = model.module.mixed4b.register_forward_hook(lambda block, given, _: captured.append(block.pre_relu(*given)))
+    with torch.no_grad():
+        for row in range(len(corpus)):
+            image = torch.tensor(model.crop(corpus.decode(row))).permute(2, 0, 1)[None] / 255
+            mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (model.preprocessing.mean, model.preprocessing.std))
+            model.module((image - mean) / std)
+    hook.remove()
+    return torch.cat(captured).mean((2, 3)).numpy()
+
+
+def test_extremes_are_those_of_brute_force(index, activations, corpus):
+    for channel in (0, 17, 255):
+        unit = Unit("mixed4b", channel)
+        values = activations[:, channel]
+        for pole, order in ((Pole.MAX, np.argsort(-values)), (Pole.MIN, np.argsort(values))):
+            top = index.top(unit, pole)
+            assert top["row"].tolist() == order[:10].tolist()
+            assert top["image"].tolist() == [corpus.record(row).image_id for row in order[:10]]
+            np.testing.assert_allclose(top["activation"], values[order[:10]], atol=1e-4)
+
+
+def test_moments_and_range_are_those_of_brute_force(index, activations):
+    facts = index.units[index.units["layer"] == "mixed4b"]
+    np.testing.assert_allclose(facts["mean"], activations.mean(0), atol=1e-4)
+    np.testing.assert_allclose(facts["std"], activations.std(0), atol=1e-4)
+    np.testing.assert_allclose(facts["high"], activations.max(0), atol=1e-4)
+    assert (facts["count"] == len(activations)).all()
+
+
+def test_percentile_is_the_share_of_lower_images(index, activations):
+    values = activations[:, 5]
+    for value in (values.min() - 1, np.median(values) + 1e-3, values.max() + 1):
+        expected = stats.percentileofscore(values, value, kind="strict")
+        assert index.percentile(Unit("mixed4b", 5), value) == pytest.approx(expected)
+
+
+def test_branches_are_the_blocks(index, model):
+    counts = index.units[index.units["layer"] == "mixed4b"]["branch"].value_counts(sort=False)
+    assert counts.to_dict() == {"1x1": 80, "3x3": 112, "5x5": 32, "pool": 32}
+
+
+def test_margin_is_measured_from_the_best_exemplar_in_corpus_deviations(index):
+    unit = Unit("mixed3a", 3)
+    facts = index.units.iloc[index.row(unit)]
+    assert index.beyond(unit, Pole.MAX, facts["high"]) == 0
+    assert index.beyond(unit, Pole.MAX, facts["high"] + 2 * facts["std"]) == pytest.approx(2)
+    assert index.beyond(unit, Pole.MIN, facts["low"] - facts["std"]) == pytest.approx(1)
+
+
+def test_the_sample_is_the_corpus_or_of_the_size_asked_for(index, model, corpus):
+    assert index.sample.shape == (len(index.units), len(corpus))
+    few = build(model, corpus, ["mixed3a"], keep=2, sample=20, workers=0)
+    assert few.sample.shape == (128, 20)
+    assert (np.diff(few.sample, axis=1) >= 0).all()
+
+
+def test_objective_and_relu_change_what_is_measured(model, corpus):
+    part = images.subset(corpus, 12, np.random.default_rng(1))
+    neuron = build(model, part, ["mixed3a"], objective="neuron", keep=2, workers=0)
+    after = build(model, part, ["mixed3a"], relu="after", keep=2, workers=0)
+    before = build(model, part, ["mixed3a"], keep=2, workers=0)
+    assert (after.units["low"] >= 0).all()
+    assert (before.units["low"] < 0).any()
+    assert not np.allclose(neuron.units["mean"], before.units["mean"], atol=1e-3)
+
+
+def test_a_constant_unit_is_marked_dead(corpus):
+    from exemplum import models
+
+    model = models.load("embedded", input_size=48)
+    with torch.no_grad():
+        block = model.module.mixed3a
+        first = dict(block.named_parameters())
+        for name, parameter in first.items():
+            if name.startswith("1x1"):
+                parameter[7] = 0  # weights and bias of channel 7
+    part = images.subset(corpus, 8, np.random.default_rng(1))
+    units = build(model, part, ["mixed3a"], keep=2, workers=0).units
+    assert units["unit"][units["dead"]].tolist() == ["mixed3a:7"]
+
+
+def test_workers_and_folder_change_nothing(index, model, corpus, tmp_path):
+    again = build(model, corpus, LAYERS, keep=10, batch=16, workers=1, folder=tmp_path)
+    pd.testing.assert_frame_equal(again.units, index.units)
+    pd.testing.assert_frame_equal(again.extremes, index.extremes)
+    again.save(tmp_path)
+    loaded = ActivationIndex.load(tmp_path)
+    pd.testing.assert_frame_equal(loaded.extremes, index.extremes)
+    np.testing.assert_array_equal(loaded.sample, index.sample)
+    assert not (tmp_path / "partial.npz").exists()
+
+
+def test_a_stopped_pass_goes_on_where_it_was(index, model, corpus, tmp_path):
+
+    class Stopping:
+        """The corpus, interrupted at its 40th image as by Ctrl-C, and never read before the 32nd afterwards."""
+
+        def __init__(self, first, last):
+            self.first, self.last = first, last
+
+        def __getattr__(self, name):
+            return getattr(corpus, name)
+
+        def __len__(self):
+            return len(corpus)
+
+        def decode(self, row):
+            if row >= self.last:
+                raise KeyboardInterrupt
+            assert row >= self.first
+            return corpus.decode(row)
+
+    with pytest.raises(KeyboardInterrupt):
+        build(model, Stopping(0, 40), LAYERS, keep=10, batch=16, workers=0, folder=tmp_path, shard=16)
+    resumed = build(model, Stopping(32, 10_000), LAYERS, keep=10, batch=16, workers=0, folder=tmp_path, shard=16)
+    pd.testing.assert_frame_equal(resumed.extremes, index.extremes)
+    pd.testing.assert_frame_equal(resumed.units, index.units, rtol=1e-12)
+
+
+def test_broken_files_are_skipped_and_listed(model, tmp_path):
+    for name in ("a", "b", "c"):
+        Image.fromarray(np.random.default_rng(ord(name)).integers(0, 255, (60, 60, 3), np.uint8)).save(
+            tmp_path / f"{name}.png"
+        )
+    (tmp_path / "b.png").write_bytes((tmp_path / "b.png").read_bytes()[:500])
+    index = build(model, images.open(f"folder:{tmp_path}"), ["mixed3a"], keep=5, workers=0)
+    assert index.broken["image"].tolist() == ["b.png"]
+    assert index.broken["reason"].str.len().gt(5).all()
+    assert (index.units["count"] == 2).all()
+    assert set(index.extremes["image"]) == {"a.png", "c.png"}
+
+
+def test_a_folder_of_broken_files_is_an_error(model, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"nothing")
+    with pytest.raises(UserError, match="none of the 1 images"):
+        build(model, images.open(f"folder:{tmp_path}"), ["mixed3a"], workers=0)
+
+
+def test_a_unit_outside_the_index_is_an_error(index):
+    with pytest.raises(UserError, match="mixed5b:0 is not in the index"):
+        index.row(Unit("mixed5b", 0))

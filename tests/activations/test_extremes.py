@@ -1,0 +1,74 @@
+"""Exact streaming extremes. Oracle: sorting everything."""
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from exemplum.activations import extremes
+from exemplum.activations.accumulate import Accumulator
+
+# few distinct values, so that ties are common; signed zeros tie as well
+VALUES = st.sampled_from([-3.5, -1.0, -0.0, 0.0, 1e-30, 2.0, 2.5, 1e20])
+
+
+def sorted_by_brute_force(values: np.ndarray, keep: int) -> np.ndarray:
+    """Rows of the highest values of a unit, earlier rows first among equals."""
+    return np.lexsort((np.arange(len(values)), -(values + 0.0)))[:keep]
+
+
+@given(hnp.arrays(np.float32, st.tuples(st.integers(1, 40), st.just(3)), elements=VALUES), st.integers(1, 12), st.data())
+def test_extremes_are_those_of_a_sort_however_the_stream_is_cut(values, keep, data):
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(values)), max_size=4)))
+    parts = np.split(np.arange(len(values)), cuts)
+    total = Accumulator(units=3, keep=keep)
+    for rows in data.draw(st.permutations(parts)):  # extremes do not depend on the order of the parts either
+        part = Accumulator(units=3, keep=keep)
+        part.add(values[rows], rows)
+        total.merge(part)
+    for unit in range(3):
+        for pole, sign in (("max", 1), ("min", -1)):
+            found, rows = total.top(pole)
+            expected = sorted_by_brute_force(sign * values[:, unit], keep)
+            np.testing.assert_array_equal(rows[unit], expected)
+            np.testing.assert_array_equal(found[unit], values[expected, unit])
+
+
+@given(hnp.arrays(np.float32, st.tuples(st.integers(1, 50), st.just(2)), elements=st.floats(-1e3, 1e3, width=32)))
+def test_moments_are_numpys(values):
+    total = Accumulator(units=2, keep=1)
+    for rows in np.array_split(np.arange(len(values)), 3):
+        part = Accumulator(units=2, keep=1)
+        part.add(values[rows], rows)
+        total.merge(part)
+    assert total.count == len(values)
+    np.testing.assert_allclose(total.mean, values.astype(float).mean(0), atol=1e-9)
+    np.testing.assert_allclose(total.std, values.astype(float).std(0), atol=1e-6)
+
+
+@given(hnp.arrays(np.float32, st.integers(1, 30), elements=st.floats(width=32, allow_nan=False)))
+def test_packing_keeps_values_and_order(values):
+    keys = extremes.pack(torch.from_numpy(values)[None], torch.arange(len(values)))
+    back, rows = extremes.unpack(keys)
+    np.testing.assert_array_equal(back[0], values + 0.0)
+    np.testing.assert_array_equal(rows[0], np.arange(len(values)))
+    order = keys[0].argsort(descending=True).numpy()
+    np.testing.assert_array_equal(order, sorted_by_brute_force(values, len(values)))
+
+
+def test_nan_is_no_extreme():
+    total = Accumulator(units=1, keep=3)
+    total.add(np.array([[1.0], [np.nan], [2.0]], np.float32), np.arange(3))
+    assert total.top("max")[1].tolist() == [[2, 0, -1]]
+
+
+def test_state_comes_back_from_disk(tmp_path):
+    total = Accumulator(units=4, keep=3)
+    total.add(np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32), np.arange(9))
+    total.save(tmp_path / "state.npz", done=np.array(9))
+    back, more = Accumulator.load(tmp_path / "state.npz")
+    assert int(more["done"]) == 9
+    assert back.count == total.count
+    np.testing.assert_array_equal(back.highest, total.highest)
+    np.testing.assert_array_equal(back.squares, total.squares)

@@ -1,0 +1,139 @@
+"""The recipe's mathematics against numpy. Oracles: the formulas of FACTS / Lucid, computed afresh here."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exemplum.explanations.synthetic import objectives, parametrizations, recipe, transforms
+from exemplum.explanations.synthetic.transforms import Jitter, Rotate, Scale
+from exemplum.records import Unit
+
+BOROWSKI = recipe("borowski2021")
+
+
+def numpy_fourier_image(spectrum: np.ndarray, size: int) -> np.ndarray:
+    """Lucid's fft_image and to_valid_rgb, in numpy: (3, size, columns) complex → (3, size, size) in (0, 1)."""
+    columns = spectrum.shape[2]
+    fy, fx = np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size)[None, :columns]
+    scale = 1 / np.maximum(np.sqrt(fx**2 + fy**2), 1 / size)
+    planes = np.fft.irfft2(spectrum * scale, s=(size, size + size % 2), norm="ortho")[..., :size] / 4
+    color = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]]) / 0.46195
+    return 1 / (1 + np.exp(-np.einsum("rc,chw->rhw", color, planes)))
+
+
+@pytest.mark.parametrize("size", [16, 17])
+def test_spectrum_becomes_the_image_that_numpy_makes(size):
+    start = parametrizations.fourier_start(3, size, [torch.Generator().manual_seed(3)], sd=1.0)
+    assert start.shape == (1, 3, size, size // 2 + 1 + size % 2, 2)
+    image = parametrizations.fourier_image(start, size, decay=1.0)[0].numpy()
+    numbers = start[0].numpy()
+    np.testing.assert_allclose(image, numpy_fourier_image(numbers[..., 0] + 1j * numbers[..., 1], size), atol=1e-5)
+
+
+def test_the_colour_matrix_has_largest_column_of_norm_one():
+    assert parametrizations.COLOR.norm(dim=0).max().item() == pytest.approx(0.46195, abs=1e-5)
+    assert parametrizations.COLOR_NORMALIZED.norm(dim=0).max().item() == pytest.approx(1)
+
+
+def test_start_has_the_recipes_deviation_and_is_almost_grey():
+    start = parametrizations.fourier_start(3, 256, [torch.Generator().manual_seed(0)], BOROWSKI.sd)
+    assert start.std().item() == pytest.approx(0.01, rel=0.02)
+    assert parametrizations.fourier_image(start, 256, 1.0).sub(0.5).abs().max() < 0.5
+
+
+def test_the_papers_canvas_updates_and_input_sizes():
+    assert BOROWSKI.canvas == 256
+    assert BOROWSKI.updates == 2561
+    rng = np.random.default_rng(0)
+    chains = [transforms.sizes(BOROWSKI.transforms, transforms.draw(BOROWSKI.transforms, rng), 256) for _ in range(300)]
+    assert {chain[1] for chain in chains} == {240}
+    assert {chain[-1] for chain in chains} == {220, 226, 232, 238, 243}
+
+
+def test_offsets_and_angles_are_drawn_from_all_their_values():
+    rng = np.random.default_rng(0)
+    draws = [transforms.draw(BOROWSKI.transforms, rng) for _ in range(2000)]
+    assert {draw[0][0] for draw in draws} == set(range(17))
+    assert {draw[2][0] for draw in draws} == set(range(-5, 6))
+    assert {draw[3][1] for draw in draws} == set(range(9))
+
+
+@given(st.integers(0, 6), st.integers(0, 6))
+def test_jitter_is_a_crop_at_its_offset(top, left):
+    images = torch.rand(2, 3, 20, 20, generator=torch.Generator().manual_seed(0))
+    found = transforms.apply([Jitter(6)], ((top, left),), images)
+    torch.testing.assert_close(found, images[:, :, top : top + 14, left : left + 14], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.975, 1.025, 0.95, 1.05])
+def test_scaling_is_torchs_bilinear_resize(factor):
+    images = torch.rand(1, 3, 240, 240, generator=torch.Generator().manual_seed(0))
+    found = transforms.apply([Scale((factor,))], ((factor,),), images)
+    side = int(np.float32(factor) * np.float32(240))
+    expected = torch.nn.functional.interpolate(images, (side, side), mode="bilinear", align_corners=False)
+    torch.testing.assert_close(found, expected, atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("degrees", [-5, 0, 3])
+def test_rotation_is_the_nearest_pixel_with_black_outside(degrees):
+    images = torch.rand(1, 1, 40, 40, generator=torch.Generator().manual_seed(0)) + 0.1
+    found = transforms.apply([Rotate((degrees,))], ((degrees,),), images)[0, 0].numpy()
+    angle, centre = 3.14 * degrees / 180, 19.5
+    expected = np.zeros((40, 40), np.float32)
+    for y in range(40):
+        for x in range(40):
+            v = np.cos(angle) * (y - centre) + np.sin(angle) * (x - centre) + centre
+            u = np.cos(angle) * (x - centre) - np.sin(angle) * (y - centre) + centre
+            if 0 <= np.rint(v) < 40 and 0 <= np.rint(u) < 40:
+                expected[y, x] = images[0, 0, int(np.rint(v)), int(np.rint(u))]
+    assert (np.abs(found - expected) > 1e-3).mean() < 0.005  # pixels on a tie may round either way
+
+
+def test_the_chain_in_one_resampling_is_the_chain_step_by_step():
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    chain = (Jitter(4), Scale((1.05,)), Rotate((3,)), Jitter(2))
+    draws = ((1, 3), (1.05,), (3,), (2, 0))
+    stepwise = images
+    for transform, drawn in zip(chain, draws, strict=True):
+        stepwise = transforms.apply([transform], [drawn], stepwise)
+    torch.testing.assert_close(transforms.apply(chain, draws, images), stepwise, atol=2e-3, rtol=0)
+
+
+def test_diversity_is_lucids():
+    maps = torch.randn(4, 6, 5, 5, generator=torch.Generator().manual_seed(0))
+    flat = maps.numpy().reshape(4, 6, 25).transpose(0, 2, 1)  # positions × channels
+    grams = [a.T @ a for a in flat]
+    grams = [g / np.linalg.norm(g) for g in grams]
+    lucid = sum((grams[i] * grams[j]).sum() for i in range(4) for j in range(4) if i != j) / 4
+    assert objectives.diversity("a")({"a": maps}).mean().item() == pytest.approx(lucid, rel=1e-5)
+
+
+def test_objectives_add_scale_and_keep_to_their_images():
+    maps = {"a": torch.randn(5, 3, 4, 4, generator=torch.Generator().manual_seed(0))}
+    first, second = objectives.channel(Unit("a", 0)), objectives.neuron(Unit("a", 2))
+    both = 2 * first - second
+    expected = 2 * maps["a"][:, 0].mean((1, 2)) - maps["a"][:, 2, 2, 2]
+    torch.testing.assert_close(both(maps), expected)
+    joint = objectives.jointly([first, second], [2, 3])
+    torch.testing.assert_close(joint(maps), torch.cat([first(maps)[:2], second(maps)[2:]]))
+    vector = torch.tensor([1.0, 0, -2])
+    torch.testing.assert_close(
+        objectives.direction("a", vector)(maps), maps["a"][:, 0].mean((1, 2)) - 2 * maps["a"][:, 2].mean((1, 2))
+    )
+
+
+def test_a_recipe_at_another_size_keeps_its_proportions():
+    small = BOROWSKI.at(96)
+    assert (small.size, small.pad) == (96, 7)
+    assert [t.pixels for t in small.transforms if isinstance(t, Jitter)] == [7, 3]
+    assert BOROWSKI.at(224) == BOROWSKI
+    assert small.digest != BOROWSKI.digest
+
+
+def test_an_unknown_recipe_names_the_nearest():
+    from exemplum.errors import UserError
+
+    with pytest.raises(UserError, match="did you mean borowski2021"):
+        recipe("borowski2012")

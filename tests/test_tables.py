@@ -1,0 +1,61 @@
+"""Schemas, their page, and the tables' checks."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from exemplum import store, tables
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_tables_page_says_what_the_schemas_say():
+    sys.path.insert(0, str(ROOT))
+    try:
+        from tools.tables import PAGE, text
+    finally:
+        sys.path.remove(str(ROOT))
+    assert PAGE.read_text(encoding="utf-8") == text(), "run: python -m tools.tables"
+
+
+def test_a_table_comes_back_as_it_was_written(tmp_path):
+    rows = [{"image": "größe.png", "reason": "truncated"}, {"image": "b", "reason": ""}]
+    written = tables.IMAGES.write(tmp_path / "broken.parquet", rows)
+    pd.testing.assert_frame_equal(tables.IMAGES.read(tmp_path / "broken.parquet"), written)
+
+
+def test_an_empty_table_keeps_columns_and_types(tmp_path):
+    tables.TRIALS.write(tmp_path / "t.parquet", [])
+    read = tables.TRIALS.read(tmp_path / "t.parquet")
+    assert list(read.columns) == list(tables.TRIALS.columns)
+    assert read["block"].dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [([{"image": "a"}], "lacks the columns reason"), ([{"image": "a", "reason": "", "x": 1}], "does not know")],
+)
+def test_a_wrong_column_is_named(rows, message):
+    with pytest.raises(store.StoreError, match=message):
+        tables.IMAGES.frame(rows)
+
+
+def test_absent_and_broken_files_are_named(tmp_path):
+    with pytest.raises(store.StoreError, match="absent.parquet does not exist"):
+        tables.IMAGES.read(tmp_path / "absent.parquet")
+    (tmp_path / "broken.parquet").write_bytes(b"not parquet")
+    with pytest.raises(store.StoreError, match=r"broken.parquet is not a Parquet file"):
+        tables.IMAGES.read(tmp_path / "broken.parquet")
+
+
+def test_a_failed_write_leaves_the_earlier_file(tmp_path):
+    path = tmp_path / "kept.txt"
+    store.write_text(path, "earlier")
+    with pytest.raises(ZeroDivisionError), store.atomic(path) as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+    assert path.read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [path]
