@@ -6,9 +6,11 @@ import pytest
 from exemplum import store, tables
 from exemplum.report import wording, write_reproduction
 
+ROW = {"source": "abstract", "experiment": "1", "note": ""}
 HEADLINES = [
-    {"experiment": "1", "what": "accuracy, natural", "published": 0.92, "ours": 0.9222, "agrees": True},
-    {"experiment": "1", "what": "accuracy, none", "published": 0.46, "ours": 0.431, "agrees": False},
+    ROW | {"quantity": "accuracy, natural", "published": 0.92, "says": "equals", "ours": 0.9222, "agrees": True},
+    ROW | {"quantity": "natural better", "published": 0.05, "says": "p < .05", "ours": 0.0145, "agrees": True},
+    ROW | {"quantity": "accuracy, none", "published": 0.5, "says": "above", "ours": float("nan"), "agrees": False},
 ]
 
 
@@ -20,7 +22,7 @@ def out(study, tmp_path):
     both = pd.concat([people.assign(experiment="1"), people.assign(experiment="2", estimate=people["estimate"] / 2)])
     both.to_csv(tmp_path / "estimates.csv", index=False)
     tables.COMPARISONS.write(tmp_path / "comparisons.parquet", [])
-    pd.DataFrame(HEADLINES).to_csv(tmp_path / "headlines.csv", index=False)
+    pd.DataFrame(HEADLINES).to_csv(tmp_path / "published.csv", index=False)
     return tmp_path
 
 
@@ -33,9 +35,10 @@ def test_experiments_are_kept_apart_and_headlines_stand_beside_ours(out, parse):
 
 def _headlines_stand_beside_ours(page):
     shown = page.text["headlines"]
-    assert "1 of 2 published numbers agree" in shown
-    assert "0.920" in shown
-    assert "0.922" in shown
+    assert "2 of 3 published numbers" in shown
+    assert "accuracy, natural0.920.9222yesabstract" in shown
+    assert "natural betterp < .050.0145yesabstract" in shown
+    assert "accuracy, noneabove 0.5—noabstract" in shown
 
 
 def _experiments_are_kept_apart(page, out):
@@ -56,7 +59,7 @@ def test_estimates_are_needed_and_named(tmp_path):
 
 
 def test_without_headlines_the_page_says_so(out, parse):
-    (out / "headlines.csv").unlink()
+    (out / "published.csv").unlink()
     rows = pd.read_csv(out / "estimates.csv", keep_default_na=False)
     rows[(rows["by"] == "all") & (rows["experiment"] == 1)].to_csv(out / "estimates.csv", index=False)
     write_reproduction(out)

@@ -77,12 +77,13 @@ def write(
 
 def _title(study: Study, tables: Tables) -> str:
     methods = [style.label(m) for m in style.ordered(tables.stimuli["method"])]
-    return f"How well do {wording.listed(methods)} images explain the units of {_network(study)}?"
+    network = "a network" if study.config.stimuli else _network(study)
+    return f"How well do {wording.listed(methods)} images explain the units of {network}?"
 
 
 def _network(study: Study) -> str:
     if study.config.stimuli:
-        return "a network (finished stimuli)"
+        return "not known: the study was made from finished stimuli"
     name = study.config.model.load
     return "the embedded InceptionV1" if name == "embedded" else name
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from exemplum import store, tables
-from exemplum.report import exporting, figures, findings, listing, page, respondents, style
+from exemplum.report import exporting, figures, findings, listing, page, respondents, style, wording
 from exemplum.report.figures import intuitiveness
 from exemplum.report.select import Tables, how, pick
 from exemplum.store import Table
@@ -35,9 +35,10 @@ class Experiment:
 def write_reproduction(out: Path) -> dict[str, Any]:
     """Write OUT/index.html and OUT/figures from the tables that `exemplum reproduce` left in OUT.
 
-    Reads estimates and comparisons (needed), responses, ratings, headlines and findings (shown where they are
-    present), each as OUT/NAME.parquet or OUT/NAME.csv. Headlines have the columns `published` and `ours` beside words
-    that say what each number is. Raises StoreError naming a table that is absent or broken.
+    Reads estimates and comparisons (needed), responses, ratings, published and findings (shown where they are
+    present), each as OUT/NAME.parquet or OUT/NAME.csv. `published` has a row a published number or statement:
+    experiment, quantity, published, says (equals, above, …), ours, agrees, source, note. Raises StoreError naming a
+    table that is absent or broken.
     """
     found = Tables(
         estimates=_table(out, "estimates", tables.ESTIMATES),
@@ -45,15 +46,15 @@ def write_reproduction(out: Path) -> dict[str, Any]:
         responses=_table(out, "responses", tables.RESPONSES, needed=False),
         ratings=_table(out, "ratings", tables.RATINGS, needed=False),
     )
-    headlines, noticed = _any(out, "headlines"), _any(out, "findings")
+    headlines, noticed = _any(out, "published"), _any(out, "findings")
     experiments = list(_experiments(found, out / "figures"))
     said = findings.findings(found)
     text = page.render(
         "reproduction.html.j2",
         title="The published study, reproduced from its own trials",
         study=STUDY,
-        headlines=listing.listing(headlines),
-        agreement=_agreement(headlines),
+        headlines=_headlines(headlines),
+        agreement=_agreement(_headlines(headlines)),
         findings=said,
         conditions=findings.conditions(said),
         how=how(pick(found.estimates, "accuracy")),
@@ -103,12 +104,42 @@ def _intuitiveness(ratings: pd.DataFrame, folder: Path, number: int, prefix: str
     )  # fmt: skip
 
 
-def _agreement(headlines: pd.DataFrame) -> str:
-    """How many headlines agree, in words, where the table says so."""
-    if "agrees" not in headlines or headlines.empty:
-        return ""
-    agreeing = int(headlines["agrees"].astype(bool).sum())
-    return f"{agreeing} of {len(headlines)} published numbers agree with ours within their rounding."
+@dataclass(frozen=True)
+class Headline:
+    experiment: str
+    quantity: str
+    published: str
+    ours: str
+    agrees: bool
+    source: str
+    note: str
+
+
+def _headlines(rows: pd.DataFrame) -> list[Headline]:
+    return [
+        Headline(
+            experiment=TITLES.get(str(row["experiment"]), str(row["experiment"])).removeprefix("Experiment "),
+            quantity=row["quantity"],
+            published=_relation(row["says"], float(row["published"])),
+            ours=wording.number(float(row["ours"]), 4),
+            agrees=bool(row["agrees"]),
+            source=row["source"],
+            note="" if pd.isna(row["note"]) else row["note"],
+        )
+        for _, row in rows.iterrows()
+    ]
+
+
+def _relation(says: str, value: float) -> str:
+    if says == "equals":
+        return f"{value:g}"
+    return f"{says} {value:g}" if says in ("above", "below") else says
+
+
+def _agreement(headlines: list[Headline]) -> str:
+    """How many headlines agree, in words."""
+    agreeing = sum(headline.agrees for headline in headlines)
+    return f"{agreeing} of {len(headlines)} published numbers and statements agree with ours within their precision."
 
 
 def _table(out: Path, name: str, table: Table, needed: bool = True) -> pd.DataFrame:

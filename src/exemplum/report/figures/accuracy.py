@@ -97,7 +97,7 @@ def by_group(
         for x, row in at:
             axes.point(ax, x, row, looks[condition], size=5)
     axes.shares(ax)
-    axes.categories(ax, [(names or {}).get(g, g or "—") for g in groups])
+    axes.categories(ax, [(names or {}).get(g, axes.short(g) or "—") for g in groups])
     axes.legend(ax, conditions, looks)
     return ax
 
@@ -141,7 +141,7 @@ def by_participant(estimates: pd.DataFrame, observer: str, ax: Axes | None = Non
                 ms=5 if len(order) <= NAMED else 2.5, color=looks[condition].color, mec="white", mew=0.5)  # fmt: skip
     axes.shares(ax, horizontal=True)
     many = len(order) > NAMED
-    ax.set_yticks([] if many else range(len(order)), [] if many else order)
+    ax.set_yticks([] if many else range(len(order)), [] if many else [axes.short(name) for name in order])
     ax.set_ylim(-0.7, len(order) - 0.3)
     ax.set_ylabel(f"{len(order):,} participants" if many else "")
     ax.tick_params(axis="y", length=0)

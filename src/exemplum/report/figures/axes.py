@@ -60,6 +60,11 @@ def shares(ax: Axes, title: str = "accuracy", chance: bool = True, horizontal: b
         (ax.axvline if horizontal else ax.axhline)(CHANCE, color=style.SOFT, lw=0.9, ls=(0, (4, 3)), zorder=1)
 
 
+def short(name: str, most: int = 16) -> str:
+    """A long name with its middle left out; the figure's table has it whole."""
+    return name if len(name) <= most else f"{name[: most - 6]}…{name[-5:]}"
+
+
 def categories(ax: Axes, names: Sequence[str], slant: bool | None = None) -> None:
     """Name the x positions 0, 1, … ; names that do not fit side by side stand aslant."""
     ax.set_xticks(range(len(names)))

@@ -95,13 +95,14 @@ def by_subset(
             for _, row in rows[subset][rows[subset]["condition"] == condition].iterrows():
                 axes.point(ax, x + offset, row, looks[condition])
     ax.set_ylabel(title)
+    ax.set_xlabel("answers")
     if limits:
         ax.set_ylim(*limits)
         ax.set_yticks(RATINGS)
     else:
         ax.set_ylim(bottom=0)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.categories(ax, ["all answers", "correct", "wrong"])
+    axes.categories(ax, ["all", "correct", "wrong"])
     axes.legend(ax, conditions, looks)
     return ax
 
