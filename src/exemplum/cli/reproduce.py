@@ -18,10 +18,11 @@ def reproduce(
 ) -> None:
     """Analyse a published study from its own trials, and set each published number beside ours."""
     from exemplum.analysis.reproduction import reproduce as analyse
+    from exemplum.report import write_reproduction
 
     if study not in STUDIES:
         raise UserError(f"no published study {study!r} is known{did_you_mean(study, STUDIES)}")
-    summary = analyse(data, out)
+    summary = analyse(data, out) | write_reproduction(out)
     for name, value in summary.items():
         console.print(f"{name}: {value}")
     console.print(f"[bold green]done[/bold green]: {out}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,7 @@ def write(
         title=_title(study, tables),
         asked=_asked(study, tables),
         question=QUESTION,
-        made=time.strftime("%Y-%m-%d"),
+        made=str((study.record("analysis") or {}).get("finished", ""))[:10],
         findings=found,
         conditions=findings.conditions(found),
         how=how(pick(tables.estimates, "accuracy")),
