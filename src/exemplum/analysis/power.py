@@ -13,10 +13,10 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from exemplum.analysis import glmm, intervals
-from exemplum.analysis.mixed import Sample, samples
+from exemplum.analysis.mixed import Sample, samples, standard_errors
 from exemplum.analysis.simulate import Spread
-from exemplum.design.protocols import protocol as protocol_named
 from exemplum.errors import UserError, did_you_mean
+from exemplum.protocols import protocol as protocol_named
 
 Array = np.ndarray
 ALPHA = 0.05
@@ -155,7 +155,10 @@ def fitted(responses: pd.DataFrame, baseline: str, method: str) -> tuple[float, 
     if len(sample.modelled) < 2:
         raise UserError(f"no mixed model can be fitted: {sample.note or 'a condition is missing'}; give --baseline")
     share = float(sample.values[sample.condition == sample.names.index(baseline)].mean())
-    return share, spread_of(glmm.fit(sample.usable(), slopes=True).sd)
+    model = glmm.fit(sample.usable(), slopes=True)
+    if model is None:
+        raise UserError(f"no mixed model can be fitted: {glmm.SEPARATED}; give --baseline and the spreads")
+    return share, spread_of(model.sd)
 
 
 def spread_of(sd: Array) -> Spread:
@@ -187,7 +190,7 @@ class Structure:
 
 
 def structure(protocol: str) -> Structure:
-    """The protocol's counterbalancing. Raises DesignError for an unknown name."""
+    """The protocol's counterbalancing. Raises UserError for an unknown name."""
     found = protocol_named(protocol)
     sets = max(len(found.main_sets), 1)
     return Structure(math.lcm(len(found.scheme_orders), 2 * found.order_every), sets, found.units * sets)
@@ -224,6 +227,8 @@ def _glmm_rejects(scenario: Scenario, right: Array, unit: Array) -> bool:
     )  # fmt: skip
     slopes = scenario.spread.participant_condition > 0 or scenario.spread.unit_condition > 0
     found = glmm.fit(sample, slopes)
+    if found is None:
+        return False
     contrast = np.array([-1.0, 1.0])
-    error = float(np.sqrt(contrast @ found.covariance @ contrast))
+    error = float(standard_errors(contrast @ found.covariance @ contrast))
     return bool(abs(contrast @ found.beta) / error > stats.norm.ppf(1 - ALPHA / 2))

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pandas as pd
 
+from exemplum.design.errors import DesignError
 from exemplum.design.pictures import NATURAL, Pictures
 from exemplum.design.plan import NONE, Plan, plan
-from exemplum.design.protocols import DesignError
-from exemplum.design.protocols import protocol as protocol_named
+from exemplum.protocols import protocol as protocol_named
 from exemplum.records import Block, Design, Pole, Session, Side, Trial, TrialKind
 
 Invariant = Callable[[Design, Plan, Pictures], Iterator[str]]

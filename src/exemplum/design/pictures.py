@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from exemplum.design.protocols import DesignError, Scheme
+from exemplum.design.errors import DesignError
+from exemplum.protocols import Scheme
 from exemplum.records import ANY_BATCH, Pole, ReferenceSet, Unit
 
 NATURAL = "natural"

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from exemplum.design.errors import DesignError
 from exemplum.design.order import rotated
 from exemplum.design.pictures import NATURAL, Pictures
-from exemplum.design.protocols import DesignError, Protocol, Scheme
+from exemplum.protocols import Protocol, Scheme
 from exemplum.records import StudyUnit, Unit
 
 NONE = "none"  # the condition without references

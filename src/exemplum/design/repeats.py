@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from exemplum.design.errors import DesignError
 from exemplum.design.order import broken_up, generator, shuffled
-from exemplum.design.protocols import DesignError
 from exemplum.design.sides import Balance
 from exemplum.design.trials import trial_id
 from exemplum.records import Block, Response, Session, Trial, TrialKind

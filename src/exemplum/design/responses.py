@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from exemplum.design.protocols import DesignError
+from exemplum.design.errors import DesignError
 from exemplum.records import Response, Trial
 from exemplum.tables import RESPONSES
 

@@ -12,9 +12,9 @@ from exemplum.design import invariants
 from exemplum.design.order import Deck, broken_up, generator, shuffled, split
 from exemplum.design.pictures import Pictures
 from exemplum.design.plan import NONE, Plan, plan
-from exemplum.design.protocols import protocol as protocol_named
 from exemplum.design.sides import Balance
 from exemplum.design.trials import Showing, trial
+from exemplum.protocols import protocol as protocol_named
 from exemplum.records import Block, Design, Session, StudyUnit, TrialKind
 
 MAIN, CATCH, PRACTICE, REPEATED = TrialKind.MAIN, TrialKind.CATCH, TrialKind.PRACTICE, TrialKind.REPEATED

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from exemplum import store
+from exemplum.design.errors import DesignError
 from exemplum.design.pictures import NATURAL
-from exemplum.design.protocols import DesignError
 from exemplum.design.schedule import make
 from exemplum.design.tables import blocks_table, design_of, trials_table
 from exemplum.records import Design

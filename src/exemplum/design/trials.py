@@ -8,7 +8,7 @@ import numpy as np
 
 from exemplum.design.pictures import Pictures, drawn
 from exemplum.design.plan import NONE
-from exemplum.design.protocols import Scheme
+from exemplum.protocols import Scheme
 from exemplum.records import Pole, ReferenceSet, Side, StudyUnit, Trial, TrialKind
 
 

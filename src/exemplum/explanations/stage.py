@@ -10,11 +10,12 @@ import numpy as np
 from exemplum import store, tables
 from exemplum.activations import stage as index_stage
 from exemplum.activations.index import ActivationIndex
-from exemplum.design.protocols import Protocol, protocol
+from exemplum.errors import UserError
 from exemplum.explanations import finished, gather, registry, units
 from exemplum.explanations.base import Request
 from exemplum.explanations.measure import measured
 from exemplum.models import Model
+from exemplum.protocols import Protocol, protocol
 from exemplum.records import StudyUnit
 from exemplum.study import Study
 
@@ -52,6 +53,10 @@ def _run_finished(study: Study) -> dict[str, Any]:
 
 
 def _run_methods(study: Study) -> dict[str, Any]:
+    if not study.is_current("index", index_stage.fingerprint(study)):
+        raise UserError(
+            f"the index of {study.folder} is of other images or settings; run: exemplum index {study.folder}"
+        )
     model, index, folder = index_stage.load_model(study), index_stage.load(study), study.stage(FOLDER)
     plan = protocol(study.config.design.protocol)
     chosen = _choose(study, model, index, plan)

@@ -1,6 +1,6 @@
 """Experiment I of Borowski, Zimmermann et al. (ICLR 2021): natural, synthetic and no references."""
 
-from exemplum.design.protocols.base import Protocol, Scheme
+from exemplum.protocols.base import Protocol, Scheme
 from exemplum.records import Pole
 
 BOROWSKI2021_1 = Protocol(

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from exemplum.errors import UserError
 from exemplum.records import Pole
-
-
-class DesignError(UserError):
-    """A design cannot be made from these units and stimuli, or breaks one of its invariants."""
 
 
 @dataclass(frozen=True)

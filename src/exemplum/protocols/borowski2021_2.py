@@ -1,6 +1,6 @@
 """Experiment II of Borowski, Zimmermann et al. (ICLR 2021): natural and synthetic references in four schemes."""
 
-from exemplum.design.protocols.base import Protocol, Scheme
+from exemplum.protocols.base import Protocol, Scheme
 from exemplum.records import Pole
 
 BOTH = (Pole.MIN, Pole.MAX)

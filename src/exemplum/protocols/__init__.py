@@ -1,0 +1,18 @@
+"""Protocols by name: the structure of a study as data, which explanations, design and server read."""
+
+from exemplum.errors import UserError, did_you_mean
+from exemplum.protocols.base import Protocol, Scheme
+from exemplum.protocols.borowski2021_1 import BOROWSKI2021_1
+from exemplum.protocols.borowski2021_2 import BOROWSKI2021_2
+
+PROTOCOLS = {protocol.name: protocol for protocol in (BOROWSKI2021_1, BOROWSKI2021_2)}
+
+
+def protocol(name: str) -> Protocol:
+    """The protocol of this name. Raises UserError naming close matches if there is none."""
+    if name not in PROTOCOLS:
+        raise UserError(f"there is no protocol {name!r}{did_you_mean(name, PROTOCOLS)}")
+    return PROTOCOLS[name]
+
+
+__all__ = ["PROTOCOLS", "Protocol", "Scheme", "protocol"]
