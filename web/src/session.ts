@@ -28,6 +28,7 @@ export class Session {
     readonly outbox: Outbox,
     public state: State,
     readonly simulate: Simulation | null,
+    public resumed = false, // whether somebody has just come back
   ) {}
 
   async refresh(): Promise<State> {

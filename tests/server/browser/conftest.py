@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import socket
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+import httpx
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
@@ -23,6 +25,7 @@ from exemplum.design.stage import save
 from exemplum.server import Experiment, Settings, create_app
 from exemplum.study import Study
 from server import made
+from server.walk import Walker
 
 ROOT = Path(__file__).resolve().parents[3]
 CHROMIUM = (
@@ -30,6 +33,7 @@ CHROMIUM = (
     "--disable-component-update --disable-sync"
 )
 TINY = {"practice": 1, "blocks": 1, "catch": 1, "repeated": 1}
+PLACES = 2  # participants in the design
 WINDOW = {"width": 1280, "height": 720}
 
 
@@ -55,6 +59,10 @@ class Host:
         self._thread.start()
         while not self._server.started:
             time.sleep(0.01)
+
+    def restart(self) -> None:
+        self.experiment = Experiment.open(Settings(self.folder, **self.settings))
+        self.start()
 
     def stop(self) -> None:
         self._server.should_exit = True
@@ -103,31 +111,45 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
     made.close()
 
 
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Studies whose whole session has a handful of trials, each made once: `tiny(main=2)`."""
+    known: dict[tuple[object, ...], Path] = {}
+
+    def base(main: int, protocol: str, sizes: tuple[tuple[str, int], ...]) -> Path:
+        key = (main, protocol, sizes)
+        if key not in known:
+            known[key] = tiny_study(tmp_path_factory.mktemp("tiny") / "study", main, protocol, dict(sizes))
+        return known[key]
+
+    return base
+
+
 @pytest.fixture
-def host(pages: None, tmp_path: Path) -> Iterator[Callable[..., Host]]:  # noqa: ARG001
+def host(pages: None, tiny: Callable[..., Path], tmp_path: Path) -> Iterator[Callable[..., Host]]:  # noqa: ARG001
     """`host(main=2, toml="", lab=True)`: a running server of a tiny study with so many main units."""
     hosts: list[Host] = []
 
     def run(
-        main: int = 2, toml: str = "", protocol: str = "borowski2021-1", participants: int = 4, sizes: dict | None = None,
+        main: int = 2, toml: str = "", protocol: str = "borowski2021-1", sizes: dict[str, int] | None = None,
         **settings: object,
     ) -> Host:  # fmt: skip
-        folder = tiny_study(tmp_path / f"study{len(hosts)}", main, toml, protocol, participants, TINY | (sizes or {}))
+        base = tiny(main, protocol, tuple((TINY | (sizes or {})).items()))
+        folder = made.like(base, tmp_path / f"study{len(hosts)}", toml).folder
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        made = Host(folder, settings, port, Experiment.open(Settings(folder, **settings)))
-        made.start()
-        hosts.append(made)
-        return made
+        each = Host(folder, settings, port, Experiment.open(Settings(folder, **settings)))
+        each.start()
+        hosts.append(each)
+        return each
 
     yield run
     for each in hosts:
         each.stop()
 
 
-def tiny_study(folder: Path, main: int, toml: str, protocol: str, participants: int, sizes: dict[str, int]) -> Path:
-    """A study whose whole session has a handful of trials."""
+def tiny_study(folder: Path, main: int, protocol: str, sizes: dict[str, int]) -> Path:
     folder.mkdir()
     if protocol == "borowski2021-2":
         of = units(main, 3, sets=("a", "b", "c", "d"), easy_sets=("e", "f", "g"))
@@ -135,11 +157,29 @@ def tiny_study(folder: Path, main: int, toml: str, protocol: str, participants: 
     else:
         of = units(main, 9)
         table = stimuli(of, batches=4, references=(9,))
-    design = designs.make(protocol, of, table, participants, 7, **sizes)
+    design = designs.make(protocol, of, table, PLACES, 7, **sizes)
     said = "\n".join(f"{name} = {value}" for name, value in sizes.items())
-    head = f'[design]\nprotocol = "{protocol}"\nparticipants = {participants}\n{said}\n'
-    (folder / "study.toml").write_text(head + toml, encoding="utf-8")
+    head = f'[design]\nprotocol = "{protocol}"\nparticipants = {PLACES}\n{said}\n'
+    (folder / "study.toml").write_text(head, encoding="utf-8")
     save(Study.open(folder), design)
     for path in {path for t in design.trials for path in (*t.references, t.query_max, t.query_min)}:
         made.picture(folder / path, side=64)
     return folder
+
+
+@pytest.fixture
+def at_block(host: Callable[..., Host], context: BrowserContext) -> Callable[..., tuple[Host, Walker]]:
+    """`at_block(main=2, number=5)`: a server, and this browser in the middle of a session, where that block begins."""
+
+    def go(number: int = 5, **asked: object) -> tuple[Host, Walker]:
+        running = host(**asked)
+        with httpx.Client(base_url=running.url) as http:
+            walker = Walker(http)
+            walker.start()
+            walker.walk(until=lambda step: step["kind"] == "block" and step["number"] == number)
+        kept = json.dumps({"key": walker.key, "token": walker.token, "link": "", "participant": ""})
+        place = "'exemplum.session'"
+        context.add_init_script(f"localStorage.getItem({place}) ?? localStorage.setItem({place}, {kept!r})")
+        return running, walker
+
+    return go

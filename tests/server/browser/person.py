@@ -1,4 +1,4 @@
-"""A participant at the browser: reads the page, presses what a person would press, with the mouse or the keyboard alone."""
+"""A participant at the browser, who presses what a person would press, with the mouse or the keyboard alone."""
 
 from __future__ import annotations
 

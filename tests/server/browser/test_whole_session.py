@@ -12,6 +12,7 @@ from exemplum.server import rows
 from exemplum.server.schema import Answer, SessionRow, StepRecord
 from server.browser.person import Person
 
+FAULTS = "async () => (await axe.run()).violations.map(v => [v.impact, v.id, v.nodes[0].html])"
 SERIOUS = ("serious", "critical")
 
 
@@ -38,7 +39,9 @@ def test_a_session_by_mouse(host, context, axe):
         if what not in inspected:
             inspected.add(what)
             page.evaluate(axe)
-            found = page.evaluate("async () => (await axe.run()).violations.map(v => [v.impact, v.id, v.nodes[0].html])")
+            found = page.evaluate(
+                "async () => (await axe.run()).violations.map(v => [v.impact, v.id, v.nodes[0].html])"
+            )
             faults.extend((what, *fault) for fault in found if fault[0] in SERIOUS)
 
     page.goto(running.url)
@@ -76,8 +79,8 @@ def test_a_session_by_keyboard_alone(host, context):
 
 
 def test_simulated_observers_of_known_accuracy_are_recovered(host, context):
-    """Data simulated in the browser with accuracy .8: the analysis finds each observer's own count and covers .8."""
-    running = host(main=20, pilot=True, participants=2, sizes={"catch": 0, "repeated": 0})
+    """Data simulated in the browser with accuracy .8: the analysis finds the observer's own count and covers .8."""
+    running = host(main=20, pilot=True, sizes={"catch": 0, "repeated": 0})
     rng, page = np.random.default_rng(3), context.new_page()
     answers = {}
 
@@ -90,17 +93,17 @@ def test_simulated_observers_of_known_accuracy_are_recovered(host, context):
         return {"choice": trial.max_side if right else wrong_side, "confidence": 2, "rt": 900}
 
     page.expose_function("exemplumObserver", observer)
-    for person in ("one", "two"):
-        page.goto(f"{running.url}?participant={person}&simulate=data-only")
-        page.locator('body[data-kind="finished"] .code').wait_for(timeout=60_000)
+    page.goto(f"{running.url}?simulate=data-only")
+    page.locator('body[data-kind="finished"] .code').wait_for(timeout=90_000)
     with running.experiment.database.read() as orm:
         table = rows.responses(orm, rows.members(orm, running.experiment.study_id, pilot=True, finished=True))
     main = [right for kind, right in answers.values() if kind == "main"]
     assert (table["rt_ms"] == 900).all()
     found = estimates.estimates(table, seed=1, resamples=100)
     accuracy = found.query("measure == 'accuracy' and trial_kind == 'main' and by == 'all' and subset == 'all'")
-    pooled = accuracy.query("aggregate == 'pooled' and interval == 'wilson'")
-    assert pooled["n_trials"].sum() == len(main) >= 80
+    of_condition = accuracy[accuracy["condition"].isin(["natural", "synthetic", "none"])]
+    pooled = of_condition.query("aggregate == 'pooled' and interval == 'wilson'")
+    assert pooled["n_trials"].sum() == len(main) >= 50
     assert np.isclose((pooled["estimate"] * pooled["n_trials"]).sum(), sum(main))
     assert (pooled["low"] <= 0.8).all()
-    assert (0.8 <= pooled["high"]).all()
+    assert (pooled["high"] >= 0.8).all()

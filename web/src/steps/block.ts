@@ -14,7 +14,7 @@ import { conditionText, trialWords } from "./words";
 /** Announce the block while its images load, then show its trials one by one. */
 export async function block(step: BlockStep, session: Session): Promise<void> {
   const preload = new Preload(step.images);
-  await announce(step, preload);
+  await announce(step, preload, session.resumed || step.answered > 0);
   await preload.finished;
   await restoreFullscreen();
   const observed = await observe(step);
@@ -23,15 +23,15 @@ export async function block(step: BlockStep, session: Session): Promise<void> {
   void flush();
 }
 
-async function announce(step: BlockStep, preload: Preload): Promise<void> {
+async function announce(step: BlockStep, preload: Preload, back: boolean): Promise<void> {
   const [title, fillTitle] = conditionText(step.condition, "title");
   const [lead, fillLead] = conditionText(step.condition, "lead");
   const place = html(step.practice ? "block.practice" : "block.number", { number: step.number, of: step.of });
-  const resumed = step.answered > 0 ? paragraphs("block.resumed", { left: step.trials.length - step.answered }) : "";
+  const resumed = back ? paragraphs("block.resumed", { left: step.trials.length - step.answered }) : "";
   const practice = step.practice ? paragraphs("block.practice_lead") : "";
   const body = `${paragraphs(lead, fillLead)}${sides(step)}${practice}${resumed}<p class="loading" role="status"></p>`;
   await ask(`<article class="card"><p class="eyebrow">${place}</p><h1>${html(title, fillTitle)}</h1>${body}</article>`, [
-    say(step.answered > 0 ? "block.resume" : "block.start"),
+    say(back ? "block.resume" : "block.start"),
   ], (page) => void enableWhenLoaded(preload, page));
 }
 

@@ -1,7 +1,7 @@
 import SurveyHtmlForm from "@jspsych/plugin-survey-html-form";
 
 import type { DebriefStep, Done, Field, FormStep } from "../contract";
-import { turn } from "../stage";
+import { isSimulated, turn } from "../stage";
 import { escape, has, html, paragraphs, say } from "../texts";
 
 /** Questions on a page, checked by the browser; `wrong` is a field that the server did not take. */
@@ -17,13 +17,13 @@ export async function debrief(step: DebriefStep, wrong = ""): Promise<Done> {
 }
 
 async function questions(title: string, lead: string, fields: Field[], button: string, wrong: string): Promise<Done> {
+  if (isSimulated()) return simulated(fields);
   const error = wrong ? `<p class="wrong" role="alert">${html("form.wrong", { field: label(wrong) })}</p>` : "";
   const node = {
     type: SurveyHtmlForm,
     html: `<article class="card"><h1>${title}</h1>${lead}${error}<div class="fields">${fields.map(control).join("")}</div></article>`,
     button_label: button,
     css_classes: ["page"],
-    simulation_options: { data: { response: Object.fromEntries(fields.map((field) => [field.name, example(field)])) } },
   };
   const { data, shown_at, ms, visible_ms } = await turn(node);
   const entered = data.response as Record<string, string>;
@@ -66,9 +66,14 @@ function value(field: Field, entered: Record<string, string>): string | number |
   return field.type === "integer" ? Number(text) : text;
 }
 
-/** What a simulated participant enters. */
-function example(field: Field): string {
-  if (!field.required) return "";
-  if (field.type === "integer") return String(field.min ?? 1);
-  return field.type === "choice" ? (field.options.at(-1) ?? "") : "-";
+/** What a simulated participant enters: jsPsych's form does not simulate. */
+function simulated(fields: Field[]): Done {
+  const data = Object.fromEntries(fields.map((field) => [field.name, example(field)]));
+  return { shown_at: performance.timeOrigin + performance.now(), ms: 0, visible_ms: 0, data };
+}
+
+function example({ required, type, min, options }: Field): string | number | null {
+  if (!required) return null;
+  if (type === "integer") return min ?? 1;
+  return type === "choice" ? (options.at(-1) ?? "") : "-";
 }
