@@ -39,7 +39,7 @@ def new_database(server: str) -> str:
 
     name = "t" + secrets.token_hex(6)
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # noqa: S608 — our own hex digits
+        connection.execute(f"CREATE DATABASE {name}")
     return server.replace("/postgres?", f"/{name}?")
 
 
@@ -72,12 +72,14 @@ def serve(database: str, study_folder: Callable[..., Path]) -> Iterator[Callable
     """`serve(toml, lab=True)` gives a client of a server in this process; `client.experiment` is what it works with."""
     opened: list[TestClient] = []
 
-    def start(toml: str = "", *, folder: Path | None = None, base: dict | None = None, **settings: object) -> TestClient:
+    def start(
+        toml: str = "", *, folder: Path | None = None, base: dict | None = None, **settings: object
+    ) -> TestClient:
         folder = folder or study_folder(toml, **(base or {}))
         experiment = Experiment.open(Settings(folder, database=database, **({"limits": False} | settings)))
         client = TestClient(create_app(experiment), client=("10.0.0.1", 1234))
         client.__enter__()
-        client.experiment = experiment
+        client.experiment = client.app.state.experiment
         opened.append(client)
         return client
 

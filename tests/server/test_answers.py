@@ -74,7 +74,7 @@ def test_only_the_next_trial_can_be_answered(at_first_block):
     assert count(walker) == 0
 
 
-def test_a_trial_of_another_session_is_none_of_this(at_first_block, serve):
+def test_a_trial_of_another_session_is_none_of_this(at_first_block):
     walker, _block = at_first_block
     other = Walker(walker.http)
     other.start()

@@ -48,6 +48,7 @@ def create_app(experiment: Experiment) -> FastAPI:
         experiment.close()
 
     app = FastAPI(title="exemplum", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.experiment = experiment
     app.add_middleware(Boundary)
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
