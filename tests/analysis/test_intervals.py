@@ -29,7 +29,7 @@ def test_wilson_of_no_trials_is_undefined():
 def test_wilson_lies_in_the_unit_interval_around_the_share(successes, more):
     trials = successes + more
     low, high = intervals.wilson(np.array([successes]), np.array([trials]))
-    assert -1e-12 <= low[0] <= successes / trials <= high[0] <= 1 + 1e-12
+    assert -1e-12 <= low[0] <= successes / trials + 1e-12 <= high[0] + 2e-12 <= 1 + 3e-12
 
 
 def test_sem2_is_drawn_with_the_population_standard_deviation():
@@ -71,6 +71,15 @@ def test_cells_are_bootstrapped_alike_whether_alone_or_together():
     for i, (percentile, bca) in enumerate(alone):
         assert percentile[0] == pytest.approx(together[0][i])
         assert bca[0] == pytest.approx(together[1][i])
+
+
+def test_a_participant_with_nothing_in_the_cell_hardly_moves_its_interval():
+    rng = np.random.default_rng(2)
+    values = rng.random(80)
+    plain = intervals.bootstrap(values, None, seed=1, resamples=20_000)
+    padded = [np.concatenate([part, np.zeros(20)]) for part in (values, np.ones(80))]
+    for one, other in zip(plain, intervals.bootstrap(*padded, seed=1, resamples=20_000), strict=True):
+        assert one[0] == pytest.approx(other[0], abs=0.004)
 
 
 def test_participants_who_do_not_differ_have_no_bca_and_a_percentile_without_width():

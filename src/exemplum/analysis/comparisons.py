@@ -94,8 +94,8 @@ def _within_condition(table: pd.DataFrame, measure: str, by: str, seed: int) -> 
             yield from (("condition", condition, found) for found in paired_tests(wide, "hand_picked", "random", seed))
     if by not in ("expertise", "scheme+expertise"):
         return
-    scheme, _, expertise = table["group"].str.rpartition("|").T.to_numpy()
-    frame = table.assign(scheme=scheme, expertise=expertise).dropna(subset=[measure])
+    parts = table["group"].str.rpartition("|")
+    frame = table.assign(scheme=parts[0], expertise=parts[2]).dropna(subset=[measure])
     for (condition, scheme), rows in frame.groupby(["condition", "scheme"]):
         groups = [rows.loc[rows["expertise"] == name, measure].to_numpy() for name in ("expert", "lay")]
         found = mann_whitney(*groups).between("expert", "lay")
@@ -109,7 +109,7 @@ def _mixed(trials: pd.DataFrame, measures: list[str]) -> Iterator[dict[str, obje
     if len(schemes) < 2 or len(methods) < 2:
         return
     table = cells.participant_cells(shown, "scheme", measures)
-    expertise = shown.groupby("participant")["expertise"].first()
+    expertise = shown.drop_duplicates("participant").set_index("participant")["expertise"]
     for measure, subset, part in _measured(table, measures):
         wide = part.pivot(index="participant", columns=["condition", "group"], values=measure)
         wide = wide.reindex(columns=pd.MultiIndex.from_product([methods, schemes])).dropna()

@@ -86,6 +86,7 @@ class Grid:
     """
 
     values: pd.DataFrame  # of cells.participant_cells, sorted by `cell`
+    person: np.ndarray  # number of the participant of each row
     condition: np.ndarray  # of each cell
     group: np.ndarray
     subset: np.ndarray
@@ -97,8 +98,10 @@ class Grid:
         found = pairs.unique().sort_values()
         cell = found.get_indexer(pairs) + len(found) * pd.Index(cells.SUBSETS).get_indexer(table["subset"])
         names = found.to_frame(index=False)
+        values = table.assign(cell=cell).sort_values("cell", kind="stable")
         return cls(
-            table.assign(cell=cell).sort_values("cell", kind="stable"),
+            values,
+            pd.factorize(values["participant"], sort=True)[0],
             np.tile(names["condition"].to_numpy(dtype=object), len(cells.SUBSETS)),
             np.tile(names["group"].to_numpy(dtype=object), len(cells.SUBSETS)),
             np.repeat(np.array(cells.SUBSETS, dtype=object), len(found)),
@@ -115,6 +118,7 @@ def of_measure(
     used = (counts > 0) & (grid.values["cell"].to_numpy() < size)
     cell, count = grid.values["cell"].to_numpy()[used], counts[used]
     value = grid.values[measure].to_numpy(dtype=float)[used]
+    person = grid.person[used]
     trials, people = np.bincount(cell, count, size), np.bincount(cell, minlength=size)
     base = {"condition": grid.condition[:size], "group": grid.group[:size], "subset": grid.subset[:size],
             "n_trials": trials, "n_participants": people}  # fmt: skip
@@ -134,11 +138,11 @@ def of_measure(
         else:
             yield _with(pooled, "none", (np.full(size, np.nan), np.full(size, np.nan)))
         if resamples:
-            yield from _bootstrapped(pooled, cell, value * count, count, seed, resamples)
+            yield from _bootstrapped(pooled, cell, person, value * count, count, seed, resamples)
     means = base | {"aggregate": "participants", "estimate": _ratio(np.bincount(cell, value, size), people)}
     yield _with(means, "sem2", _sem2(cell, value, size))
     if resamples:
-        yield from _bootstrapped(means, cell, value, None, seed, resamples)
+        yield from _bootstrapped(means, cell, person, value, np.ones(len(value)), seed, resamples)
 
 
 def _ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
@@ -161,26 +165,35 @@ def _pooled_medians(trials: pd.DataFrame, by: str, grid: Grid) -> np.ndarray:
 
 def _sem2(cell: np.ndarray, value: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     low, high = np.full(size, np.nan), np.full(size, np.nan)
-    for here, block in _by_size(cell, value):
-        low[here], high[here] = intervals.sem2(block)
+    for here, rows in _by_size(cell):
+        low[here], high[here] = intervals.sem2(value[rows])
     return low, high
 
 
 def _bootstrapped(
-    rows: Piece, cell: np.ndarray, num: np.ndarray, den: np.ndarray | None, seed: int, resamples: int
+    rows: Piece, cell: np.ndarray, person: np.ndarray, num: np.ndarray, den: np.ndarray, seed: int, resamples: int
 ) -> Iterator[Piece]:
-    size = len(rows["estimate"])
-    ends = {name: np.full((size, 2), np.nan) for name in ("percentile", "bca")}
-    below = [None] * len(cell) if den is None else [block for _, block in _by_size(cell, den)]
-    for (here, block), denominators in zip(_by_size(cell, num), below, strict=False):
-        ends["percentile"][here], ends["bca"][here] = intervals.bootstrap(block, denominators, seed, resamples)
+    """Draw the participants of each cell; in cells of many, all participants, whoever has answers there.
+
+    That spares drawing anew for every number of participants, and with so many it comes to the same.
+    """
+    ends = {name: np.full((len(rows["estimate"]), 2), np.nan) for name in ("percentile", "bca")}
+    many = np.bincount(cell, minlength=1)[cell] > intervals.FEW
+    for here, chosen in _by_size(cell[~many]):
+        drawn = intervals.bootstrap(num[~many][chosen], den[~many][chosen], seed, resamples)
+        ends["percentile"][here], ends["bca"][here] = drawn
+    if many.any():
+        here, place = np.unique(cell[many], return_inverse=True)
+        wide = np.zeros((2, len(here), person.max() + 1))
+        wide[:, place, person[many]] = num[many], den[many]
+        ends["percentile"][here], ends["bca"][here] = intervals.bootstrap(wide[0], wide[1], seed, resamples)
     for name, both in ends.items():
         yield _with(rows, name, (both[:, 0], both[:, 1]))
 
 
-def _by_size(cell: np.ndarray, value: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Cells with the same number of participants together: cell numbers, values (cells, participants)."""
+def _by_size(cell: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Cells with the same number of participants together: cell numbers, places of their values (cells, n)."""
     present, start, count = np.unique(cell, return_index=True, return_counts=True)
     for size in np.unique(count):
         alike = count == size
-        yield present[alike], value[start[alike][:, None] + np.arange(size)]
+        yield present[alike], start[alike][:, None] + np.arange(size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from scipy.special import ndtr, ndtri
 from statsmodels.stats.proportion import proportion_confint
@@ -9,6 +11,8 @@ from statsmodels.stats.proportion import proportion_confint
 LEVEL = 0.95
 RESAMPLES = 10_000
 CHUNK = 400  # cells bootstrapped at once: 400 × 10,000 means are 32 MB
+FEW = 64  # participants up to which the draws of each number of participants are kept
+DRAWN = 1000  # resamples drawn at once
 
 
 def wilson(successes: np.ndarray, trials: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
@@ -47,9 +51,10 @@ def bootstrap(
     """Percentile and BCa intervals of Σ numerators / Σ denominators, drawing participants with replacement.
 
     `numerators`, `denominators`: (cells, participants). With denominators None the statistic is the mean over
-    participants; with sums and counts of trials it is the mean over trials, with whole participants drawn. Every
-    cell sees the same draws, which depend on the seed and the number of participants alone. Returns two arrays
-    (cells, 2); NaN for fewer than two participants, and for BCa where the participants do not differ.
+    participants; with sums and counts of trials it is the mean over trials, with whole participants drawn. A
+    denominator of 0 is a participant who has nothing in the cell: drawn, it adds nothing. Every cell sees the same
+    draws, which depend on the seed and the number of participants alone. Returns two arrays (cells, 2); NaN for
+    fewer than two participants, and for BCa where the participants do not differ.
 
     Sources: Efron & Tibshirani (1993), An Introduction to the Bootstrap, ch. 13-14; the share of draws below the
     estimate counts ties half, as in scipy.stats.bootstrap.
@@ -60,23 +65,38 @@ def bootstrap(
     percentile, bca = np.full((cells, 2), np.nan), np.full((cells, 2), np.nan)
     if n < 2:
         return percentile, bca
-    weights = _draws(n, resamples, np.random.default_rng([seed, n]))
+    weights = _few_draws(n, resamples, seed) if n <= FEW else _many_draws(n, resamples, seed)
     tail = (1 - level) / 2
     tails = np.array([tail, 1 - tail])
     for start in range(0, cells, CHUNK):
         part = slice(start, start + CHUNK)
         num, den = numerators[part], denominators[part]
-        drawn = np.sort((num @ weights) / (den @ weights), axis=1)
+        with np.errstate(invalid="ignore"):  # a resample with nobody who has something in the cell is NaN, sorted last
+            drawn = np.sort((num @ weights) / (den @ weights), axis=1)
         percentile[part] = _quantiles(drawn, np.broadcast_to(tails, (len(drawn), 2)))
         bca[part] = _quantiles(drawn, _bca_tails(num, den, drawn, ndtri(tails)))
     return percentile, bca
 
 
-def _draws(n: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
+@lru_cache(maxsize=FEW)  # every size once: 64 × 10,000 draws are 5 MB
+def _few_draws(n: int, resamples: int, seed: int) -> np.ndarray:
+    return _draws(n, resamples, seed)
+
+
+@lru_cache(maxsize=1)  # 1,900 × 10,000 draws are 150 MB
+def _many_draws(n: int, resamples: int, seed: int) -> np.ndarray:
+    return _draws(n, resamples, seed)
+
+
+def _draws(n: int, resamples: int, seed: int) -> np.ndarray:
     """How often each participant is in each resample: (n, resamples)."""
-    chosen = rng.integers(0, n, size=(resamples, n), dtype=np.int64) + n * np.arange(resamples)[:, None]
-    counts = np.bincount(chosen.ravel(), minlength=n * resamples).reshape(resamples, n)
-    return np.ascontiguousarray(counts.T, dtype=float)
+    rng = np.random.default_rng([seed, n])
+    weights = np.empty((n, resamples))
+    for start in range(0, resamples, DRAWN):
+        size = min(DRAWN, resamples - start)
+        chosen = rng.integers(0, n, size=(size, n)) + n * np.arange(size)[:, None]
+        weights[:, start : start + size] = np.bincount(chosen.ravel(), minlength=n * size).reshape(size, n).T
+    return weights
 
 
 def _bca_tails(num: np.ndarray, den: np.ndarray, drawn: np.ndarray, normal: np.ndarray) -> np.ndarray:
@@ -84,8 +104,10 @@ def _bca_tails(num: np.ndarray, den: np.ndarray, drawn: np.ndarray, normal: np.n
     total_num, total_den = num.sum(axis=1, keepdims=True), den.sum(axis=1, keepdims=True)
     estimate = total_num / total_den
     with np.errstate(invalid="ignore", divide="ignore"):
-        left_out = (total_num - num) / (total_den - den)
-        influence = left_out.mean(axis=1, keepdims=True) - left_out
+        here = den > 0
+        left_out = np.where(here, (total_num - num) / (total_den - den), 0)
+        mean = left_out.sum(axis=1, keepdims=True) / here.sum(axis=1, keepdims=True)
+        influence = np.where(here, mean - left_out, 0)
         spread = (influence**2).sum(axis=1)
         flat = spread <= (1e-12 * np.maximum(np.abs(estimate[:, 0]), 1e-300)) ** 2
         acceleration = np.where(flat, np.nan, (influence**3).sum(axis=1) / (6 * spread**1.5))

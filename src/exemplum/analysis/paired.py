@@ -13,7 +13,8 @@ from exemplum.analysis.outcome import Outcome, number
 EXACT_SIGNS = 14  # pairs up to which all 2ⁿ signs are tried
 EXACT_RANKS = 200  # pairs up to which the exact distribution of the rank sum is computed
 DRAWS = 10_000
-CLOSE = 1e-9  # means that differ by less than this share are the same number, rounded
+CLOSE = 1e-9  # differences of shares that differ by less than this share are the same number, rounded
+SAME = 1e-6  # sums of permuted differences: as far apart as single precision may put equal ones
 
 
 def paired_t(a: np.ndarray, b: np.ndarray) -> Outcome:
@@ -60,11 +61,12 @@ def permutation(a: np.ndarray, b: np.ndarray, seed: int, draws: int = DRAWS) -> 
     n = len(difference)
     if n < 2:
         return _nothing("permutation", difference)
-    observed = abs(float(difference.sum()))
-    null = np.abs(_signs(n, seed, draws) @ difference)
-    as_large = int((null >= observed - CLOSE * np.abs(difference).sum()).sum())
+    exact = n <= EXACT_SIGNS
+    signs = _all_signs(n) if exact else _drawn_signs(2 ** int(n - 1).bit_length(), seed, draws)[:n]
+    null = np.abs(difference.astype(signs.dtype) @ signs)
+    as_large = int((null >= abs(difference.sum()) - SAME * np.abs(difference).sum()).sum())
     # +1: the observed statistic is itself one permutation, so p is never 0
-    p = as_large / len(null) if n <= EXACT_SIGNS else (1 + as_large) / (1 + len(null))
+    p = as_large / len(null) if exact else (1 + as_large) / (1 + len(null))
     mean = float(difference.mean())
     return Outcome("permutation", "", "", n, mean, effects.d_av(a, b), mean, "", p, p)
 
@@ -109,10 +111,18 @@ def _normal_ranks(ranks: np.ndarray, v: float) -> float:
     return float(2 * stats.norm.sf(abs(z)))
 
 
-@lru_cache(maxsize=8)
-def _signs(n: int, seed: int, draws: int) -> np.ndarray:
-    """Sign patterns (patterns, n): all of them for few pairs, else drawn."""
-    if n <= EXACT_SIGNS:
-        return 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
-    drawn: np.ndarray = 1.0 - 2.0 * np.random.default_rng([seed, n]).integers(0, 2, size=(draws, n))
-    return drawn
+@lru_cache(maxsize=EXACT_SIGNS)
+def _all_signs(n: int) -> np.ndarray:
+    """Every pattern of signs: (n, 2ⁿ)."""
+    signs: np.ndarray = 1.0 - 2.0 * ((np.arange(2**n) >> np.arange(n)[:, None]) & 1)
+    return signs
+
+
+@lru_cache(maxsize=4)  # 2,048 × 10,000 signs are 80 MB, and each size below half of it
+def _drawn_signs(n: int, seed: int, draws: int) -> np.ndarray:
+    """Patterns of signs at random: (n, patterns), in single precision since it is memory that takes the time."""
+    rng = np.random.default_rng(seed)
+    signs = np.empty((n, draws), dtype=np.float32)
+    for row in signs:  # so that the first rows are the same whatever n
+        row[:] = 1 - 2 * rng.integers(0, 2, size=draws, dtype=np.int8)
+    return signs
