@@ -60,7 +60,7 @@ def test_snapshots_are_shown_in_order_of_their_steps(tmp_path):
         )
     rows = stimuli({"path": "explanations/synthetic/u/max_0.png", "activation": 1.0})
     strip = cards.filmstrip("mixed4a:17", "max", rows, Pictures(tmp_path))
-    assert [frame.title for frame in strip] == ["step 0", "step 4", "step 48", "step 2,048"]
+    assert [frame.title for frame in strip] == ["step 0", "step 4", "step 48", "step 2,048", "end"]
 
 
 def test_shares_beyond_the_corpus_are_counted_by_hand():

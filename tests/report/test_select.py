@@ -28,6 +28,11 @@ def test_an_undefined_interval_gives_way_to_a_defined_one():
     assert pick(estimates(bca, {}), "accuracy")["interval"].tolist() == ["wilson"]
 
 
+def test_an_interval_without_width_gives_way_to_one_over_trials():
+    alike = {"aggregate": "participants", "interval": "percentile", "estimate": 1.0, "low": 1.0, "high": 1.0}
+    assert pick(estimates(alike, {"estimate": 1.0, "high": 1.0}), "accuracy")["interval"].tolist() == ["wilson"]
+
+
 def test_main_trials_never_contain_others():
     rows = estimates({}, {"trial_kind": "catch", "condition": "synthetic"}, {"by": "layer", "group": "mixed3a"})
     assert pick(rows, "accuracy")["condition"].tolist() == ["natural"]
@@ -51,6 +56,9 @@ def test_a_condition_without_trials_has_n_0():
     assert sizes(pick(row, "accuracy")) == "n = 0"
 
 
-def test_how_names_the_commonest_way_first():
-    rows = estimates({"aggregate": "participants", "interval": "sem2"}, {"group": "a"}, {"group": "b"})
-    assert how(rows).startswith("all trials pooled, 95 % Wilson interval over trials; or")
+def test_how_names_the_preferred_way_first():
+    rows = estimates({"group": "a"}, {"group": "b"}, {"aggregate": "participants", "interval": "sem2"})
+    assert how(rows) == (
+        "mean of participants' means, ± 2 standard errors over participants; or, where that is undefined or has no "
+        "width, all trials pooled, 95 % Wilson interval over trials"
+    )

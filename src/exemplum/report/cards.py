@@ -111,10 +111,12 @@ def filmstrip(unit: str, pole: str, stimuli: pd.DataFrame, pictures: Pictures) -
     steps = pictures.folder / path.parent / "steps"
     frames = sorted(steps.glob(f"{path.stem}_step*.png"))
     shown = [(int(frame.stem.rpartition("step")[2]), f"{path.parent}/steps/{frame.name}") for frame in frames]
-    return [
+    strip = [
         Picture(pictures.uri(at, STRIP), f"{unit}, {path.stem} after step {step}", f"step {step:,}", False, False)
         for step, at in shown
     ]
+    last = Picture(pictures.uri(str(path), STRIP), f"{unit}, {path.stem} at the end", "end", False, False)
+    return [*strip, last] if strip else []
 
 
 def most_extreme(rows: pd.DataFrame, pole: str) -> pd.DataFrame:

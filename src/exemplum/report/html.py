@@ -46,6 +46,7 @@ def write(
         question=QUESTION,
         made=str((study.record("analysis") or {}).get("finished", ""))[:10],
         findings=found,
+        told=[finding for finding in found if not finding.check] or found,
         conditions=findings.conditions(found),
         how=how(pick(tables.estimates, "accuracy")),
         respondents=respondents.respondents(tables.responses),

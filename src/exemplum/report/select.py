@@ -52,7 +52,8 @@ def pick(
 ) -> pd.DataFrame:
     """One row of ESTIMATES for each experiment, observer, condition and group, by PREFERENCE.
 
-    A row with a defined interval goes before one without, a defined estimate before an undefined one. The trials
+    A row with a defined interval goes before one without, a defined estimate before an undefined one. An interval
+    without width counts as none: a bootstrap over participants who are all alike knows nothing of the next one. Trials
     without references appear once, as none; with `phases` also by when they were shown, as none_pre and none_post.
     """
     chosen = estimates[
@@ -67,21 +68,27 @@ def pick(
         chosen = chosen[chosen["observer"] == observer]
     if chosen.empty:
         return chosen.reset_index(drop=True)
-    kinds = list(zip(chosen["aggregate"], chosen["interval"], strict=True))
-    rank = pd.Series([PREFERENCE.index(k) if k in PREFERENCE else len(PREFERENCE) for k in kinds], chosen.index)
-    chosen = chosen.assign(_undefined=chosen["estimate"].isna(), _open=chosen["low"].isna(), _rank=rank)
+    rank = pd.Series(map(_place, zip(chosen["aggregate"], chosen["interval"], strict=True)), chosen.index)
+    chosen = chosen.assign(
+        _undefined=chosen["estimate"].isna(), _open=chosen["low"].isna() | (chosen["low"] == chosen["high"]), _rank=rank
+    )
     chosen = chosen.sort_values(["_undefined", "_open", "_rank"], kind="stable")
     return chosen.drop_duplicates(KEYS).drop(columns=["_undefined", "_open", "_rank"]).sort_index()
 
 
 def how(rows: pd.DataFrame) -> str:
-    """How estimates and intervals of these rows were made, in words, the commonest first; empty for no rows."""
-    pairs = rows[rows["estimate"].notna()][["aggregate", "interval"]].value_counts()
+    """How estimates and intervals of these rows were made, in words, by PREFERENCE; empty for no rows."""
+    known = rows[rows["estimate"].notna()]
+    pairs = set(zip(known["aggregate"], known["interval"], strict=True))
     said = [
         f"{wording.AGGREGATES.get(aggregate, aggregate)}, {wording.INTERVALS.get(interval, interval)}"
-        for aggregate, interval in pairs.index
+        for aggregate, interval in sorted(pairs, key=_place)
     ]
-    return "; or, where that is undefined, ".join(said)
+    return "; or, where that is undefined or has no width, ".join(said)
+
+
+def _place(kind: tuple[str, str]) -> int:
+    return PREFERENCE.index(kind) if kind in PREFERENCE else len(PREFERENCE)
 
 
 def sizes(rows: pd.DataFrame) -> str:
