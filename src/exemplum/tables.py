@@ -244,7 +244,7 @@ ESTIMATES = Table(
         "by": Column(
             "str",
             "all, layer, branch, selection, scheme, expertise, scheme+expertise, participant, unit, block, confidence, "
-            "exclusion (main trials under each declared rule)",
+            "exclusion (main trials under each declared rule); phase and phase+expertise for intuitiveness",
         ),
         "group": Column("str", "value of what `by` names; several joined by |; empty for all"),
         "subset": Column("str", "all, correct or wrong"),
@@ -266,14 +266,18 @@ COMPARISONS = Table(
         "observer": Column("str", "as in responses"),
         "measure": Column("str", "as in estimates"),
         "subset": Column("str", "all, correct or wrong"),
-        "by": Column("str", "as in estimates"),
+        "by": Column(
+            "str",
+            "as in estimates; condition, scheme+condition or phase+condition where groups are compared within a "
+            "condition; order and side: docs/statistics.md",
+        ),
         "group": Column("str", "as in estimates"),
-        "a": Column("str", "first condition or group; the difference is a minus b"),
-        "b": Column("str", "second condition or group"),
+        "a": Column("str", "first condition or group, or the term of an anova; the difference is a minus b"),
+        "b": Column("str", "second condition or group; empty for a term of an anova"),
         "test": Column("str", "which test; docs/analysis.md says what each does"),
         "difference": Column("float", "estimate of a minus estimate of b"),
         "effect": Column("float", "standardized effect"),
-        "effect_name": Column("str", "dz, d_av, rank_biserial, odds_ratio, …"),
+        "effect_name": Column("str", "dz, d_av, rank_biserial, partial_eta_sq, odds_ratio, …"),
         "effect_low": Column("float", "lower end of the effect's 95 % interval"),
         "effect_high": Column("float", "upper end of the effect's 95 % interval"),
         "statistic": Column("float", "the test's statistic"),

@@ -12,6 +12,7 @@ from exemplum.analysis import checks, published
 from exemplum.analysis.importers import borowski2021, findings
 from exemplum.analysis.intervals import RESAMPLES
 from exemplum.analysis.results import Results, analyse, write
+from exemplum.study import AnalysisSection
 from exemplum.tables import RATINGS, RESPONSES
 
 SEED = 2021
@@ -20,13 +21,14 @@ SEED = 2021
 def reproduce(data: Path, out: Path, seed: int = SEED, resamples: int = RESAMPLES) -> dict[str, Any]:
     """Import both experiments of Borowski et al. (2021) from `data` and write their analysis into `out`.
 
-    Writes, each as .parquet and .csv: responses, ratings, estimates, comparisons and the tables of fitted models; and
+    Writes, each as .parquet and .csv: responses, ratings, estimates, comparisons, models and verdicts; and
     findings.csv (what the import noticed) and published.csv (each published number or statement beside ours).
     Returns a short summary. Raises UserError if a file is absent or not as published.
     """
     imported = borowski2021.read(data)
     checks.check(imported.responses, str(data))
-    results = analyse(imported.responses, imported.ratings, seed, resamples)
+    settings = AnalysisSection(bootstrap=resamples)
+    results = analyse(imported.responses, imported.ratings, seed=seed, settings=settings)
     compared = published.beside({name: results[name] for name in ("estimates", "comparisons")})
     _write(out, imported, results, compared)
     found = findings.as_table(imported.findings)

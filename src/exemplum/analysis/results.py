@@ -8,11 +8,27 @@ from pathlib import Path
 import pandas as pd
 
 from exemplum import store
-from exemplum.analysis import gee, glmm, intervals, intuitiveness, lmm
+from exemplum.analysis import (
+    agreement,
+    calibration,
+    detection,
+    exclusions,
+    gee,
+    glmm,
+    intuitiveness,
+    learning,
+    lmm,
+    order,
+    reliability,
+    verdict,
+)
 from exemplum.analysis.comparisons import comparisons
 from exemplum.analysis.estimates import estimates
 from exemplum.store import Table
-from exemplum.tables import COMPARISONS, ESTIMATES, MODELS, RATINGS
+from exemplum.study import AnalysisSection, ExclusionsSection
+from exemplum.tables import COMPARISONS, ESTIMATES, EXCLUSIONS, MODELS, RATINGS, VERDICTS
+
+PERSON = ["experiment", "observer", "participant"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +41,7 @@ class Results:
         return self.tables[name][1]
 
     def write(self, folder: Path) -> None:
+        """Write every table into the folder, as Parquet and CSV."""
         for name, (table, frame) in self.tables.items():
             write(folder, name, table, frame)
 
@@ -32,22 +49,56 @@ class Results:
 def analyse(
     responses: pd.DataFrame,
     ratings: pd.DataFrame | None = None,
+    people: pd.DataFrame | None = None,
     seed: int = 0,
-    resamples: int = intervals.RESAMPLES,
+    settings: AnalysisSection | None = None,
+    rules: ExclusionsSection | None = None,
 ) -> Results:
-    """Estimates, comparisons and fitted models of RESPONSES (and RATINGS), by experiment and observer."""
-    ratings = RATINGS.frame() if ratings is None else ratings
-    models, compared = zip(*(fit(responses) for fit in (glmm.compare, lmm.compare, gee.compare)), strict=True)
-    estimated = [estimates(responses, seed, resamples), intuitiveness.estimate(ratings, seed, resamples)]
-    tested = [comparisons(responses, seed), intuitiveness.compare(ratings, seed), *compared]
+    """Everything about RESPONSES, with RATINGS and PEOPLE where there are any, by experiment and observer.
+
+    Participants whom the declared rules exclude are left out of all tables but `exclusions`, and of the estimates by
+    exclusion, which show the result under each rule.
+    """
+    settings, rules = settings or AnalysisSection(), rules or ExclusionsSection()
+    sessions = None if people is None else people.assign(finished=True)
+    kept, excluded = exclusions.apply(responses, rules, sessions)
+    ratings = _of(RATINGS.frame() if ratings is None else ratings, kept)
+    fits = [fit(kept) for fit in (glmm.compare, lmm.compare, gee.compare)]
     return Results({
-        "estimates": (ESTIMATES, together(ESTIMATES, estimated)),
-        "comparisons": (COMPARISONS, together(COMPARISONS, tested)),
-        "models": (MODELS, together(MODELS, models)),
+        "estimates": (ESTIMATES, together(ESTIMATES, [
+            *_estimates(kept, ratings, seed, settings.bootstrap), exclusions.estimates(responses, rules, sessions),
+        ])),
+        "comparisons": (COMPARISONS, together(COMPARISONS, [
+            comparisons(kept, seed), intuitiveness.compare(ratings, seed), *(rows for _, rows in fits),
+            order.comparisons(kept),
+        ])),
+        "models": (MODELS, together(MODELS, [rows for rows, _ in fits])),
+        "exclusions": (EXCLUSIONS, excluded),
+        "verdicts": (VERDICTS, together(VERDICTS, [
+            verdict.verdicts(kept, settings.margin, by) for by in ("all", "scheme")
+        ])),
     })  # fmt: skip
 
 
-def together(table: Table, frames: list[pd.DataFrame] | tuple[pd.DataFrame, ...]) -> pd.DataFrame:
+def _estimates(kept: pd.DataFrame, ratings: pd.DataFrame, seed: int, resamples: int) -> list[pd.DataFrame]:
+    return [
+        estimates(kept, seed, resamples),
+        intuitiveness.estimate(ratings, seed, resamples),
+        detection.estimates(kept),
+        calibration.estimates(kept, seed, min(resamples, calibration.RESAMPLES)),
+        learning.estimates(kept),
+        reliability.estimates(kept, seed),
+        agreement.estimates(kept, seed, min(resamples, agreement.RESAMPLES)),
+    ]
+
+
+def _of(ratings: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
+    """Ratings of the people whose answers are kept."""
+    people = pd.MultiIndex.from_frame(kept[PERSON].drop_duplicates())
+    return ratings[pd.MultiIndex.from_frame(ratings[PERSON]).isin(people)]
+
+
+def together(table: Table, frames: list[pd.DataFrame]) -> pd.DataFrame:
     """Frames of one table below each other."""
     some = [frame for frame in frames if len(frame)]
     return table.frame(pd.concat(some, ignore_index=True)) if some else table.frame()

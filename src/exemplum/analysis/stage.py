@@ -1,4 +1,4 @@
-"""The stage `analysis`: responses/*.parquet → analysis/estimates, comparisons and models, as Parquet and CSV."""
+"""The stage `analysis`: responses/*.parquet → analysis/estimates, comparisons and more, as Parquet and CSV."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from exemplum import store
 from exemplum.analysis import checks
 from exemplum.analysis.results import analyse, together
 from exemplum.study import Study
-from exemplum.tables import RATINGS, TRIALS
+from exemplum.tables import PEOPLE, RATINGS, TRIALS
 
 VERSION = 2
 
@@ -28,7 +28,15 @@ def run(study: Study) -> dict[str, Any]:
     folder, config = study.stage("responses"), study.config
     responses = checks.read(folder, _conditions(study))
     ratings = together(RATINGS, [RATINGS.read(path) for path in sorted(folder.glob("ratings/*.parquet"))])
-    results = analyse(responses, ratings, config.seed, config.analysis.bootstrap)
+    people = [PEOPLE.read(path) for path in sorted(folder.glob("people/*.parquet"))]
+    results = analyse(
+        responses,
+        ratings,
+        together(PEOPLE, people) if people else None,
+        config.seed,
+        config.analysis,
+        config.exclusions,
+    )
     results.write(study.stage("analysis"))
     observers = responses.groupby("observer")["participant"].nunique()
     return {"answers": len(responses), "observers": ", ".join(f"{name} ({n})" for name, n in observers.items()),
@@ -37,7 +45,7 @@ def run(study: Study) -> dict[str, Any]:
 
 def _files(study: Study) -> list[Path]:
     folder = study.stage("responses")
-    return sorted([*folder.glob("*.parquet"), *folder.glob("ratings/*.parquet")])
+    return sorted([*folder.glob("*.parquet"), *folder.glob("ratings/*.parquet"), *folder.glob("people/*.parquet")])
 
 
 def _conditions(study: Study) -> list[str] | None:
