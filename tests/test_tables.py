@@ -44,18 +44,17 @@ def test_a_wrong_column_is_named(rows, message):
 
 
 def test_absent_and_broken_files_are_named(tmp_path):
-    with pytest.raises(store.StoreError, match="absent.parquet does not exist"):
+    with pytest.raises(store.StoreError, match=r"absent\.parquet does not exist"):
         tables.IMAGES.read(tmp_path / "absent.parquet")
     (tmp_path / "broken.parquet").write_bytes(b"not parquet")
-    with pytest.raises(store.StoreError, match=r"broken.parquet is not a Parquet file"):
+    with pytest.raises(store.StoreError, match=r"broken\.parquet is not a Parquet file"):
         tables.IMAGES.read(tmp_path / "broken.parquet")
 
 
 def test_a_failed_write_leaves_the_earlier_file(tmp_path):
     path = tmp_path / "kept.txt"
     store.write_text(path, "earlier")
-    with pytest.raises(ZeroDivisionError), store.atomic(path) as temporary:
-        temporary.write_text("half")
-        raise ZeroDivisionError
+    with pytest.raises(TypeError, match="write"):
+        store.write_text(path, b"not text")
     assert path.read_text() == "earlier"
     assert list(tmp_path.iterdir()) == [path]

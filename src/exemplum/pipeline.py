@@ -11,7 +11,8 @@ from exemplum.progress import console
 from exemplum.study import STAGES, Study
 
 # Each module has `fingerprint(study) -> str`, a hash of all that its result depends on, and
-# `run(study) -> dict`, which does the work and returns a summary. Imported late: design and analysis need no torch.
+# `run(study) -> dict`, which does the work and returns a summary; some have `check(study)`, which tells a wrong name in
+# study.toml before any work is done. Imported late: design and analysis need no torch.
 MODULES = {
     "index": "exemplum.activations.stage",
     "explanations": "exemplum.explanations.stage",
@@ -29,7 +30,11 @@ def stages(study: Study) -> tuple[str, ...]:
 
 def run(study: Study, only: Iterable[str] | None = None, force: bool = False) -> None:
     """Do every stale stage in order, or just those of `only`; with `force` also those that are current."""
-    for name in only or stages(study):
+    chosen = list(stages(study) if only is None else only)
+    for name in chosen:
+        if check := getattr(import_module(MODULES[name]), "check", None):
+            check(study)
+    for name in chosen:
         _run_stage(study, name, force)
 
 

@@ -18,7 +18,9 @@ def sorted_by_brute_force(values: np.ndarray, keep: int) -> np.ndarray:
     return np.lexsort((np.arange(len(values)), -(values + 0.0)))[:keep]
 
 
-@given(hnp.arrays(np.float32, st.tuples(st.integers(1, 40), st.just(3)), elements=VALUES), st.integers(1, 12), st.data())
+@given(
+    hnp.arrays(np.float32, st.tuples(st.integers(1, 40), st.just(3)), elements=VALUES), st.integers(1, 12), st.data()
+)
 def test_extremes_are_those_of_a_sort_however_the_stream_is_cut(values, keep, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(values)), max_size=4)))
     parts = np.split(np.arange(len(values)), cuts)

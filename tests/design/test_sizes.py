@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from design.made import stimuli, units
 from exemplum.design import DesignError, check, make
+from exemplum.errors import UserError
 from exemplum.records import Pole
 
 PROTOCOLS = st.sampled_from(["borowski2021-1", "borowski2021-2"])
@@ -119,7 +120,7 @@ def test_pictures_of_one_pole_only_are_shown_on_one_side():
 
 def test_unknown_protocol_names_close_matches():
     of = units(2, 1)
-    with pytest.raises(DesignError, match="did you mean borowski2021-"):
+    with pytest.raises(UserError, match="did you mean borowski2021-"):
         make("borowski2020-1", of, stimuli(of))
 
 

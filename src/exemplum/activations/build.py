@@ -38,8 +38,9 @@ def build(
     """Measure every unit of `layers` (the model's default ones if empty) for every image of the corpus.
 
     Keeps each unit's `keep` highest and lowest images, its moments, and its activations for a seeded uniform `sample`
-    of the images, from which quantiles and percentiles come. With a `folder`, progress is kept there after every `shard`
-    of images: a pass that was stopped goes on and gives the same tables. Raises UserError if no image can be decoded.
+    of the images, from which quantiles and percentiles come. With a `folder`, progress is kept there after every
+    `shard` of images: a pass that was stopped goes on and gives the same tables. Raises UserError if no image can be
+    decoded.
     """
     layers = list(layers) or model.default_layers
     units = sum(model.layer(name).channels for name in layers)

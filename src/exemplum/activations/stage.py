@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import numpy as np
 from exemplum import images, models, store
 from exemplum.activations.build import build
 from exemplum.activations.index import ActivationIndex
+from exemplum.errors import UserError
 from exemplum.images import Corpus
 from exemplum.models import Model
+from exemplum.records import Unit
 from exemplum.study import Study
 
 VERSION = 1
@@ -19,7 +22,14 @@ VERSION = 1
 def load_model(study: Study) -> Model:
     """The model that study.toml names, with its weights."""
     section = study.config.model
-    return models.load(section.load, weights=section.weights, input_size=section.input_size)
+    is_path = section.weights is not None and section.weights != "DEFAULT"
+    weights = str(study.resolve(str(section.weights))) if is_path else section.weights
+    return _load_model(section.load, weights, section.input_size)
+
+
+@lru_cache(maxsize=1)  # every stage asks for it
+def _load_model(load: str, weights: str | None, input_size: int | None) -> Model:
+    return models.load(load, weights=weights, input_size=input_size)
 
 
 def open_corpus(study: Study) -> Corpus:
@@ -39,6 +49,27 @@ def layers(study: Study, model: Model) -> list[str]:
     for name in chosen:
         model.layer(name)  # a wrong name is told now, not after an hour
     return chosen
+
+
+def check(study: Study) -> None:
+    """Raise UserError if study.toml names a model, images, layers or units that do not exist."""
+    model = load_model(study)
+    open_corpus(study)
+    indexed = layers(study, model)
+    for name in study.config.units.hand_picked:
+        _check_unit(name, model, indexed)
+
+
+def _check_unit(name: str, model: Model, indexed: list[str]) -> None:
+    try:
+        unit = Unit.parse(name)
+    except ValueError as error:
+        raise UserError(f"[units] hand_picked: {error}") from error
+    channels = model.layer(unit.layer).channels
+    if unit.channel >= channels:
+        raise UserError(f"[units] hand_picked: {unit.layer} has channels 0 to {channels - 1}, not {unit.channel}")
+    if unit.layer not in indexed:
+        raise UserError(f"[units] hand_picked: {unit} is of a layer that is not in [units] layers; add {unit.layer}")
 
 
 def fingerprint(study: Study) -> str:

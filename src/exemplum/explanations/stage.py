@@ -14,6 +14,7 @@ from exemplum.errors import UserError
 from exemplum.explanations import finished, gather, registry, units
 from exemplum.explanations.base import Request
 from exemplum.explanations.measure import measured
+from exemplum.explanations.synthetic import recipe
 from exemplum.models import Model
 from exemplum.protocols import Protocol, protocol
 from exemplum.records import StudyUnit
@@ -23,6 +24,18 @@ VERSION = 1
 FOLDER = "explanations"
 
 
+def check(study: Study) -> None:
+    """Raise UserError if study.toml names a protocol, method, recipe or stimuli that do not exist."""
+    config = study.config
+    protocol(config.design.protocol)
+    if config.stimuli:
+        finished.read(study.resolve(config.stimuli.load.removeprefix("folder:")))
+        return
+    for spec in config.explanations.methods:
+        registry.load(spec)
+    recipe(config.synthetic.recipe)
+
+
 def fingerprint(study: Study) -> str:
     config = study.config
     if config.stimuli:
@@ -30,7 +43,7 @@ def fingerprint(study: Study) -> str:
         return store.digest(VERSION, config.stimuli.model_dump(), config.units.practice, files)
     return store.digest(
         VERSION, index_stage.fingerprint(study), config.units.model_dump(), config.design.protocol,
-        [_key(study, spec) for spec in config.explanations.methods],
+        [_key(study, spec) for spec in _methods(study)],
     )  # fmt: skip
 
 
@@ -61,7 +74,7 @@ def _run_methods(study: Study) -> dict[str, Any]:
     plan = protocol(study.config.design.protocol)
     chosen = _choose(study, model, index, plan)
     tables.STUDY_UNITS.write(folder / "units.parquet", units.rows(chosen))
-    methods = [(registry.name(spec), spec, registry.load(spec)) for spec in study.config.explanations.methods]
+    methods = [(registry.name(spec), spec, registry.load(spec)) for spec in _methods(study)]
     kept: list[gather.Kept] = []
     for name, spec, method in methods:
         request = Request(
@@ -73,6 +86,12 @@ def _run_methods(study: Study) -> dict[str, Any]:
     tables.PICTURES.write(folder / "pictures.parquet", gather.picture_rows(kept))
     tables.TRACES.write(folder / "traces.parquet", gather.trace_rows(kept))
     return {"units": len(chosen), "pictures": stimuli["path"].nunique(), **_success(stimuli)}
+
+
+def _methods(study: Study) -> list[str]:
+    """The methods of study.toml; natural images are needed as queries in any case."""
+    methods = study.config.explanations.methods
+    return list(methods) if "natural" in methods else ["natural", *methods]
 
 
 def _key(study: Study, spec: str) -> str:

@@ -30,9 +30,9 @@ def choose(
 
     Of practice units there are `section.practice`, or else `practice_share` of the number of main units, but three at
     least; they are dealt over `practice_sets` in turn. No unit is drawn twice, and dead ones never. Raises UserError if
-    a hand-picked unit does not exist or there are fewer units than wanted.
+    there are fewer units than wanted.
     """
-    picked = [_known(model, index, name) for name in section.hand_picked]
+    picked = [Unit.parse(name) for name in section.hand_picked]
     layers = list(section.layers) or list(dict.fromkeys(index.units["layer"]))
     alive = index.units[~index.units["dead"] & ~index.units["unit"].isin([str(unit) for unit in picked])]
     pools = list(_pools(alive, layers, section.choose, rng))
@@ -81,18 +81,6 @@ def _in_turn(pools: list[list[Unit]]) -> Iterator[Unit]:
         for place in places:
             if pools[place]:
                 yield pools[place].pop()
-
-
-def _known(model: Model, index: ActivationIndex, name: str) -> Unit:
-    try:
-        unit = Unit.parse(name)
-    except ValueError as error:
-        raise UserError(f"[units] hand_picked: {error}") from error
-    channels = model.layer(unit.layer).channels
-    if unit.channel >= channels:
-        raise UserError(f"[units] hand_picked: {unit.layer} has channels 0 to {channels - 1}, not {unit.channel}")
-    index.row(unit)
-    return unit
 
 
 def _study_unit(model: Model, unit: Unit, selection: str, role: str, stimulus_set: str) -> StudyUnit:

@@ -21,6 +21,12 @@ from exemplum.tables import RESPONSES
 VERSION = 1
 
 
+def check(study: Study) -> None:
+    """Raise ObserverError if study.toml names an observer that does not exist."""
+    for name in study.config.observers.run:
+        factory(name)
+
+
 def fingerprint(study: Study) -> str:
     upstream = study.record("design")
     if upstream is None:
@@ -32,8 +38,7 @@ def fingerprint(study: Study) -> str:
 
 def run(study: Study) -> dict[str, Any]:
     names = study.config.observers.run
-    for name in names:
-        factory(name)  # a wrong name is told now, not after the others have answered
+    check(study)
     design = designs.load(study)
     tables, unable = [], {}
     for name in names:

@@ -1,0 +1,94 @@
+"""The command line as a user meets it."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from exemplum.cli import main
+
+VERBS = ("demo", "new", "run", "units", "index", "explain", "design", "observe", "analyze", "report")
+
+
+@pytest.fixture
+def exemplum(monkeypatch, capsys):
+    """The command's entry point, called with arguments: exit status and what it printed."""
+
+    def run(*arguments: str) -> SimpleNamespace:
+        monkeypatch.setattr(sys, "argv", ["exemplum", *arguments])
+        status = 0
+        try:
+            main.run()
+        except SystemExit as stop:
+            status = stop.code or 0
+        printed = capsys.readouterr()
+        return SimpleNamespace(returncode=status, stdout=printed.out, stderr=printed.err)
+
+    return run
+
+
+def test_the_installed_command_starts():
+    command = [sys.executable, "-c", "from exemplum.cli.main import run; run()", "--help"]
+    assert "demo" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_help_names_every_verb(exemplum):
+    text = exemplum("--help").stdout
+    for verb in VERBS:
+        assert verb in text
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("sed = 1", "unknown key 'sed' in the top level; did you mean seed?"),
+        ("[design]\nparticipants = 0", "design.participants: Input should be greater than 0 (got 0)"),
+        ("[design]\nparticipants = 'ten'", "design.participants: Input should be a valid integer"),
+        ("[design]\nprotocol = 'borowski2021'", "did you mean borowski2021-2, borowski2021-1"),
+        ("[model]\nload = 'torchvision:gogglenet'", "did you mean googlenet"),
+        ("[model]\nweights = 'absent.pt'", "absent.pt"),
+        ("[units]\nlayers = ['mixed4f']", "did you mean mixed4"),
+        ("[units]\nhand_picked = ['mixed4a']", "write LAYER:CHANNEL"),
+        ("[images]\nload = 'folder:absent'", "absent"),
+        ("[images]\nload = 'embeded'", "did you mean embedded"),
+        ("[explanations]\nmethods = ['natural', 'sythetic']", "did you mean synthetic"),
+        ("[synthetic]\nrecipe = 'borowski'", "did you mean borowski2021"),
+        ("[observers]\nrun = ['ideale']", "did you mean ideal"),
+        ("[design", "study.toml is not valid TOML"),
+    ],
+)
+def test_a_mistake_in_study_toml_is_told_in_one_line_before_any_work(toml, message, tmp_path, exemplum):
+    (tmp_path / "study.toml").write_text(toml)
+    done = exemplum("run", str(tmp_path))
+    assert done.returncode == 1
+    assert message in " ".join(done.stderr.split())
+    assert done.stderr.strip().count("\n") == 0
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["study.toml"]
+
+
+def test_a_folder_without_a_study_says_how_to_make_one(tmp_path, exemplum):
+    done = exemplum("run", str(tmp_path / "nowhere"))
+    assert done.returncode == 1
+    assert "make a study with: exemplum new" in done.stderr
+
+
+def test_new_writes_a_study_once(tmp_path, exemplum):
+    folder = str(tmp_path / "s")
+    assert exemplum("new", folder, "--model", "torchvision:googlenet", "--participants", "4").returncode == 0
+    text = (tmp_path / "s" / "study.toml").read_text()
+    assert 'load = "torchvision:googlenet"' in text
+    assert "participants = 4" in text
+    again = exemplum("new", folder)
+    assert again.returncode == 1
+    assert "exists already" in again.stderr
+
+
+def test_units_lists_layers_and_branches(exemplum):
+    text = exemplum("units", "embedded").stdout
+    assert "mixed5b" in text
+    assert "5x5" in text
+    done = exemplum("units", "torchvision:gogglenet")
+    assert done.returncode == 1
+    assert "did you mean googlenet" in done.stderr

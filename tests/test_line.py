@@ -1,0 +1,187 @@
+"""The whole line on the embedded network and images, in a small study. Oracle of resuming: a run without a stop."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from exemplum import pipeline, store
+from exemplum.study import STAGES, Study
+
+TOML = """
+seed = 3
+[model]
+load = "embedded"
+input_size = 48
+[images]
+limit = 700
+[units]
+layers = ["mixed3b", "mixed4c"]
+choose = "2 per layer"
+hand_picked = ["mixed4c:7"]
+practice = 2
+[index]
+keep = 100
+[explanations]
+batches = 4
+[synthetic]
+steps = 12
+precision = "float32"
+[design]
+participants = 2
+catch = 1
+repeated = 2
+[observers]
+run = ["ideal", "chance", "similarity"]
+[analysis]
+bootstrap = 200
+"""
+
+TABLES = (
+    "index/units.parquet", "index/extremes.parquet", "explanations/units.parquet", "explanations/stimuli.parquet",
+    "explanations/traces.parquet", "design/trials.parquet", "responses/machines.parquet", "analysis/estimates.parquet",
+)  # fmt: skip
+
+
+def new_study(folder: Path, toml: str = TOML) -> Study:
+    store.write_text(folder / "study.toml", toml)
+    return Study.open(folder)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Study:
+    """A study that ran without a stop."""
+    study = new_study(tmp_path_factory.mktemp("whole"))
+    pipeline.run(study)
+    return study
+
+
+def tables(study: Study, names=TABLES) -> dict[str, pd.DataFrame]:
+    return {name: pd.read_parquet(study.folder / name) for name in names}
+
+
+def test_every_stage_leaves_its_record_and_the_report_is_there(study):
+    for stage in STAGES:
+        record = study.record(stage)
+        assert record["seed"] == 3
+        assert record["versions"]["torch"]
+    assert (study.folder / "report" / "index.html").stat().st_size > 50_000
+
+
+def test_machines_score_as_they_must(study):
+    answers = pd.read_parquet(study.folder / "responses/machines.parquet")
+    main = answers[answers["trial_kind"] == "main"]
+    accuracy = main.groupby("observer")["correct"].agg(["mean", "size"])
+    assert accuracy.loc["ideal", "mean"] == 1.0
+    chance, n = accuracy.loc["chance"]
+    assert abs(chance - 0.5) < 3 * np.sqrt(0.25 / n)
+    natural = main[(main["observer"] == "similarity") & (main["condition"] == "natural")]["correct"]
+    assert natural.mean() > 0.5 + 2 * np.sqrt(0.25 / len(natural))
+
+
+def test_queries_are_more_extreme_than_references(study):
+    stimuli = pd.read_parquet(study.folder / "explanations/stimuli.parquet").query("method == 'natural'")
+    for (_, batch), shown in stimuli.groupby(["unit", "batch"]):
+        highest, lowest = shown[shown["pole"] == "max"], shown[shown["pole"] == "min"]
+        assert highest.loc[highest["position"] == 9, "activation"].item() >= highest["activation"].max(), batch
+        assert lowest.loc[lowest["position"] == 0, "activation"].item() <= lowest["activation"].min()
+        assert shown["path"].is_unique
+
+
+def test_pictures_are_lossless_and_of_the_networks_size(study):
+    stimuli = pd.read_parquet(study.folder / "explanations/stimuli.parquet")
+    for path in stimuli.groupby("method")["path"].first():
+        with Image.open(study.folder / path) as image:
+            assert (image.format, image.mode, image.size) == ("PNG", "RGB", (48, 48))
+    steps = sorted((study.folder / "explanations/synthetic/mixed4c-7/steps").glob("max_0_step*.png"))
+    assert [path.stem[-5:] for path in steps] == ["00000", "00004"]
+
+
+def test_a_second_run_does_nothing(study):
+    before = {path: path.stat().st_mtime_ns for path in study.folder.rglob("*") if path.is_file()}
+    pipeline.run(study)
+    assert {path: path.stat().st_mtime_ns for path in study.folder.rglob("*") if path.is_file()} == before
+
+
+def test_only_stages_behind_a_change_run_again(study, tmp_path):
+    store.write_text(study.folder / "study.toml", TOML.replace("bootstrap = 200", "bootstrap = 300"))
+    changed = Study.open(study.folder)
+    finished = {stage: study.record(stage)["finished"] for stage in STAGES}
+    time.sleep(1.1)  # records tell time in seconds
+    pipeline.run(changed)
+    again = [stage for stage in STAGES if changed.record(stage)["finished"] != finished[stage]]
+    assert again == ["analysis", "report"]
+    store.write_text(study.folder / "study.toml", TOML)
+
+
+def kill_when(study: Path, stage: str, appears: str, arguments: str = "") -> None:
+    """Run a stage in a process of its own and kill it -9 as soon as a file appears."""
+    code = f"""
+import exemplum.explanations.synthetic.method as method
+method.CHECKPOINT_S = 0.0
+{arguments}
+from exemplum import pipeline
+from exemplum.study import Study
+from pathlib import Path
+pipeline.run(Study.open(Path({str(study)!r})), [{stage!r}])
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"OMP_NUM_THREADS": "1"})
+    deadline = time.monotonic() + 240
+    while not list(study.glob(appears)):
+        assert process.poll() is None, "the stage ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+def test_killed_while_indexing_and_synthesizing_it_gives_the_same_tables(study, tmp_path):
+    killed = new_study(tmp_path / "killed")
+    kill_when(killed.folder, "index", "index/partial.npz")
+    with np.load(killed.folder / "index" / "partial.npz") as state:
+        assert 0 < int(state["done"]) < 700
+    pipeline.run(killed, ["index"])
+    kill_when(killed.folder, "explanations", "explanations/synthetic/partial.pt")
+    assert killed.record("explanations") is None
+    kill_when(killed.folder, "explanations", "explanations/synthetic/*/pictures.json")
+    kept = {path: path.stat().st_mtime_ns for path in killed.folder.glob("explanations/*/*/pictures.json")}
+    pipeline.run(killed)
+    for path, modified in kept.items():
+        assert path.stat().st_mtime_ns == modified, f"{path} was made again"
+    whole = tables(study)
+    for name, table in tables(killed).items():
+        pd.testing.assert_frame_equal(table, whole[name])
+    for path in study.folder.glob("explanations/synthetic/*/*.png"):
+        assert (killed.folder / path.relative_to(study.folder)).read_bytes() == path.read_bytes()
+
+
+def test_a_folder_of_photographs_and_a_random_network_reach_the_design(shared_data, tmp_path):
+    toml = f"""
+[model]
+load = "torchvision:googlenet"
+input_size = 64
+[images]
+load = "folder:{shared_data / "imagenet-sample-1000"}"
+limit = 60
+[units]
+layers = ["inception3a"]
+practice = 2
+[explanations]
+batches = 2
+[synthetic]
+steps = 2
+[design]
+participants = 2
+"""
+    study = new_study(tmp_path, toml)
+    pipeline.run(study, ["index", "explanations", "design"])
+    units = pd.read_parquet(tmp_path / "explanations/units.parquet").query("role == 'main'")
+    assert units["branch"].tolist() == ["1x1", "3x3", "5x5", "pool"]
+    assert len(pd.read_parquet(tmp_path / "design/trials.parquet")) > 0
