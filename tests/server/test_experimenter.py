@@ -1,0 +1,219 @@
+"""The experimenter's pages: closed to others, true to the data, and blinded until asked for."""
+
+import csv
+import io
+import json
+import re
+import zipfile
+
+import pandas as pd
+import pytest
+from sqlalchemy import func, select
+
+from exemplum.server.schema import Answer, Audit, Event, Participant, SessionRow, StepRecord, TrialRow
+from exemplum.tables import RESPONSES
+from server.walk import Walker
+
+
+def let_in(client):
+    token = client.experiment.token
+    assert client.get("/experimenter", params={"token": token}).status_code == 200
+    return client
+
+
+def once(client, page="/experimenter/"):
+    return re.search(r'name="once" value="([^"]+)"', client.get(page).text)[1]
+
+
+def press(client, path, **fields):
+    return client.post(path, data={"once": once(client)} | fields)
+
+
+def counts(client):
+    with client.experiment.database.read() as orm:
+        return {t.__tablename__: orm.scalar(select(func.count()).select_from(t))
+                for t in (SessionRow, TrialRow, Answer, StepRecord, Event)}  # fmt: skip
+
+
+TRIALS = 28  # of the small study: 6 practice, 12 main, 4 catch, 6 repeated
+PAGES = ("/", "/session/1", "/results", "/downloads", "/download/full-csv.zip", "/download/anonymous-json.zip")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_is_shown_without_the_token(serve, page):
+    client = serve()
+    Walker(client, PROLIFIC_PID="secret-person").start()
+    for attempt in (client.get(f"/experimenter{page}"), client.get(f"/experimenter{page}?token=guess")):
+        assert attempt.status_code == 403
+        assert "secret-person" not in attempt.text
+    assert client.get("/experimenter?token=guess").status_code == 403
+
+
+def test_forms_of_another_site_do_nothing(serve):
+    client = let_in(serve())
+    for fields in ({"state": "closed"}, {"state": "closed", "once": "guess"}):
+        assert client.post("/experimenter/recruitment", data=fields).status_code == 403
+    assert client.get("/api/config").json()["open"] is True
+
+
+def test_recruitment_is_paused_and_opened_again(serve):
+    client = let_in(serve())
+    begun = Walker(client)
+    begun.start()
+    assert press(client, "/experimenter/recruitment", state="paused").status_code == 200
+    assert client.get("/api/config").json()["open"] is False
+    assert Walker(client).start().json()["error"]["code"] == "closed"
+    assert begun.walk()["outcome"] == "completed"
+    press(client, "/experimenter/recruitment", state="open")
+    assert Walker(client).start().status_code == 201
+
+
+def test_the_list_shows_progress_and_attention(serve):
+    client = let_in(serve("[exclusions]\ncatch_accuracy = 1.0\n"))
+    walker = Walker(client, PROLIFIC_PID="person-7")
+    walker.start()
+    walker.walk(until=lambda step: step["kind"] == "block" and step["number"] == 7)
+    page = client.get("/experimenter/").text
+    assert "person-7" in page
+    assert f"{len(walker.given)}/{TRIALS}" in re.sub(r"\s+", "", page)
+    with client.experiment.database.read() as orm:
+        caught = orm.execute(
+            select(Answer.correct).join(TrialRow, TrialRow.id == Answer.trial_id).where(TrialRow.kind == "catch")
+        ).scalars().all()  # fmt: skip
+    if caught:
+        assert f"{sum(caught)}/{len(caught)}" in page
+        assert ("at least 1.00 wanted" in page) == (not all(caught))
+
+
+def test_a_foreign_id_cannot_put_markup_into_the_page(serve):
+    client = let_in(serve())
+    Walker(client, PROLIFIC_PID="<script>alert(1)</script>").start()
+    page = client.get("/experimenter/")
+    assert "<script>alert" not in page.text
+    assert "unsafe-inline" not in page.headers["content-security-policy"]
+
+
+def test_accuracy_by_condition_is_hidden_until_asked_for_and_that_is_noted(serve):
+    client = let_in(serve())
+    walker = Walker(client)
+    walker.start()
+    walker.walk()
+    hidden = client.get("/experimenter/results").text
+    assert "synthetic" not in hidden
+    shown = press(client, "/experimenter/results").text
+    with client.experiment.database.read() as orm:
+        right = dict(
+            orm.execute(
+                select(TrialRow.condition, func.count())
+                .join(Answer, Answer.trial_id == TrialRow.id)
+                .where(TrialRow.kind == "main", Answer.correct)
+                .group_by(TrialRow.condition)
+            ).all()
+        )
+        actions = orm.scalars(select(Audit.action)).all()
+    for condition in ("natural", "synthetic", "none"):
+        assert f'{condition}</th><td class="number">{right.get(condition, 0) / 4:.3f}' in shown
+    assert actions == ["unblind"]
+
+
+def test_withdrawal_deletes_all_that_is_known_and_refuses_a_second_entry(serve):
+    client = let_in(serve())
+    staying, leaving = Walker(client, PROLIFIC_PID="stays"), Walker(client, PROLIFIC_PID="leaves")
+    staying.start()
+    staying.walk()
+    only = counts(client)
+    leaving.start()
+    block = leaving.walk(until=lambda step: step["kind"] == "block")
+    leaving.do_block(block)
+    assert client.get(f"/{block['images'][0]}").status_code == 200
+    assert press(client, "/experimenter/session/2/withdraw").status_code == 400  # the box is not ticked
+    assert press(client, "/experimenter/session/2/withdraw", sure="yes").status_code == 200
+    assert counts(client) == only
+    assert client.get(f"/{block['images'][0]}").status_code == 404
+    assert client.get("/api/session", headers=leaving.headers).status_code == 401
+    assert "leaves" not in client.get("/experimenter/").text
+    with client.experiment.database.read() as orm:
+        assert "leaves" not in orm.scalars(select(Participant.external_id)).all()
+    assert Walker(client, PROLIFIC_PID="leaves").start().json()["error"]["code"] == "already_done"
+    if client.experiment.database.is_sqlite:  # not in the file either
+        folder = client.experiment.study.folder / "server"
+        assert not any(b"leaves" in file.read_bytes() for file in folder.glob("experiment.sqlite*"))
+
+
+def test_a_link_hands_the_session_to_another_browser_once(serve):
+    client = let_in(serve())
+    lost = Walker(client, PROLIFIC_PID="p")
+    lost.start()
+    page = press(client, "/experimenter/session/1/resume").text
+    code = re.search(r"\?resume=([\w-]+)", page)[1]
+    found = Walker(client, resume=code)
+    assert found.start().json()["resumed"] is True
+    assert found.start().json()["token"] == found.token  # its response may be lost, too
+    assert lost.http.get("/api/session", headers=lost.headers).status_code == 401
+    assert Walker(client, resume=code).start().json()["error"]["code"] == "bad_link"
+    assert found.walk()["outcome"] == "completed"
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "json"])
+def test_downloads_hold_every_answer_and_say_what_each_column_is(serve, form):
+    client = let_in(serve())
+    walker = Walker(client, PROLIFIC_PID="5f-person")
+    walker.start()
+    walker.walk()
+    events = [{"seq": n, "at": 1.0, "kind": "focus", "trial": "", "data": {"state": "lost"}} for n in range(3)]
+    client.post("/api/events", json={"page": "page-load-1", "events": events}, headers=walker.headers)
+    full = unpacked(client, f"full-{form}.zip")
+    anonymous = unpacked(client, f"anonymous-{form}.zip")
+    assert set(full) == {f"{name}.{form}" for name in ("responses", "sessions", "ratings", "exclusions", "events")} | {
+        "dictionary.csv"
+    }
+    answers, sessions = table(full, "responses", form), table(full, "sessions", form)
+    assert len(answers) == len(walker.given) == TRIALS
+    assert list(answers["correct"]) == [said["verdict"]["correct"] for said in walker.given]
+    assert list(answers["rt_ms"].unique()) == [1500.5]
+    assert sessions["external_id"].tolist() == ["5f-person"]
+    assert len(table(full, "events", form)) == 3
+    described = {(row["table"], row["column"]) for row in csv.DictReader(io.StringIO(full["dictionary.csv"].decode()))}
+    assert {("responses", column) for column in answers} | {("sessions", column) for column in sessions} <= described
+    assert not any(b"5f-person" in content for content in anonymous.values())
+    assert len(table(anonymous, "responses", form)) == TRIALS
+    assert table(anonymous, "sessions", form)["age_group"].tolist() == ["30–39"]
+
+
+def test_finished_sessions_are_published_for_the_analysis_without_pilots(serve):
+    client = serve()
+    done, pilot = Walker(client), Walker(client, link=pilot_link(client))
+    half = Walker(client)
+    for walker in (done, pilot, half):
+        walker.start()
+    done.walk()
+    pilot.walk()
+    half.walk(until=lambda step: step["kind"] == "break")
+    client.__exit__(None, None, None)
+    folder = client.experiment.study.stage("responses")
+    people = RESPONSES.read(folder / "people.parquet")
+    assert people["participant"].unique().tolist() == ["P0001"]
+    assert people["correct"].tolist() == [said["verdict"]["correct"] for said in done.given]
+    assert len(pd.read_parquet(folder / "ratings" / "people.parquet")) == 3
+    client.__enter__ = lambda: None
+    client.__exit__ = lambda *_: None
+
+
+def pilot_link(client):
+    from exemplum.server.identity import link_code
+
+    return link_code(client.experiment, "pilot")
+
+
+def unpacked(client, name):
+    response = client.get(f"/experimenter/download/{name}")
+    assert response.status_code == 200
+    with zipfile.ZipFile(io.BytesIO(response.content)) as pack:
+        return {file: pack.read(file) for file in pack.namelist()}
+
+
+def table(pack, name, form):
+    content = io.BytesIO(pack[f"{name}.{form}"])
+    if form == "json":
+        return pd.DataFrame(json.load(content))
+    return pd.read_parquet(content) if form == "parquet" else pd.read_csv(content)
