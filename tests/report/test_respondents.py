@@ -1,0 +1,67 @@
+"""Who answered, who was left out, and the verdicts, in words."""
+
+import numpy as np
+import pytest
+
+from exemplum import tables
+from exemplum.report import findings, respondents
+
+PERSON = {
+    "experiment": "borowski2021-1", "observer": "participants", "participant": "p01", "expertise": "", "place": 1,
+    "instruction_time_s": 60.0, "total_time_s": 2400.0, "practice_attempts": 1, "age": 25.0, "gender": "female",
+    "handedness": "", "visual_aid": "",
+}  # fmt: skip
+HELD = {
+    "experiment": "borowski2021-1", "observer": "participants", "participant": "p01", "rule": "catch_accuracy",
+    "value": 0.9, "limit": 0.8, "verdict": "kept", "reason": "",
+}  # fmt: skip
+JUDGED = {
+    "experiment": "borowski2021-1", "observer": "participants", "by": "all", "group": "", "method": "synthetic",
+    "baseline": "natural", "verdict": "worse", "difference": -0.1, "low": -0.15, "high": -0.05, "p": 0.001,
+    "p_equivalence": 0.9, "p_units": 0.01, "margin": 0.05, "sd": 0.05, "n_participants": 10, "n_units": 45,
+    "more_participants": 0.0, "sentence": "Synthetic images explain units worse than natural ones.",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def answers(study):
+    return tables.RESPONSES.read(study.folder / "responses/people.parquet")
+
+
+def test_catch_trials_are_counted_apart_from_main_trials(answers):
+    row = respondents.respondents(answers)[0]
+    catch = answers[answers["trial_kind"] == "catch"]
+    assert (row.participants, row.trials, row.main) == (4, 44, 36)
+    assert row.catch == f"{100 * catch['correct'].mean():.1f}\u00a0% of 8"
+
+
+def test_without_catch_trials_there_is_no_accuracy_on_them(answers):
+    row = respondents.respondents(answers[answers["trial_kind"] == "main"])[0]
+    assert row.catch == "— (n = 0)"
+
+
+def test_people_are_described_by_what_they_were_asked():
+    people = tables.PEOPLE.frame([PERSON, PERSON | {"participant": "p02", "age": np.nan, "gender": "male"}])
+    said = respondents.people(people)
+    assert said.startswith("2\u00a0people finished; aged 25 to 25 (median 25, n = 1); gender: ")
+    assert said.endswith("median time 40\u00a0min 00\u00a0s.")
+    assert "handedness" not in said
+    assert respondents.people(tables.PEOPLE.frame()) == ""
+
+
+def test_exclusions_name_the_rule_and_the_reason():
+    out = HELD | {"participant": "p02", "verdict": "excluded", "reason": "catch accuracy .50, at least .80 wanted"}
+    said = respondents.exclusions(tables.EXCLUSIONS.frame([HELD, out]))
+    assert said == [
+        "Participants: 2\u00a0participants held against catch accuracy (0.8); "
+        "1 excluded (p02: catch accuracy .50, at least .80 wanted)."
+    ]
+    assert respondents.exclusions(tables.EXCLUSIONS.frame([HELD]))[0].endswith("none was excluded.")
+    assert respondents.exclusions(tables.EXCLUSIONS.frame()) == []
+
+
+def test_verdicts_are_those_of_observers_whose_result_is_not_known_beforehand():
+    rows = [JUDGED, JUDGED | {"observer": "chance"}, JUDGED | {"by": "scheme", "group": "Max-1"}]
+    found = findings.verdicts(tables.VERDICTS.frame(rows))
+    assert [verdict.title for verdict in found] == ["synthetic, by participants: worse"]
+    assert found[0].text == JUDGED["sentence"]
