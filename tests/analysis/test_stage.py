@@ -49,3 +49,20 @@ def test_no_answers_are_an_error_for_users(study):
 def test_the_analysis_needs_no_torch():
     code = "import sys, exemplum.analysis.stage, exemplum.analysis.reproduction; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_excluded_participants_are_left_out_and_the_rule_makes_the_stage_stale(study, answers):
+    before = stage.fingerprint(study)
+    catch = answers(("p0", "natural", "00"), ("p1", "natural", "11"), ("p2", "natural", "11"), trial_kind="catch")
+    catch["trial_id"] = "catch-" + catch["trial_id"]
+    RESPONSES.write(study.stage("responses") / "catch.parquet", catch)
+    (study.folder / "study.toml").write_text("[analysis]\nbootstrap = 100\n[exclusions]\ncatch_accuracy = 0.8\n")
+    strict = Study.open(study.folder)
+    assert stage.fingerprint(strict) != before
+    stage.run(strict)
+    estimates = ESTIMATES.read(study.stage("analysis") / "estimates.parquet")
+    whole = estimates[
+        (estimates["by"] == "all") & (estimates["measure"] == "accuracy") & (estimates["interval"] == "sem2")
+    ]
+    assert set(whole["n_participants"]) == {2}
+    assert "p0" not in set(estimates.loc[estimates["by"] == "participant", "group"])

@@ -22,7 +22,5 @@ def reproduce(
 
     if study not in STUDIES:
         raise UserError(f"no published study {study!r} is known{did_you_mean(study, STUDIES)}")
-    summary = analyse(data, out) | write_reproduction(out)
-    for name, value in summary.items():
+    for name, value in (analyse(data, out) | write_reproduction(out)).items():
         console.print(f"{name}: {value}")
-    console.print(f"[bold green]done[/bold green]: {out}")
