@@ -32,6 +32,11 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             if not left:
                 raise
     with server:
+        import psycopg
+
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")  # no test cuts the power, and empty databases are many
+            connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
 
 

@@ -17,14 +17,16 @@ from exemplum.study import Study
 SMALL = {"practice": 2, "blocks": 1, "catch": 2, "repeated": 2}
 
 
-def study(folder: Path, toml: str = "", participants: int = 6, protocol: str = "borowski2021-1") -> Study:
+def study(
+    folder: Path, toml: str = "", participants: int = 6, protocol: str = "borowski2021-1", mains: int = 4
+) -> Study:
     """A study of few units and small images, with its design saved."""
     folder.mkdir(parents=True, exist_ok=True)
     sizes = "\n".join(f"{name} = {value}" for name, value in SMALL.items())
     head = f'[design]\nprotocol = "{protocol}"\nparticipants = {participants}\n{sizes}\n'
     (folder / "study.toml").write_text(head + toml, encoding="utf-8")
     made = Study.open(folder)
-    design = small_design(participants, protocol)
+    design = small_design(participants, protocol, mains)
     save(made, design)
     for path in {path for t in design.trials for path in (*t.references, t.query_max, t.query_min)}:
         picture(folder / path)
@@ -39,12 +41,12 @@ def like(base: Path, folder: Path, toml: str = "") -> Study:
     return Study.open(folder)
 
 
-def small_design(participants: int, protocol: str) -> Design:
+def small_design(participants: int, protocol: str, mains: int = 4) -> Design:
     if protocol == "borowski2021-2":
         of = units(4, 3, sets=("a", "b", "c", "d"), easy_sets=("e", "f", "g"))
         table = stimuli(of, batches=4, references=(1, 9))
     else:
-        of = units(4, 9)
+        of = units(mains, 9)
         table = stimuli(of, batches=4, references=(3,))
     return designs.make(protocol, of, table, participants, 7, **SMALL)
 

@@ -128,6 +128,6 @@ async def _bad_request(_request: Request, error: Any) -> JSONResponse:
 
 
 async def _http_error(_request: Request, error: Any) -> JSONResponse:
-    code = "not_found" if error.status_code == 404 else "bad_request"
+    code = {404: "not_found", 413: "too_large"}.get(error.status_code, "bad_request")
     body = {"error": {"code": code, "message": str(error.detail)}}
     return JSONResponse(body, status_code=error.status_code, headers=error.headers)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BODY = 64 * 1024  # bytes of a request
@@ -31,10 +31,6 @@ HEADERS = (
 log = logging.getLogger("exemplum.server")
 
 
-class TooLarge(Exception):
-    """The request's body is larger than MOST_BODY."""
-
-
 class Boundary:
     """ASGI middleware around the whole application."""
 
@@ -53,7 +49,7 @@ class Boundary:
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
                 if received > MOST_BODY:
-                    raise TooLarge
+                    raise HTTPException(413, f"a request has at most {MOST_BODY} bytes")
             return message
 
         async def headed(message: Message) -> None:
@@ -65,8 +61,6 @@ class Boundary:
 
         try:
             await self.app(scope, limited, headed)
-        except TooLarge:
-            await _refuse(headed)
         finally:
             _log(scope, status, began)
 
@@ -79,14 +73,6 @@ def _policy(scope: Scope, message: Message) -> list[tuple[bytes, bytes]]:
     if b"cache-control" not in present:
         added.append((b"cache-control", b"no-store"))
     return added
-
-
-async def _refuse(send: Send) -> None:
-    error = {"error": {"code": "too_large", "message": f"a request has at most {MOST_BODY} bytes"}}
-    body = json.dumps(error).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 def _log(scope: Scope, status: int, began: float) -> None:

@@ -52,5 +52,5 @@ def append(orm: Orm, token: str, given: GivenEvents) -> dict[str, int]:
     if not rows:
         return {"stored": 0}
     insert = (sqlite if orm.get_bind().dialect.name == "sqlite" else postgresql).insert
-    added = orm.execute(insert(Event).values(rows).on_conflict_do_nothing())
-    return {"stored": added.rowcount}  # type: ignore[attr-defined]
+    added = orm.execute(insert(Event).values(rows).on_conflict_do_nothing().returning(Event.id))
+    return {"stored": len(added.all())}

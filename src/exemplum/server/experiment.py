@@ -53,7 +53,7 @@ class Experiment:
     version_id: int
     design_hash: str
     texts: dict[str, dict[str, str]]
-    lengths: dict[int, int] = field(default_factory=dict)  # version → length of its images
+    sent: dict[int, tuple[int, str]] = field(default_factory=dict)  # version → length and type of its images
     ended: threading.Event = field(default_factory=threading.Event)  # a session ended: responses are to be published
 
     @classmethod
@@ -82,19 +82,20 @@ class Experiment:
             settings=settings, study=study, design=design, rehearsal=items, pictures=images, database=database,
             secret=bytes.fromhex(keys["secret"]), token=keys["experimenter"], study_id=study_id,
             version_id=version_id, design_hash=manifest["design"], texts=words,
-            lengths={version_id: images.length},
+            sent={version_id: (images.length, images.media)},
         )  # fmt: skip
 
     @property
     def config(self) -> ServerSection:
         return self.study.config.server
 
-    def length_of(self, version_id: int) -> int:
-        """Bytes of every image of a study version: sessions begun under an earlier one go on with its length."""
-        if version_id not in self.lengths:
+    def sent_as(self, version_id: int) -> tuple[int, str]:
+        """Length and type of every image of a study version: sessions begun under an earlier one go on with its."""
+        if version_id not in self.sent:
             with self.database.read() as orm:
-                self.lengths[version_id] = orm.get_one(StudyVersion, version_id).manifest["images"]["bytes"]
-        return self.lengths[version_id]
+                images = orm.get_one(StudyVersion, version_id).manifest["images"]
+            self.sent[version_id] = (images["bytes"], images["media"])
+        return self.sent[version_id]
 
     def form_fields(self) -> list[dict[str, Any]]:
         return form_fields(self.config)

@@ -28,20 +28,20 @@ class ImageNames:
 
     def __init__(self, experiment: Experiment) -> None:
         self._experiment = experiment
-        self._kept: OrderedDict[str, tuple[dict[str, str], int]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[dict[str, str], tuple[int, str]]] = OrderedDict()
         self._lock = Lock()
 
-    def known(self, name: str) -> bytes | None:
-        """The bytes to send, if the session is in memory and has this name."""
+    def known(self, name: str) -> tuple[bytes, str] | None:
+        """The bytes to send and their type, if the session is in memory and has this name."""
         with self._lock:
             entry = self._kept.get(name[:REF])
             if entry is None or name[REF:] not in entry[0]:
                 return None
             self._kept.move_to_end(name[:REF])
-            names, length = entry
-        return padded(self._experiment.pictures.read(names[name[REF:]]), length, name)
+            names, (length, media) = entry
+        return padded(self._experiment.pictures.read(names[name[REF:]]), length, name), media
 
-    def find(self, name: str) -> bytes | None:
+    def find(self, name: str) -> tuple[bytes, str] | None:
         """The same, from the database; None if there is no such image."""
         if len(name) != NAME:
             return None
@@ -49,7 +49,7 @@ class ImageNames:
             row = orm.scalar(select(SessionRow).where(SessionRow.image_ref == name[:REF]))
             if row is None:
                 return None
-            entry = (self._names(orm, row), self._experiment.length_of(row.version_id))
+            entry = (self._names(orm, row), self._experiment.sent_as(row.version_id))
         with self._lock:
             self._kept[name[:REF]] = entry
             while len(self._kept) > KEPT:

@@ -133,12 +133,12 @@ def routes(experiment: Experiment, buckets: Buckets, images: ImageNames) -> APIR
 
     @router.get("/i/{name}")
     async def image(request: Request, name: str) -> Response:
-        data = images.known(name) or await run_in_threadpool(images.find, name)
-        if data is None:
+        found = images.known(name) or await run_in_threadpool(images.find, name)
+        if found is None:
             buckets.take(limits.UNKNOWN, address(request))
             raise ApiError("not_found", "no such image")
         headers = {"Cache-Control": "private, max-age=604800, immutable"}
-        return Response(data, media_type=experiment.pictures.media, headers=headers)
+        return Response(found[0], media_type=found[1], headers=headers)
 
     def _stranger(request: Request) -> ApiError:
         buckets.take(limits.UNKNOWN, address(request))

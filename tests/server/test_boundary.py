@@ -1,0 +1,186 @@
+"""The edge of the server: limits, headers, health, what it logs, what it needs."""
+
+import json
+import logging
+import subprocess
+import sys
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from exemplum.errors import UserError
+from exemplum.server import Experiment, Settings, limits, texts
+from exemplum.server.database import Database, DatabaseError, sqlite_url
+from exemplum.server.errors import ApiError
+from exemplum.server.limits import Buckets, Limit
+from exemplum.server.logs import JsonLines
+from exemplum.server.schema import Base
+from exemplum.study import Study
+from server.walk import Walker
+
+
+def test_migrations_make_the_schema_that_the_code_expects(database, tmp_path):
+    opened = Database(database or sqlite_url(tmp_path / "new.sqlite"))
+    with opened.read() as orm:
+        differences = compare_metadata(MigrationContext.configure(orm.connection()), Base.metadata)
+    opened.close()
+    assert differences == []
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "oracle://x", "sqlite:////nowhere/at/all.sqlite", "postgresql://127.0.0.1:1/x"]
+)
+def test_a_database_that_cannot_be_opened_is_said_in_one_line(url):
+    with pytest.raises(DatabaseError) as error:
+        Database(url)
+    assert "\n" not in str(error.value)
+
+
+def test_the_server_runs_without_torch():
+    code = "import sys; sys.modules['torch'] = None; import exemplum.server, exemplum.cli.serve; print('fine')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "fine", done.stderr
+
+
+def test_a_study_without_a_design_is_told_what_to_do(tmp_path):
+    (tmp_path / "study.toml").write_text("")
+    with pytest.raises(UserError, match=r"design\.json does not exist"):
+        Experiment.open(Settings(tmp_path))
+
+
+def test_every_response_has_the_security_headers(serve):
+    client = serve()
+    for path in ("/", "/api/config", "/i/none", "/health", "/experimenter/", "/nowhere"):
+        headers = client.get(path).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src 'self'" in policy
+        assert "http" not in policy  # no other host
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_no_file_outside_the_built_pages_is_served(serve):
+    client = serve()
+    for path in ("/../app.py", "/%2e%2e/app.py", "/..%2fapp.py", "//etc/passwd", "/assets/../../app.py"):
+        assert "create_app" not in client.get(path).text
+
+
+def test_a_request_that_is_too_large_is_refused(serve):
+    client = serve()
+    walker = Walker(client)
+    walker.start()
+    refused = client.post("/api/events", content=b"x" * 70_000, headers=walker.headers)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (413, "too_large")
+
+
+def test_unknown_fields_are_named(serve):
+    refused = serve().post("/api/sessions", json={"key": "k" * 20, "partcipant": "3"})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["field"] == "partcipant"
+
+
+def test_events_are_added_once(serve):
+    client = serve()
+    walker = Walker(client)
+    walker.start()
+    batch = {"page": "page-load-1", "events": [
+        {"seq": n, "at": 1.5, "kind": "visibility", "trial": "", "data": {"state": "hidden"}} for n in range(3)
+    ]}  # fmt: skip
+    send = lambda body: client.post("/api/events", json=body, headers=walker.headers)  # noqa: E731
+    assert send(batch).json() == {"stored": 3}
+    assert send(batch).json() == {"stored": 0}
+    assert send(batch | {"events": [*batch["events"], batch["events"][0] | {"seq": 3}]}).json() == {"stored": 1}
+    assert send({"page": "page-load-1", "events": []}).json() == {"stored": 0}
+    too_much = batch["events"][0] | {"seq": 9, "data": {"text": "x" * 3000}}
+    assert send(batch | {"events": [too_much]}).status_code == 400
+
+
+def test_guessing_tokens_is_slowed_down(serve):
+    client = serve(limits=True)
+    codes = [
+        client.get("/api/session", headers={"Authorization": f"Bearer {n:043d}"}).status_code
+        for n in range(limits.UNKNOWN.burst + 5)
+    ]
+    assert codes[0] == 401
+    assert codes[-1] == 429
+    refused = client.get("/api/session", headers={"Authorization": "Bearer guess"})
+    assert int(refused.headers["retry-after"]) >= 1
+
+
+def test_a_person_who_answers_is_never_slowed_down(serve):
+    client = serve(limits=True)
+    walker = Walker(client)
+    walker.start()
+    assert walker.walk()["outcome"] == "completed"
+
+
+def test_a_bucket_refills(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("exemplum.server.limits.time.monotonic", lambda: clock[0])
+    buckets, limit = Buckets(), Limit(rate=2.0, burst=3)
+    for _ in range(3):
+        buckets.take(limit, "a")
+    with pytest.raises(ApiError):
+        buckets.take(limit, "a")
+    buckets.take(limit, "b")  # another caller
+    clock[0] = 0.6
+    buckets.take(limit, "a")
+
+
+def test_health_says_what_a_monitor_wants_to_know(serve):
+    said = serve().get("/health")
+    assert said.status_code == 200
+    assert said.json()["status"] in ("ok", "low disk")
+
+
+def test_logs_are_json_lines_and_name_routes_instead_of_secrets(serve, caplog):
+    client = serve()
+    walker = Walker(client)
+    with caplog.at_level(logging.INFO, "exemplum.server"):
+        walker.start()
+        block = walker.walk(until=lambda step: step["kind"] == "block")
+        client.get(f"/{block['images'][0]}")
+    lines = [json.loads(JsonLines().format(record)) for record in caplog.records if record.name == "exemplum.server"]
+    assert {"/i/{name}", "/api/sessions"} <= {line.get("route") for line in lines}
+    text = json.dumps(lines)
+    assert walker.token not in text
+    assert block["images"][0][2:] not in text
+
+
+def test_the_shipped_languages_have_the_same_texts_with_the_same_placeholders():
+    import re
+
+    found = texts.load(texts.SHIPPED, ("en", "de"))
+    english, german = (texts._read(texts.SHIPPED / f"{language}.toml") for language in ("en", "de"))
+    assert set(english) == set(german)
+    for key, text in english.items():
+        assert sorted(set(re.findall(r"\{\w+\}", text))) == sorted(set(re.findall(r"\{\w+\}", german[key]))), key
+    assert set(found["de"]) == set(english)
+
+
+def test_a_study_changes_single_texts_and_may_bring_its_own_language(study_folder):
+    folder = study_folder('[server]\nlanguages = ["en", "fr"]\n')
+    (folder / "texts").mkdir()
+    (folder / "texts" / "en.toml").write_text('[consent]\naccept = "Sure"\n')
+    (folder / "texts" / "fr.toml").write_text('[consent]\naccept = "D\'accord"\n', encoding="utf-8")
+    found = texts.load(folder, Study.open(folder).config.server.languages)
+    assert found["en"]["consent.accept"] == "Sure"
+    assert found["fr"]["consent.accept"] == "D'accord"
+    assert found["fr"]["consent.decline"] == found["en"]["consent.decline"]  # what it lacks is English
+    with pytest.raises(texts.TextsError, match=r"xx\.toml"):
+        texts.load(folder, ["xx"])
+
+
+def test_a_broken_image_is_named(study_folder, tmp_path):
+    import shutil
+
+    folder = study_folder()
+    images = (folder / "explanations").resolve()
+    (folder / "explanations").unlink()
+    shutil.copytree(images, folder / "explanations")
+    broken = next((folder / "explanations").rglob("max_0.png"))
+    broken.write_bytes(b"not an image")
+    with pytest.raises(UserError, match=broken.name):
+        Experiment.open(Settings(folder))
