@@ -145,3 +145,18 @@ class Factor:
         level = np.arange(less)
         second = inverse.reshape(less, q, less, q)[level, :, level, :]
         return first, second, -spread.reshape(more, q, less, q)[pair_a, :, pair_b, :]
+
+    @cached_property
+    def spreads(self) -> tuple[Array, Array]:
+        """For every row's g = Λz, its own levels' entries of H⁻¹g: (n, q) for each grouping."""
+        block_a, block_b, block_ab = self.blocks
+        (first, second), row = self.crossed.codes, self.crossed.pairs[2]
+        scale_a, scale_b = self.scales
+        if self.crossed.q == 1:
+            a, b, ab = block_a[first, 0], block_b[second, 0], block_ab[row, 0]
+            return a * scale_a + ab * scale_b, b * scale_b + ab * scale_a
+        g_a, g_b = self.crossed.columns * scale_a, self.crossed.columns * scale_b
+        ab = block_ab[row]
+        spread_a = np.einsum("nij,nj->ni", block_a[first], g_a) + np.einsum("nij,nj->ni", ab, g_b)
+        spread_b = np.einsum("nij,nj->ni", block_b[second], g_b) + np.einsum("nij,ni->nj", ab, g_a)
+        return spread_a, spread_b

@@ -53,9 +53,13 @@ def fit(values: Array, fixed: Array, participant: Array, family: Family) -> Fit:
     order = np.argsort(participant, kind="stable")
     model = GEE(values[order], fixed[order], groups=participant[order], family=family, cov_struct=Exchangeable())
     few = len(np.unique(participant)) < FEW
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
         warnings.simplefilter("always")
-        found = model.fit(cov_type="bias_reduced" if few else "robust")
+        try:
+            found = model.fit(cov_type="bias_reduced" if few else "robust")
+        except np.linalg.LinAlgError:
+            k = fixed.shape[1]
+            return Fit(np.full(k, np.nan), np.full((k, k), np.nan), np.nan, "too few answers for this model")
     note = "did not converge" if any("terminating at iteration" in str(w.message) for w in caught) else ""
     correlation = float(np.asarray(model.cov_struct.dep_params))
     return Fit(np.asarray(found.params), np.asarray(found.cov_params()), correlation, note)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -13,10 +15,15 @@ from exemplum.analysis.mixed import (
     frames,
     samples,
     sd_terms,
+    term,
     unfitted,
 )
 
 EFFECT = "odds_ratio"
+ABSURD = (
+    15.0  # log odds; beyond this the likelihood only grows, because participants or units separate right from wrong
+)
+SEPARATED = "participants or units separate right from wrong: no finite estimate"
 
 
 def compare(
@@ -31,8 +38,9 @@ def compare(
     about new participants and new units needs (Barr et al. 2013, J. Mem. Lang. 68); the model is written
     (1 + h || participant) + (1 + h || unit) with orthonormal contrasts h of the conditions.
 
-    One participant, or fewer than two conditions with both right and wrong answers, gives NaN with n, and MODELS says
-    why. A standard deviation that collapsed to 0 is reported as such in MODELS.
+    One participant, fewer than two conditions with both right and wrong answers, or so few trials that participants or
+    units separate right from wrong, give NaN with n, and MODELS says why. A standard deviation that collapsed to 0 is
+    reported as such in MODELS.
     """
     name = "glmm_slopes" if slopes else "glmm"
     models, comparisons = [], []
@@ -43,6 +51,10 @@ def compare(
             comparisons += contrasts(sample, name, np.empty(0), np.empty((0, 0)), EFFECT)
             continue
         found = fit(used, slopes)
+        if found is None:
+            models.append(term(used, name, "none", "", note=SEPARATED))
+            comparisons += contrasts(replace(sample, note=SEPARATED), name, np.empty(0), np.empty((0, 0)), EFFECT)
+            continue
         note = "" if found.converged else "did not converge"
         models += fixed_terms(used, name, found.beta, found.covariance, note)
         models += sd_terms(used, name, found.sd, found.sd_low, found.sd_high)
@@ -53,9 +65,14 @@ def compare(
     return frames(models, comparisons)
 
 
-def fit(sample: Sample, slopes: bool = False) -> laplace.Fit:
-    """The model of one sample whose conditions all have right and wrong answers."""
-    return laplace.fit(sample.values, np.ones(len(sample.values)), sample.dummies(), sample.crossed(slopes))
+def fit(sample: Sample, slopes: bool = False, sd_intervals: bool = True) -> laplace.Fit | None:
+    """The model of a sample whose conditions all have right and wrong answers; None if it has no finite maximum."""
+    try:
+        ones = np.ones(len(sample.values))
+        found = laplace.fit(sample.values, ones, sample.dummies(), sample.crossed(slopes), sd_intervals)
+    except np.linalg.LinAlgError:
+        return None
+    return None if max(np.abs(found.beta).max(), found.sd.max()) > ABSURD else found
 
 
 def _profile(rows: list[dict], sample: Sample, found: laplace.Fit, slopes: bool) -> None:

@@ -37,17 +37,22 @@ class Fit:
     singular: tuple[tuple[int, int], ...]  # which of sd collapsed
 
 
-def fit(successes: Array, trials: Array, fixed: Array, crossed: Crossed, offset: Array | None = None) -> Fit:
-    """Fit successes ~ Binomial(trials, expit(offset + fixed·β + random part)) by maximum Laplace likelihood.
+def fit(successes: Array, trials: Array, fixed: Array, crossed: Crossed, sd_intervals: bool = True) -> Fit:
+    """Fit successes ~ Binomial(trials, expit(fixed·β + random part)) by maximum Laplace likelihood.
 
     `successes`, `trials` (n,), `fixed` (n, k), all in the row order of `crossed`. Fixed effects and standard
     deviations are optimized together (lme4's glmer with nAGQ = 1) with the exact gradient. Columns of `crossed` after
     the first share one standard deviation in each grouping. A grouping with one level gets standard deviation 0.
-    The caller sees to it that the fixed effects are finite (no condition all right or all wrong).
+    Where the likelihood of a standard deviation is flat its interval is searched for, which takes most of the time;
+    `sd_intervals=False` leaves it NaN. The caller sees to it that β is finite (no condition all right or all wrong).
 
     Source: Bates, Mächler, Bolker & Walker (2015), J. Stat. Software 67(1); Laplace: Tierney & Kadane (1986).
     """
-    problem = _Problem(successes, trials, fixed, crossed, np.zeros(len(successes)) if offset is None else offset)
+    problem = _Problem(successes, trials, fixed, crossed, np.zeros(len(successes)))
+    return _describe(problem, _maximum(problem), sd_intervals)
+
+
+def _maximum(problem: _Problem) -> _Solution:
     solution = _optimize(problem, problem.start())
     theta = solution.theta.copy()
     for index in np.flatnonzero(problem.free & (theta < SINGULAR)):  # a zero may be a saddle: try again from afar
@@ -56,7 +61,7 @@ def fit(successes: Array, trials: Array, fixed: Array, crossed: Crossed, offset:
         if again.loglik > solution.loglik + 1e-6:
             solution = again
         theta = solution.theta.copy()
-    return _describe(problem, solution)
+    return solution
 
 
 def profile(
@@ -70,7 +75,8 @@ def profile(
     others = np.linalg.svd(contrast[None, :])[2][1:].T  # directions that leave the contrast as it is
 
     def loss(value: float) -> float:
-        held = fit(successes, trials, fixed @ others, crossed, fixed @ contrast * (value / (contrast @ contrast)))
+        offset = fixed @ contrast * (value / (contrast @ contrast))
+        held = _maximum(_Problem(successes, trials, fixed @ others, crossed, offset))
         return 2 * (found.loglik - held.loglik)
 
     return ends(loss, float(contrast @ found.beta), float(np.sqrt(contrast @ found.covariance @ contrast)))
@@ -169,7 +175,7 @@ class _Problem:
         crossed, z = self.crossed, self.crossed.columns
         p = expit(eta)
         weight, residual = self.trials * p * (1 - p), self.successes - self.trials * p
-        spread_a, spread_b = spreads(factor, crossed)
+        spread_a, spread_b = factor.spreads
         scale_a, scale_b = factor.scales
         leverage = np.einsum("ij,ij->i", z * scale_a, spread_a) + np.einsum("ij,ij->i", z * scale_b, spread_b)
         through_weight = leverage * weight * (1 - 2 * p)
@@ -201,21 +207,6 @@ class _Problem:
         return guess
 
 
-def spreads(factor: Factor, crossed: Crossed) -> tuple[Array, Array]:
-    """For every row's g = Λz, its own levels' entries of H⁻¹g: (n, q) for each grouping."""
-    block_a, block_b, block_ab = factor.blocks
-    (first, second), (_, _, row) = crossed.codes, crossed.pairs
-    scale_a, scale_b = factor.scales
-    if crossed.q == 1:
-        a, b, ab = block_a[first, 0], block_b[second, 0], block_ab[row, 0]
-        return a * scale_a + ab * scale_b, b * scale_b + ab * scale_a
-    g_a, g_b = crossed.columns * scale_a, crossed.columns * scale_b
-    ab = block_ab[row]
-    spread_a = np.einsum("nij,nj->ni", block_a[first], g_a) + np.einsum("nij,nj->ni", ab, g_b)
-    spread_b = np.einsum("nij,nj->ni", block_b[second], g_b) + np.einsum("nij,ni->nj", ab, g_a)
-    return spread_a, spread_b
-
-
 def _optimize(problem: _Problem, start: Array) -> _Solution:
     """BFGS in coordinates where one unit is about one standard error of each parameter."""
     active = np.concatenate([np.ones(problem.k, dtype=bool), problem.free])
@@ -244,21 +235,21 @@ def _optimize(problem: _Problem, start: Array) -> _Solution:
     )
 
 
-def _describe(problem: _Problem, solution: _Solution) -> Fit:
+def _describe(problem: _Problem, solution: _Solution, sd_intervals: bool) -> Fit:
     """Standard errors from the Hessian over all that was estimated; collapsed deviations are held at 0."""
     collapsed = problem.free & (solution.theta < SINGULAR)
     theta = np.where(collapsed, 0.0, solution.theta)
     covariance = _covariance(problem, replace(solution, theta=theta), problem.free & ~collapsed)
     k = problem.k
     error = np.sqrt(np.maximum(np.diag(covariance)[k:], 0))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         reach = np.exp(1.959964 * error / theta)
         low, high = theta / reach, theta * reach
     estimated = problem.free & ~collapsed
     low, high = np.where(estimated, low, 0.0), np.where(estimated, high, np.nan)
     for index in np.flatnonzero(problem.free):
         if collapsed[index] or not error[index] / theta[index] < FLAT:
-            if len(problem.successes) <= MANY:
+            if sd_intervals and len(problem.successes) <= MANY:
                 loss = partial(_loss_of_sd, problem, solution, int(index))
                 low[index], high[index] = ends_of_sd(loss, float(theta[index]))
             else:

@@ -11,7 +11,7 @@ from statsmodels.genmod.families import Binomial, Gaussian
 from exemplum import tables
 from exemplum.analysis import gee, tidy
 from exemplum.analysis.crossed import Array
-from exemplum.analysis.mixed import Sample, samples
+from exemplum.analysis.mixed import Sample, samples, standard_errors
 
 PER_TRIALS = 100
 
@@ -71,7 +71,7 @@ def _slopes(sample: Sample, time: Array) -> dict[str, tuple[float, float]]:
     values, family = (sample.values[use], Binomial()) if sample.measure == "accuracy" else (
         np.log(sample.values[use]), Gaussian())  # fmt: skip
     found = gee.fit(values, fixed, sample.participant[use], family)
-    errors = np.sqrt(np.diag(found.covariance))
+    errors = standard_errors(found.covariance)
     k = len(names)
     return {sample.names[place]: (float(found.beta[k + j]), float(errors[k + j])) for j, place in enumerate(names)}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -9,6 +11,7 @@ from exemplum.analysis import reml
 from exemplum.analysis.mixed import contrasts, fixed_terms, frames, samples, sd_terms, term, unfitted
 
 EFFECT = "rt_ratio"
+SINGULAR = "too few reaction times for this model"
 
 
 def compare(
@@ -29,7 +32,12 @@ def compare(
             comparisons += contrasts(sample, name, np.empty(0), np.empty((0, 0)), EFFECT)
             continue
         used = sample.usable()
-        found = reml.fit(np.log(used.values), used.dummies(), used.crossed(slopes))
+        try:
+            found = reml.fit(np.log(used.values), used.dummies(), used.crossed(slopes))
+        except np.linalg.LinAlgError:
+            models.append(term(used, name, "none", "", note=SINGULAR))
+            comparisons += contrasts(replace(sample, note=SINGULAR), name, np.empty(0), np.empty((0, 0)), EFFECT)
+            continue
         note = "" if found.converged else "did not converge"
         models += fixed_terms(used, name, found.beta, found.covariance, note)
         models += sd_terms(used, name, found.sd, found.sd_low, found.sd_high)

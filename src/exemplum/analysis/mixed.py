@@ -146,7 +146,7 @@ def contrasts(
         if a in place and b in place:
             contrast = np.zeros(len(beta))
             contrast[place[a]], contrast[place[b]] = 1, -1
-            value, error = float(contrast @ beta), float(np.sqrt(contrast @ covariance @ contrast))
+            value, error = float(contrast @ beta), float(standard_errors(contrast @ covariance @ contrast))
             ends = np.array([value, value - Z95 * error, value + Z95 * error])
             row["effect"], row["effect_low"], row["effect_high"] = np.exp(ends) if exponentiate else ends
             row["statistic"] = value / error
@@ -202,11 +202,17 @@ def unfitted(sample: Sample, model: str) -> list[dict[str, Any]]:
 
 def fixed_terms(sample: Sample, model: str, beta: Array, covariance: Array, note: str = "") -> list[dict[str, Any]]:
     """Rows of MODELS for the level of each condition, with Wald intervals."""
-    errors = np.sqrt(np.diag(covariance))
+    errors = standard_errors(covariance)
     return [
         term(sample, model, "fixed", name, float(b), float(e), float(b - Z95 * e), float(b + Z95 * e), note)
         for name, b, e in zip(sample.names, beta, errors, strict=True)
     ]
+
+
+def standard_errors(covariance: Array) -> Array:
+    """Roots of the diagonal (or of one variance); NaN for a negative variance, which is no variance."""
+    variances = np.diag(covariance) if np.ndim(covariance) else np.asarray(covariance)
+    return np.sqrt(np.where(variances > 0, variances, np.nan))
 
 
 def sd_terms(sample: Sample, model: str, sd: Array, low: Array, high: Array) -> list[dict[str, Any]]:

@@ -41,18 +41,21 @@ def welch(a: np.ndarray, b: np.ndarray) -> Outcome:
     g is Cohen's d (pooled standard deviation) times 1 − 3/(4(n − 2) − 1) (Hedges 1981, J. Educ. Stat. 6); its interval
     inverts the noncentral t. NaN with n for fewer than two in a group or no variance.
     """
+    a, b = np.round(a, 12), np.round(b, 12)  # equal shares are equal numbers again
     n, df = len(a) + len(b), len(a) + len(b) - 2
     difference = float(a.mean() - b.mean()) if len(a) and len(b) else np.nan
     if min(len(a), len(b)) < 2 or (is_constant(a) and is_constant(b)):
         return Outcome("welch_t", "", "", n, difference)
-    found = stats.ttest_ind(a, b, equal_var=False)
+    shares = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
+    t_welch = difference / np.sqrt(sum(shares))
+    df_welch = sum(shares) ** 2 / (shares[0] ** 2 / (len(a) - 1) + shares[1] ** 2 / (len(b) - 1))
     pooled = np.sqrt(((len(a) - 1) * a.var(ddof=1) + (len(b) - 1) * b.var(ddof=1)) / df)
     scale = np.sqrt(1 / len(a) + 1 / len(b)) * (1 - 3 / (4 * df - 1))
     t = difference / (pooled * np.sqrt(1 / len(a) + 1 / len(b)))
     low, high = (float(special.nctdtrinc(df, share, t)) * scale for share in ((1 + LEVEL) / 2, (1 - LEVEL) / 2))
     effect = Effect("hedges_g", float(t * scale), low, high)
-    p = float(found.pvalue)
-    return Outcome("welch_t", "", "", n, difference, effect, float(found.statistic), number(found.df), p, p)
+    p = float(2 * stats.t.sf(abs(t_welch), df_welch))
+    return Outcome("welch_t", "", "", n, difference, effect, float(t_welch), number(df_welch), p, p)
 
 
 def _orders(answers: pd.DataFrame) -> list[dict[str, Any]]:

@@ -226,7 +226,7 @@ def _glmm_rejects(scenario: Scenario, right: Array, unit: Array) -> bool:
         right.ravel().astype(float), np.arange(right.size),
     )  # fmt: skip
     slopes = scenario.spread.participant_condition > 0 or scenario.spread.unit_condition > 0
-    found = glmm.fit(sample, slopes)
+    found = glmm.fit(sample, slopes, sd_intervals=False)
     if found is None:
         return False
     contrast = np.array([-1.0, 1.0])

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from exemplum.analysis.crossed import Array, Crossed
-from exemplum.analysis.laplace import DIFFERENCE, GRADIENT_TOLERANCE, MANY, SINGULAR, START_SD, spreads
+from exemplum.analysis.laplace import DIFFERENCE, GRADIENT_TOLERANCE, MANY, SINGULAR, START_SD
 from exemplum.analysis.profile import FLAT, ends_of_sd
 
 
@@ -86,7 +86,7 @@ class _Problem:
         inner = np.linalg.inv(self.information)
         unscaled = np.ones_like(scales)
         sums = []
-        groups = list(zip(self.crossed.codes, spreads(factor, self.crossed), strict=True))
+        groups = list(zip(self.crossed.codes, factor.spreads, strict=True))
         parts = [self.crossed.transposed(column, unscaled) for column in whitened.T]  # Z'V⁻¹X
         noise = self.crossed.transposed(white, unscaled)
         for g, (scale, (_, spread)) in enumerate(zip(factor.scales, groups, strict=True)):

@@ -103,10 +103,12 @@ def power_of_difference(difference: float, sd: float, n: int) -> float:
     """Power of the two-sided paired t test at 5 %; R: power.t.test(type = "paired", strict = TRUE)."""
     if n < 2:
         return 0.0
-    cut, shift = stats.t.ppf(1 - ALPHA / 2, n - 1), difference / sd * np.sqrt(n)
-    if abs(shift) > 30:  # beyond the reach of the noncentral distribution's series, and certain
+    cut, shift = stats.t.ppf(1 - ALPHA / 2, n - 1), abs(difference) / sd * np.sqrt(n)
+    if shift > 30:  # beyond the reach of the noncentral distribution's series, and certain
         return 1.0
-    return float(stats.nct.sf(cut, n - 1, shift) + stats.nct.cdf(-cut, n - 1, shift))
+    # SciPy's far tail is NaN for large shifts, where it is 0 to 7 digits
+    far = stats.nct.cdf(-cut, n - 1, shift) if shift < 5 else 0.0
+    return float(stats.nct.sf(cut, n - 1, shift) + far)
 
 
 def power_of_equivalence(difference: float, sd: float, margin: float, n: int) -> float:

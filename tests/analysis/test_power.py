@@ -1,0 +1,127 @@
+"""Simulated power against the normal approximation, its own errors of the first kind, and a protocol's structure."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from scipy.integrate import quad
+from scipy.special import expit
+from scipy.stats import norm
+from typer import Typer
+from typer.testing import CliRunner
+
+from exemplum.analysis import power
+from exemplum.analysis.power import Scenario
+from exemplum.analysis.simulate import Spread
+from exemplum.cli.power import power as command
+from exemplum.errors import UserError
+from exemplum.report.figures.power import power as draw
+
+from .crossed_data import responses
+
+
+def analytic(p: float, q: float, trials: int) -> float:
+    """Two-sided z test of two shares whose trials are independent."""
+    return float(norm.cdf(abs(q - p) / np.sqrt((p * (1 - p) + q * (1 - q)) / trials) - norm.ppf(0.975)))
+
+
+@pytest.mark.parametrize("people", [20, 40])
+def test_without_random_effects_power_is_the_normal_one(people: int) -> None:
+    found = power.table(Scenario(0.8, 0.05, Spread(), people, 45), [people], [45], "participants", 2000, seed=1)
+    # t with 19 degrees of freedom has a little less than the normal: some 3 points at 20 participants
+    assert found["power"].iloc[0] == pytest.approx(analytic(0.8, 0.85, people * 45), abs=0.05)
+
+
+def test_glmm_without_random_effects_has_the_normal_power() -> None:
+    found = power.table(Scenario(0.8, 0.08, Spread(), 10, 30), [10], [30], "glmm", 150, seed=1)
+    expected = analytic(0.8, 0.88, 300)
+    assert found["low"].iloc[0] < expected < found["high"].iloc[0]
+
+
+@pytest.mark.parametrize("test", ["participants", "both"])
+def test_no_difference_is_found_in_five_percent(test: str) -> None:
+    found = power.table(Scenario(0.8, 0.0, Spread(0.5, 0.7), 15, 45), [15], [45], test, 2000, seed=3)
+    assert found["power"].iloc[0] < 0.065
+    if test == "participants":
+        assert found["power"].iloc[0] > 0.037
+
+
+def test_units_that_differ_by_method_need_both_tests() -> None:
+    """Over these units the participants' test finds differences; that units at large differ it must not say."""
+    scenario = Scenario(0.8, 0.0, Spread(0, 0.7, 0, 0.8), 40, 45)
+    found = {test: power.table(scenario, [40], [45], test, 600, seed=2)["power"].iloc[0] for test in power.TESTS[:2]}
+    assert found["participants"] > 0.2
+    assert found["both"] < 0.08
+
+
+def test_marginal_accuracies_are_as_wanted() -> None:
+    mean = power.log_odds(0.8, 1.1)
+    marginal = quad(lambda x: expit(mean + 1.1 * x) * norm.pdf(x), -12, 12)[0]
+    assert marginal == pytest.approx(0.8, abs=1e-6)
+    scenario = Scenario(0.8, 0.1, Spread(0.3, 0.4, 0.2, 0.2), 400, 500)
+    right, unit = power.simulate(scenario, np.random.default_rng(0))
+    np.testing.assert_allclose(right.mean(axis=(0, 1)), [0.8, 0.9], atol=0.02)
+    assert np.ptp(np.bincount(unit.ravel(), minlength=500)) == 0
+
+
+def test_units_go_round_those_who_see_only_some() -> None:
+    scenario = Scenario(0.8, 0.1, Spread(), 8, 80, units_each=20)
+    right, unit = power.simulate(scenario, np.random.default_rng(0))
+    assert right.shape == (8, 20, 2)
+    assert (np.bincount(unit.ravel(), minlength=80) == 2).all()
+
+
+def test_a_cell_does_not_depend_on_the_others() -> None:
+    scenario = Scenario(0.8, 0.1, Spread(0.3, 0.4), 10, 20)
+    whole = power.table(scenario, [6, 10], [20, 30], "participants", 50, seed=4)
+    alone = power.table(scenario, [10], [30], "participants", 50, seed=4)
+    assert whole[(whole["participants"] == 10) & (whole["units"] == 30)]["power"].tolist() == alone["power"].tolist()
+
+
+def test_protocols_are_counterbalanced_over_whole_cycles() -> None:
+    first, second = power.structure("borowski2021-1"), power.structure("borowski2021-2")
+    assert (first.whole(5), first.units, first.check(45)) == (6, 45, 45)
+    assert (second.whole(23), second.units, second.check(80)) == (24, 80, 20)
+    with pytest.raises(UserError, match="multiple of 4"):
+        second.check(45)
+
+
+def test_spread_of_a_fitted_model_is_that_of_its_conditions() -> None:
+    # intercept and contrast of lme4's fit: the two conditions' deviations are intercept ± contrast / √2
+    spread = power.spread_of(np.array([[0.901905, 0.686042], [1.405295, 0.0]]))
+    both = spread.participant**2 + spread.participant_condition**2
+    assert both == pytest.approx(0.901905**2 + 0.686042**2 / 2)  # variance of one condition's log odds
+    assert 2 * spread.participant_condition**2 == pytest.approx(2 * 0.686042**2)  # variance of their difference
+    assert spread.unit == pytest.approx(1.405295)
+
+
+def test_scenario_of_a_study_is_fitted() -> None:
+    level, spread = power.fitted(responses(), "natural", "synthetic")
+    assert level == pytest.approx(0.75)
+    assert spread.unit_condition == 0
+    with pytest.raises(UserError, match="found 0"):
+        power.fitted(responses()[:0], "natural", "synthetic")
+
+
+@pytest.mark.parametrize(("baseline", "difference"), [(0.9, 0.1), (0.0, 0.1), (0.3, -0.4)])
+def test_impossible_accuracies_are_refused(baseline: float, difference: float) -> None:
+    with pytest.raises(UserError, match="between 0 and 1"):
+        Scenario(baseline, difference, Spread(), 10, 10)
+
+
+def test_command_prints_a_table_and_writes_a_figure(tmp_path) -> None:
+    out = tmp_path / "power"
+    app = Typer()
+    app.command()(command)
+    given = ["--difference", "0.1", "--participants", "3,6", "--simulations", "20", "--out", str(out)]
+    result = CliRunner().invoke(app, given)
+    assert result.exit_code == 0, result.output
+    assert "45" in result.output
+    assert {path.name for path in out.iterdir()} == {"power.csv", "power.png", "power.svg"}
+    # 3 participants cannot be counterbalanced: 4 can
+    assert "4,45,90,0.1,both" in (out / "power.csv").read_text()
+
+
+def test_figure_has_a_line_for_each_number_of_units() -> None:
+    table = power.table(Scenario(0.8, 0.1, Spread(), 6, 10), [4, 6], [10, 20], "participants", 10, seed=1)
+    ax = draw(table, Figure().add_subplot())
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["10 units", "20 units"]

@@ -1,0 +1,53 @@
+"""Split halves and repeats against closed forms and simulated truth."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import cohen_kappa_score
+
+from exemplum.analysis import reliability
+
+
+def test_spearman_brown_of_a_half() -> None:
+    assert reliability.spearman_brown(0.5) == pytest.approx(2 / 3)
+    assert reliability.spearman_brown(-0.9) == -1
+
+
+def test_split_half_recovers_the_share_of_true_variance() -> None:
+    """Reliability of m trials is var(p) / (var(p) + E[p(1 − p)]/m): the share of variance that is not sampling."""
+    rng = np.random.default_rng(2)
+    people, m = 3000, 40
+    p = rng.beta(8, 3, people)
+    code = np.repeat(np.arange(people), m)
+    correct = (rng.random(people * m) < p[code]).astype(float)
+    true = 8 * 3 / (11**2 * 12)
+    noise = 8 * 3 / (11 * 12) / m
+    half = reliability.split_half(code, correct, rng)
+    assert reliability.spearman_brown(half) == pytest.approx(true / (true + noise), abs=0.02)
+
+
+def test_answers_without_differences_between_people_are_not_reliable() -> None:
+    rng = np.random.default_rng(4)
+    code = np.repeat(np.arange(2000), 20)
+    assert abs(reliability.split_half(code, (rng.random(40_000) < 0.8).astype(float), rng)) < 0.05
+
+
+def test_undefined_with_few_people_or_all_right() -> None:
+    rng = np.random.default_rng(0)
+    assert np.isnan(reliability.split_half(np.repeat(np.arange(3), 10), np.ones(30), rng))
+    assert np.isnan(reliability.split_half(np.repeat(np.arange(9), 10), np.ones(90), rng))
+
+
+def test_repeats_are_matched_to_their_first_showing(answers) -> None:
+    first = answers(("a", "natural", "110100"), ("b", "natural", "011011"))
+    again = first.assign(
+        trial_kind="repeated", repeats=first["trial_id"], trial_id="r" + first["trial_id"],
+        correct=[True, False, False, True, False, True, False, True, True, True, True, True],
+    )  # fmt: skip
+    both = pd.concat([first, again], ignore_index=True)
+    found = reliability.estimates(both, seed=1)
+    kappa = found[found["measure"] == "repeat_kappa"].iloc[0]
+    assert kappa["estimate"] == pytest.approx(cohen_kappa_score(first["correct"], again["correct"]))
+    assert kappa["n_trials"] == 12
+    unlinked = both.assign(repeats=both["repeats"].where(both["repeats"] == "", "elsewhere"))
+    assert "repeat_kappa" not in set(reliability.estimates(unlinked, seed=1)["measure"])
