@@ -124,8 +124,8 @@ def test_only_stages_behind_a_change_run_again(study, tmp_path):
 def kill_when(study: Path, stage: str, appears: str, arguments: str = "") -> None:
     """Run a stage in a process of its own and kill it -9 as soon as a file appears."""
     code = f"""
-import exemplum.explanations.synthetic.method as method
-method.CHECKPOINT_S = 0.0
+import exemplum.explanations.synthetic.making as making
+making.CHECKPOINT_S = 0.0
 {arguments}
 from exemplum import pipeline
 from exemplum.study import Study

@@ -123,3 +123,18 @@ def test_pixels_can_be_optimized_as_well(model, reader):
     for _ in range(10):
         last = float(batch.update())
     assert last > first
+
+
+def test_visualize_measures_what_it_made(model, corpus):
+    from exemplum.activations import build
+    from exemplum.explanations import synthetic
+
+    index = build(model, corpus, ["mixed3b"], keep=5, workers=0)
+    unit = Unit("mixed3b", 8)
+    found = synthetic.visualize(model, [unit], index=index, images=2, steps=10, seed=4)
+    assert [(v.pole, v.position) for v in found] == [(p, k) for p in Pole for k in range(2)]
+    for made in found:
+        assert made.image.shape == (48, 48, 3)
+        assert made.activation == pytest.approx(activations(model, made.image[None], 8)[0], abs=1e-3)
+        assert made.percentile == index.percentile(unit, made.activation)
+    assert found[0].activation > found[2].activation

@@ -1,0 +1,85 @@
+"""Feature visualizations in one call, outside of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from exemplum.activations import ActivationIndex
+from exemplum.activations.reading import Measurer
+from exemplum.explanations.synthetic import weighting
+from exemplum.explanations.synthetic.jobs import Job
+from exemplum.explanations.synthetic.making import Made, optimize
+from exemplum.explanations.synthetic.recipes import recipe as named
+from exemplum.models import Model
+from exemplum.records import Pole, Unit
+
+
+@dataclass(frozen=True)
+class Visualization:
+    """One optimized picture and what it does to its unit."""
+
+    unit: Unit
+    pole: Pole
+    position: int
+    image: np.ndarray  # uint8 (size, size, 3)
+    activation: float  # of its unit, in float32, on the finished picture
+    percentile: float  # share of the index's images with a lower activation; NaN without an index
+    margin: float  # beyond the best exemplar, in standard deviations of the corpus; NaN without an index
+    updates: int
+    stopped: str
+    seed: int
+
+
+def visualize(
+    model: Model,
+    units: Sequence[Unit],
+    recipe: str = "borowski2021",
+    *,
+    index: ActivationIndex | None = None,
+    poles: Sequence[Pole] = (Pole.MAX, Pole.MIN),
+    images: int | None = None,
+    steps: int | None = None,
+    size: int | None = None,
+    diversity: float | Literal["auto", "recipe", "spread"] = "auto",
+    objective: Literal["channel", "neuron"] = "channel",
+    relu: Literal["before", "after"] = "before",
+    precision: str = "auto",
+    seed: int = 0,
+) -> list[Visualization]:
+    """Make pictures of both poles of units by a recipe's name; what is not given is the recipe's.
+
+    With an index each picture knows its percentile and margin. Without one, `diversity="auto"` takes the recipe's
+    weight (docs/synthesis.md). Raises UserError for an unknown recipe or layer.
+    """
+    chosen = named(recipe).at(size or model.input_size)
+    changes = {"images": images, "steps": steps}
+    chosen = chosen.with_(**{name: value for name, value in changes.items() if value is not None})
+    jobs = [
+        Job(unit, pole, chosen, seed, objective, weighting.diversity(diversity, model, index, unit, chosen))
+        for unit in units
+        for pole in poles
+    ]
+    found = []
+    for made in optimize(model, jobs, relu=relu, precision=precision, seed=seed):
+        layer, channel = made.job.unit.layer, made.job.unit.channel
+        pictures = np.stack([model.crop(image) for image in made.images])
+        values = Measurer(model, [layer], relu, objective).images(pictures)[:, channel]
+        for position, (image, value) in enumerate(zip(made.images, values.tolist(), strict=True)):
+            found.append(_visualization(made, position, image, value, index))
+    return found
+
+
+def _visualization(
+    made: Made, position: int, image: np.ndarray, activation: float, index: ActivationIndex | None
+) -> Visualization:
+    job = made.job
+    return Visualization(
+        job.unit, job.pole, position, image, activation,
+        percentile=index.percentile(job.unit, activation) if index else float("nan"),
+        margin=index.beyond(job.unit, job.pole, activation) if index else float("nan"),
+        updates=job.recipe.updates, stopped=made.stopped, seed=job.image_seed(position),
+    )  # fmt: skip
