@@ -20,12 +20,19 @@ let entries: Entry[] = [];
 let seq = 0;
 let token = "";
 let sending = false;
+let shown = ""; // key of the trial on the screen
 
 /** Write down an event; `trial` is the key of the trial on the screen. */
 export function log(kind: string, data: Record<string, unknown> = {}, trial = ""): void {
   entries.push({ seq: seq++, at: performance.timeOrigin + performance.now(), kind, trial, data });
   if (entries.length > MOST_KEPT) entries = entries.slice(-MOST_KEPT);
   if (entries.length >= BATCH) void flush();
+}
+
+/** A trial is on the screen: every press on it is written down from now on, also those that are ignored. */
+export function logTrial(trial: string): void {
+  shown = trial;
+  log("trial_shown", { width: innerWidth, height: innerHeight }, trial);
 }
 
 /** Begin sending, and write down what concerns the whole page. */
@@ -62,8 +69,20 @@ function watchPage(): void {
   addEventListener("resize", () => log("resize", { width: innerWidth, height: innerHeight }));
   addEventListener("blur", () => log("focus", { state: "lost" }));
   addEventListener("focus", () => log("focus", { state: "gained" }));
+  document.addEventListener("click", onPress, { capture: true });
+  document.addEventListener("keydown", onPress, { capture: true });
   document.addEventListener("visibilitychange", () => log("visibility", { state: document.visibilityState }));
   document.addEventListener("fullscreenchange", () => log("fullscreen", { on: document.fullscreenElement !== null }));
   addEventListener("error", (event) => log("error", { message: String(event.message).slice(0, 500) }));
   addEventListener("unhandledrejection", (event) => log("error", { message: String(event.reason).slice(0, 500) }));
+}
+
+function onPress(event: MouseEvent | KeyboardEvent): void {
+  const state = document.querySelector<HTMLElement>(".trial")?.dataset.state;
+  if (state === undefined || (event instanceof KeyboardEvent && event.repeat)) return;
+  const target = event.target instanceof HTMLElement ? event.target : null;
+  const on = target?.dataset.confidence ?? target?.tagName.toLowerCase() ?? "";
+  const side = target?.closest<HTMLElement>(".query")?.dataset.side ?? "";
+  if (event instanceof KeyboardEvent) log("key", { code: event.code, state }, shown);
+  else log("press", { on, side, state }, shown);
 }

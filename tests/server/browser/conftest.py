@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import json
 import os
@@ -10,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -81,16 +83,26 @@ def hook() -> ModuleType:
 @pytest.fixture(scope="session")
 def pages(hook: ModuleType) -> None:
     """The pages as built from the sources of this checkout."""
-    hook.build(ROOT)
+    with alone():
+        hook.build(ROOT)
 
 
 @pytest.fixture(scope="session")
 def axe(hook: ModuleType) -> str:
     """axe-core's script, from the pages' development dependencies."""
     script = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
-    if not script.exists():
-        hook.npm(["ci", "--no-audit", "--no-fund"], ROOT / "web")
+    with alone():
+        if not script.exists():
+            hook.npm(["ci", "--no-audit", "--no-fund"], ROOT / "web")
     return script.read_text(encoding="utf-8")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One process at a time builds in the checkout, also when tests run in several."""
+    with (ROOT / "web" / "package.json").open() as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="package")
@@ -126,7 +138,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def host(pages: None, tiny: Callable[..., Path], tmp_path: Path) -> Iterator[Callable[..., Host]]:  # noqa: ARG001
+def host(pages: None, tiny: Callable[..., Path], tmp_path: Path) -> Iterator[Callable[..., Host]]:
     """`host(main=2, toml="", lab=True)`: a running server of a tiny study with so many main units."""
     hosts: list[Host] = []
 

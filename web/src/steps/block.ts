@@ -1,5 +1,5 @@
 import type { Accepted, AnswerBody, BlockStep } from "../contract";
-import { flush, log } from "../events";
+import { flush, log, logTrial } from "../events";
 import type { Answer, Verdict } from "../forced-choice/info";
 import { ForcedChoicePlugin } from "../forced-choice/plugin";
 import { restoreFullscreen } from "../fullscreen";
@@ -81,7 +81,7 @@ function trialNode(step: BlockStep, trial: BlockStep["trials"][number], session:
     css_classes: ["trial-page"],
     data: { trial: trial.trial },
     simulation_options: { data: observed ?? {} },
-    on_load: () => log("trial_shown", { width: innerWidth, height: innerHeight }, trial.trial),
+    on_load: () => logTrial(trial.trial),
   };
 }
 
@@ -100,7 +100,7 @@ async function submit(trial: string, answer: Answer, session: Session): Promise<
     input: answer.input,
   };
   const { query_px, reference_px, window_width, window_height, pixel_ratio, fullscreen } = answer;
-  log("press", { choice: answer.choice, query_px, reference_px, window_width, window_height, pixel_ratio, fullscreen }, trial);
+  log("press", { answer: answer.choice, query_px, reference_px, window_width, window_height, pixel_ratio, fullscreen }, trial);
   const accepted: Accepted = await session.answer(body);
   showProgress(accepted.progress);
   return { solution: accepted.verdict.solution };
