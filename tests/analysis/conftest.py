@@ -5,8 +5,12 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from exemplum.tables import RESPONSES
+
+settings.register_profile("patient", deadline=None)  # on a busy machine the first example may take long
+settings.load_profile("patient")
 
 Answers = Callable[..., pd.DataFrame]
 

@@ -39,7 +39,7 @@ def test_wilcoxon_with_zeros_and_ties_matches_all_signs_of_the_mid_ranks():
 def test_wilcoxon_is_exact_by_brute_force(values):
     kept = np.array([v for v in values if v], float)
     ranks = stats.rankdata(np.abs(kept))
-    sums = np.array([np.dot(signs, ranks) for signs in itertools.product((0, 1), repeat=len(kept))])
+    sums = np.array(list(itertools.product((0, 1), repeat=len(kept)))) @ ranks
     v = ranks[kept > 0].sum()
     exact = min(1.0, 2 * min((sums <= v + 1e-9).mean(), (sums >= v - 1e-9).mean()))
     assert wilcoxon(np.array(values, float), np.zeros(len(values))).p == pytest.approx(exact)
@@ -63,7 +63,7 @@ def test_large_samples_use_the_normal_approximation():
 @given(SMALL)
 def test_permutation_of_few_pairs_is_exact_by_brute_force(values):
     d = np.array(values, float)
-    sums = np.array([np.dot(signs, d) for signs in itertools.product((-1, 1), repeat=len(d))])
+    sums = np.array(list(itertools.product((-1, 1), repeat=len(d)))) @ d
     exact = (np.abs(sums) >= abs(d.sum()) - 1e-9).mean()
     assert permutation(d, np.zeros(len(d)), seed=1).p == pytest.approx(exact)
 
