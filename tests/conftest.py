@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -15,3 +16,19 @@ def shared_data() -> Path:
     if not folder.exists():
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{folder} is absent")
     return folder
+
+
+@pytest.fixture(scope="session")
+def model():
+    """The embedded network, real and trained, at a small size."""
+    from exemplum import models  # late: rooms that run without torch are tested without it
+
+    return models.load("embedded", input_size=48)
+
+
+@pytest.fixture(scope="session")
+def corpus():
+    """A few real images."""
+    from exemplum import images
+
+    return images.subset(images.open("embedded"), 70, np.random.default_rng(0))
