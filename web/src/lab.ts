@@ -21,7 +21,7 @@ async function typed(): Promise<string> {
     type: SurveyHtmlForm,
     html: `<article class="card"><h1>${html("lab.title")}</h1>${paragraphs("lab.text")}
       <div class="fields"><div class="field"><label for="participant">${html("lab.participant")}</label>
-      <input id="participant" name="participant" required maxlength="100" autocomplete="off"></div></div></article>`,
+      <input id="participant" name="participant" required inputmode="numeric" pattern="0*[1-9][0-9]{0,5}" autocomplete="off"></div></div></article>`,
     autofocus: "participant",
     button_label: say("page.continue"),
     css_classes: ["page"],
