@@ -4,7 +4,7 @@
 
 Starts the server of `exemplum serve` on a port of this machine, on a study that it makes in a temporary folder, lets
 people answer every `--every` seconds, then `--burst` of them at once, stops the server, and compares what was
-acknowledged with what is stored. Bounded: loopback only, ends by itself after at most ten minutes, and stops all that it
+acknowledged with what is stored. Bounded: loopback only, ends by itself within ten minutes, and stops all that it
 started. The load runs on the same cores as the server, so the figures are on the safe side.
 """
 

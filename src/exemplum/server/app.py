@@ -107,7 +107,7 @@ def _static(app: FastAPI) -> None:
     @app.get("/{path:path}", include_in_schema=False)
     async def static(path: str) -> FileResponse:
         file = (STATIC / (path or "index.html")).resolve()
-        if not (file.is_relative_to(STATIC.resolve()) and file.is_file()):
+        if not (file.is_relative_to(STATIC.resolve()) and file.is_file()) or file.name.startswith("."):
             if not path:
                 raise ApiError("not_found", "the participant's pages are not built; run: npm --prefix web run build")
             raise ApiError("not_found", "no such page")
