@@ -1,8 +1,9 @@
 """Time and memory of the analysis on 130,000 simulated answers: 1,900 participants, 760 units, 3 conditions.
 
-    OMP_NUM_THREADS=2 python benchmarks/analysis.py [--bootstrap 10000]
+    OMP_NUM_THREADS=2 python benchmarks/analysis.py [--bootstrap 10000] [--json FILE]
 
-Prints a line a part: processor seconds, wall seconds, and the largest memory of the process so far.
+Prints a line a part: processor seconds, wall seconds, and the largest memory of the process so far, and writes the same
+as JSON.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import argparse
 import resource
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from exemplum import store
 from exemplum.analysis import (
     agreement,
     calibration,
@@ -39,7 +42,9 @@ SPREAD = simulate.Spread(participant=0.5, unit=0.5)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bootstrap", type=int, default=10_000, help="resamples; 0 for none")
-    resamples = parser.parse_args().bootstrap
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    given = parser.parse_args()
+    resamples = given.bootstrap
     frame = answers(np.random.default_rng(1))
     units, people = frame["unit"].nunique(), frame["participant"].nunique()
     print(f"{len(frame):,} answers of {people:,} participants to {units} units")
@@ -60,9 +65,11 @@ def main() -> None:
         "verdict": lambda: verdict.verdicts(frame, 0.05),
     }
     began = time.process_time(), time.perf_counter()
-    for name, part in parts.items():
-        _timed(name, part)
-    _line("all", time.process_time() - began[0], time.perf_counter() - began[1])
+    lines = [_timed(name, part) for name, part in parts.items()]
+    lines.append(_line("all", time.process_time() - began[0], time.perf_counter() - began[1]))
+    if given.json:
+        sizes = {"answers": len(frame), "participants": people, "units": units}
+        store.write_json(given.json, sizes | {"parts": lines})
 
 
 def answers(rng: np.random.Generator) -> pd.DataFrame:
@@ -79,15 +86,16 @@ def answers(rng: np.random.Generator) -> pd.DataFrame:
     )
 
 
-def _timed(name: str, part: Callable[[], object]) -> None:
+def _timed(name: str, part: Callable[[], object]) -> dict[str, object]:
     cpu, wall = time.process_time(), time.perf_counter()
     part()
-    _line(name, time.process_time() - cpu, time.perf_counter() - wall)
+    return _line(name, time.process_time() - cpu, time.perf_counter() - wall)
 
 
-def _line(name: str, cpu: float, wall: float) -> None:
+def _line(name: str, cpu: float, wall: float) -> dict[str, object]:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f"{name:36} {cpu:7.1f} s processor {wall:7.1f} s wall {memory:6.2f} GB")
+    return {"part": name, "processor_s": round(cpu, 1), "wall_s": round(wall, 1), "memory_gb": round(memory, 2)}
 
 
 if __name__ == "__main__":

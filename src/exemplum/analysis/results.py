@@ -13,11 +13,9 @@ from exemplum.analysis import (
     calibration,
     detection,
     exclusions,
-    gee,
-    glmm,
+    fits,
     intuitiveness,
     learning,
-    lmm,
     order,
     reliability,
     verdict,
@@ -63,19 +61,19 @@ def analyse(
     sessions = None if people is None else people.assign(finished=True)
     kept, excluded = exclusions.apply(responses, rules, sessions)
     ratings = _of(RATINGS.frame() if ratings is None else ratings, kept)
-    fits = [fit(kept) for fit in (glmm.compare, lmm.compare, gee.compare)]
+    fitted = fits.fits(kept)
     return Results({
         "estimates": (ESTIMATES, together(ESTIMATES, [
             *_estimates(kept, ratings, seed, settings.bootstrap), exclusions.estimates(responses, rules, sessions),
         ])),
         "comparisons": (COMPARISONS, together(COMPARISONS, [
-            comparisons(kept, seed), intuitiveness.compare(ratings, seed), *(rows for _, rows in fits),
+            comparisons(kept, seed), intuitiveness.compare(ratings, seed), *(rows for _, rows in fitted),
             order.comparisons(kept),
         ])),
-        "models": (MODELS, together(MODELS, [rows for rows, _ in fits])),
+        "models": (MODELS, together(MODELS, [rows for rows, _ in fitted])),
         "exclusions": (EXCLUSIONS, excluded),
         "verdicts": (VERDICTS, together(VERDICTS, [
-            verdict.verdicts(kept, settings.margin, by) for by in ("all", "scheme")
+            verdict.verdicts(answers, settings.margin, by) for by, answers in fits.parts(kept)
         ])),
     })  # fmt: skip
 
