@@ -21,6 +21,7 @@ HALVINGS = 30
 MANY = 20_000  # rows above which profiling takes too long
 DIFFERENCE = 0.02  # step of the numeric Hessian, in standard errors
 GRADIENT_TOLERANCE = 1e-4  # of −ln L per standard error of each parameter
+PROFILE_TOLERANCE = 1e-2  # the same in a search for the ends of an interval: ln L to 1e-4
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,7 @@ class _Problem:
         return guess
 
 
-def _optimize(problem: _Problem, start: Array) -> _Solution:
+def _optimize(problem: _Problem, start: Array, tolerance: float = GRADIENT_TOLERANCE) -> _Solution:
     """BFGS in coordinates where one unit is about one standard error of each parameter."""
     active = np.concatenate([np.ones(problem.k, dtype=bool), problem.free])
     problem.forget()
@@ -223,7 +224,7 @@ def _optimize(problem: _Problem, start: Array) -> _Solution:
         return cost, root.T @ gradient[active]
 
     result = minimize(
-        value, np.zeros(active.sum()), jac=True, method="BFGS", options={"gtol": GRADIENT_TOLERANCE, "maxiter": 200}
+        value, np.zeros(active.sum()), jac=True, method="BFGS", options={"gtol": tolerance, "maxiter": 200}
     )
     parameters = unfold(result.x)
     # the likelihood is even in θ, so its sign is free
@@ -231,7 +232,7 @@ def _optimize(problem: _Problem, start: Array) -> _Solution:
         parameters[: problem.k],
         np.abs(parameters[problem.k :]),
         -float(result.fun),
-        bool(np.abs(result.jac).max(initial=0) < 100 * GRADIENT_TOLERANCE),
+        bool(np.abs(result.jac).max(initial=0) < 100 * tolerance),
     )
 
 
@@ -269,7 +270,7 @@ def _loss_of_sd(problem: _Problem, solution: _Solution, index: int, value: float
     held = copy(problem)
     held.free = problem.free.copy()
     held.free[index] = False
-    return 2 * (solution.loglik - _optimize(held, np.concatenate([solution.beta, theta])).loglik)
+    return 2 * (solution.loglik - _optimize(held, np.concatenate([solution.beta, theta]), PROFILE_TOLERANCE).loglik)
 
 
 def _covariance(problem: _Problem, solution: _Solution, estimated: Array) -> Array:

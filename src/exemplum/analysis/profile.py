@@ -27,10 +27,14 @@ def ends_of_sd(loss: Loss, estimate: float) -> tuple[float, float]:
         above *= 2
         if above > FAR:
             break
-    high = float(brentq(lambda value: loss(value) - DROP, estimate, above, rtol=1e-3)) if above <= FAR else np.nan
+    high = (
+        float(brentq(lambda value: loss(value) - DROP, estimate, above, xtol=1e-3, rtol=1e-3))
+        if above <= FAR
+        else np.nan
+    )
     if estimate == 0 or loss(0.0) < DROP:
         return 0.0, high
-    return float(brentq(lambda value: loss(value) - DROP, 0.0, estimate, rtol=1e-3)), high
+    return float(brentq(lambda value: loss(value) - DROP, 0.0, estimate, xtol=1e-3, rtol=1e-3)), high
 
 
 def _end(loss: Loss, estimate: float, step: float) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from exemplum.analysis.crossed import Array, Crossed
-from exemplum.analysis.laplace import DIFFERENCE, GRADIENT_TOLERANCE, MANY, SINGULAR, START_SD
+from exemplum.analysis.laplace import DIFFERENCE, GRADIENT_TOLERANCE, MANY, PROFILE_TOLERANCE, SINGULAR, START_SD
 from exemplum.analysis.profile import FLAT, ends_of_sd
 
 
@@ -99,15 +99,15 @@ class _Problem:
         return float(cost), np.where(self.free, gradient, 0.0), float(self.df - squares / variance)
 
 
-def _optimize(problem: _Problem, start: Array) -> tuple[Array, bool]:
+def _optimize(problem: _Problem, start: Array, tolerance: float = GRADIENT_TOLERANCE) -> tuple[Array, bool]:
     steps = np.sqrt(0.5 / np.repeat(np.array(problem.crossed.sizes), problem.m))
 
     def value(x: Array) -> tuple[float, Array]:
         cost, gradient, _ = problem.value(start + steps * x)
         return cost, steps * gradient
 
-    found = minimize(value, np.zeros(len(start)), jac=True, method="BFGS", options={"gtol": GRADIENT_TOLERANCE})
-    return np.abs(start + steps * found.x), bool(np.abs(found.jac).max() < 100 * GRADIENT_TOLERANCE)
+    found = minimize(value, np.zeros(len(start)), jac=True, method="BFGS", options={"gtol": tolerance})
+    return np.abs(start + steps * found.x), bool(np.abs(found.jac).max() < 100 * tolerance)
 
 
 def _describe(problem: _Problem, theta: Array, converged: bool) -> Fit:
@@ -146,7 +146,7 @@ def _loss_of_sd(problem: _Problem, theta: Array, cost: float, index: int, value:
     held = copy(problem)
     held.free = problem.free.copy()
     held.free[index] = False
-    return 2 * (held.value(_optimize(held, start)[0])[0] - cost)
+    return 2 * (held.value(_optimize(held, start, PROFILE_TOLERANCE)[0])[0] - cost)
 
 
 def _log_sd_covariance(problem: _Problem, theta: Array, log_sigma: float, active: Array) -> Array:
