@@ -15,6 +15,8 @@ INTERVALS = {
     "wilson": "95 % Wilson interval over trials",
     "percentile": "95 % percentile bootstrap interval over participants",
     "bca": "95 % BCa bootstrap interval over participants",
+    "normal": "95 % interval, normal",
+    "t": "95 % t interval over participants",
 }
 
 
