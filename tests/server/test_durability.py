@@ -205,6 +205,33 @@ def test_one_job_that_fails_spoils_no_other_of_its_transaction(serve):
         assert (row.language, row.code) == ("de", "")
 
 
+def test_answers_go_before_the_crowd_at_the_door(serve):
+    """Jobs that take long, queued first, do not keep an answer waiting until all of them are done."""
+    order = []
+
+    def slow(orm):
+        time.sleep(0.03)
+        order.append("start")
+
+    async def together(writer: GroupWriter):
+        starts = [asyncio.create_task(writer.submit(slow)) for _ in range(20)]
+        await asyncio.sleep(0.01)
+        await writer.submit(lambda _orm: order.append("answer"), urgent=True)
+        await asyncio.gather(*starts)
+
+    asyncio.run(together(serve().experiment.database.writer))
+    assert order.index("answer") <= 3
+    assert order.count("start") == 20
+
+
+@pytest.mark.parametrize("text", ["\x00", "a\x00b"])
+def test_a_text_that_cannot_be_stored_is_refused_and_spoils_no_other_job(serve, text):
+    client = serve()
+    refused = Walker(client, participant=text).start()
+    assert refused.status_code in (201, 400)  # SQLite stores it, PostgreSQL cannot
+    assert Walker(client, participant="plain").start().status_code == 201
+
+
 def test_the_database_is_told_to_wait_for_the_disk(serve, database):
     experiment = serve().experiment
     with experiment.database.read() as orm:

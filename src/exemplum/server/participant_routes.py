@@ -123,7 +123,7 @@ def routes(experiment: Experiment, buckets: Buckets, images: ImageNames) -> APIR
     async def answer(request: Request, given: answers.GivenAnswer, token: Token) -> dict[str, Any]:
         buckets.take(limits.ANSWERS, hashed(token))
         with _strangers_counted(request):
-            return await database.writer.submit(lambda orm: answers.record(orm, token, given))
+            return await database.writer.submit(lambda orm: answers.record(orm, token, given), urgent=True)
 
     @router.post("/api/events")
     async def happened(request: Request, given: events.GivenEvents, token: Token) -> dict[str, int]:

@@ -93,7 +93,7 @@ class SessionRow(Base):
     slot: Mapped[int | None]  # participant of the design, from 1; none before consent
     status: Mapped[str] = mapped_column(String(12), default="active")  # active or finished
     outcome: Mapped[str] = mapped_column(String(20), default="")  # completed, failed_attention, no_consent
-    code: Mapped[str] = mapped_column(String(120), default="")
+    code: Mapped[str] = mapped_column(String(400), default="")
     excluded: Mapped[bool] = mapped_column(default=False)  # by a rule, at the end; its place is given again
     step: Mapped[int] = mapped_column(default=0)  # position in steps
     steps: Mapped[list[Any]]

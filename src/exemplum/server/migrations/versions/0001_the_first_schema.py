@@ -77,7 +77,7 @@ def upgrade() -> None:
         sa.Column("slot", INTEGER, nullable=True),
         sa.Column("status", sa.String(length=12), nullable=False),
         sa.Column("outcome", sa.String(length=20), nullable=False),
-        sa.Column("code", sa.String(length=120), nullable=False),
+        sa.Column("code", sa.String(length=400), nullable=False),
         sa.Column("excluded", sa.Boolean(), nullable=False),
         sa.Column("step", INTEGER, nullable=False),
         sa.Column("steps", sa.JSON(), nullable=False),
