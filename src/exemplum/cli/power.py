@@ -5,24 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import pandas as pd
 import typer
-from matplotlib.figure import Figure
-from rich.console import Console
-from rich.table import Table
-
-from exemplum import store
-from exemplum.analysis import checks
-from exemplum.analysis import power as planning
-from exemplum.analysis.simulate import Spread
-from exemplum.errors import UserError
-from exemplum.progress import console, track
-from exemplum.report.figures import save
-from exemplum.report.figures.power import power as draw
-from exemplum.report.style import typography
-
-# log odds; `planning.fitted` for Experiment I of Borowski et al. (2021) gives 0, 0.88, 0.24 and 0.47
-TYPICAL = Spread(participant=0.0, unit=0.9, participant_condition=0.25, unit_condition=0.5)
 
 
 def power(
@@ -44,55 +27,8 @@ def power(
     out: Annotated[Path, typer.Option(help="Folder for power.csv, power.png and power.svg.")] = Path("power"),
 ) -> None:
     """How many participants and units it takes to find a difference between two methods, by simulation."""
-    found, spread = (None, TYPICAL) if study is None else _of_study(study, observer, method)
+    from exemplum.cli import planning  # late: the other verbs need no statistics
+
     given = (sd_participant, sd_unit, sd_participant_condition, sd_unit_condition)
-    kept = (spread.participant, spread.unit, spread.participant_condition, spread.unit_condition)
-    spread = Spread(*(old if new is None else new for new, old in zip(given, kept, strict=True)))
-    structure = planning.structure(protocol)
-    sizes = sorted({structure.whole(n) for n in _numbers(participants, "--participants")})
-    totals = _numbers(units, "--units") if units else [structure.units]
-    level = baseline if baseline is not None else found if found is not None else 0.85
-    for total in totals:
-        structure.check(total)
-    scenario = planning.Scenario(level, difference, spread, sizes[0], totals[0])
-    with track("power", len(sizes) * len(totals) * simulations, "studies") as advance:
-        result = planning.table(scenario, sizes, totals, test, simulations, seed, advance, structure.sets)
-    store.write_text(out / "power.csv", result.to_csv(index=False))
-    with typography():
-        figure = Figure(figsize=(4.5, 3.2), layout="constrained")
-        draw(result, figure.add_subplot())
-    save(figure, out, "power")
-    _show(result, level, spread)
-    console.print(f"written: {out / 'power.csv'}, {out / 'power.png'}, {out / 'power.svg'}")
-
-
-def _of_study(folder: Path, observer: str, method: str) -> tuple[float, Spread]:
-    responses = checks.read(folder / "responses")
-    return planning.fitted(responses[responses["observer"] == observer], "natural", method)
-
-
-def _numbers(text: str, option: str) -> list[int]:
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts or not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise UserError(f"{option} {text!r} is not a list of numbers; write it as in {option} 10,20,40")
-    return [int(part) for part in parts]
-
-
-def _show(result: pd.DataFrame, level: float, spread: Spread) -> None:
-    table = Table(title=f"Baseline {level:.3f}, spread in log odds: {spread}")
-    for name in ("participants", "units", "trials each", "power", "95 % interval"):
-        table.add_column(name, justify="right")
-    for row in result.itertuples():
-        table.add_row(
-            str(row.participants),
-            str(row.units),
-            str(row.trials),
-            f"{row.power:.2f}",
-            f"{row.low:.2f} – {row.high:.2f}",
-        )
-    out = Console()
-    out.print(table)
-    for row in planning.smallest(result).itertuples():
-        out.print(f"{row.units} units: {row.participants} participants are enough for 80 % power")
-    if not len(planning.smallest(result)):
-        out.print("none of these sizes reaches 80 % power")
+    scenario = planning.assumed(difference, baseline, given, study, observer, method)
+    planning.plan(scenario, participants, units, protocol, test, simulations, seed, out)

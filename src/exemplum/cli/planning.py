@@ -1,0 +1,97 @@
+"""What `exemplum power` does with its arguments: assume, simulate, print, draw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from exemplum import store
+from exemplum.analysis import checks
+from exemplum.analysis import power as planning
+from exemplum.analysis.simulate import Spread
+from exemplum.errors import UserError
+from exemplum.progress import console, output, track
+from exemplum.report.figures import save
+from exemplum.report.figures.power import power as draw
+from exemplum.report.style import typography
+
+# log odds; `planning.fitted` for Experiment I of Borowski et al. (2021) gives 0, 0.88, 0.24 and 0.47
+TYPICAL = Spread(participant=0.0, unit=0.9, participant_condition=0.25, unit_condition=0.5)
+BASELINE = 0.85
+
+
+def assumed(
+    difference: float,
+    baseline: float | None,
+    deviations: tuple[float | None, ...],
+    study: Path | None,
+    observer: str,
+    method: str,
+) -> planning.Scenario:
+    """What is assumed: what was given, else what a study's answers give, else typical values. Sizes are to be set."""
+    found, spread = (None, TYPICAL) if study is None else _of_study(study, observer, method)
+    kept = (spread.participant, spread.unit, spread.participant_condition, spread.unit_condition)
+    spread = Spread(*(old if new is None else new for new, old in zip(deviations, kept, strict=True)))
+    level = baseline if baseline is not None else found if found is not None else BASELINE
+    return planning.Scenario(level, difference, spread, participants=2, units=2)
+
+
+def plan(
+    scenario: planning.Scenario,
+    participants: str,
+    units: str,
+    protocol: str,
+    test: str,
+    simulations: int,
+    seed: int,
+    out: Path,
+) -> None:
+    """Simulate studies of all sizes, print the power of each, and write it as table and figure into `out`."""
+    structure = planning.structure(protocol)
+    sizes = sorted({structure.whole(n) for n in _numbers(participants, "--participants")})
+    totals = _numbers(units, "--units") if units else [structure.units]
+    for total in totals:
+        structure.check(total)
+    with track("power", len(sizes) * len(totals) * simulations, "studies") as advance:
+        result = planning.table(scenario, sizes, totals, test, simulations, seed, advance, structure.sets)
+    store.write_text(out / "power.csv", result.to_csv(index=False))
+    with typography():
+        figure = Figure(figsize=(4.5, 3.2), layout="constrained")
+        draw(result, figure.add_subplot())
+    save(figure, out, "power")
+    _show(result, scenario.baseline, scenario.spread)
+    console.print(f"written: {out / 'power.csv'}, {out / 'power.png'}, {out / 'power.svg'}")
+
+
+def _of_study(folder: Path, observer: str, method: str) -> tuple[float, Spread]:
+    responses = checks.read(folder / "responses")
+    return planning.fitted(responses[responses["observer"] == observer], "natural", method)
+
+
+def _numbers(text: str, option: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise UserError(f"{option} {text!r} is not a list of numbers; write it as in {option} 10,20,40")
+    return [int(part) for part in parts]
+
+
+def _show(result: pd.DataFrame, level: float, spread: Spread) -> None:
+    table = Table(title=f"Baseline {level:.3f}, spread in log odds: {spread}")
+    for name in ("participants", "units", "trials each", "power", "95 % interval"):
+        table.add_column(name, justify="right")
+    for row in result.itertuples():
+        table.add_row(
+            str(row.participants),
+            str(row.units),
+            str(row.trials),
+            f"{row.power:.2f}",
+            f"{row.low:.2f} – {row.high:.2f}",
+        )
+    output.print(table)
+    for row in planning.smallest(result).itertuples():
+        output.print(f"{row.units} units: {row.participants} participants are enough for 80 % power")
+    if not len(planning.smallest(result)):
+        output.print("none of these sizes reaches 80 % power")
