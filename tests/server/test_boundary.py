@@ -19,7 +19,6 @@ from exemplum.server.schema import Base
 from exemplum.study import Study
 from server.walk import Walker
 
-
 WITHOUT_TORCH = """
 import sys
 
