@@ -34,9 +34,12 @@ def study(
 
 
 def like(base: Path, folder: Path, toml: str = "") -> Study:
-    """A study with the design and images of another one, which it leaves alone, and its own study.toml."""
+    """A study with the design and the images, also the encoded ones, of another one, and its own study.toml."""
     shutil.copytree(base / "design", folder / "design")
     (folder / "explanations").symlink_to(base / "explanations")
+    (base / "server" / "images").mkdir(parents=True, exist_ok=True)
+    (folder / "server").mkdir()
+    (folder / "server" / "images").symlink_to(base / "server" / "images")
     (folder / "study.toml").write_text((base / "study.toml").read_text(encoding="utf-8") + toml, encoding="utf-8")
     return Study.open(folder)
 

@@ -40,6 +40,7 @@ PAGES = ("/", "/session/1", "/results", "/downloads", "/download/full-csv.zip", 
 
 
 @pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
 def test_nothing_is_shown_without_the_token(serve, page):
     client = serve()
     Walker(client, PROLIFIC_PID="secret-person").start()

@@ -23,6 +23,7 @@ def trials(client, **only):
         ({"gender": "cat"}, "gender"), ({"shoe_size": 44}, "shoe_size"), ({"tools": "x" * 11}, "tools"),
     ],
 )  # fmt: skip
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
 def test_a_form_says_which_field_is_wrong_and_stays(serve, data, field):
     client = serve('[[server.fields]]\nname = "tools"\ntype = "text"\nmax_length = 10\n')
     walker = Walker(client)

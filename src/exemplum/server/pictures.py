@@ -76,7 +76,8 @@ def encode_all(folder: Path, paths: Iterable[str], into: Path, form: str, qualit
         for path, entry in pool.map(encode, paths):
             done[path] = entry
             advance(1)
-    store.write_json(ledger_path, ledger | done)
+    if ledger | done != ledger:
+        store.write_json(ledger_path, ledger | done)
     longest = max((entry[3] for entry in done.values()), default=0)
     length = -(-(longest + 1) // CLASS_BYTES) * CLASS_BYTES
     return Pictures(into, {path: entry[2] for path, entry in done.items()}, side, length, MEDIA[form])
