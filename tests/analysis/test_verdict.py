@@ -43,9 +43,9 @@ def test_power_of_equivalence_is_that_of_simulated_studies() -> None:
     rng = np.random.default_rng(5)
     n, sd, margin = 40, 0.1, 0.05
     found = []
-    for differences in rng.normal(0.01, sd, size=(4000, n)):
+    for differences in rng.normal(0.01, sd, size=(1500, n)):
         found.append(verdict.judge(differences, np.zeros(n), (np.ones(n), np.ones(n)), margin).p_equivalence < 0.05)
-    assert verdict.power_of_equivalence(0.01, sd, margin, n) == pytest.approx(np.mean(found), abs=0.02)
+    assert verdict.power_of_equivalence(0.01, sd, margin, n) == pytest.approx(np.mean(found), abs=0.035)
 
 
 def test_plain_cases_get_plain_verdicts() -> None:
