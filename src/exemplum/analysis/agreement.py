@@ -144,7 +144,8 @@ def _cohen(table: Array) -> tuple[float, float]:
     n = table.sum()
     if n < 2 or (table.sum(axis=0).max() == n and table.sum(axis=1).max() == n):
         return np.nan, np.nan
-    found = cohens_kappa(table)
+    with np.errstate(divide="ignore", invalid="ignore"):  # of variances that a small table leaves undefined: NaN
+        found = cohens_kappa(table)
     return float(found.kappa), float(found.std_kappa)
 
 

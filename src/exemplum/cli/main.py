@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -9,6 +10,10 @@ import typer
 
 from exemplum.errors import UserError
 from exemplum.progress import console
+
+# Threads that wait by spinning take the cores from whoever has the work: with another process on two cores synthesis
+# ran at a sixth of its speed (docs/performance.md). Read when torch is first imported, which the verbs do late.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # verb → function of the module of the same name, in the order in which help lists them
 VERBS = (
