@@ -70,7 +70,7 @@ class Table:
         return frame
 
     def read(self, path: Path) -> pd.DataFrame:
-        """Read a table that `write` made. Raises StoreError naming a file that is absent, broken or of another schema."""
+        """Read a table that `write` made. Raises StoreError naming a file that is absent, broken or made otherwise."""
         if not path.exists():
             raise StoreError(f"{path} does not exist; run the stage that makes it (exemplum run does every stage)")
         try:
