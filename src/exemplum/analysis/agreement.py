@@ -146,7 +146,7 @@ def _cohen(table: Array) -> tuple[float, float]:
         return np.nan, np.nan
     with np.errstate(divide="ignore", invalid="ignore"):  # of variances that a small table leaves undefined: NaN
         found = cohens_kappa(table)
-    return float(found.kappa), float(found.std_kappa)
+        return float(found.kappa), float(found.std_kappa)
 
 
 def _bootstrap(right: Array, n: Array, rng: np.random.Generator, resamples: int) -> tuple[str, float, float]:
