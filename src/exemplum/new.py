@@ -29,7 +29,7 @@ batches = 8
 
 [synthetic]
 recipe = "borowski2021"
-steps = 96
+steps = 64
 
 [design]
 protocol = "borowski2021-1"
