@@ -15,6 +15,8 @@ from exemplum.progress import console
 # ran at a sixth of its speed (docs/performance.md). Read when torch is first imported, which the verbs do late.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+INTERRUPTED = 130  # the exit status that typer makes of Ctrl-C
+
 # verb → function of the module of the same name, in the order in which help lists them
 VERBS = (
     "demo", "new", "run", "units", "index", "explain", "design", "observe", "serve", "analyze", "report", "power",
@@ -39,6 +41,7 @@ def run() -> None:
     except UserError as error:
         console.print(f"[bold red]error:[/bold red] {error}", highlight=False, soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on from here")
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            console.print("stopped; the same command goes on from here")
+        raise
