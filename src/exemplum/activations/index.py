@@ -32,7 +32,8 @@ class ActivationIndex:
 
     def top(self, unit: Unit, pole: Pole) -> pd.DataFrame:
         """The unit's extremes of the pole, most extreme first."""
-        start, stop = self._spans[(str(unit), str(pole))] if self.row(unit) >= 0 else (0, 0)
+        self.row(unit)  # a unit outside the index is told by name
+        start, stop = self._spans[(str(unit), str(pole))]
         return self.extremes.iloc[start:stop]
 
     def percentile(self, unit: Unit, activation: float) -> float:
