@@ -13,8 +13,8 @@ import numpy as np
 from exemplum import store
 from exemplum.explanations.synthetic.jobs import Job
 from exemplum.explanations.synthetic.optimize import Batch
-from exemplum.explanations.synthetic.precision import dtype
 from exemplum.models import Model
+from exemplum.models.hardware import dtype
 from exemplum.progress import track
 from exemplum.records import Pole, Unit
 
