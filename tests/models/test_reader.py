@@ -174,7 +174,7 @@ def test_within_redirected_relu_a_dead_image_gets_a_gradient(resnet: Model):
     assert not gradient().any()
     with reader.redirected_relu():
         assert gradient().any()
-    with reader.redirected_relu(False):
+    with reader.redirected_relu(torch.tensor([False])):
         assert not gradient().any()
     assert not gradient().any()
 

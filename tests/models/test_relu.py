@@ -32,6 +32,13 @@ def test_each_image_is_judged_by_itself():
     assert gradient(x, incoming).tolist() == [[0, 7], [-5, 0], [0, -4]]
 
 
+def test_images_that_are_not_marked_keep_their_true_gradient():
+    x, incoming = torch.tensor([[-1.0, -2.0], [-1.0, -2.0]]), torch.tensor([[-5.0, 7.0], [-5.0, 7.0]])
+    x.requires_grad_()
+    redirected_relu(x, images=torch.tensor([True, False])).backward(incoming)
+    assert x.grad.tolist() == [[-5, 0], [0, 0]]
+
+
 def test_above_the_ceiling_nothing_pushes_higher():
     x, incoming = torch.tensor([[7.0, 8.0, -1.0]]), torch.tensor([[-5.0, 3.0, -2.0]])
     assert gradient(x, incoming, ceiling=6.0).tolist() == [[0, 3, -2]]
@@ -53,6 +60,6 @@ def test_the_module_is_torch_relu_until_it_redirects():
     relu(x).sum().backward()
     assert x.grad is not None
     assert x.grad.tolist() == [[0, 0]]
-    relu.redirect = True
+    relu.redirect = torch.tensor([True])
     relu(x).backward(torch.tensor([[-1.0, 1.0]]))
     assert x.grad.tolist() == [[-1, 0]]

@@ -10,6 +10,7 @@ from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from exemplum.models.relu import ReLU
+from exemplum.models.rewriting import rewrite
 from exemplum.models.tracing import Traced, concatenated, is_relu
 
 # Their backward does not need their output, which a ReLU after them may therefore overwrite.
@@ -21,7 +22,7 @@ def cut(traced: Traced, layers: Iterable[str], before_relu: bool, fuse: bool = T
     """The network up to `layers`, as a module: input → tuple of the layers' values, weights its own and frozen.
 
     With `before_relu` a layer that ends in a ReLU, or in a concatenation of ReLUs, gives what enters them.
-    With `fuse` a BatchNorm is folded into the convolution before it.
+    With `fuse` a BatchNorm is folded into the convolution before it, and the rewrites of rewriting.py are applied.
     """
     body = fx.GraphModule(traced.graph, copy.deepcopy(traced.graph.graph))
     nodes = {node.name: node for node in body.graph.nodes}
@@ -32,6 +33,7 @@ def cut(traced: Traced, layers: Iterable[str], before_relu: bool, fuse: bool = T
     body = copy.deepcopy(body)
     if fuse:
         _fuse_batch_norms(body)
+        rewrite(body)
     _allow_in_place(body)
     body.graph.lint()
     body.recompile()
@@ -90,7 +92,7 @@ def _allow_in_place(body: fx.GraphModule) -> None:
     modules = dict(body.named_modules())
     for node in body.graph.nodes:
         relu = modules.get(str(node.target)) if node.op == "call_module" else None
-        if isinstance(relu, ReLU):
+        if type(relu) is ReLU:
             before = node.args[0]
             module = modules.get(str(before.target)) if before.op == "call_module" else None
             safe = isinstance(module, OVERWRITABLE) or before.target in OVERWRITABLE_FUNCTIONS

@@ -44,14 +44,14 @@ class Reader(nn.Module):
         return next(self.body.parameters()).device
 
     @contextmanager
-    def redirected_relu(self, on: bool = True) -> Iterator[None]:
-        """Within, every ReLU passes gradients as `models.relu.redirected_relu` does. `on=False` changes nothing."""
+    def redirected_relu(self, images: Tensor | None = None) -> Iterator[None]:
+        """Within, every ReLU passes gradients as `models.relu.redirected_relu` does, to the images marked, or to all."""
+        marked = torch.ones(1, dtype=torch.bool, device=self.device) if images is None else images
         relus = [module for module in self.body.modules() if isinstance(module, ReLU)]
-        earlier = [relu.redirect for relu in relus]
         try:
             for relu in relus:
-                relu.redirect = relu.redirect or on
+                relu.redirect = marked
             yield
         finally:
-            for relu, redirect in zip(relus, earlier, strict=True):
-                relu.redirect = redirect
+            for relu in relus:
+                relu.redirect = None

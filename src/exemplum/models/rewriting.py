@@ -1,0 +1,105 @@
+"""Rewrites of a network that is read, which change its speed and, but for rounding, nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+from torch.autograd.function import once_differentiable
+
+from exemplum.models.relu import ReLU
+
+
+def rewrite(body: fx.GraphModule) -> None:
+    """Apply every rewrite, in place."""
+    _pool_before_relu(body)
+    _first_convolutions(body)
+
+
+class PooledReLU(ReLU):
+    """ReLU, then max-pooling, in the other order: both are monotonic, and the ReLU has a quarter of the work.
+
+    While the gradient is redirected the order is the network's own, since there it matters.
+    """
+
+    def __init__(self, relu: ReLU, pool: nn.MaxPool2d) -> None:
+        super().__init__(relu.ceiling, inplace=True)
+        self.pool = pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.redirect is not None:
+            pooled: Tensor = self.pool(super().forward(x))
+            return pooled
+        return super().forward(self.pool(x))
+
+
+def _pool_before_relu(body: fx.GraphModule) -> None:
+    modules = dict(body.named_modules())
+    for node in list(body.graph.nodes):
+        pool = modules.get(str(node.target)) if node.op == "call_module" else None
+        if type(pool) is not nn.MaxPool2d or pool.return_indices:
+            continue
+        before = node.args[0]
+        relu = modules.get(str(before.target)) if before.op == "call_module" else None
+        if type(relu) is not ReLU or len(before.users) > 1:
+            continue
+        name = f"{node.name}_of_relu"
+        body.add_submodule(name, PooledReLU(relu, pool))
+        node.target, node.args = name, before.args
+        body.graph.erase_node(before)
+    body.delete_all_unused_submodules()
+
+
+class FirstConvolution(nn.Conv2d):
+    """A convolution of stride 2 over few channels (an image), with the gradient to its input worked out in phases.
+
+    The gradient of every second row and column is an ordinary convolution of the output's gradient with every second
+    row and column of the weights: four of them at once take a third of the time of a strided backward pass on a CPU.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type != "cpu":
+            return super().forward(x)
+        result: Tensor = _PhasedGradient.apply(x, self.weight, self.bias, self.padding)
+        return result
+
+
+class _PhasedGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int]) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.padding, ctx.shape = padding, x.shape
+        return F.conv2d(x, weight, bias, 2, padding)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+        (weight,), (gradient,) = ctx.saved_tensors, gradients
+        before = [padding + padding % 2 for padding in ctx.padding]  # the least even number of rows before the image
+        height, width = weight.shape[2] + before[0] - ctx.padding[0], weight.shape[3] + before[1] - ctx.padding[1]
+        weight = F.pad(weight, (before[1] - ctx.padding[1], width % 2, before[0] - ctx.padding[0], height % 2))
+        # (out, in, rows, 2, columns, 2) → (in · 2 · 2, out, rows, columns), mirrored
+        out, channels = weight.shape[:2]
+        rows, columns = weight.shape[2] // 2, weight.shape[3] // 2
+        phases = weight.reshape(out, channels, rows, 2, columns, 2).permute(1, 3, 5, 0, 2, 4)
+        mirrored = phases.reshape(channels * 4, out, rows, columns).flip(2, 3)
+        found = F.conv2d(
+            gradient, mirrored.contiguous(memory_format=torch.channels_last), None, 1, (rows - 1, columns - 1)
+        )
+        image = F.pixel_shuffle(found[:, :, before[0] // 2 :, before[1] // 2 :], 2)
+        missing = [max(0, side - have) for side, have in zip(ctx.shape[2:], image.shape[2:], strict=True)]
+        image = F.pad(image, (0, missing[1], 0, missing[0])) if any(missing) else image
+        return image[:, :, : ctx.shape[2], : ctx.shape[3]], None, None, None
+
+
+def _first_convolutions(body: fx.GraphModule) -> None:
+    for module in list(body.modules()):
+        if type(module) is nn.Conv2d and _is_first(module):
+            module.__class__ = FirstConvolution
+
+
+def _is_first(conv: nn.Conv2d) -> bool:
+    few, plain = conv.in_channels <= 4, conv.groups == 1 and conv.dilation == (1, 1) and conv.padding_mode == "zeros"
+    return few and plain and conv.stride == (2, 2) and not isinstance(conv.padding, str) and conv.kernel_size != (1, 1)

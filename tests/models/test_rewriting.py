@@ -1,0 +1,58 @@
+"""Rewrites change speed, not values. Oracle: the network as torch runs it, in float64."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from exemplum import models
+from exemplum.models.rewriting import FirstConvolution, PooledReLU
+
+
+@given(
+    kernel=st.tuples(st.integers(2, 8), st.integers(2, 8)), padding=st.tuples(st.integers(0, 4), st.integers(0, 4)),
+    height=st.integers(9, 24), width=st.integers(9, 24), channels=st.integers(1, 4),
+)  # fmt: skip
+def test_the_gradient_in_phases_is_the_gradient(kernel, padding, height, width, channels):
+    torch.manual_seed(0)
+    conv = nn.Conv2d(channels, 3, kernel, 2, padding).double().requires_grad_(False)
+    phased = copy.deepcopy(conv)
+    phased.__class__ = FirstConvolution
+    x = torch.randn(2, channels, height, width, dtype=torch.float64, requires_grad=True)
+    expected = conv(x)
+    incoming = torch.randn_like(expected)
+    found = phased(x)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(
+        torch.autograd.grad(found, x, incoming)[0], torch.autograd.grad(expected, x, incoming)[0]
+    )
+
+
+@pytest.mark.parametrize("side", [64, 83])
+def test_a_rewritten_network_gives_the_values_and_gradients_of_the_plain_one(side):
+    model = models.load("torchvision:googlenet")
+    fast, plain = (model.reader(["inception3a"], dtype=torch.float64, fuse=fuse) for fuse in (True, False))
+    kinds = {type(module) for module in fast.body.modules()}
+    assert {FirstConvolution, PooledReLU} <= kinds
+    images = torch.rand(2, 3, side, side, dtype=torch.float64, requires_grad=True)
+    found, expected = (reader(images)["inception3a"] for reader in (fast, plain))
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    incoming = torch.randn(expected.shape, dtype=torch.float64)
+    gradients = [torch.autograd.grad(maps, images, incoming)[0] for maps in (found, expected)]
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4 * float(gradients[1].abs().max()))
+
+
+def test_pooling_comes_before_the_relu_but_where_the_gradient_is_redirected():
+    relu = models.relu.ReLU()
+    both = PooledReLU(relu, nn.MaxPool2d(2))
+    x = torch.tensor([[[[-3.0, -1.0], [-2.0, -4.0]]]], requires_grad=True)
+    both(x).sum().backward()
+    assert x.grad is not None
+    assert not x.grad.any()
+    x.grad = None
+    both.redirect = torch.tensor([True])
+    (-both(x)).sum().backward()  # the first of the tied zeros that the network's own order pools, as in Lucid
+    assert x.grad.flatten().tolist() == [-1, 0, 0, 0]
