@@ -2,10 +2,12 @@
 
     python benchmarks/server_load.py [--database sqlite|postgresql] [--people 200] [--seconds 180] [--kills 0]
 
-Starts the server of `exemplum serve` on a port of this machine, on a study that it makes in a temporary folder, lets
-people answer every `--every` seconds, then `--burst` of them at once, stops the server, and compares what was
-acknowledged with what is stored. Bounded: loopback only, ends by itself within ten minutes, and stops all that it
-started. The load runs on the same cores as the server, so the figures are on the safe side.
+Starts the server of `exemplum serve` on a port of this machine, on a study that it makes in a temporary folder: the
+first experiment at its full size, 186 trials, images of 224 px. People enter `--entering` a second and load every image
+as a browser does; then they answer every `--every` seconds, then `--burst` of them at once. The server is stopped, and
+what was acknowledged is compared with what is stored. Bounded: loopback only, ends by itself within ten minutes, and
+stops all that it started. The load runs on the same cores as the server, so the figures are on the safe side: how much
+of them it takes, and how late its own event loop was, is said beside them.
 """
 
 from __future__ import annotations
@@ -16,67 +18,56 @@ import contextlib
 import json
 import os
 import platform
-import random
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import numpy as np
+import uvloop
+from PIL import Image
 from sqlalchemy import create_engine, text
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from server import made  # noqa: E402 — the small study that the tests use
-from server.walk import TIMES, usual  # noqa: E402
+from crowd import Person, Tally  # noqa: E402 — beside this file
+
+from design.made import stimuli, units  # noqa: E402 — tables that the tests use
+from exemplum import design as designs  # noqa: E402
+from exemplum.design.stage import save  # noqa: E402
+from exemplum.study import Study  # noqa: E402
 
 LIMIT_S = 600
 TARGETS_MS = {"steady": 150, "burst": 1000}
+PLACES, BATCHES = 8, 4  # of the design
+PICTURES = 40  # different ones; each stands for many images
 SERVE = """
 import sys
 from pathlib import Path
 from exemplum.server import Settings, serving
-serving.run(Settings(Path(sys.argv[1]), sys.argv[3], limits=False, log_level="warning"), port=int(sys.argv[2]))
+limits = sys.argv[4] == "limits"
+serving.run(Settings(Path(sys.argv[1]), sys.argv[3], limits=limits, log_level="warning"), port=int(sys.argv[2]))
 """
-
-
-@dataclass
-class Person:
-    """One session: its token, the trials of the current block, and what was acknowledged."""
-
-    token: str
-    waiting: list[str] = field(default_factory=list)
-    over: bool = False
-
-
-@dataclass
-class Tally:
-    steady: list[float] = field(default_factory=list)  # ms from request to acknowledgement
-    burst: list[float] = field(default_factory=list)
-    acknowledged: set[str] = field(default_factory=set)
-    errors: int = 0
-    cpu_ms: float = float("nan")  # processor time of the server for one steady answer, with all that it brings about
 
 
 def main() -> None:
     wanted = arguments()
     with tempfile.TemporaryDirectory() as folder, database(wanted.database, Path(folder)) as url:
         study = make_study(Path(folder) / "study")
-        server = Running(study, url)
+        server = Running(study, url, wanted.limits)
         server.start()
         try:
-            tally, began = asyncio.run(asyncio.wait_for(load(server, wanted), LIMIT_S))
+            said, tally = uvloop.run(asyncio.wait_for(load(server, wanted), LIMIT_S))
         finally:
             server.stop()
-        said = report(tally, wanted, stored(url or f"sqlite:///{study / 'server' / 'experiment.sqlite'}"), began)
+        said |= compared(tally, stored(url or f"sqlite:///{study / 'server' / 'experiment.sqlite'}"))
     print(json.dumps(said, indent=2))
     sys.exit(0 if said["lost"] == said["doubled"] == 0 else 1)
 
@@ -85,33 +76,55 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--people", type=int, default=200)
+    parser.add_argument("--entering", type=float, default=5.0, help="people who enter a second")
     parser.add_argument("--every", type=float, default=3.0, help="seconds between two answers of one person")
     parser.add_argument("--seconds", type=float, default=180.0)
     parser.add_argument("--burst", type=int, default=150, help="people who answer at the same moment, at the end")
     parser.add_argument("--kills", type=int, default=0, help="times that the server is killed with SIGKILL meanwhile")
+    parser.add_argument("--limits", action="store_true", help="leave the rate limits on")
     return parser.parse_args()
 
 
 def make_study(folder: Path) -> Path:
-    """The small study with long blocks: a session has to last longer than the load."""
-    made.SMALL = {"practice": 9, "blocks": 1, "catch": 9, "repeated": 0}
-    return made.study(folder, "", participants=20, mains=120).folder
+    """The first experiment at its full size for a few places, as the line leaves it after its design stage."""
+    folder.mkdir()
+    (folder / "study.toml").write_text(f'[design]\nprotocol = "borowski2021-1"\nparticipants = {PLACES}\n')
+    of = units(45, 15)
+    design = designs.make("borowski2021-1", of, stimuli(of, BATCHES, (9,)), PLACES, 7)
+    save(Study.open(folder), design)
+    shown = {path for t in design.trials for path in (*t.references, t.query_max, t.query_min)}
+    rng = np.random.default_rng(7)
+    for number in range(PICTURES):
+        picture(folder / f"{number}.png", rng)
+    for number, path in enumerate(sorted(shown)):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        os.link(folder / f"{number % PICTURES}.png", folder / path)
+    return folder
+
+
+def picture(path: Path, rng: np.random.Generator) -> None:
+    """As many bytes as a photograph of 224 px, some 30 kB when it is sent."""
+    coarse = Image.fromarray(rng.integers(0, 255, (28, 28, 3), dtype=np.uint8)).resize(
+        (224, 224), Image.Resampling.BICUBIC
+    )
+    noise = rng.normal(0, 7, (224, 224, 3))
+    Image.fromarray(np.clip(coarse + noise, 0, 255).astype(np.uint8)).save(path, compress_level=1)
 
 
 class Running:
     """The server as a process; the port stays the same when it is started again."""
 
-    def __init__(self, study: Path, url: str) -> None:
+    def __init__(self, study: Path, url: str, limits: bool) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.study, self.database = study, url
+        self.study, self.database, self.limits = study, url, "limits" if limits else ""
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         log = (self.study / "log").open("ab")
-        command = [sys.executable, "-c", SERVE, str(self.study), str(self.port), self.database]
+        command = [sys.executable, "-c", SERVE, str(self.study), str(self.port), self.database, self.limits]
         self.process = subprocess.Popen(command, stdout=log, stderr=log)
         began = time.monotonic()
         while time.monotonic() - began < 60:
@@ -141,95 +154,65 @@ class Running:
             self.process.wait(60)
 
 
-async def load(server: Running, wanted: argparse.Namespace) -> tuple[Tally, float]:
-    tally = Tally()
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    async with httpx.AsyncClient(base_url=server.url, timeout=30, limits=limits) as http:
-        crowd = [await enter(http, number) for number in range(wanted.people)]
-        began, used = time.monotonic(), server.cpu_s()
-        end = began + wanted.seconds
-        work = [asyncio.create_task(keep_answering(http, one, tally, end, wanted.every)) for one in crowd]
-        for number in range(wanted.kills):
-            await asyncio.sleep(wanted.seconds / (wanted.kills + 1))
-            server.kill()
-            await asyncio.to_thread(server.start)
-            print(f"killed and started again: {number + 1} of {wanted.kills}", file=sys.stderr)
-        await asyncio.gather(*work)
-        if not wanted.kills and tally.steady:
-            tally.cpu_ms = (server.cpu_s() - used) / len(tally.steady) * 1000
-        ready = [one for one in crowd if not one.over][: wanted.burst]
-        await asyncio.gather(*(refill(http, one) for one in ready))
-        await asyncio.gather(*(answer(http, one, tally, tally.burst) for one in ready))
-    return tally, began
+async def load(server: Running, wanted: argparse.Namespace) -> tuple[dict, Tally]:
+    tally, lags = Tally(), []
+    lagging = asyncio.create_task(lag(lags))
+    entered, end, work = 0, [float("inf")], []
+
+    def times() -> list[float]:
+        return tally.entering if entered < wanted.people else tally.steady
+
+    async def come(number: int) -> None:
+        nonlocal entered
+        one = Person(server.port, number, tally)
+        crowd.append(one)
+        await one.enter()
+        entered += 1
+        await one.keep_answering(end, wanted.every, times)
+
+    crowd: list[Person] = []
+    for number in range(wanted.people):
+        work.append(asyncio.create_task(come(number)))
+        await asyncio.sleep(1 / wanted.entering)
+    while entered < wanted.people:
+        await asyncio.sleep(0.05)
+    lags.clear()
+    began, used, own, images = time.monotonic(), server.cpu_s(), own_cpu_s(), tally.images
+    end[0] = began + wanted.seconds
+    for number in range(wanted.kills):
+        await asyncio.sleep(wanted.seconds / (wanted.kills + 1))
+        server.kill()
+        await asyncio.to_thread(server.start)
+        print(f"killed and started again: {number + 1} of {wanted.kills}", file=sys.stderr)
+    await asyncio.gather(*work)
+    took = time.monotonic() - began
+    said = {
+        "answers_per_s": round(len(tally.steady) / took, 1),
+        "images_per_s": round((tally.images - images) / took),
+        "server_cores": None if wanted.kills else round((server.cpu_s() - used) / took, 2),
+        "load_cores": round((own_cpu_s() - own) / took, 2),
+        "load_lag_p95_ms": quantiles(lags)["p95"],
+    }
+    lagging.cancel()
+    ready = [one for one in crowd if not one.over][: wanted.burst]
+    await asyncio.gather(*(one.refill() for one in ready))
+    await asyncio.gather(*(one.answer(tally.burst) for one in ready))
+    for one in crowd:
+        one.leave()
+    return machine(wanted) | said, tally
 
 
-async def enter(http: httpx.AsyncClient, number: int) -> Person:
-    body = {"key": str(uuid.uuid4()), "params": {"participant": f"load-{number}"}}
-    begun = (await http.post("/api/sessions", json=body)).json()
-    one, state = Person(begun["token"]), begun["state"]
-    while state["step"]["kind"] != "block":
-        state = await done(http, one, state["step"])
-    one.waiting = [trial["trial"] for trial in state["step"]["trials"]]
-    return one
-
-
-async def done(http: httpx.AsyncClient, one: Person, step: dict) -> dict:
-    body = TIMES | {"data": usual(step)}
-    return (await request(http, "POST", f"/api/steps/{step['id']}", one, body))["state"]
-
-
-async def keep_answering(http: httpx.AsyncClient, one: Person, tally: Tally, end: float, every: float) -> None:
-    await asyncio.sleep(random.uniform(0, every))
-    while time.monotonic() < end and not one.over:
-        began = time.monotonic()
-        await refill(http, one)
-        if not one.over:
-            await answer(http, one, tally, tally.steady)
-        await asyncio.sleep(max(0.0, every - (time.monotonic() - began)))
-
-
-async def refill(http: httpx.AsyncClient, one: Person) -> None:
-    """Go through what stands between two blocks."""
-    while not one.waiting and not one.over:
-        state = await request(http, "GET", "/api/session", one)
-        step = state["step"]
-        if step["kind"] == "block":
-            one.waiting = [trial["trial"] for trial in step["trials"][step["answered"] :]]
-        elif step["kind"] == "finished":
-            one.over = True
-        else:
-            await done(http, one, step)
-
-
-async def answer(http: httpx.AsyncClient, one: Person, tally: Tally, times: list[float]) -> None:
-    trial = one.waiting.pop(0)
-    body = {
-        "trial": trial, "key": str(uuid.uuid4()), "choice": random.choice(("top", "bottom")), "confidence": 2,
-        "rt_ms": 2500.0, "shown_at": time.time() * 1000, "frame_ms": 16.7, "input": "simulated",
-    }  # fmt: skip
-    began = time.perf_counter()
-    await request(http, "POST", "/api/answers", one, body, tally)
-    times.append((time.perf_counter() - began) * 1000)
-    tally.acknowledged.add(trial)
-
-
-async def request(
-    http: httpx.AsyncClient, method: str, path: str, one: Person, body: dict | None = None, tally: Tally | None = None
-) -> dict:
-    """Send until there is an answer, as the pages do."""
-    headers = {"Authorization": f"Bearer {one.token}"}
+async def lag(found: list[float]) -> None:
+    """How late this program's own event loop is, in ms: so much of a measured time may be its own fault."""
     while True:
-        try:
-            response = await http.request(method, path, json=body, headers=headers)
-            if response.status_code == 200:
-                return response.json()
-            if response.status_code < 500:
-                raise RuntimeError(f"{method} {path}: {response.status_code} {response.text}")
-        except httpx.HTTPError:
-            pass
-        if tally:
-            tally.errors += 1
-        await asyncio.sleep(0.25)
+        began = time.perf_counter()
+        await asyncio.sleep(0.05)
+        found.append((time.perf_counter() - began - 0.05) * 1000)
+
+
+def own_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def stored(url: str) -> list[str]:
@@ -255,16 +238,23 @@ def database(kind: str, folder: Path) -> Iterator[str]:
         yield server.get_uri()
 
 
-def report(tally: Tally, wanted: argparse.Namespace, rows: list[str], began: float) -> dict:
+def machine(wanted: argparse.Namespace) -> dict:
     return {
         "database": wanted.database, "people": wanted.people, "every_s": wanted.every, "seconds": wanted.seconds,
-        "kills": wanted.kills, "cores": os.cpu_count(), "machine": platform.machine(),
+        "kills": wanted.kills, "limits": wanted.limits, "cores": os.cpu_count(), "machine": platform.machine(),
         "load_1_min": round(os.getloadavg()[0], 1),
-        "answers": len(rows), "answers_per_s": round(len(tally.steady) / (time.monotonic() - began), 1),
-        "lost": len(tally.acknowledged - set(rows)), "doubled": len(rows) - len(set(rows)),
-        "not_acknowledged": len(set(rows) - tally.acknowledged), "sent_again": tally.errors,
-        "server_cpu_ms_an_answer": round(tally.cpu_ms, 2),
-        "steady_ms": quantiles(tally.steady), "burst_ms": quantiles(tally.burst), "targets_p95_ms": TARGETS_MS,
+    }  # fmt: skip
+
+
+def compared(tally: Tally, rows: list[str]) -> dict:
+    return {
+        "answers": len(rows), "lost": len(tally.acknowledged - set(rows)), "doubled": len(rows) - len(set(rows)),
+        "not_acknowledged": len(set(rows) - tally.acknowledged), "sent_again": tally.sent_again,
+        "limited": tally.limited,
+        "start_ms": quantiles(tally.starts), "block_images_ms": quantiles(tally.loading),
+        "answer_ms": {"entering": quantiles(tally.entering), "steady": quantiles(tally.steady),
+                      "burst": quantiles(tally.burst)},
+        "targets_p95_ms": TARGETS_MS,
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from exemplum.server import Experiment, Settings, create_app
-from exemplum.server.pictures import opaque
+from exemplum.server.image_names import image_url
 from exemplum.server.schema import SessionRow, TrialRow
 from server import made
 from server.walk import Walker
@@ -113,12 +113,12 @@ def test_images_differ_in_their_pixels_alone(recorded):
 
 
 def test_every_showing_has_a_name_of_its_own(recorded):
-    _client, log, truth, walkers = recorded
+    _client, log, truth, _walkers = recorded
     names = [url for step, _ in blocks(log) for t in step["trials"]
              for url in (*t["references"]["left"], *t["references"]["right"], *t["queries"].values())]  # fmt: skip
     assert len(names) == len(set(names))
     assert any(row.kind == "repeated" for row in truth.values())
-    assert len({name[:24] for name in names}) == len(walkers)  # one prefix a session
+    assert len({name[:14] for name in names}) == len(names)  # nor do they begin alike
     assert all(len(name) == 46 for name in names)
 
 
@@ -190,7 +190,8 @@ def test_names_of_images_cannot_be_made_without_the_secret(serve):
     block = walker.walk(until=lambda step: step["kind"] == "block")
     name = block["images"][0][2:]
     assert client.get(f"/i/{name}").status_code == 200
-    forged = name[:22] + opaque(b"guess", "image", name[:22], "t1.top")
+    forged = image_url(b"guess", "ref", "t1.top", next(iter(client.experiment.pictures.names.values())))[2:]
+    assert len(forged) == len(name)
     for wrong in (forged, name[:-1], name[:-1] + "!", "x" * 44, "../secrets", name + "a"):
         assert client.get(f"/i/{wrong}").status_code == 404
     other = Walker(client)

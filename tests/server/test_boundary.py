@@ -157,7 +157,7 @@ def test_health_says_what_a_monitor_wants_to_know(serve):
 def test_logs_are_json_lines_and_name_routes_instead_of_secrets(serve, caplog):
     client = serve()
     walker = Walker(client)
-    with caplog.at_level(logging.INFO, "exemplum.server"):
+    with caplog.at_level(logging.DEBUG, "exemplum.server"):
         walker.start()
         block = walker.walk(until=lambda step: step["kind"] == "block")
         client.get(f"/{block['images'][0]}")

@@ -24,7 +24,7 @@ from exemplum.server.errors import ApiError
 from exemplum.server.experiment import Experiment, Settings
 from exemplum.server.experimenter_routes import routes as experimenter_routes
 from exemplum.server.export import publish
-from exemplum.server.image_names import ImageNames
+from exemplum.server.image_files import ImageFiles
 from exemplum.server.limits import Buckets
 from exemplum.server.logs import configure
 from exemplum.server.participant_routes import routes as participant_routes
@@ -49,13 +49,14 @@ def create_app(experiment: Experiment) -> FastAPI:
 
     app = FastAPI(title="exemplum", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.experiment = experiment
+    buckets = Buckets(experiment.settings.limits)
+    app.add_middleware(ImageFiles, experiment=experiment, buckets=buckets)
     app.add_middleware(Boundary)
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(HTTPException, _http_error)
-    buckets, images = Buckets(experiment.settings.limits), ImageNames(experiment)
-    app.include_router(participant_routes(experiment, buckets, images))
-    app.include_router(experimenter_routes(experiment, buckets, images))
+    app.include_router(participant_routes(experiment, buckets))
+    app.include_router(experimenter_routes(experiment, buckets))
     _health(app, experiment)
     _static(app)
     return app
@@ -116,15 +117,14 @@ def _static(app: FastAPI) -> None:
 
 
 async def _api_error(_request: Request, error: Any) -> JSONResponse:
-    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
-    return JSONResponse(error.body(), status_code=error.status, headers=headers)
+    return error.response()
 
 
 async def _bad_request(_request: Request, error: Any) -> JSONResponse:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part != "body")
     message = f"{where}: {first['msg']}" if where else first["msg"]
-    return await _api_error(_request, ApiError("bad_request", message, field=where))
+    return ApiError("bad_request", message, field=where).response()
 
 
 async def _http_error(_request: Request, error: Any) -> JSONResponse:

@@ -9,6 +9,8 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from exemplum.server.image_files import ImageFiles
+
 MOST_BODY = 64 * 1024  # bytes of a request
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; "
@@ -78,7 +80,9 @@ def _policy(scope: Scope, message: Message) -> list[tuple[bytes, bytes]]:
 def _log(scope: Scope, status: int, began: float) -> None:
     """The route, not the path: names of images and tokens in links are secrets."""
     route: Any = scope.get("route")
-    log.info(
+    ordinary = isinstance(route, ImageFiles) and status == 200  # hundreds a block
+    log.log(
+        logging.DEBUG if ordinary else logging.INFO,
         "request",
         extra={
             "method": scope["method"], "route": getattr(route, "path", "-"), "status": status,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from starlette.responses import JSONResponse
+
 STATUS = {
     "bad_request": 400,
     "no_session": 401,
@@ -36,6 +38,7 @@ class ApiError(Exception):
         self.extra = extra or {}
         self.retry_after = 0  # seconds; for rate_limited
 
-    def body(self) -> dict[str, Any]:
-        error = {"code": self.code, "message": str(self)}
-        return {"error": error | ({"field": self.field} if self.field else {})} | self.extra
+    def response(self) -> JSONResponse:
+        error = {"code": self.code, "message": str(self)} | ({"field": self.field} if self.field else {})
+        headers = {"Retry-After": str(self.retry_after)} if self.retry_after else {}
+        return JSONResponse({"error": error} | self.extra, status_code=self.status, headers=headers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,6 @@ class Experiment:
     version_id: int
     design_hash: str
     texts: dict[str, dict[str, str]]
-    sent: dict[int, tuple[int, str]] = field(default_factory=dict)  # version → length and type of its images
     ended: threading.Event = field(default_factory=threading.Event)  # a session ended: responses are to be published
 
     @classmethod
@@ -75,6 +74,9 @@ class Experiment:
         try:
             manifest = _manifest(study, design, images, words)
             study_id, version_id, keys = database.writer.submit_sync(lambda orm: _register(orm, study, manifest))
+            # Sessions begun under an earlier version go on with its images: all that is sent has one length.
+            with database.read() as orm:
+                images = replace(images, length=_longest(orm, study_id))
         except BaseException:
             database.close()
             raise
@@ -82,20 +84,11 @@ class Experiment:
             settings=settings, study=study, design=design, rehearsal=items, pictures=images, database=database,
             secret=bytes.fromhex(keys["secret"]), token=keys["experimenter"], study_id=study_id,
             version_id=version_id, design_hash=manifest["design"], texts=words,
-            sent={version_id: (images.length, images.media)},
         )  # fmt: skip
 
     @property
     def config(self) -> ServerSection:
         return self.study.config.server
-
-    def sent_as(self, version_id: int) -> tuple[int, str]:
-        """Length and type of every image of a study version: sessions begun under an earlier one go on with its."""
-        if version_id not in self.sent:
-            with self.database.read() as orm:
-                images = orm.get_one(StudyVersion, version_id).manifest["images"]
-            self.sent[version_id] = (images["bytes"], images["media"])
-        return self.sent[version_id]
 
     def form_fields(self) -> list[dict[str, Any]]:
         return form_fields(self.config)
@@ -127,13 +120,19 @@ def _manifest(
         "participants": len(design.sessions),
         "design": store.digest(asdict(design)),
         "images": {
-            "count": len(images.names), "side": images.side, "bytes": images.length, "media": images.media,
+            "count": len(images.names), "side": images.side, "bytes": images.length,
             "digest": store.digest(dict(images.names)),
         },
         "server": study.config.server.model_dump(exclude={"recruit", "codes", "redirects"}),
         "exclusions": study.config.exclusions.model_dump(),
         "texts": store.digest(words),
     }  # fmt: skip
+
+
+def _longest(orm: Session, study_id: int) -> int:
+    """The greatest length of images that a version of the study has had."""
+    manifests = orm.scalars(select(StudyVersion.manifest).where(StudyVersion.study_id == study_id))
+    return max(manifest["images"]["bytes"] for manifest in manifests)
 
 
 def _register(orm: Session, study: Study, manifest: dict[str, Any]) -> tuple[int, int, dict[str, str]]:

@@ -19,7 +19,6 @@ from exemplum.server import entry, export, limits, monitor, withdrawal
 from exemplum.server.errors import ApiError
 from exemplum.server.experiment import Experiment
 from exemplum.server.identity import link_code, link_names
-from exemplum.server.image_names import ImageNames
 from exemplum.server.limits import Buckets
 from exemplum.server.participant_routes import address
 from exemplum.server.pictures import opaque
@@ -31,7 +30,7 @@ FILES = {"style.css": "text/css", "live.js": "text/javascript"}
 FORMS = ("csv", "parquet", "json")
 
 
-def routes(experiment: Experiment, buckets: Buckets, images: ImageNames) -> APIRouter:
+def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
     """All routes below /experimenter."""
     pages = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined)
     pages.filters["when"] = _when
@@ -140,10 +139,8 @@ def routes(experiment: Experiment, buckets: Buckets, images: ImageNames) -> APIR
     async def withdraw(session_id: int, sent: dict[str, str] = sealed) -> Response:
         if sent.get("sure") != "yes":
             raise ApiError("bad_request", "tick the box: deleted data cannot be had back", field="sure")
-        image_ref = await writer.submit(lambda orm: withdrawal.withdraw(orm, experiment, session_id))
-        if image_ref is None:
+        if not await writer.submit(lambda orm: withdrawal.withdraw(orm, experiment, session_id)):
             raise ApiError("not_found", "no such session")
-        images.forget(image_ref)
         await run_in_threadpool(database.scrub)
         return RedirectResponse("../../", status_code=303)
 

@@ -1,79 +1,51 @@
-"""Opaque image names of a session, and the way back from a name to the picture."""
+"""Opaque names of images: each holds, sealed, the picture that it stands for.
+
+So any process of the server can send an image without asking the database. A name is made for one showing of one image
+in one session; without the secret it tells nothing, and none can be made.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from threading import Lock
-from typing import Any
+import base64
+import binascii
+import hashlib
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session as Orm
+from exemplum.server.pictures import FORMS
 
-from exemplum.server.experiment import Experiment
-from exemplum.server.pictures import opaque, padded
-from exemplum.server.schema import SessionRow, TrialRow
-
-REF = 22  # characters of a session's part of a name
-NAME = 44
-KEPT = 128  # sessions whose names are kept in memory, some 0.4 MB each
+NAME = 44  # characters
+NONCE, SEAL = 8, 8  # bytes; guessing is slowed down by rate limits
+PICTURE = 16  # bytes of a picture's name in the image store, without its form
 
 
-def image_url(secret: bytes, image_ref: str, slot: str) -> str:
-    """The name of one showing of one image. `slot` says where in the session it is shown."""
-    return f"i/{image_ref}{opaque(secret, 'image', image_ref, slot)}"
+def image_url(secret: bytes, image_ref: str, slot: str, picture: str) -> str:
+    """The name of one showing. `slot` says where in the session `image_ref` the picture is shown."""
+    digest, _, form = picture.partition(".")
+    plain = bytes.fromhex(digest) + bytes([FORMS.index(form)])
+    nonce = _keyed(secret, b"nonce", NONCE, f"{image_ref}|{slot}".encode())
+    closed = nonce + _mixed(secret, nonce, plain)
+    return "i/" + base64.urlsafe_b64encode(closed + _keyed(secret, b"seal", SEAL, closed)).decode()
 
 
-class ImageNames:
-    """Finds the picture behind a name; the names of sessions seen last are kept."""
-
-    def __init__(self, experiment: Experiment) -> None:
-        self._experiment = experiment
-        self._kept: OrderedDict[str, tuple[dict[str, str], tuple[int, str]]] = OrderedDict()
-        self._lock = Lock()
-
-    def known(self, name: str) -> tuple[bytes, str] | None:
-        """The bytes to send and their type, if the session is in memory and has this name."""
-        with self._lock:
-            entry = self._kept.get(name[:REF])
-            if entry is None or name[REF:] not in entry[0]:
-                return None
-            self._kept.move_to_end(name[:REF])
-            names, (length, media) = entry
-        return padded(self._experiment.pictures.read(names[name[REF:]]), length, name), media
-
-    def find(self, name: str) -> tuple[bytes, str] | None:
-        """The same, from the database; None if there is no such image."""
-        if len(name) != NAME:
-            return None
-        with self._experiment.database.read() as orm:
-            row = orm.scalar(select(SessionRow).where(SessionRow.image_ref == name[:REF]))
-            if row is None:
-                return None
-            entry = (self._names(orm, row), self._experiment.sent_as(row.version_id))
-        with self._lock:
-            self._kept[name[:REF]] = entry
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        return self.known(name)
-
-    def forget(self, image_ref: str) -> None:
-        with self._lock:
-            self._kept.pop(image_ref, None)
-
-    def _names(self, orm: Orm, row: SessionRow) -> dict[str, str]:
-        slots: dict[str, str] = {}
-        for key, pictures in orm.execute(select(TrialRow.id, TrialRow.pictures).where(TrialRow.session_id == row.id)):
-            slots |= _places(f"t{key}", pictures)
-        for position, step in enumerate(row.steps):
-            for n, example in enumerate(step.get("examples", ())):
-                slots |= _places(f"{position}.{n}", example["pictures"])
-            for n, item in enumerate(step.get("items", ())):
-                for m, shown in enumerate(item["pictures"]):
-                    slots |= {f"{position}.{n}.{m}.{k}": name for k, name in enumerate(shown["images"])}
-        secret = self._experiment.secret
-        return {opaque(secret, "image", row.image_ref, slot): name for slot, name in slots.items()}
+def picture_of(secret: bytes, name: str) -> str | None:
+    """The picture in the image store that a name stands for; None if the server never made this name."""
+    if len(name) != NAME:
+        return None
+    try:
+        opened = base64.b64decode(name, altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    closed, seal = opened[:-SEAL], opened[-SEAL:]
+    if seal != _keyed(secret, b"seal", SEAL, closed):
+        return None
+    plain = _mixed(secret, closed[:NONCE], closed[NONCE:])
+    return f"{plain[:PICTURE].hex()}.{FORMS[plain[PICTURE]]}"
 
 
-def _places(slot: str, pictures: dict[str, Any]) -> dict[str, str]:
-    found = {f"{slot}.{side}{n}": name for side in ("left", "right") for n, name in enumerate(pictures[side])}
-    return found | {f"{slot}.{place}": pictures[place] for place in ("top", "bottom")}
+def _mixed(secret: bytes, nonce: bytes, data: bytes) -> bytes:
+    """`data` under a key stream of its own; the same again gives it back."""
+    stream = _keyed(secret, b"stream", len(data), nonce)
+    return (int.from_bytes(data) ^ int.from_bytes(stream)).to_bytes(len(data))
+
+
+def _keyed(secret: bytes, use: bytes, size: int, data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=size, key=secret, person=use).digest()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
@@ -16,7 +16,6 @@ from exemplum.server import answers, entry, events, limits, steps
 from exemplum.server.errors import ApiError
 from exemplum.server.experiment import Experiment
 from exemplum.server.identity import hashed
-from exemplum.server.image_names import ImageNames
 from exemplum.server.limits import Buckets
 from exemplum.server.schema import SessionRow
 from exemplum.server.state import state
@@ -70,8 +69,8 @@ def address(request: Request) -> str:
 Token = Annotated[str, Depends(bearer)]
 
 
-def routes(experiment: Experiment, buckets: Buckets, images: ImageNames) -> APIRouter:
-    """All routes of the participant's pages but the static files."""
+def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
+    """All routes of the participant's pages but images and static files."""
     router = APIRouter()
     database = experiment.database
     asset = store.digest(experiment.texts, experiment.design_hash)
@@ -130,15 +129,6 @@ def routes(experiment: Experiment, buckets: Buckets, images: ImageNames) -> APIR
         buckets.take(limits.EVENTS, hashed(token))
         with _strangers_counted(request):
             return await database.writer.submit(lambda orm: events.append(orm, token, given))
-
-    @router.get("/i/{name}")
-    async def image(request: Request, name: str) -> Response:
-        found = images.known(name) or await run_in_threadpool(images.find, name)
-        if found is None:
-            buckets.take(limits.UNKNOWN, address(request))
-            raise ApiError("not_found", "no such image")
-        headers = {"Cache-Control": "private, max-age=604800, immutable"}
-        return Response(found[0], media_type=found[1], headers=headers)
 
     def _stranger(request: Request) -> ApiError:
         buckets.take(limits.UNKNOWN, address(request))

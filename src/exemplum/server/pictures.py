@@ -26,7 +26,7 @@ from exemplum.progress import track
 
 ENCODING = 1  # raise when the same settings give other bytes
 CLASS_BYTES = 4096  # the common length is a multiple of this
-MEDIA = {"jpeg": "image/jpeg", "png": "image/png"}
+FORMS = ("jpeg", "png")
 
 
 class PictureError(UserError):
@@ -41,10 +41,11 @@ class Pictures:
     names: Mapping[str, str]
     side: int  # pixels
     length: int  # bytes of every image as sent
-    media: str
 
-    def read(self, name: str) -> bytes:
-        return (self.folder / name).read_bytes()
+    def sent(self, picture: str, name: str) -> bytes:
+        """A picture's bytes under one of its names. Raises OSError if it is not there."""
+        with open(f"{self.folder}/{picture}", "rb") as file:
+            return padded(file.read(), self.length, name)
 
 
 def encode_all(folder: Path, paths: Iterable[str], into: Path, form: str, quality: int) -> Pictures:
@@ -80,7 +81,7 @@ def encode_all(folder: Path, paths: Iterable[str], into: Path, form: str, qualit
         store.write_json(ledger_path, ledger | done)
     longest = max((entry[3] for entry in done.values()), default=0)
     length = -(-(longest + 1) // CLASS_BYTES) * CLASS_BYTES
-    return Pictures(into, {path: entry[2] for path, entry in done.items()}, side, length, MEDIA[form])
+    return Pictures(into, {path: entry[2] for path, entry in done.items()}, side, length)
 
 
 def padded(data: bytes, length: int, name: str) -> bytes:

@@ -88,7 +88,7 @@ class SessionRow(Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256 of the browser's token
     token_version: Mapped[int] = mapped_column(default=0)
     resume_hash: Mapped[str] = mapped_column(String(64), default="")  # of a link that hands the session over
-    image_ref: Mapped[str] = mapped_column(String(22), unique=True)  # first half of the names of its images
+    image_ref: Mapped[str] = mapped_column(String(22), unique=True)  # what names of its images are made from
     seed: Mapped[int]
     slot: Mapped[int | None]  # participant of the design, from 1; none before consent
     status: Mapped[str] = mapped_column(String(12), default="active")  # active or finished

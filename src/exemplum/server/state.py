@@ -103,8 +103,8 @@ def _rating(experiment: Experiment, row: SessionRow, current: dict[str, Any]) ->
     items = [
         {"item": item["item"], "pictures": [
             {"condition": shown["condition"],
-             "images": [image_url(experiment.secret, row.image_ref, f"{row.step}.{n}.{m}.{k}")
-                        for k in range(len(shown["images"]))]}
+             "images": [image_url(experiment.secret, row.image_ref, f"{row.step}.{n}.{m}.{k}", picture)
+                        for k, picture in enumerate(shown["images"])]}
             for m, shown in enumerate(item["pictures"])]}
         for n, item in enumerate(current["items"])
     ]  # fmt: skip
@@ -148,12 +148,12 @@ def _announced(row: SessionRow, current: dict[str, Any]) -> dict[str, Any]:
 def _shown(experiment: Experiment, row: SessionRow, slot: str, pictures: dict[str, Any]) -> dict[str, Any]:
     """URLs by place on the screen; each showing has names of its own."""
 
-    def url(place: str) -> str:
-        return image_url(experiment.secret, row.image_ref, f"{slot}.{place}")
+    def url(place: str, picture: str) -> str:
+        return image_url(experiment.secret, row.image_ref, f"{slot}.{place}", picture)
 
     return {
-        "references": {side: [url(f"{side}{n}") for n in range(len(pictures[side]))] for side in PLACES},
-        "queries": {place: url(place) for place in QUERIES},
+        "references": {side: [url(f"{side}{n}", p) for n, p in enumerate(pictures[side])] for side in PLACES},
+        "queries": {place: url(place, pictures[place]) for place in QUERIES},
     }
 
 
