@@ -45,7 +45,7 @@ class Reader(nn.Module):
 
     @contextmanager
     def redirected_relu(self, images: Tensor | None = None) -> Iterator[None]:
-        """Within, every ReLU passes gradients as `models.relu.redirected_relu` does, to the images marked, or to all."""
+        """Within, ReLUs pass gradients as `models.relu.redirected_relu` does, to the images marked, or to all."""
         marked = torch.ones(1, dtype=torch.bool, device=self.device) if images is None else images
         relus = [module for module in self.body.modules() if isinstance(module, ReLU)]
         try:

@@ -75,7 +75,7 @@ class _PhasedGradient(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (weight,), (gradient,) = ctx.saved_tensors, gradients
         before = [padding + padding % 2 for padding in ctx.padding]  # the least even number of rows before the image
         height, width = weight.shape[2] + before[0] - ctx.padding[0], weight.shape[3] + before[1] - ctx.padding[1]
