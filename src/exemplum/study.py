@@ -55,6 +55,8 @@ class IndexSection(Section):
     keep: PositiveInt = 300  # highest and lowest images kept of every unit
     sample: PositiveInt = 4096  # images whose activations give the quantiles; exact for corpora up to this size
     batch: PositiveInt = 32  # images a forward pass
+    # of the pass over all images; extremes are measured once more in float32. auto: what saves time (docs/index.md)
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
 
 
 class ExplanationsSection(Section):

@@ -9,7 +9,9 @@ from scipy import stats
 
 from exemplum import images
 from exemplum.activations import ActivationIndex, build
+from exemplum.activations.build import dtype
 from exemplum.errors import UserError
+from exemplum.models import hardware
 from exemplum.records import Pole, Unit
 
 LAYERS = ["mixed3a", "mixed4b"]
@@ -165,3 +167,78 @@ def test_a_folder_of_broken_files_is_an_error(model, tmp_path):
 def test_a_unit_outside_the_index_is_an_error(index):
     with pytest.raises(UserError, match="mixed5b:0 is not in the index"):
         index.row(Unit("mixed5b", 0))
+
+
+class Counted:
+    """A corpus that counts how often each row is read. Oracle of how much is measured twice."""
+
+    def __init__(self, corpus):
+        self.corpus, self.reads = corpus, np.zeros(len(corpus), int)
+
+    def __getattr__(self, name):
+        return getattr(self.corpus, name)
+
+    def __len__(self):
+        return len(self.corpus)
+
+    def decode(self, row):
+        self.reads[row] += 1
+        return self.corpus.decode(row)
+
+
+@pytest.fixture(scope="module")
+def photographs(shared_data):
+    return images.subset(images.open(f"folder:{shared_data / 'imagenet-sample-1000'}"), 600, np.random.default_rng(0))
+
+
+@pytest.fixture(scope="module")
+def exact(model, photographs):
+    return build(model, photographs, ["mixed4b.5x5"], keep=10, precision="float32", workers=0)
+
+
+@pytest.fixture(scope="module")
+def low(model, photographs):
+    counted = Counted(photographs)
+    return build(model, counted, ["mixed4b.5x5"], keep=10, precision="bfloat16", workers=0), counted.reads
+
+
+def test_extremes_found_in_low_precision_are_those_of_float32(exact, low):
+    found, wanted = low[0].extremes, exact.extremes
+    assert (found["row"].to_numpy() == wanted["row"].to_numpy()).mean() >= 0.99
+    same = found["row"].to_numpy() == wanted["row"].to_numpy()
+    np.testing.assert_allclose(found["activation"][same], wanted["activation"][same], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(low[0].units["high"], exact.units["high"], rtol=1e-5)
+    np.testing.assert_allclose(low[0].units["std"], exact.units["std"], rtol=0.02)
+
+
+def test_only_images_that_may_be_extremes_are_read_again_and_once(low):
+    index, reads = low
+    assert set(reads) == {1, 2}
+    assert (reads == 2).mean() < 0.9
+    assert (reads[index.extremes["row"].unique()] == 2).all()
+
+
+def test_auto_takes_float32_where_too_many_images_would_be_measured_twice():
+    assert dtype("auto", units=5488, keep=300, images=50_000) is torch.float32
+    assert dtype("auto", units=100, keep=300, images=1_300_000) is hardware.dtype("auto", hardware.device())
+    assert dtype("bfloat16", units=5488, keep=300, images=50_000) is torch.bfloat16
+
+
+def test_stopped_while_measuring_again_it_goes_on_there(model, photographs, low, tmp_path):
+
+    class Stopping(Counted):
+        def decode(self, row):
+            if self.reads.sum() == 900:
+                raise KeyboardInterrupt
+            return super().decode(row)
+
+    arguments = {"keep": 10, "precision": "bfloat16", "workers": 0, "folder": tmp_path, "shard": 32}
+    with pytest.raises(KeyboardInterrupt):
+        build(model, Stopping(photographs), ["mixed4b.5x5"], **arguments)
+    counted = Counted(photographs)
+    resumed = build(model, counted, ["mixed4b.5x5"], **arguments)
+    pd.testing.assert_frame_equal(resumed.extremes, low[0].extremes)
+    pd.testing.assert_frame_equal(resumed.units, low[0].units, rtol=1e-12)
+    np.testing.assert_array_equal(resumed.sample, low[0].sample)
+    assert counted.reads.sum() <= low[1].sum() - 900 + 32
+    assert not list(tmp_path.iterdir())

@@ -26,9 +26,7 @@ def test_extremes_are_those_of_a_sort_however_the_stream_is_cut(values, keep, da
     parts = np.split(np.arange(len(values)), cuts)
     total = Accumulator(units=3, keep=keep)
     for rows in data.draw(st.permutations(parts)):  # extremes do not depend on the order of the parts either
-        part = Accumulator(units=3, keep=keep)
-        part.add(values[rows], rows)
-        total.merge(part)
+        total.add(values[rows], rows)
     for unit in range(3):
         for pole, sign in (("max", 1), ("min", -1)):
             found, rows = total.top(pole)
@@ -41,9 +39,7 @@ def test_extremes_are_those_of_a_sort_however_the_stream_is_cut(values, keep, da
 def test_moments_are_numpys(values):
     total = Accumulator(units=2, keep=1)
     for rows in np.array_split(np.arange(len(values)), 3):
-        part = Accumulator(units=2, keep=1)
-        part.add(values[rows], rows)
-        total.merge(part)
+        total.add(values[rows], rows)
     assert total.count == len(values)
     np.testing.assert_allclose(total.mean, values.astype(float).mean(0), atol=1e-9)
     np.testing.assert_allclose(total.std, values.astype(float).std(0), atol=1e-6)

@@ -28,26 +28,20 @@ class Accumulator:
     def __post_init__(self) -> None:
         self.mean = np.zeros(self.units)
         self.squares = np.zeros(self.units)
-        self.highest = torch.empty((self.units, 0), dtype=torch.int64)
-        self.lowest = torch.empty((self.units, 0), dtype=torch.int64)
+        self.highest, self.lowest = extremes.none(self.units), extremes.none(self.units)
 
     def add(self, values: np.ndarray, rows: np.ndarray) -> None:
-        """Take in activations, float32 (images, units), of the corpus rows, int64 (images,)."""
-        exact = values.astype(np.float64)
-        mean = exact.mean(0) if len(exact) else np.zeros(self.units)
-        self._add_moments(len(exact), mean, ((exact - mean) ** 2).sum(0))
-        columns, places = torch.from_numpy(np.ascontiguousarray(values.T)), torch.from_numpy(rows)
-        self.highest = extremes.merge(self.highest, extremes.pack(columns, places), self.keep)
-        self.lowest = extremes.merge(self.lowest, extremes.pack(-columns, places), self.keep)
+        """Take in activations, float32 (images, units), of the corpus rows, int64 (images,).
 
-    def merge(self, other: Accumulator) -> None:
-        """Take in what another accumulator saw of other images.
-
-        Extremes do not depend on the order of merging; moments do in their last bits, so merge in corpus order.
+        Extremes do not depend on the order of the parts of a stream; moments do in their last bits.
         """
-        self._add_moments(other.count, other.mean, other.squares)
-        self.highest = extremes.merge(self.highest, other.highest, self.keep)
-        self.lowest = extremes.merge(self.lowest, other.lowest, self.keep)
+        if not len(rows):
+            return
+        mean = values.mean(0, dtype=np.float64)
+        self._add_moments(len(rows), mean, np.square(values - mean).sum(0))
+        columns, places = torch.from_numpy(np.ascontiguousarray(values.T)), torch.from_numpy(rows)
+        self.highest = extremes.take_in(self.highest, columns, places, self.keep)
+        self.lowest = extremes.take_in(self.lowest, columns.neg_(), places, self.keep)
 
     @property
     def std(self) -> np.ndarray:
@@ -61,11 +55,14 @@ class Accumulator:
         values, rows = extremes.unpack(self.lowest)
         return -values, rows
 
+    def images(self) -> np.ndarray:
+        """Rows of all images that are among the extremes of any unit, ascending."""
+        rows = np.concatenate([np.unique(self.top(pole)[1]) for pole in ("max", "min")])
+        return np.unique(rows[rows >= 0])
+
     def _add_moments(self, count: int, mean: np.ndarray, squares: np.ndarray) -> None:
         # Chan, Golub & LeVeque (1979): pairwise update of mean and sum of squares
         total = self.count + count
-        if total == 0:
-            return
         delta = mean - self.mean
         self.mean = self.mean + delta * (count / total)
         self.squares = self.squares + squares + delta**2 * (self.count * count / total)

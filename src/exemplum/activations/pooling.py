@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 
 def channel(maps: Tensor) -> Tensor:
-    """Average maps over space: (images, channels, h, w) → (images, channels). Raises ValueError if not 4-D."""
+    """Average maps over space in float32: (images, channels, h, w) → (images, channels). Raises ValueError if not 4-D.
+
+    The result has the dtype of the maps, or float32 if theirs is a smaller one.
+    """
     _check(maps)
-    return maps.mean((2, 3))
+    if maps.dtype.itemsize >= torch.float32.itemsize:
+        return maps.mean((2, 3))
+    if maps.device.type != "cpu":
+        return maps.mean((2, 3), dtype=torch.float32)
+    # torch sums bfloat16 at a quarter of the speed of float32; one image's copy stays in the processor's cache
+    return torch.stack([image.float().mean((1, 2)) for image in maps])
 
 
 def neuron(maps: Tensor) -> Tensor:

@@ -1,75 +1,125 @@
-"""Activations of a run of corpus rows: decoding in workers beside the forward pass."""
+"""Activations of images: forward passes, with the decoding of a corpus in workers beside them."""
 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from exemplum.activations.pooling import pool
 from exemplum.images import Corpus, ImageError
-from exemplum.models import Model
+from exemplum.models import Model, Preprocessing, hardware
 
 Relu = Literal["before", "after"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Activations of a batch of images, and the images of it that are broken."""
+    """Activations of some images, and those images that are broken."""
 
     rows: np.ndarray  # int64 (images,)
     values: np.ndarray  # float32 (images, units), layers side by side
     broken: tuple[tuple[int, str], ...]  # (row, reason)
 
 
-class Cropped(Dataset):
-    """Images of a corpus in the model's geometry, uint8 (size, size, 3); the reason, as text, for a broken one."""
+@dataclass(frozen=True)
+class Batch:
+    """Decoded images, in the model's geometry."""
 
-    def __init__(self, corpus: Corpus, model: Model, rows: Sequence[int]):
-        self.corpus, self.crop, self.rows = corpus, model.crop, rows
+    rows: np.ndarray  # int64 (images,)
+    images: np.ndarray  # uint8 (images, size, size, 3)
+    broken: tuple[tuple[int, str], ...]  # (row, reason)
+
+
+class Batches(Dataset):
+    """Rows of a corpus, decoded batch by batch."""
+
+    def __init__(self, corpus: Corpus, preprocessing: Preprocessing, rows: np.ndarray, size: int):
+        self.corpus, self.preprocessing, self.rows, self.size = corpus, preprocessing, rows, size
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return -(-len(self.rows) // self.size)
 
-    def __getitem__(self, place: int) -> tuple[int, np.ndarray | str]:
-        row = self.rows[place]
-        try:
-            return row, self.crop(self.corpus.decode(row))
-        except ImageError as error:
-            return row, str(error)
+    def __getitem__(self, place: int) -> Batch:
+        rows, images, broken = [], [], []
+        for row in self.rows[place * self.size : (place + 1) * self.size].tolist():
+            try:
+                images.append(self.preprocessing.crop(self.corpus.decode(row)))
+                rows.append(row)
+            except ImageError as error:
+                broken.append((row, str(error)))
+        side = self.preprocessing.size
+        stacked = np.stack(images) if images else np.empty((0, side, side, 3), np.uint8)
+        return Batch(np.array(rows, np.int64), stacked, tuple(broken))
 
 
 class Measurer:
-    """Reads activations of chosen layers for many images."""
+    """Reads activations of chosen layers for many images, on the GPU if there is one."""
 
-    def __init__(self, model: Model, layers: Sequence[str], relu: Relu, objective: str):
+    def __init__(
+        self, model: Model, layers: Sequence[str], relu: Relu, objective: str, dtype: torch.dtype = torch.float32
+    ):
         self.model, self.layers, self.objective = model, tuple(layers), objective
-        self.reader = model.reader(self.layers, relu=relu)
+        self.device = hardware.device()
+        self.reader = model.reader(self.layers, relu=relu, dtype=dtype, device=self.device)
 
     def images(self, images: np.ndarray) -> np.ndarray:
         """Activations, float32 (images, units), of images in the model's geometry, uint8 (images, h, w, 3)."""
-        with torch.inference_mode():
-            tensor = torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(255)
-            maps = self.reader(tensor.to(memory_format=torch.channels_last))
-            return torch.cat([pool(maps[layer], self.objective) for layer in self.layers], 1).float().numpy()
+        return self._launch(images).cpu().numpy()
 
-    def corpus(self, corpus: Corpus, rows: Sequence[int], batch: int, workers: int | None = None) -> Iterator[Measured]:
-        """Measure rows of a corpus in order. `workers` processes decode, by default one for two cores; 0: none."""
-        workers = max(1, (os.cpu_count() or 1) // 2) if workers is None else workers
+    def corpus(self, corpus: Corpus, rows: np.ndarray, batch: int, workers: int | None = None) -> Iterator[Measured]:
+        """Measure rows of a corpus in order, `batch` at a time. `workers` processes decode; 0: none."""
+        workers = _workers(self.device) if workers is None else workers
         loader = DataLoader(
-            Cropped(corpus, self.model, rows), batch_size=batch, num_workers=workers, collate_fn=list,
-            prefetch_factor=4 if workers else None,
+            Batches(corpus, self.model.preprocessing, rows, batch), batch_size=None, num_workers=workers,
+            collate_fn=_as_it_is, prefetch_factor=2 if workers else None,
         )  # fmt: skip
-        for items in loader:
-            good = [(row, image) for row, image in items if not isinstance(image, str)]
-            broken = tuple((row, image) for row, image in items if isinstance(image, str))
-            if good:
-                values = self.images(np.stack([image for _, image in good]))
-            else:
-                values = np.empty((0, sum(self.model.layers[name].channels for name in self.layers)), np.float32)
-            yield Measured(np.array([row for row, _ in good], np.int64), values, broken)
+        ahead = 1 if self.device.type == "cuda" else 0  # a GPU is at work while the batch before is taken in
+        launched: deque[tuple[Batch, Tensor]] = deque()
+        for decoded in loader:
+            launched.append((decoded, self._launch(decoded.images)))
+            if len(launched) > ahead:
+                yield _measured(*launched.popleft())
+        for batch_and_values in launched:
+            yield _measured(*batch_and_values)
+
+    def _launch(self, images: np.ndarray) -> Tensor:
+        if not len(images):
+            return torch.empty((0, sum(self.model.layer(name).channels for name in self.layers)))
+        tensor = torch.from_numpy(images)
+        if self.device.type == "cuda":
+            tensor = tensor.pin_memory().to(self.device, non_blocking=True)
+        with torch.inference_mode(), _true_float32(self.device):
+            maps = self.reader(tensor.permute(0, 3, 1, 2).float().div_(255))
+            return torch.cat([pool(maps[layer], self.objective).float() for layer in self.layers], 1)
+
+
+def _measured(batch: Batch, values: Tensor) -> Measured:
+    return Measured(batch.rows, values.cpu().numpy(), batch.broken)
+
+
+def _workers(device: torch.device) -> int:
+    """Processes that decode: all cores but one beside a GPU; where the cores compute too, one for two of them."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores - 1 if device.type == "cuda" else cores // 2)
+
+
+def _true_float32(device: torch.device) -> AbstractContextManager[None]:
+    """NVIDIA's convolutions in float32 keep 10 bits of it unless they are told to keep all 23."""
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+
+
+def _as_it_is(batch: T) -> T:
+    # arrays go through a pipe; tensors would need shared memory, of which containers have little
+    return batch

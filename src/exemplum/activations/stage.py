@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from exemplum import images, models, store
-from exemplum.activations.build import build
+from exemplum.activations.build import build, dtype
 from exemplum.activations.index import ActivationIndex
 from exemplum.errors import UserError
 from exemplum.images import Corpus
@@ -16,7 +16,7 @@ from exemplum.models import Model
 from exemplum.records import Unit
 from exemplum.study import Study
 
-VERSION = 1
+VERSION = 2
 
 
 def load_model(study: Study) -> Model:
@@ -84,12 +84,14 @@ def run(study: Study) -> dict[str, Any]:
     model, corpus, section = load_model(study), open_corpus(study), study.config.index
     index = build(
         model, corpus, layers(study, model), relu=section.relu, objective=section.objective, keep=section.keep,
-        sample=section.sample, batch=section.batch, seed=study.config.seed, folder=study.stage("index"),
+        sample=section.sample, batch=section.batch, precision=section.precision, seed=study.config.seed,
+        folder=study.stage("index"),
     )  # fmt: skip
     index.save(study.stage("index"))
     return {
         "images": len(corpus) - len(index.broken), "broken": len(index.broken),
         "units": len(index.units), "dead": int(index.units["dead"].sum()),
+        "precision": str(dtype(section.precision, len(index.units), section.keep, len(corpus))).removeprefix("torch."),
     }  # fmt: skip
 
 
