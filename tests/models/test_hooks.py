@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from exemplum.models import Model, Network, Preprocessing
+from exemplum.models import Model, ModelError, Network, Preprocessing
 
 
 class Towers(nn.Module):
@@ -69,6 +69,37 @@ def test_hooks_read_what_the_graph_reads(pair: tuple[Model, Model], relu):
     assert (got["cat"] < 0).any() == (relu == "before")
 
 
+class Asking(nn.Module):
+    """Asks for its input's type, which is another while the network is traced."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x if isinstance(x, Tensor) else -x
+        return self.norm(self.conv(x))
+
+
+@torch.no_grad()
+def test_a_network_that_is_another_while_traced_is_read_as_it_is():
+    network, images = Asking().eval(), torch.rand(2, 3, 8, 8)
+    model = Model("asking", Network(network, Preprocessing(8, 8)))
+    got = model.reader(["norm"])(images)["norm"]
+    torch.testing.assert_close(got, network(model.reader([]).normalize(images)))
+
+
+@torch.no_grad()
+def test_hooks_of_the_users_count_and_stay():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()).eval()
+    network[0].register_forward_hook(lambda _module, _inputs, output: output + 1)
+    images = torch.rand(2, 3, 8, 8)
+    model = Model("hooked", Network(network, Preprocessing(8, 8)))
+    got = model.reader(["2"], relu="after")(images)["2"]
+    torch.testing.assert_close(got, network(model.reader([]).normalize(images)))
+    assert [len(module._forward_hooks) for module in network] == [1, 0, 0]
+
+
 def test_the_forward_stops_at_the_deepest_layer(pair: tuple[Model, Model]):
     reader = pair[0].reader(["left"])
     module = reader.body.module
@@ -87,6 +118,14 @@ def test_hooks_are_gone_even_after_an_exception(pair: tuple[Model, Model]):
         reader(torch.full((1, 3, 16, 16), 1e9))
     assert not any(module._forward_hooks for module in reader.modules())
     assert not any(module._forward_hooks for module in pair[0].module.modules())
+
+
+def test_no_hook_is_left_by_a_search_for_layers_that_fails():
+    module = Towers(opaque=True)
+    model = Model("towers", Network(module, Preprocessing(16, 16), channels=4))
+    with pytest.raises(ModelError, match="does not take images of 4 × 16 × 16"):
+        _ = model.layers
+    assert not any(part._forward_hooks for part in module.modules())
 
 
 def test_gradients_can_be_redirected(pair: tuple[Model, Model]):

@@ -73,10 +73,19 @@ def test_axes_that_do_not_are_an_error(shape: tuple[int, ...]):
         layout(NETWORK, "layer", shape)
 
 
+def test_an_output_whose_first_axis_is_not_the_images_is_an_error():
+    declared = Network(torch.nn.Identity(), Preprocessing(8, 8), token_axis=2)
+    assert layout(declared, "layer", (1, 16, 6)).axis == 2
+    for shape in [(16, 1, 6), (16, 6)]:  # tokens first, as torch's own attention has it; images and tokens as one axis
+        with pytest.raises(ShapeError, match=r"layer layer gives shape .* its first axis is not the images"):
+            layout(declared, "layer", shape)
+
+
 def test_tokens_take_the_grid_of_the_images_aspect():
     tokens = torch.arange(1 + 6.0).view(1, 7, 1)
     read = Layout("layer", ndim=3, axis=2, prefix=1)
     assert read.maps(tokens, 20, 30)[0, 0].tolist() == [[1, 2, 3], [4, 5, 6]]
     assert read.maps(tokens, 20, 20).shape == (1, 1, 7, 1)  # no square grid of 6: all tokens, the class token too
+    assert read.maps(tokens[:, :4], 20, 20)[0, 0].tolist() == [[0, 1], [2, 3]]  # before a class token joins them
     with pytest.raises(ShapeError, match="3 axes are declared"):
         read.maps(tokens[0], 20, 20)

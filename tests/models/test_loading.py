@@ -36,6 +36,9 @@ def declared():
     return Network(Tokens(), Preprocessing(16, 16), token_axis=2)
 
 number = 3
+
+def needs_a_file():
+    return nn.Linear("3", 2)
 """
 
 
@@ -199,6 +202,36 @@ def test_tokens_are_an_error_until_their_axis_is_declared():
 def test_a_factory_must_give_a_network():
     with pytest.raises(models.ModelError, match="my_factories:number gave a int"):
         models.load("my_factories:number")
+
+
+@pytest.mark.usefixtures("factories")
+def test_what_a_factory_raises_is_one_line_with_its_place(tmp_path: Path):
+    line = 1 + FACTORY.splitlines().index('    return nn.Linear("3", 2)')
+    with pytest.raises(
+        models.ModelError, match=rf"my_factories:needs_a_file failed: TypeError: .*my_factories\.py, line {line}"
+    ):
+        models.load("my_factories:needs_a_file")
+    (tmp_path / "unwritten.py").write_text("\n\ndef net(:")
+    with pytest.raises(
+        models.ModelError, match=r"unwritten cannot be imported: invalid syntax \(.*unwritten\.py, line 3"
+    ):
+        models.load("unwritten:net")
+    (tmp_path / "needing.py").write_text("import no_such_package")
+    with pytest.raises(models.ModelError, match=r"'no_such_package' \(.*needing\.py, line 1") as caught:
+        models.load("needing:net")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("factories")
+def test_images_that_a_network_does_not_take_name_their_shape_and_the_remedy():
+    with pytest.raises(models.ModelError, match=r"images of 1 × 1 × 1 \(channels, height, width\): .*declare size"):
+        _ = models.load("my_factories:grey", input_size=1).layers
+
+
+def test_random_classifiers_that_start_at_zero_are_not_dead():
+    # torchvision's initialization of the head of its vision transformers is zero
+    weights = models.load("torchvision:vit_b_16", input_size=32).module.get_parameter("heads.head.weight")
+    assert weights.std() == pytest.approx((2 / 768) ** 0.5, rel=0.01)  # He et al. 2015
 
 
 def test_timm_models_come_with_their_preprocessing_and_tokens():

@@ -41,13 +41,14 @@ def with_statistics(model: Model) -> Model:
 def hooked(model: Model, names: Sequence[str], images: Tensor) -> dict[str, Tensor]:
     """Outputs of modules, cloned before anything overwrites them."""
     values: dict[str, Tensor] = {}
+    inputs = model.reader([]).normalize(images)
     handles = [
         model.module.get_submodule(name).register_forward_hook(
             lambda _module, _inputs, output, name=name: values.update({name: output.clone()})
         )
         for name in names
     ]
-    model.module(model.reader([]).normalize(images))
+    model.module(inputs)
     for handle in handles:
         handle.remove()
     return values
@@ -200,3 +201,31 @@ def test_channels_last_outputs_are_turned(images: Tensor):
     assert expected.shape == (2, 16, 16, 96)
     got = swin.reader(["features.1.1"])(images)["features.1.1"]
     torch.testing.assert_close(got, expected.permute(0, 3, 1, 2), atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("name", "layers"), [
+    ("vit_b_16", ["encoder.layers.encoder_layer_0", "encoder.layers.encoder_layer_0.mlp.0", "heads.head"]),  # GELU
+    ("convnext_tiny", ["features.1.0", "features.1.0.block.4"]),  # GELU, channels last
+    ("efficientnet_b0", ["features.0", "features.1.0"]),  # SiLU
+    ("mobilenet_v3_small", ["features.0", "features.1"]),  # Hardswish, ReLU within
+])  # fmt: skip
+def test_without_a_relu_at_its_end_a_layer_gives_its_output(name: str, layers: list[str], images: Tensor):
+    model = with_statistics(models.load(f"torchvision:{name}", input_size=32))
+    small = images[:, :, :32, :32]
+    expected = hooked(model, layers, small)
+    before, after = model.reader(layers)(small), model.reader(layers, relu="after")(small)
+    for layer in layers:
+        assert torch.equal(before[layer], after[layer])
+        flat = before[layer].flatten(2).mT if expected[layer].ndim == 3 else before[layer].squeeze((2, 3))
+        own = expected[layer][:, -flat.shape[1] :] if expected[layer].ndim == 3 else expected[layer]
+        own = own.movedim(3, 1) if own.ndim == 4 and own.shape != flat.shape else own
+        torch.testing.assert_close(flat, own, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_what_enters_a_gelu_is_the_layer_before_it(images: Tensor):
+    model = models.load("torchvision:vit_b_16", input_size=32)
+    layers = ["encoder.layers.encoder_layer_0.mlp.0", "encoder.layers.encoder_layer_0.mlp.1"]
+    got = model.reader(layers)(images[:, :, :32, :32])
+    torch.testing.assert_close(got[layers[1]], nn.functional.gelu(got[layers[0]]))

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -12,6 +12,7 @@ from exemplum import models
 from exemplum.models.rewriting import FirstConvolution, PooledReLU
 
 
+@settings(deadline=None)
 @given(
     kernel=st.tuples(st.integers(2, 8), st.integers(2, 8)), padding=st.tuples(st.integers(0, 4), st.integers(0, 4)),
     height=st.integers(9, 24), width=st.integers(9, 24), channels=st.integers(1, 4),

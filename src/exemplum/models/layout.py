@@ -37,12 +37,17 @@ class Layout:
 
 
 def layout(network: Network, layer: str, shape: tuple[int, ...], larger: tuple[int, ...] | None = None) -> Layout:
-    """The layout of a layer whose output for square images has `shape`, the images first.
+    """The layout of a layer whose output for one square image has `shape`.
 
     What the network declares counts; vectors and square maps speak for themselves, and where a map has as many
     channels as pixels a side, its shape for `larger` images decides. Tokens (3 axes) never speak for themselves.
-    Raises ShapeError, naming layer and shape, where the channel axis cannot be told.
+    Raises ShapeError, naming layer and shape, where the channel axis cannot be told, or the first is not the images.
     """
+    if shape[:1] != (1,):
+        raise ShapeError(
+            f"layer {layer} gives shape {shape} for one image: its first axis is not the images (docs/models.md); "
+            f"choose another layer"
+        )
     if len(shape) == 2:
         return Layout(layer, 2, 1)
     if len(shape) == 3 and network.token_axis is not None:
@@ -63,9 +68,10 @@ def _channel_axes(shape: tuple[int, ...]) -> set[int]:
 
 
 def _grid(tokens: Tensor, prefix: int, height: int, width: int) -> Tensor:
-    """(n, c, tokens) → (n, c, h, w) without the prefix, or (n, c, tokens, 1)."""
-    count = tokens.shape[2] - prefix
-    rows = math.isqrt(count * height // width) if count > 0 else 0
-    if rows and count % rows == 0 and rows * width == count // rows * height:
-        return tokens[:, :, prefix:].unflatten(2, (rows, count // rows))
+    """(n, c, tokens) → (n, c, h, w) without the prefix, where there is one; or (n, c, tokens, 1)."""
+    for lead in (prefix, 0):  # patches are embedded before a class token joins them
+        count = tokens.shape[2] - lead
+        rows = math.isqrt(count * height // width) if count > 0 else 0
+        if rows and count % rows == 0 and rows * width == count // rows * height:
+            return tokens[:, :, lead:].unflatten(2, (rows, count // rows))
     return tokens.unsqueeze(3)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from exemplum.errors import did_you_mean
-from exemplum.models import published
+from exemplum.models import factory, published
 from exemplum.models import weights as files
 from exemplum.models.errors import ModelError
 from exemplum.models.inceptionv1 import InceptionV1
@@ -59,7 +56,7 @@ def _network(spec: str, weights: str | None, input_size: int | None) -> Network:
     if source == "timm" and colon:
         return published.timm(name, weights, input_size)
     if colon:
-        return _factory(source, name, weights, input_size)
+        return factory.network(source, name, weights, input_size)
     known = {**{name: name for name in OWN}, **{name: f"torchvision:{name}" for name in published.torchvision_names()}}
     hint = f"; did you mean {known[spec]}?" if spec in known else did_you_mean(spec, known)
     raise ModelError(
@@ -101,47 +98,3 @@ def _paper_name(name: str) -> str:
     """
     name = name.replace("_pre_relu_conv.", ".").replace("softmax2_pre_activation_matmul.", "softmax2.")
     return name.replace("_", ".", 1) if name.startswith("mixed") and name[7:8] == "_" else name
-
-
-def _factory(module_name: str, attribute: str, weights: str | None, input_size: int | None) -> Network:
-    """What a function of the user's returns; the working directory is searched as Python does for a script."""
-    spec = f"{module_name}:{attribute}"
-    factory = getattr(module := _imported(module_name, spec), attribute, None)
-    if factory is None:
-        raise ModelError(f"{module_name} has no {attribute!r}{did_you_mean(attribute, _public(module))}")
-    built = factory() if callable(factory) and not isinstance(factory, nn.Module) else factory
-    if isinstance(built, nn.Module):
-        built = Network(built, Preprocessing(size=224, resize=256), channels=_input_channels(built))
-    if not isinstance(built, Network):
-        raise ModelError(f"{spec} gave a {type(built).__name__}; it must return an nn.Module or a models.Network")
-    if weights:
-        path = Path(weights).expanduser()
-        files.fill(built.module, files.read(path), path)
-    return built.resized(input_size) if input_size else built
-
-
-def _imported(name: str, spec: str) -> Any:
-    folder = str(Path.cwd())
-    added = folder not in sys.path
-    if added:
-        sys.path.insert(0, folder)
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
-            sources = did_you_mean(name, ("torchvision", "timm"))
-            hint = sources if "did you mean" in sources else "; is its package installed, or its file in this folder?"
-            raise ModelError(f"no model {spec!r}: no Python module {name!r}{hint}") from error
-        raise
-    finally:
-        if added:
-            sys.path.remove(folder)
-
-
-def _public(module: Any) -> list[str]:
-    return [name for name in vars(module) if not name.startswith("_") and callable(getattr(module, name))]
-
-
-def _input_channels(module: nn.Module) -> int:
-    """What the first convolution takes; 3 if there is none."""
-    return next((part.in_channels for part in module.modules() if isinstance(part, nn.Conv2d)), 3)

@@ -138,15 +138,20 @@ class Model:
 
     @cached_property
     def _traced(self) -> tracing.Traced | None:
-        return tracing.trace(self.module)
+        generator = torch.Generator().manual_seed(0)
+        images = torch.rand((1, self.channels, self.input_size, self.input_size), generator=generator)
+        return tracing.trace(self.module, images)
 
     @cached_property
     def _shapes(self) -> probing.Shapes:
         try:
             return probing.probe(self.module, self._traced, self.channels, self.input_size)
         except Exception as error:  # whatever a foreign forward raises
-            size, reason = self.input_size, str(error).partition("\n")[0]
-            raise ModelError(f"model {self.name} does not take images of {size} × {size} pixels: {reason}") from error
+            images, reason = f"{self.channels} × {self.input_size} × {self.input_size}", str(error).partition("\n")[0]
+            raise ModelError(
+                f"model {self.name} does not take images of {images} (channels, height, width): {reason}; give another "
+                f"input_size, or declare size and channels with models.Network (docs/models.md)"
+            ) from error
 
     @cached_property
     def _other_size(self) -> probing.Shapes:

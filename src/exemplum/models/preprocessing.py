@@ -80,7 +80,10 @@ class Normalize(nn.Module):
         if images.shape[1] == 3 and self.channels == 1:
             images = (images * self.luma).sum(1, keepdim=True)
         if images.shape[1] != self.channels:
-            raise ShapeError(f"the network takes images of {self.channels} channels, got {images.shape[1]}")
+            raise ShapeError(
+                f"the network takes images of {self.channels} channels, got {images.shape[1]}; "
+                f"for RGB pictures put a module before it that makes its input of them (docs/models.md)"
+            )
         return ((images - self.mean) * self.scale).to(self.dtype)
 
 

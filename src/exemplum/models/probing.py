@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext, suppress
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,13 +41,25 @@ def probe(module: nn.Module, traced: Traced | None, channels: int, size: int, pa
 
     shapes = Shapes()
     try:  # fake tensors have shapes and no values
-        with FakeTensorMode(allow_non_fake_inputs=True):
+        with FakeTensorMode(allow_non_fake_inputs=True), _without_log():
             run(shapes)
     except Exception:  # a run with values tells whether it is the network's fault
         shapes = Shapes()
         with suppress(Exception) if partial else nullcontext():
             run(shapes)
     return shapes
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """A size that a network does not take is nothing to warn of: torch would log each with its traceback."""
+    logger = logging.getLogger("torch._subclasses.fake_tensor")
+    earlier = logger.disabled
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = earlier
 
 
 def _interpret(traced: Traced, images: Tensor, shapes: Shapes) -> None:

@@ -98,10 +98,13 @@ def timm(name: str, weights: str | None, input_size: int | None) -> Network:
     return Network(module, preprocessing.resized(input_size or size), channels=config["input_size"][0], **tokens)
 
 
-def initialize(module: nn.Module) -> nn.Module:
-    """Random weights that keep the variance of activations through ReLUs (He et al. 2015), biases 0."""
+def initialize(module: nn.Module, only_zeros: bool = False) -> nn.Module:
+    """Random weights that keep the variance of activations through ReLUs (He et al. 2015), biases 0.
+
+    only_zeros: for convolutions and linear layers without any weight, as classifiers start whose units would be dead.
+    """
     for part in module.modules():
-        if isinstance(part, (nn.Conv2d, nn.Linear)):
+        if isinstance(part, (nn.Conv2d, nn.Linear)) and not (only_zeros and part.weight.any()):
             nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
@@ -122,7 +125,7 @@ def _download(spec: str, weights: str, build: Callable[[], nn.Module]) -> nn.Mod
 def _fill(build: Callable[..., nn.Module], weights: str | None, known: dict[str, Any]) -> nn.Module:
     """Build with random weights, then fill in those of a file, whose number of classes counts."""
     if weights is None:
-        return build()
+        return initialize(build(), only_zeros=True)
     path = Path(weights).expanduser()
     if not path.exists() and not path.suffix and path.parent == Path():
         raise WeightsError(f"no weights {weights!r}, neither published nor a file{did_you_mean(weights, known)}")

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import fx, nn
+from torch import Tensor, fx, nn
+from torch.utils._pytree import tree_leaves
 
 from exemplum.models.relu import ReLU
 
@@ -32,8 +33,14 @@ class Traced:
     outputs: dict[str, fx.Node]  # each module that is called once and gives one tensor → its output, in order
 
 
-def trace(module: nn.Module) -> Traced | None:
-    """Trace a network in evaluation mode; None if it cannot be traced (its forward depends on values or types)."""
+def trace(module: nn.Module, images: Tensor) -> Traced | None:
+    """Trace a network in evaluation mode; None if it cannot be traced (its forward depends on values or types).
+
+    None as well if it has forward hooks of its own, which a rewritten graph would lose, or if the graph does not give
+    what the network gives for `images`, (n, channels, h, w), normalized or not.
+    """
+    if any(part._forward_hooks or part._forward_pre_hooks for part in module.modules()):
+        return None
     tracer = _Tracer()
     try:
         graph = tracer.trace(module)
@@ -49,8 +56,33 @@ def trace(module: nn.Module) -> Traced | None:
         if len(nodes) == 1 and node.op not in ("placeholder", "get_attr"):
             outputs[name] = node
     traced.recompile()
+    if not _agrees(traced, module, images):
+        return None
     order = {node: k for k, node in enumerate(graph.nodes)}
     return Traced(traced, dict(sorted(outputs.items(), key=lambda item: order[item[1]])))
+
+
+def _agrees(traced: fx.GraphModule, module: nn.Module, images: Tensor) -> bool:
+    """Whether the graph computes the same: where a forward asks for types, tracing may take another branch."""
+    with torch.no_grad():
+        try:
+            expected = module(images)
+        except Exception:  # it is told with its reason where shapes are probed
+            return True
+        try:
+            given = traced(images)
+        except Exception:  # whatever a graph of another branch does
+            return False
+    pairs = [tree_leaves(value) for value in (given, expected)]
+    return len(pairs[0]) == len(pairs[1]) and all(_close(a, b) for a, b in zip(*pairs, strict=True))
+
+
+def _close(given: object, expected: object) -> bool:
+    if not isinstance(given, Tensor) or not isinstance(expected, Tensor):
+        return not isinstance(expected, Tensor)
+    # the same operations in the same precision, up to the order of sums
+    scale = float(expected.abs().nan_to_num(0, 0).max()) if expected.numel() else 0.0
+    return given.shape == expected.shape and torch.allclose(given, expected, 1e-3, 1e-4 * scale, equal_nan=True)
 
 
 def is_relu(traced: fx.GraphModule, node: fx.Node) -> bool:
