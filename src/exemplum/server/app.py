@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,6 +33,9 @@ from exemplum.server.participant_routes import routes as participant_routes
 STATIC = Path(__file__).parent / "static"
 ENVIRONMENT = "EXEMPLUM_SERVE"  # settings as JSON, for the processes that uvicorn starts
 log = logging.getLogger("exemplum.server")
+# s until a thread that computes gives way. With Python's 5 ms the event loop waits for the writer: 150 answers at once
+# took 140 ms instead of 105.
+TURN_S = 0.0005
 LOW_DISK = 256 * 1024**2  # bytes free below which health warns
 
 
@@ -40,6 +44,7 @@ def create_app(experiment: Experiment) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        sys.setswitchinterval(TURN_S)
         publishing = asyncio.create_task(_publish_what_ends(experiment))
         yield
         publishing.cancel()
