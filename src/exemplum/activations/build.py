@@ -11,6 +11,7 @@ import torch
 from exemplum import store
 from exemplum.activations.index import ActivationIndex
 from exemplum.activations.reading import Measured, Measurer, Relu
+from exemplum.activations.sharding import shards
 from exemplum.activations.sweep import Sweep
 from exemplum.activations.tabling import tabled
 from exemplum.errors import UserError
@@ -59,7 +60,8 @@ def build(
         with track("index" if name == "partial" else "float32", len(rows), "images", done=started.done) as advance:
             if len(started.left):
                 measurer = Measurer(model, layers, relu, objective, dtype)
-                started.run(_shards(measurer.corpus(corpus, started.left, batch, workers), shard, advance))
+                batches = measurer.corpus(corpus, started.left, batch, workers)
+                started.run(shards(_told(batches, advance), shard))
         return started
 
     if chosen is torch.float32:
@@ -92,27 +94,10 @@ def spare(keep: int) -> int:
     return max(FEWEST_SPARE, round(SLACK * keep))
 
 
-def _shards(batches: Iterator[Measured], size: int, advance: Callable[[int], None]) -> Iterator[Measured]:
-    """Batches put together into shards of `size` rows, the last one of what is left."""
-    parts: list[Measured] = []
-    filled = 0
-    for part in batches:
-        parts.append(part)
-        count = len(part.rows) + len(part.broken)
-        advance(count)
-        filled += count
-        if filled == size:
-            yield _joined(parts)
-            parts, filled = [], 0
-    if parts:
-        yield _joined(parts)
-
-
-def _joined(parts: list[Measured]) -> Measured:
-    return Measured(
-        np.concatenate([part.rows for part in parts]), np.concatenate([part.values for part in parts]),
-        tuple(fault for part in parts for fault in part.broken),
-    )  # fmt: skip
+def _told(batches: Iterator[Measured], advance: Callable[[int], None]) -> Iterator[Measured]:
+    for batch in batches:
+        advance(len(batch.rows) + len(batch.broken))
+        yield batch
 
 
 def _sampled_rows(images: int, sample: int, seed: int) -> np.ndarray:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from exemplum import memory
 from exemplum.activations.pooling import pool
 from exemplum.images import Corpus, ImageError
 from exemplum.models import Model, Preprocessing, hardware
@@ -70,6 +71,7 @@ class Measurer:
     ):
         self.model, self.layers, self.objective = model, tuple(layers), objective
         self.device = hardware.device()
+        memory.reuse()
         self.reader = model.reader(self.layers, relu=relu, dtype=dtype, device=self.device)
 
     def images(self, images: np.ndarray) -> np.ndarray:

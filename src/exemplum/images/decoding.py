@@ -36,14 +36,14 @@ def to_rgb(image: Image.Image) -> np.ndarray:
     their lowest to their highest value. Colour profiles are not applied.
     """
     image.load()
-    image = ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith(("I", "F")):
         grey = _eight_bit(np.asarray(image).astype(np.float64), image.mode)
         return np.repeat(grey[..., None], 3, axis=2)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _decode(source: Path | BytesIO, name: str) -> np.ndarray:
