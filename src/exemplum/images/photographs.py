@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 import numpy as np
@@ -78,10 +78,11 @@ class Patch:
         return np.array(resized)
 
 
-def patches() -> list[Patch]:
+@cache  # the places take half a second, and every stage opens the corpus
+def patches() -> tuple[Patch, ...]:
     """All patches, the photographs taking turns, so that every prefix holds all of them."""
     by_source = [_places(source) for source in SOURCES]
-    return [found[i] for i in range(max(map(len, by_source))) for found in by_source if i < len(found)]
+    return tuple(found[i] for i in range(max(map(len, by_source))) for found in by_source if i < len(found))
 
 
 def fingerprint() -> str:
