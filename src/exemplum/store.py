@@ -124,10 +124,15 @@ def read_json(path: Path) -> Any:
 
 
 def write_png(path: Path, image: np.ndarray) -> None:
-    """Write an RGB image, uint8 (h, w, 3), without loss."""
+    """Write an RGB image, uint8 (h, w, 3), or a grey one, (h, w, 1), without loss.
+
+    Raises StoreError naming the file for an image of another shape, which people could not be shown.
+    """
+    if image.ndim != 3 or image.shape[2] not in (1, 3):
+        raise StoreError(f"{path} cannot be written: a picture is (h, w, 3) or (h, w, 1), got shape {image.shape}")
     # thousands of images: the table that names them is synced, they can be made again
     with atomic(path, sync=False) as temporary:
-        Image.fromarray(image).save(temporary, format="PNG")
+        Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(temporary, format="PNG")
 
 
 def read_png(path: Path) -> np.ndarray:

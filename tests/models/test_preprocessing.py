@@ -35,6 +35,15 @@ def test_an_image_of_the_right_size_is_not_resampled():
     np.testing.assert_array_equal(Preprocessing(96, 96).crop(image), image)
 
 
+def test_a_picture_that_is_shown_is_fed_whole():
+    preprocessing = Preprocessing(size=96, resize=110)
+    picture = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(preprocessing.fit(picture), picture)
+    smaller = np.asarray(Image.fromarray(picture).resize((48, 48), Image.Resampling.BILINEAR))
+    larger = np.asarray(Image.fromarray(smaller).resize((96, 96), Image.Resampling.BILINEAR))
+    np.testing.assert_array_equal(preprocessing.fit(smaller), larger)
+
+
 def test_normalize_is_torchvisions():
     images = torch.rand(2, 3, 4, 5)
     expected = transforms.Normalize(IMAGENET_MEAN, IMAGENET_STD)(images)

@@ -43,7 +43,7 @@ def _activations(kept: list[Kept], model: Model, study: Study) -> dict[str, floa
         own = [picture for picture in kept if picture.unit.layer == layer]
         for start in range(0, len(own), section.batch):
             part = own[start : start + section.batch]
-            images = np.stack([model.crop(store.read_png(study.folder / picture.path)) for picture in part])
+            images = np.stack([model.fit(store.read_png(study.folder / picture.path)) for picture in part])
             values = measurer.images(images)
             found |= {
                 picture.path: float(value[picture.unit.channel]) for picture, value in zip(part, values, strict=True)

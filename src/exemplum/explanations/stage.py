@@ -20,7 +20,7 @@ from exemplum.protocols import Protocol, protocol
 from exemplum.records import StudyUnit
 from exemplum.study import Study
 
-VERSION = 1
+VERSION = 2
 FOLDER = "explanations"
 
 

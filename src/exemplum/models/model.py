@@ -108,6 +108,12 @@ class Model:
         """What the network and people see of a picture: uint8 (h, w, 3) → uint8 (input_size, input_size, 3)."""
         return self.preprocessing.crop(image)
 
+    def fit(self, picture: np.ndarray) -> np.ndarray:
+        """What the network sees of a picture that is shown as it is, such as a cropped or a synthetic one, without
+        cropping it once more: uint8 (h, w, 3) → uint8 (input_size, input_size, 3).
+        """
+        return self.preprocessing.fit(picture)
+
     def reader(
         self,
         layers: Iterable[str],

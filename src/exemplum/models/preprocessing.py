@@ -57,6 +57,14 @@ class Preprocessing:
         return np.ascontiguousarray(image[top : top + self.size, left : left + self.size])
 
 
+    def fit(self, picture: np.ndarray) -> np.ndarray:
+        """A picture made to be shown, whole: uint8 (h, w, c) → uint8 (size, size, c).
+
+        One of the network's size stays as it is, others are resized; what is not square loses its longer ends.
+        """
+        return replace(self, resize=self.size).crop(picture)
+
+
 class Normalize(nn.Module):
     """Pictures in [0, 1], (n, c, h, w) → a network's input. RGB pictures for a one-channel network become grey.
 

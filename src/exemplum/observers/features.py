@@ -81,7 +81,7 @@ def _computed(study: Study, model: Model, layers: list[str], paths: list[str]) -
     reader, found = model.reader(layers, relu="after"), []
     with track("features", len(paths), "images") as advance, torch.inference_mode():
         for start in range(0, len(paths), BATCH):
-            images = [model.crop(store.read_png(study.folder / path)) for path in paths[start : start + BATCH]]
+            images = [model.fit(store.read_png(study.folder / path)) for path in paths[start : start + BATCH]]
             pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
             maps = reader(pixels)
             found += list(torch.cat([maps[name].mean((2, 3)) for name in layers], dim=1).float().numpy())
