@@ -185,6 +185,18 @@ def test_a_users_grey_network_in_the_working_directory(tmp_path: Path):
     assert models.load("my_factories:grey", weights="grey.pt", input_size=32).fingerprint == model.fingerprint
 
 
+def test_a_forward_that_was_edited_is_another_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    text = "from torch import nn\n\nclass Net(nn.Linear):\n    def forward(self, x):\n        return x\n\ndef net():\n"
+    found = []
+    for k, forward in enumerate(["return x", "return -x", "return x"]):  # same names, same weights
+        (tmp_path / f"edited{k}.py").write_text(text.replace("return x", forward) + "    return Net(2, 2)\n")
+        found.append(models.load(f"edited{k}:net").fingerprint)
+        sys.modules.pop(f"edited{k}")
+    assert found[0] != found[1]
+    assert found[0] == found[2]
+
+
 @pytest.mark.usefixtures("factories")
 def test_tokens_are_an_error_until_their_axis_is_declared():
     undeclared = models.load("my_factories:undeclared")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import inspect
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -23,6 +24,8 @@ from exemplum.models.network import Network
 from exemplum.models.preprocessing import Normalize, Preprocessing
 from exemplum.models.reader import Reader
 from exemplum.records import Unit
+
+LIBRARIES = ("torch", "torchvision", "timm", "exemplum")
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,14 @@ class Model:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of weights, architecture and preprocessing, the same in every process: 16 hex digits."""
+        """A hash of weights, architecture and preprocessing, the same in every process: 16 hex digits.
+
+        Of classes of the user's own, whose forward may change with no trace in names and weights, the source counts.
+        """
         architecture = re.sub(r" at 0x[0-9a-f]+", "", repr(self.module))
         declared = (self.preprocessing, self.channels, self.network.map_axis, self.network.token_axis)
         sha = hashlib.sha256(repr((architecture, declared, self.network.prefix_tokens)).encode())
+        sha.update(_own_source(self.module).encode())
         for key, tensor in sorted(self.module.state_dict().items()):
             sha.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
             sha.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
@@ -180,6 +187,17 @@ class Model:
     def _names(self) -> list[str]:
         """Names to suggest: the layers worth studying first."""
         return list(dict.fromkeys([*listing.useful(self.module, self._shapes.layers), *self._shapes.layers]))
+
+
+def _own_source(module: nn.Module) -> str:
+    """Source of the classes of a network's modules that are of no library, as far as it can be read."""
+    found = {f"{kind.__module__}.{kind.__qualname__}": kind for kind in map(type, module.modules())}
+    sources = []
+    for name, kind in sorted(found.items()):
+        if name.partition(".")[0] not in LIBRARIES:
+            with suppress(OSError, TypeError):  # a class of an interactive session has none
+                sources.append(inspect.getsource(kind))
+    return "".join(sources)
 
 
 def _channels_last(body: nn.Module) -> None:
