@@ -20,3 +20,8 @@ def test_neuron_is_the_centre_and_of_even_sides_the_later_middle(side, centre):
 def test_other_shapes_are_refused():
     with pytest.raises(ValueError, match=r"got shape \(2, 3\)"):
         pool(torch.zeros(2, 3), "channel")
+
+
+def test_maps_in_low_precision_are_averaged_in_float32():
+    maps = torch.randn((70, 256, 28, 28), generator=torch.Generator().manual_seed(0)).bfloat16()
+    assert torch.allclose(pool(maps, "channel"), maps.double().mean((2, 3)).float(), atol=1e-6)

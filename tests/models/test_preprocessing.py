@@ -78,3 +78,12 @@ def test_normalization_is_float32_whatever_the_network():
     got = Normalize(Preprocessing(1, 1), 3, torch.bfloat16)(images)
     assert got.dtype == torch.bfloat16
     torch.testing.assert_close(got[0, 0], exact[0, 0].bfloat16())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_memory_format_changes_no_bit_of_the_normalized_images(dtype):
+    images = torch.rand(2, 3, 7, 5, generator=torch.Generator().manual_seed(0))
+    normalize = Normalize(Preprocessing(8, 8), 3, dtype)
+    last = normalize(images.contiguous(memory_format=torch.channels_last))
+    assert torch.equal(last, normalize(images))
+    assert last.is_contiguous(memory_format=torch.channels_last)

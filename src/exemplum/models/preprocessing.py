@@ -56,7 +56,6 @@ class Preprocessing:
         top, left = (round((side - self.size) / 2) for side in image.shape[:2])
         return np.ascontiguousarray(image[top : top + self.size, left : left + self.size])
 
-
     def fit(self, picture: np.ndarray) -> np.ndarray:
         """A picture made to be shown, whole: uint8 (h, w, c) → uint8 (size, size, c).
 
@@ -92,7 +91,13 @@ class Normalize(nn.Module):
                 f"the network takes images of {self.channels} channels, got {images.shape[1]}; "
                 f"for RGB pictures put a module before it that makes its input of them (docs/models.md)"
             )
-        return ((images - self.mean) * self.scale).to(self.dtype)
+        if not images.is_contiguous(memory_format=torch.channels_last):
+            return ((images - self.mean) * self.scale).to(self.dtype)
+        # channels last: a row of pixels at a time, or the innermost loop is only as long as there are channels
+        rows, width = images.permute(0, 2, 3, 1).flatten(2), images.shape[3]
+        mean, scale = (values.flatten().repeat(width) for values in (self.mean, self.scale))
+        normalized = ((rows - mean) * scale).to(self.dtype)
+        return normalized.unflatten(2, (width, self.channels)).permute(0, 3, 1, 2)
 
 
 def _per_channel(values: Sequence[float], channels: int) -> Tensor:
