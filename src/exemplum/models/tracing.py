@@ -15,6 +15,8 @@ from torch.utils._pytree import tree_leaves
 
 from exemplum.models.relu import ReLU
 
+# Modules of torch that hold layers worth reading, and so are no leaves of the graph.
+BLOCKS = (nn.TransformerEncoder, nn.TransformerDecoder, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 # In evaluation these hand their input on.
 IDLE = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 IDLE_FUNCTIONS = {"dropout", "dropout2d", "stochastic_depth", "drop_path"}
@@ -111,6 +113,9 @@ class _Tracer(fx.Tracer):
     def __init__(self) -> None:
         super().__init__()
         self.results: dict[str, list[fx.Node]] = {}
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return type(m) not in BLOCKS and super().is_leaf_module(m, module_qualified_name)
 
     def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
         result = super().call_module(m, forward, args, kwargs)
