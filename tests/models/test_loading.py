@@ -1,5 +1,6 @@
 """Models by name, and what is said when there is none."""
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from exemplum import models
+from exemplum.models import ModelError
 from exemplum.models.preprocessing import Preprocessing
 from exemplum.records import Unit
 
@@ -253,3 +255,19 @@ def test_timm_models_come_with_their_preprocessing_and_tokens():
     assert model.default_layers[-1] == "blocks.11"
     with torch.no_grad():
         assert model.reader(["blocks.1"])(torch.rand(1, 3, 64, 64))["blocks.1"].shape == (1, 192, 4, 4)
+
+
+def test_a_model_is_sent_as_the_way_to_load_it():
+    model = models.load("embedded", input_size=48)
+    sent = pickle.dumps(model)
+    assert len(sent) < 1000  # no weights
+    arrived = pickle.loads(sent)
+    assert (arrived.fingerprint, arrived.input_size) == (model.fingerprint, 48)
+
+
+def test_a_model_that_would_be_another_one_elsewhere_is_refused():
+    model = models.load("embedded", input_size=48)
+    with torch.no_grad():
+        next(model.module.parameters())[0] += 1
+    with pytest.raises(ModelError, match="model embedded is another one on "):
+        pickle.loads(pickle.dumps(model))

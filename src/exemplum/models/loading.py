@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -34,7 +35,7 @@ def load(spec: str, weights: str | None = None, input_size: int | None = None) -
     """
     with same_random_weights():
         network = _network(spec, weights, input_size)
-    return Model(spec, network)
+    return Model(spec, network, again=partial(load, spec, weights, input_size))
 
 
 @contextmanager

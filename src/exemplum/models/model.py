@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import hashlib
 import inspect
+import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -40,9 +41,11 @@ class Layer:
 class Model:
     """A network, ready to be shown pictures and read. `module` is in evaluation mode, its weights frozen."""
 
-    def __init__(self, name: str, network: Network) -> None:
+    def __init__(self, name: str, network: Network, again: Callable[[], Model] | None = None) -> None:
+        """`again` loads the same model in another process; without it the model cannot be sent there."""
         self.name = name
         self.network = network
+        self.again = again
         self.module: nn.Module = network.module.eval().requires_grad_(False)
         self.preprocessing: Preprocessing = network.preprocessing
         self.input_size = network.preprocessing.size
@@ -50,6 +53,12 @@ class Model:
 
     def __repr__(self) -> str:
         return f"Model({self.name!r}, input_size={self.input_size})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A model is sent to another process as the way to load it, and its fingerprint."""
+        if self.again is None:
+            raise ModelError(f"model {self.name} cannot be sent to another process; make it with exemplum.models.load")
+        return _loaded_again, (self.again, self.fingerprint)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -198,6 +207,16 @@ def _own_source(module: nn.Module) -> str:
             with suppress(OSError, TypeError):  # a class of an interactive session has none
                 sources.append(inspect.getsource(kind))
     return "".join(sources)
+
+
+def _loaded_again(again: Callable[[], Model], fingerprint: str) -> Model:
+    model = again()
+    if model.fingerprint != fingerprint:
+        raise ModelError(
+            f"model {model.name} is another one on {platform.node()}: its weights, its code or its library's version "
+            "differ from those where it was first loaded; make them the same"
+        )
+    return model
 
 
 def _channels_last(body: nn.Module) -> None:
