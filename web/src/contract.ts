@@ -79,6 +79,7 @@ export interface BlockStep {
   number: number;
   of: number;
   practice: boolean;
+  round: number; // from 1; a practice block may come again
   condition: string;
   layout: Layout;
   answered: number;
@@ -93,6 +94,7 @@ export interface BreakStep {
   practice: boolean;
   score: Score;
   last: boolean;
+  again: boolean; // the practice block comes once more
   min_ms: number;
 }
 export interface DebriefStep { id: string; kind: "debrief"; fields: Field[]; score: Score | null }

@@ -22,7 +22,8 @@ export interface Sizes {
 
 const LEAST = 48; // below this nobody recognises anything
 const ALONE = 1.5; // a single reference may be this much larger than a query
-const MAGNIFIED = 3; // more than three times its own pixels and an image is only blurred
+const MAGNIFIED = 3; // more than three times its own pixels and an image is only blurred …
+const VISIBLE = 0.27; // … but this share of the height is shown on any screen: an image of 96 px on 4K as on a smaller one
 const QUERY_SHARE = 0.25; // of the stage's width that the queries may take beside two panels of nine
 
 /** The largest square sizes that fit the room, snapped down to whole device pixels so that images are not resampled twice. */
@@ -38,7 +39,7 @@ export function fit(room: Room, panels: Panels, devicePixelRatio = 1): Sizes {
   const byHeight = (room.height - room.title - inner) / columns;
   const alone = panels.references === 1 ? ALONE * query : Infinity;
   const reference = panels.sides === 0 ? 0 : Math.max(LEAST, Math.min(byWidth, byHeight, alone));
-  const most = MAGNIFIED * room.natural;
+  const most = Math.max(MAGNIFIED * room.natural, VISIBLE * room.height);
   return {
     query: snap(Math.min(most, Math.max(LEAST, query)), devicePixelRatio),
     reference: snap(Math.min(most, reference), devicePixelRatio),

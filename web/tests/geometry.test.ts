@@ -25,11 +25,17 @@ describe("fit", () => {
     }
   });
 
-  it("never shows an image at more than three times its own pixels", () => {
-    const small = { ...room(3808, 2070), natural: 96 };
-    const { query, reference } = fit(small, { sides: 2, references: 9 });
+  it("shows no image at more than three times its own pixels", () => {
+    const { query, reference } = fit({ ...room(1888, 990), natural: 96 }, { sides: 2, references: 9 });
     expect(query).toBe(288);
     expect(reference).toBeLessThanOrEqual(288);
+  });
+
+  it("shows small images on a large screen as large, seen from the same place, as on a smaller one", () => {
+    const [small, large] = [1, 2].map((zoom) =>
+      fit({ ...room(zoom * 1888, zoom * 1067), natural: 96 }, { sides: 2, references: 9 }),
+    );
+    expect(large!.query / small!.query).toBeCloseTo(2, 1);
   });
 
   it("gives whole device pixels", () => {

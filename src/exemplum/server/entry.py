@@ -41,18 +41,18 @@ def begin(orm: Orm, experiment: Experiment, wish: Wish) -> Begun:
     Raises ApiError: closed, already_done, already_started, bad_link, preview, bad_request.
     """
     row = orm.scalar(select(SessionRow).where(SessionRow.start_key == wish.key))
-    if row is not None:  # the first response was lost
+    if row is not None:  # the first response was lost, or the page was loaded again
+        row.language = _language(experiment, wish, row.language)
         return _begun(experiment, row, resumed=False)
     if code := wish.params.get("resume"):
         return _handed_over(orm, experiment, code, wish.key)
     identity = identify(experiment, wish.params, wish.participant)
     row = _kept(orm, experiment, wish.token, identity)
     if row is not None:
-        row.seen_at = now_ms()
-        return _begun(experiment, row, resumed=True)
+        return _resumed(experiment, row, wish)
     participant = _known(orm, experiment, identity)
     if participant is not None:
-        return _second_entry(orm, experiment, participant)
+        return _second_entry(orm, experiment, participant, wish)
     _refuse_if_closed(orm, experiment, identity)
     return _begun(experiment, _new(orm, experiment, identity, wish), resumed=False)
 
@@ -112,14 +112,23 @@ def _known(orm: Orm, experiment: Experiment, identity: Identity) -> Participant 
     )
 
 
-def _second_entry(orm: Orm, experiment: Experiment, participant: Participant) -> Begun:
+def _second_entry(orm: Orm, experiment: Experiment, participant: Participant, wish: Wish) -> Begun:
     row = orm.scalar(select(SessionRow).where(SessionRow.participant_id == participant.id))
     if row is None or row.status != "active":
         raise ApiError("already_done", "this participant has taken part already")
     if not (experiment.settings.lab or experiment.config.resume == "anywhere"):
         raise ApiError("already_started", "this participant began in another browser and can go on there")
+    return _resumed(experiment, row, wish)
+
+
+def _resumed(experiment: Experiment, row: SessionRow, wish: Wish) -> Begun:
     row.seen_at = now_ms()
+    row.language = _language(experiment, wish, row.language)  # the page speaks the one that is wished for now
     return _begun(experiment, row, resumed=True)
+
+
+def _language(experiment: Experiment, wish: Wish, otherwise: str) -> str:
+    return wish.language if wish.language in experiment.config.languages else otherwise
 
 
 def _handed_over(orm: Orm, experiment: Experiment, code: str, key: str) -> Begun:
@@ -146,7 +155,6 @@ def _new(orm: Orm, experiment: Experiment, identity: Identity, wish: Wish) -> Se
     orm.add(participant)
     orm.flush()
     image_ref = secrets.token_urlsafe(16)
-    languages = experiment.config.languages
     first = experiment.design.sessions[0]
     row = SessionRow(
         participant_id=participant.id, version_id=experiment.version_id, start_key=wish.key, image_ref=image_ref,
@@ -154,7 +162,7 @@ def _new(orm: Orm, experiment: Experiment, identity: Identity, wish: Wish) -> Se
         seed=secrets.randbits(62), slot=None, status="active", step=0, answered=0,
         steps=steps_before(experiment.form_fields()),
         total=len(first.trials) + sum(block.repeats for block in first.blocks),  # until its own is known
-        language=wish.language if wish.language in languages else languages[0],
+        language=_language(experiment, wish, experiment.config.languages[0]),
         params=wish.params, client=wish.client,
     )  # fmt: skip
     orm.add(row)

@@ -75,6 +75,15 @@ def score(orm: Orm, row: SessionRow, step: int | None = None) -> dict[str, int]:
     return {"correct": correct, "trials": trials}
 
 
+def must_practise_again(orm: Orm, experiment: Experiment, row: SessionRow, current: dict[str, Any]) -> bool:
+    """Whether the practice block before the break `current`, where the session stands, is shown again."""
+    said = experiment.config
+    if not current["practice"] or current["round"] >= said.practice_rounds:
+        return False
+    done = score(orm, row, row.step - 1)
+    return done["correct"] < said.practice_pass * done["trials"]
+
+
 def trials_at(orm: Orm, row: SessionRow, position: int) -> Sequence[TrialRow]:
     return orm.scalars(
         select(TrialRow).where(TrialRow.session_id == row.id, TrialRow.step == position).order_by(TrialRow.position)
@@ -133,6 +142,7 @@ def _break(orm: Orm, experiment: Experiment, row: SessionRow, current: dict[str,
     last = not any(later["kind"] == "block" for later in row.steps[row.step + 1 :])
     return {
         **announced, "score": score(orm, row, row.step - 1), "last": last,
+        "again": must_practise_again(orm, experiment, row, current),
         "min_ms": 0 if last else round(experiment.config.break_s * 1000),
     }  # fmt: skip
 
@@ -141,7 +151,7 @@ def _announced(row: SessionRow, current: dict[str, Any]) -> dict[str, Any]:
     blocks = {other["number"] for other in row.steps if other["kind"] == "block"}
     return {
         "number": current["number"], "of": len(blocks), "practice": current["practice"],
-        "condition": current["condition"],
+        "condition": current["condition"], "round": current["round"],
     }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from exemplum.server.experiment import Experiment
 from exemplum.server.identity import hashed
 from exemplum.server.schedule import place, session_of, show_again, trial_of, turned
 from exemplum.server.schema import Answer, Participant, SessionRow, StepRecord, StudyVersion, TrialRow, now_ms
-from exemplum.server.state import RATING, score, step_id
+from exemplum.server.state import RATING, must_practise_again, step_id
 
 DAY_MS = 86_400_000
 
@@ -109,21 +109,13 @@ def _move_on(orm: Orm, experiment: Experiment, row: SessionRow, current: dict[st
         participant.group = data[fields.GROUP]
     if row.step + 1 == len(row.steps) and row.slot is None:
         assign(orm, experiment, row, participant)
-    if current["kind"] == "break" and _must_practise_again(orm, experiment, row, current):
+    if current["kind"] == "break" and must_practise_again(orm, experiment, row, current):
         show_again(orm, row, row.step - 1)
     row.step += 1
     if row.step == len(row.steps):
         outcome.finish(orm, experiment, row)
     elif row.steps[row.step].get("repeats") and row.steps[row.step]["kind"] == "block":
         _choose_repeated(orm, row)
-
-
-def _must_practise_again(orm: Orm, experiment: Experiment, row: SessionRow, current: dict[str, Any]) -> bool:
-    said = experiment.config
-    if not current["practice"] or current["round"] >= said.practice_rounds:
-        return False
-    done = score(orm, row, row.step - 1)
-    return done["correct"] < said.practice_pass * done["trials"]
 
 
 def _choose_repeated(orm: Orm, row: SessionRow) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from playwright.sync_api import expect
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from exemplum.server.schema import Answer, TrialRow
+from exemplum.server.schema import Answer, SessionRow, TrialRow
+from server.browser.conftest import CHROMIUM
 from server.browser.person import Person
 
 OPEN = '.trial[data-state="open"]'
@@ -181,3 +183,47 @@ def test_images_are_loaded_before_the_block_and_tell_nothing(at_block, context):
             word for t in orm.scalars(select(TrialRow)) for word in (t.trial_id, t.spec["unit"]["unit"]["layer"])
         }
     assert not [word for word in (*secrets, "max_", "min_", "catch", "solution=", ".png", "/i/") if word in html]
+
+
+def test_a_double_click_answers_one_trial(shown):
+    running, page, person = shown
+    trial = person.pending()
+    person.button("top", 2).dblclick()
+    page.locator(JUDGED).wait_for()
+    expect(page.locator(JUDGED)).to_have_count(0)
+    page.locator(OPEN).wait_for()
+    assert [(a.choice, a.confidence) for a in answers(running, trial)] == [("top", 2)]
+    assert person.pending().position == trial.position + 1
+
+
+def test_the_browser_closed_with_an_unsent_answer_is_opened_the_next_day(at_block, chromium, tmp_path):
+    """A profile on disk: what the browser keeps is all that is left, and the server has given the place away."""
+    running, walker = at_block()
+    program = chromium.browser_type
+    options = {"executable_path": shutil.which("chromium"), "args": CHROMIUM.split(), "locale": "en-GB"}
+    profile = program.launch_persistent_context(tmp_path / "profile", **options)
+    page = profile.new_page()
+    page.goto(f"{running.url}favicon.svg")
+    page.evaluate("([key, token]) => localStorage.setItem('exemplum.session',"
+                  " JSON.stringify({key, token, link: '', participant: ''}))", [walker.key, walker.token])  # fmt: skip
+    page.goto(running.url)
+    person = Person(page, running.experiment, truthful)
+    person.go_on()
+    page.locator(OPEN).wait_for()
+    trial = person.pending()
+    running.stop()
+    person.press(trial.max_side, 3)
+    expect(page.locator("#status")).to_contain_text("No connection")
+    profile.close()
+    running.restart()
+    yesterday = update(SessionRow).values(seen_at=SessionRow.seen_at - 86_400_000)
+    running.experiment.database.writer.submit_sync(lambda orm: orm.execute(yesterday))
+    profile = program.launch_persistent_context(tmp_path / "profile", **options)
+    page = profile.new_page()
+    page.goto(running.url)
+    expect(page.locator("article")).to_contain_text("Welcome back")
+    assert [(a.choice, a.confidence) for a in answers(running, trial)] == [(trial.max_side, 3)]
+    person = Person(page, running.experiment, truthful)
+    person.go_on()
+    assert person.trial().position == trial.position + 1
+    profile.close()

@@ -55,7 +55,10 @@ def test_pages_speak_the_browsers_language_and_change_it(host, chromium):
     expect(page.get_by_role("button", name="Ich bin einverstanden")).to_be_visible()
     assert page.locator("html").get_attribute("lang") == "de"
     page.get_by_role("button", name="English").click()
-    expect(page.get_by_role("button", name="I agree", exact=True)).to_be_visible()
+    page.get_by_role("button", name="I agree", exact=True).click()
+    expect(heading(page)).to_have_text("About you")
+    with running.experiment.database.read() as orm:
+        assert orm.scalars(select(SessionRow.language)).all() == ["en"]  # one session, and what was read is known
     context.close()
 
 

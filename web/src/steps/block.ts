@@ -26,9 +26,10 @@ export async function block(step: BlockStep, session: Session): Promise<void> {
 async function announce(step: BlockStep, preload: Preload, back: boolean): Promise<void> {
   const [title, fillTitle] = conditionText(step.condition, "title");
   const [lead, fillLead] = conditionText(step.condition, "lead");
-  const place = html(step.practice ? "block.practice" : "block.number", { number: step.number, of: step.of });
+  const kind = !step.practice ? "number" : step.round > 1 ? "practice_again" : "practice";
+  const place = html(`block.${kind}`, { number: step.number, of: step.of, round: step.round });
   const resumed = back ? paragraphs("block.resumed", { left: step.trials.length - step.answered }) : "";
-  const practice = step.practice ? paragraphs("block.practice_lead") : "";
+  const practice = step.practice ? paragraphs(`block.${kind}_lead`) : "";
   const body = `${paragraphs(lead, fillLead)}${sides(step)}${practice}${resumed}<p class="loading" role="status"></p>`;
   await ask(`<article class="card"><p class="eyebrow">${place}</p><h1>${html(title, fillTitle)}</h1>${body}</article>`, [
     say(back ? "block.resume" : "block.start"),
