@@ -18,7 +18,7 @@ class Towers(nn.Module):
         self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(inplace=True))
         self.left, self.right = Tower(), Tower()
         self.cat = Cat()
-        self.head = nn.Linear(16, 5)
+        self.head = nn.Sequential(nn.Linear(16, 5), nn.ReLU6())
         self.calls = 0
 
     def forward(self, x: Tensor) -> Tensor:
@@ -67,6 +67,7 @@ def test_hooks_read_what_the_graph_reads(pair: tuple[Model, Model], relu):
     for name in names:
         torch.testing.assert_close(got[name], expected[name])
     assert (got["cat"] < 0).any() == (relu == "before")
+    assert (got["head"] < 0).any() == (relu == "before")
 
 
 class Asking(nn.Module):

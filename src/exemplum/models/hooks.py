@@ -26,14 +26,14 @@ class HookedBody(nn.Module):
         super().__init__()
         self.module = module
         self.layers, self.before_relu = tuple(layers), before_relu
-        self.relu = ReLU()
+        self.relus = nn.ModuleDict({"relu": ReLU(), "relu6": ReLU(6.0)})
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
         values: dict[str, Tensor] = {}
         handles = [
             self.module.get_submodule(name).register_forward_hook(self._keep(name, values)) for name in self.layers
         ]
-        tape = _Tape(self.relu)
+        tape = _Tape(self.relus)
         try:
             with tape:
                 self.module(inputs)
@@ -62,9 +62,9 @@ class _Done(BaseException):
 class _Tape(TorchFunctionMode):
     """Notes what went into each ReLU and each concatenation, and keeps operations from overwriting that."""
 
-    def __init__(self, relu: ReLU) -> None:
+    def __init__(self, relus: nn.ModuleDict) -> None:
         super().__init__()
-        self.relu = relu
+        self.relus = relus
         self.inputs: dict[int, tuple[Tensor, Tensor]] = {}  # id of a ReLU's output → the output (kept alive), its input
         self.parts: dict[int, tuple[Tensor, Sequence[Tensor]]] = {}
 
@@ -80,14 +80,21 @@ class _Tape(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if func in RELUS:
-            value = self.relu(before := args[0] if args else kwargs["input"])
+        if kind := _kind(func, kwargs):
+            value = self.relus[kind](before := args[0] if args else kwargs["input"])
             self.inputs[id(value)] = (value, before)
             return value
         value = IN_PLACE.get(func, func)(*args, **kwargs)
         if func in (torch.cat, torch.concat) and value.ndim == 4 and _axis(args, kwargs) in (1, -3):
             self.parts[id(value)] = (value, args[0] if args else kwargs["tensors"])
         return value
+
+
+def _kind(func: Any, kwargs: Mapping[str, Any]) -> str | None:
+    if func in RELUS:
+        return "relu"
+    is_relu6 = func is F.hardtanh and (kwargs.get("min_val"), kwargs.get("max_val")) == (0, 6)  # so nn.ReLU6 calls it
+    return "relu6" if func is F.relu6 or is_relu6 else None
 
 
 def _axis(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
