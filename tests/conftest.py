@@ -5,6 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # no test fails for the machine's speed
+settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -65,7 +65,7 @@ class ExplanationsSection(Section):
 
 
 class SyntheticSection(Section):
-    recipe: str = "borowski2021"
+    recipe: str | dict[str, Any] = "borowski2021"  # a name, a TOML file, or a table: base = NAME and what differs
     steps: PositiveInt | None = None  # updates; the recipe's if not given
     size: PositiveInt | None = None  # pixels of the picture; the model's input size if not given
     # weight of the likeness of a unit's pictures: a number, or the recipe's own, which suits Lucid's InceptionV1, or in

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exemplum.explanations.synthetic import objectives, parametrizations, recipe, transforms
-from exemplum.explanations.synthetic.transforms import Jitter, Rotate, Scale
+from exemplum.explanations.synthetic.recipes import RECIPES
+from exemplum.explanations.synthetic.transforms import Crops, Jitter, Rotate, Scale
 from exemplum.records import Unit
 
 BOROWSKI = recipe("borowski2021")
@@ -46,18 +47,26 @@ def test_start_has_the_recipes_deviation_and_is_almost_grey():
 def test_the_papers_canvas_updates_and_input_sizes():
     assert BOROWSKI.canvas == 256
     assert BOROWSKI.updates == 2561
-    rng = np.random.default_rng(0)
-    chains = [transforms.sizes(BOROWSKI.transforms, transforms.draw(BOROWSKI.transforms, rng), 256) for _ in range(300)]
+    chains = [
+        transforms.sizes(BOROWSKI.transforms, transforms.draw(BOROWSKI.transforms, 0, step, 2560), 256)
+        for step in range(300)
+    ]
     assert {chain[1] for chain in chains} == {240}
     assert {chain[-1] for chain in chains} == {220, 226, 232, 238, 243}
 
 
 def test_offsets_and_angles_are_drawn_from_all_their_values():
-    rng = np.random.default_rng(0)
-    draws = [transforms.draw(BOROWSKI.transforms, rng) for _ in range(2000)]
+    draws = [transforms.draw(BOROWSKI.transforms, 0, step, 2560) for step in range(2000)]
     assert {draw[0][0] for draw in draws} == set(range(17))
     assert {draw[2][0] for draw in draws} == set(range(-5, 6))
     assert {draw[3][1] for draw in draws} == set(range(9))
+    assert {draw[1][0] for draw in draws[:64]} == {1.0, 0.975, 1.025, 0.95, 1.05}
+
+
+def test_sizes_repeat_and_places_do_not():
+    first, again = (transforms.draw(BOROWSKI.transforms, 0, step, 2560) for step in (3, 3 + transforms.CYCLE))
+    assert first[1] == again[1]
+    assert (first[0], first[2], first[3]) != (again[0], again[2], again[3])
 
 
 @given(st.integers(0, 6), st.integers(0, 6))
@@ -122,6 +131,112 @@ def test_objectives_add_scale_and_keep_to_their_images():
     torch.testing.assert_close(
         objectives.direction("a", vector)(maps), maps["a"][:, 0].mean((1, 2)) - 2 * maps["a"][:, 2].mean((1, 2))
     )
+
+
+@pytest.mark.parametrize("positions", [3, 30])
+def test_both_ways_to_the_same_likeness(positions):
+    # channels × channels or positions × positions matrices, whichever are smaller; oracle: cosines of Gram matrices
+    maps = torch.randn(2, 16, positions, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    grams = [a[..., 0] @ a[..., 0].T for a in maps]
+    cosine = float((grams[0] * grams[1]).sum() / (grams[0].norm() * grams[1].norm()))
+    np.testing.assert_allclose(objectives.diversity("a")({"a": maps}).numpy(), [cosine, cosine], rtol=1e-5)
+
+
+def test_views_of_an_image_are_one_texture():
+    maps = torch.randn(6, 4, 3, 3, generator=torch.Generator().manual_seed(0))
+    side_by_side = maps.view(2, 3, 4, 3, 3).transpose(1, 2).reshape(2, 4, 9, 3)
+    expected = objectives.diversity("a")({"a": side_by_side}).repeat_interleave(3)
+    torch.testing.assert_close(objectives.diversity("a", views=3)({"a": maps}), expected)
+
+
+def test_pixels_become_the_image_that_numpy_makes():
+    start = parametrizations.pixel_start(3, 8, [torch.Generator().manual_seed(3)], sd=1.0)
+    color = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]]) / 0.46195
+    expected = 1 / (1 + np.exp(-np.einsum("rc,nchw->nrhw", color, start.numpy())))
+    np.testing.assert_allclose(parametrizations.pixel_image(start, 8, 1.0).numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [16, 17])
+def test_phases_become_the_image_that_numpy_makes(size):
+    phases = parametrizations.maco_start(3, size, [torch.Generator().manual_seed(seed) for seed in (3, 4)], sd=1.0)
+    magnitude = parametrizations._magnitude(3, size, phases.shape[3], torch.device("cpu")).numpy()
+    color = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]]) / 0.46195
+
+    def standardized(x):
+        return (x - x.mean()) / (x.std(ddof=1) + 1e-5)
+
+    for image, phase in zip(parametrizations.maco_image(phases, size, 1.0).numpy(), phases.numpy(), strict=True):
+        spectrum = magnitude * np.exp(1j * standardized(phase))
+        planes = np.fft.irfft2(spectrum, s=(size, size + size % 2))[..., :size]
+        expected = 1 / (1 + np.exp(-np.einsum("rc,chw->rhw", color, standardized(planes))))
+        np.testing.assert_allclose(image, expected, atol=1e-4)
+
+
+def test_the_magnitude_is_that_of_photographs():
+    # photographs have amplitudes that fall about as 1/f (Field 1987): log-log slope between -0.8 and -1.6
+    magnitude = parametrizations._magnitude(3, 128, 65, torch.device("cpu"))[0].numpy()
+    f = np.hypot(np.fft.fftfreq(128)[:, None], np.fft.fftfreq(128)[None, :65])
+    band = (f > 0.03) & (f < 0.4)
+    slope = np.polyfit(np.log(f[band]), np.log(magnitude[band]), 1)[0]
+    assert -1.6 < slope < -0.8
+
+
+def test_crops_are_boxes_of_the_image_scaled_up():
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    crops = Crops(2, (0.5, 0.1), 8)
+    # tops, lefts, sides: a quarter of the image, and one that hangs out of it
+    found = transforms.apply([crops], ((0.25, -0.5, 0.5, 0.0, 0.5, 1.0),), images)
+    assert found.shape == (4, 3, 8, 8)
+    ys, xs = 0.25 * 31 + np.arange(8) * 0.5 * 31 / 7, 0.5 * 31 + np.arange(8) * 0.5 * 31 / 7
+    for row, y in enumerate(ys):
+        for column, x in enumerate(xs):
+            y0, x0 = int(y), min(int(x), 30)
+            block = images[0, :, y0 : y0 + 2, x0 : x0 + 2].numpy()
+            expected = np.einsum("cij,i,j->c", block, [1 - (y - y0), y - y0], [1 - (x - x0), x - x0])
+            np.testing.assert_allclose(found[0, :, row, column].numpy(), expected, atol=1e-4)
+    assert not found[1, :, :3].any()  # above the image: black
+    assert found[1, :, 5:].any()
+
+
+def test_crops_shrink_over_the_steps():
+    sides = [np.mean(Crops(500, (0.5, 0.1), 8).draw(np.random.default_rng(0), p)[1000:]) for p in (0.0, 0.5, 1.0)]
+    np.testing.assert_allclose(sides, [0.5, 0.3, 0.1], atol=0.02)
+
+
+def test_a_recipe_of_ones_own_from_a_table_or_a_file(tmp_path):
+    own = recipe({"base": "borowski2021", "name": "mine", "steps": 100, "transforms": [{"jitter": 4}]})
+    assert (own.name, own.steps, own.transforms, own.pad) == ("mine", 100, (Jitter(4),), BOROWSKI.pad)
+    (tmp_path / "sharp.toml").write_text('base = "lucid"\nlearning_rate = 0.1\n')
+    read = recipe(str(tmp_path / "sharp.toml"))
+    assert read == recipe("lucid").with_(name="sharp", learning_rate=0.1)
+    assert read.digest != recipe("lucid").digest
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"base": "lucid", "step": 3}, "step: .*did you mean steps"),
+        ({"base": "lucid", "transforms": [{"jiter": 4}]}, "transforms.0: .*not a transform; known: {jitter"),
+        ({"base": "lucid", "images": 0}, "images: "),
+        ({"base": "nobody"}, "no recipe 'nobody'"),
+        ({"name": "bare"}, "size: Field required"),
+    ],
+)
+def test_a_wrong_recipe_names_its_field(fields, message):
+    from exemplum.errors import UserError
+
+    with pytest.raises(UserError, match=message):
+        recipe(fields)
+
+
+def test_the_recipes_that_come_with_the_package():
+    assert RECIPES == ("borowski2021", "imi2024", "lucid", "maco")
+    maco, imi = recipe("maco"), recipe("imi2024")
+    assert (maco.canvas, maco.views, maco.updates, maco.optimizer, maco.learning_rate) == (512, 32, 256, "nadam", 1.0)
+    assert (maco.at(96).canvas, maco.at(96).transforms[0].side) == (219, 96)
+    assert imi.transforms == BOROWSKI.transforms
+    assert imi.plateau is not None
+    assert imi.searches > 0
 
 
 def test_a_recipe_at_another_size_keeps_its_proportions():

@@ -1,20 +1,27 @@
 """Synthesis on the embedded network, few steps."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import torch
 
 from exemplum import models
-from exemplum.explanations.synthetic import recipe
+from exemplum.explanations.synthetic import recipe, room
+from exemplum.explanations.synthetic.cohort import Cohort
 from exemplum.explanations.synthetic.jobs import Job
+from exemplum.explanations.synthetic.making import Setup, optimize
 from exemplum.explanations.synthetic.optimize import Batch
+from exemplum.explanations.synthetic.recipes import Plateau
+from exemplum.explanations.synthetic.transforms import CYCLE, Crops
 from exemplum.records import Pole, Unit
 
 SMALL = recipe("borowski2021").at(40).with_(images=3, steps=11)
+CPU = torch.device("cpu")
 
 
-def jobs(*channels, pole=Pole.MAX, weight=0.5):
-    return [Job(Unit("mixed3b", channel), pole, SMALL, seed=5, diversity=weight) for channel in channels]
+def jobs(*channels, pole=Pole.MAX, weight=0.5, chosen=SMALL):
+    return [Job(Unit("mixed3b", channel), pole, chosen, seed=5, diversity=weight) for channel in channels]
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +29,12 @@ def reader(model):
     return model.reader(["mixed3b"])
 
 
-def finished(batch: Batch) -> np.ndarray:
-    while batch.step < batch.recipe.updates:
+def finished(reader, these: list[Job]) -> np.ndarray:
+    cohort = Cohort(these, 3, 1, CPU)
+    batch = Batch(reader, [cohort])
+    while not cohort.is_finished:
         batch.update()
-    return batch.pictures().astype(float)
+    return cohort.pictures().astype(float)
 
 
 def activations(model, images: np.ndarray, channel: int) -> np.ndarray:
@@ -35,30 +44,43 @@ def activations(model, images: np.ndarray, channel: int) -> np.ndarray:
 
 
 def test_pictures_do_what_their_pole_says(model, reader):
-    pictures = finished(Batch([*jobs(8), *jobs(8, pole=Pole.MIN)], reader, 3, seed=1))
+    pictures = finished(reader, [*jobs(8), *jobs(8, pole=Pole.MIN)])
     grey = np.full((1, 40, 40, 3), 128.0)
     values = activations(model, pictures, 8)
     assert values[:3].min() > activations(model, grey, 8)[0] > values[3:].max()
 
 
 def test_a_picture_does_not_depend_on_its_batch(reader):
-    alone = finished(Batch(jobs(8), reader, 3, seed=1))
-    among = finished(Batch(jobs(100, 8, 3), reader, 3, seed=1))[3:6]
+    alone = finished(reader, jobs(8))
+    among = finished(reader, jobs(100, 8, 3))[3:6]
     # equal but for the order of floating-point sums: within one grey level almost everywhere
     assert np.abs(alone - among).mean() < 0.5
 
 
+def test_a_picture_does_not_depend_on_when_it_enters(reader):
+    alone = finished(reader, jobs(8))
+    early, late = Cohort(jobs(100, chosen=SMALL.with_(steps=200)), 3, 1, CPU), Cohort(jobs(8), 3, 1, CPU)
+    batch = Batch(reader, [early])
+    while not early.step or not batch.is_open:
+        batch.update()
+    assert early.step == CYCLE
+    batch.cohorts.append(late)
+    while not late.is_finished:
+        batch.update()
+    assert np.abs(alone - late.pictures()).mean() < 0.5
+
+
 def test_seeds_decide_pictures(reader):
-    first = finished(Batch(jobs(8), reader, 3, seed=1))
-    np.testing.assert_array_equal(first, finished(Batch(jobs(8), reader, 3, seed=1)))
+    first = finished(reader, jobs(8))
+    np.testing.assert_array_equal(first, finished(reader, jobs(8)))
     other = Job(Unit("mixed3b", 8), Pole.MAX, SMALL, seed=6, diversity=0.5)
-    assert np.abs(first - finished(Batch([other], reader, 3, seed=1))).mean() > 5
+    assert np.abs(first - finished(reader, [other])).mean() > 5
     assert len({Job(Unit("a", 1), Pole.MAX, SMALL, 5).image_seed(k) for k in range(10)}) == 10
 
 
 def test_diversity_makes_pictures_less_alike(reader):
     def likeness(weight: float) -> float:
-        flat = finished(Batch(jobs(8, weight=weight), reader, 3, seed=1)).reshape(3, -1)
+        flat = finished(reader, jobs(8, weight=weight)).reshape(3, -1)
         return float(np.corrcoef(flat)[np.triu_indices(3, 1)].mean())
 
     assert likeness(50.0) < likeness(0.0) + 0.05
@@ -71,28 +93,76 @@ def test_the_minimal_pole_negates_only_the_unit_term(reader):
     torch.testing.assert_close(high.target()(maps) - low.target()(maps), 2 * unit)
 
 
-def test_a_stopped_batch_goes_on_to_the_same_pictures(reader, tmp_path):
-    whole = finished(Batch(jobs(8, 9), reader, 3, seed=1))
-    half = Batch(jobs(8, 9), reader, 3, seed=1)
-    for _ in range(5):
-        half.update()
-    half.save(tmp_path / "partial.pt", "key")
-    resumed = Batch(jobs(8, 9), reader, 3, seed=1)
-    resumed.resume(tmp_path / "partial.pt", "key")
-    assert resumed.step == 5
-    np.testing.assert_array_equal(finished(resumed), whole)
-    stranger = Batch(jobs(8, 9), reader, 3, seed=1)
-    stranger.resume(tmp_path / "partial.pt", "another key")
-    assert stranger.step == 0
+def test_a_stopped_run_goes_on_to_the_same_pictures(model, tmp_path, monkeypatch):
+    monkeypatch.setattr("exemplum.explanations.synthetic.making.CHECKPOINT_S", 0)
+    monkeypatch.setitem(room.MOST, "cpu", 6)  # two units: the third enters later
+    steps, these = CYCLE + 5, jobs(8, 9, 100, chosen=SMALL.with_(steps=CYCLE + 5))
+    whole = {made.job: made for made in optimize(Setup(model, precision="float32"), these)}
+    stopped_at = iter([7, steps + 20])
+    for _ in range(2):
+        limit, update, done = next(stopped_at), Batch.update, []
+
+        def interrupted(batch, limit=limit, update=update, done=done):
+            if len(done) == limit:
+                raise KeyboardInterrupt
+            done.append(1)
+            return update(batch)
+
+        monkeypatch.setattr(Batch, "update", interrupted)
+        found = {}
+        with contextlib.suppress(KeyboardInterrupt):
+            for made in optimize(Setup(model, precision="float32", folder=tmp_path), these):
+                found[made.job] = made
+        monkeypatch.setattr(Batch, "update", update)
+    assert set(found) == set(these[:2])  # 7 steps, then the other 63 of the first two and some of the third
+    (last,) = optimize(Setup(model, precision="float32", folder=tmp_path), these[2:])
+    for made in [*found.values(), last]:
+        np.testing.assert_array_equal(made.images, whole[made.job].images)
+        np.testing.assert_array_equal(made.scores, whole[made.job].scores)
+        assert made.steps == whole[made.job].steps
+    assert not list(tmp_path.glob("partial*"))
 
 
-def test_snapshots_and_trace_are_of_the_steps_named(reader):
-    taken = {}
-    batch = Batch(jobs(8), reader, 3, seed=1)
-    batch.run(4, (0, 4, 11), lambda step, pictures: taken.update({step: pictures}), lambda step: None)
-    assert sorted(taken) == [0, 4, 11]
-    assert batch.logged == [0, 4, 8, 11]
-    np.testing.assert_array_equal(taken[11], batch.pictures())  # the last step is the finished picture
+def test_snapshots_and_trace_are_of_the_steps_named(model, tmp_path):
+    from exemplum import store
+    from exemplum.explanations.synthetic.making import snapshot
+
+    (made,) = optimize(Setup(model, folder=tmp_path, snapshots=(0, 4, 11)), jobs(8))
+    assert made.steps == list(range(12))
+    assert (made.updates, made.stopped) == (12, "steps")
+    paths = [snapshot(tmp_path, Unit("mixed3b", 8), Pole.MAX, 2, step) for step in (0, 4, 11)]
+    np.testing.assert_array_equal(store.read_png(paths[2]), made.images[2])  # the last step is the finished picture
+    assert len(list(paths[0].parent.iterdir())) == 9
+
+
+def test_a_plateau_ends_a_unit_early_and_is_told(model):
+    # any change passes so wide a tolerance: units leave when they are first compared, after two windows
+    early = SMALL.with_(steps=300, plateau=Plateau(decay=0.9, window=8, tolerance=100.0))
+    made = list(optimize(Setup(model), [*jobs(8, chosen=early), *jobs(8, chosen=early, pole=Pole.MIN)]))
+    assert [(one.updates, one.stopped, one.steps[-1]) for one in made] == 2 * [(16, "plateau", 15)]
+    never = SMALL.with_(steps=20, plateau=Plateau(decay=0.9, window=8, tolerance=1e-9))
+    assert next(optimize(Setup(model), jobs(8, chosen=never))).stopped == "steps"
+
+
+def test_those_that_stay_go_on_as_if_alone(reader):
+    alone = finished(reader, jobs(8))
+    cohort = Cohort(jobs(100, 8), 3, 1, CPU)
+    batch = Batch(reader, [cohort])
+    for _ in range(6):
+        batch.update()
+    cohort.keep([False, True])
+    while not cohort.is_finished:
+        batch.update()
+    assert np.abs(alone - cohort.pictures()).mean() < 0.5
+
+
+@pytest.mark.parametrize("name", ["lucid", "imi2024", "maco"])
+def test_every_recipe_raises_its_objective(model, name):
+    crops = {"transforms": (Crops(4, (0.5, 0.2), 40),)} if name == "maco" else {}
+    chosen = recipe(name).at(40).with_(images=2, steps=24, zoom=1.5 if name == "maco" else 1.0, **crops)
+    (made,) = optimize(Setup(model, precision="float32"), jobs(8, chosen=chosen, weight=0.0))
+    assert made.images.shape == (2, 40, 40, 3)
+    assert (made.scores[-5:].mean(0) > made.scores[:5].mean(0)).all()
 
 
 def test_a_dead_unit_gets_off_the_ground():
@@ -102,13 +172,15 @@ def test_a_dead_unit_gets_off_the_ground():
         model.module.get_parameter(_bias_of(model, "mixed3b", "3x3_bottleneck")).fill_(-100.0)
     reader = model.reader(["mixed3b"])
     channel = model.layer("mixed3b").branches["3x3"][5]
-    job = Job(Unit("mixed3b", channel), Pole.MAX, SMALL.with_(images=1), 0, diversity=0.0)
-    with_redirection, without = Batch([job], reader, 3, 1), Batch([job], reader, 3, 1)
-    without.recipe = SMALL.with_(images=1, redirected_steps=0)
-    for batch in (with_redirection, without):
-        batch.update()
-    assert without.numbers.grad.abs().max() == 0
-    assert with_redirection.numbers.grad.abs().max() > 0
+    moved = []
+    for redirected in (0, 16):
+        chosen = SMALL.with_(images=1, redirected_steps=redirected)
+        cohort = Cohort([Job(Unit("mixed3b", channel), Pole.MAX, chosen, 0, diversity=0.0)], 3, 1, CPU)
+        before = cohort.numbers.detach().clone()
+        Batch(reader, [cohort]).update()
+        moved.append(float((cohort.numbers.detach() - before).abs().max()))
+    assert moved[0] == 0
+    assert moved[1] > 0
 
 
 def _bias_of(model, block: str, part: str) -> str:
@@ -116,13 +188,10 @@ def _bias_of(model, block: str, part: str) -> str:
     return name
 
 
-def test_pixels_can_be_optimized_as_well(model, reader):
+def test_pixels_can_be_optimized_as_well(model):
     pixel = SMALL.with_(parametrization="pixel", images=1)
-    batch = Batch([Job(Unit("mixed3b", 8), Pole.MAX, pixel, 0, diversity=0.0)], reader, 3, 1)
-    first = float(batch.update())
-    for _ in range(10):
-        last = float(batch.update())
-    assert last > first
+    (made,) = optimize(Setup(model), jobs(8, chosen=pixel, weight=0.0))
+    assert made.scores[-1] > made.scores[0]
 
 
 def test_visualize_measures_what_it_made(model, corpus):
@@ -138,3 +207,19 @@ def test_visualize_measures_what_it_made(model, corpus):
         assert made.activation == pytest.approx(activations(model, made.image[None], 8)[0], abs=1e-3)
         assert made.percentile == index.percentile(unit, made.activation)
     assert found[0].activation > found[2].activation
+
+
+def test_the_searched_diversity_is_borne_by_the_weakest_picture(model, corpus):
+    from exemplum.activations import build
+    from exemplum.errors import UserError
+    from exemplum.explanations import synthetic
+
+    index = build(model, corpus, ["mixed3b"], keep=5, workers=0)
+    unit, chosen = Unit("mixed3b", 8), recipe("imi2024").with_(searches=3)
+    searched = synthetic.visualize(model, [unit], chosen, index=index, poles=[Pole.MAX], images=3, steps=40)
+    assert min(made.margin for made in searched) > 0
+    # the same weight is found again, and without diversity the pictures would do more
+    plain = synthetic.visualize(model, [unit], chosen, index=index, poles=[Pole.MAX], images=3, steps=40, diversity=0)
+    assert np.mean([made.activation for made in plain]) > np.mean([made.activation for made in searched])
+    with pytest.raises(UserError, match="searches the diversity by an index"):
+        synthetic.visualize(model, [unit], chosen, images=3, steps=2)

@@ -33,13 +33,14 @@ def test_the_gradient_in_phases_is_the_gradient(kernel, padding, height, width, 
 
 
 @pytest.mark.parametrize("side", [64, 83])
-def test_a_rewritten_network_gives_the_values_and_gradients_of_the_plain_one(side):
-    model = models.load("torchvision:googlenet")
-    fast, plain = (model.reader(["inception3a"], dtype=torch.float64, fuse=fuse) for fuse in (True, False))
-    kinds = {type(module) for module in fast.body.modules()}
-    assert {FirstConvolution, PooledReLU} <= kinds
+@pytest.mark.parametrize(("name", "layer"), [("torchvision:googlenet", "inception3a"), ("embedded", "mixed3a")])
+def test_a_rewritten_network_gives_the_values_and_gradients_of_the_plain_one(name, layer, side):
+    model = models.load(name)
+    fast, plain = (model.reader([layer], dtype=torch.float64, fuse=fuse) for fuse in (True, False))
+    assert PooledReLU in {type(module) for module in fast.body.modules()}
+    assert "first_convolution" in fast.body.code or any(isinstance(m, FirstConvolution) for m in fast.body.modules())
     images = torch.rand(2, 3, side, side, dtype=torch.float64, requires_grad=True)
-    found, expected = (reader(images)["inception3a"] for reader in (fast, plain))
+    found, expected = (reader(images)[layer] for reader in (fast, plain))
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     incoming = torch.randn(expected.shape, dtype=torch.float64)
     gradients = [torch.autograd.grad(maps, images, incoming)[0] for maps in (found, expected)]

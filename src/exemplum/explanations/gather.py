@@ -37,13 +37,22 @@ def pictures(name: str, method: ExplanationMethod, request: Request, study: Path
     if missing:
         made = method(request.only(missing))
         for unit, own in itertools.groupby(made, key=lambda picture: picture.unit):
-            entries = [_keep(picture, request, study) for picture in own]
+            entries = []
+            for picture in own:
+                entries.append(_keep(picture, request, study))
+                if _serves_all(picture) and len(entries) == len(Pole) * request.most:
+                    break  # all are there: kept now, and not when the next unit is, which may take hours
             store.write_json(records[unit], {"key": key, "pictures": entries})
     return [_kept(name, unit, entry) for unit in request.units for entry in store.read_json(records[unit])["pictures"]]
 
 
 def _is_done(record: Path, key: str) -> bool:
     return record.exists() and store.read_json(record)["key"] == key
+
+
+def _serves_all(picture: Picture) -> bool:
+    """Whether a picture is for every scheme and batch, so that a unit has a known number of them."""
+    return picture.references is None and picture.batch == ANY_BATCH
 
 
 def _keep(picture: Picture, request: Request, study: Path) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class Job:
         unit = objectives.neuron(self.unit) if self.objective == "neuron" else objectives.channel(self.unit)
         target = unit if self.pole is Pole.MAX else -unit
         if self.weight and self.recipe.images > 1:
-            target = target - self.weight * objectives.diversity(self.unit.layer)
+            target = target - self.weight * objectives.diversity(self.unit.layer, self.recipe.views)
         return target
 
     @property

@@ -1,26 +1,30 @@
-"""Jobs become pictures, batch by batch, with the state of the batch at work kept on disk."""
+"""Jobs become pictures: those that are done leave the batch, others enter, and its state is kept on disk."""
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from exemplum import store
+from exemplum.explanations.synthetic import room
+from exemplum.explanations.synthetic.cohort import Cohort, narrowed
 from exemplum.explanations.synthetic.jobs import Job
 from exemplum.explanations.synthetic.optimize import Batch
-from exemplum.models import Model
-from exemplum.models.hardware import dtype
+from exemplum.models import Model, hardware
 from exemplum.progress import track
 from exemplum.records import Pole, Unit
 
 LOGS = 64  # points of the objective's trace, spread over the steps
 CHECKPOINT_S = 30.0
-BATCH_IMAGES = 40  # images optimized side by side
 
 
 @dataclass(frozen=True)
@@ -28,49 +32,52 @@ class Made:
     """The finished pictures of a job."""
 
     job: Job
-    images: np.ndarray  # uint8 (images, size, size, 3)
+    images: np.ndarray  # uint8 (images, size, size, channels)
     steps: list[int]  # steps whose score was logged
     scores: np.ndarray  # (steps, images): the objective before that step's update
-    stopped: str  # why: steps
+    updates: int
+    stopped: str  # why: steps, or plateau
+
+    def packed(self) -> dict[str, Any]:
+        """All but the job, as tensors and plain values."""
+        images, scores = torch.from_numpy(self.images), torch.from_numpy(self.scores)
+        return {
+            "images": images, "scores": scores, "steps": self.steps, "updates": self.updates, "stopped": self.stopped
+        }  # fmt: skip
+
+    @classmethod
+    def unpacked(cls, job: Job, kept: dict[str, Any]) -> Made:
+        return cls(job, **{**kept, "images": kept["images"].cpu().numpy(), "scores": kept["scores"].cpu().numpy()})
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What all batches of a run share."""
+    """What all jobs of a run share."""
 
     model: Model
-    relu: Literal["before", "after"]
-    precision: str
-    seed: int  # of the geometry
-    folder: Path | None
-    snapshots: Sequence[int]
+    relu: Literal["before", "after"] = "before"
+    objective: Literal["channel", "neuron"] = "channel"
+    precision: str = "auto"
+    seed: int = 0  # of the study: of starts, and of the geometry
+    folder: Path | None = None  # where the state of the batch at work is kept, and the snapshots
+    snapshots: Sequence[int] = ()  # steps whose pictures are kept
 
     @property
-    def partial(self) -> Path | None:
-        return self.folder / "partial.pt" if self.folder else None
+    def key(self) -> str:
+        return store.digest(self.relu, self.precision, self.seed)
 
 
-def optimize(
-    model: Model,
-    jobs: Sequence[Job],
-    *,
-    relu: Literal["before", "after"] = "before",
-    precision: str = "auto",
-    seed: int = 0,
-    folder: Path | None = None,
-    snapshots: Sequence[int] = (),
-) -> Iterator[Made]:
-    """Make the pictures of all jobs; jobs of one layer and recipe share batches.
+def optimize(setup: Setup, jobs: Sequence[Job]) -> Iterator[Made]:
+    """Make the pictures of all jobs; jobs of one layer and recipe share batches, and those of one unit leave together.
 
-    With a folder, the state of the batch at work is kept there, so that a run that was stopped goes on from it, and the
-    pictures after the steps of `snapshots`.
+    A run with a folder that was stopped goes on from the state kept there.
     """
-    setup = Setup(model, relu, precision, seed, folder, snapshots)
-    batches = list(_batches(jobs))
-    total = sum(len(batch) * batch[0].recipe.images * batch[0].recipe.updates for batch in batches)
-    with track("synthesis", total, "image-steps") as advance:
-        for batch in batches:
-            yield from _run(setup, batch, advance)
+    alike: dict[tuple[str, str], list[Job]] = {}
+    for job in jobs:
+        alike.setdefault((job.unit.layer, job.recipe.digest), []).append(job)
+    with track("synthesis", sum(job.recipe.images * job.recipe.updates for job in jobs), "image-steps") as advance:
+        for group in alike.values():
+            yield from _Line(setup, group, advance).run()
 
 
 def snapshot(folder: Path, unit: Unit, pole: Pole, position: int, step: int) -> Path:
@@ -78,52 +85,129 @@ def snapshot(folder: Path, unit: Unit, pole: Pole, position: int, step: int) -> 
     return folder / unit.slug / "steps" / f"{pole}_{position}_step{step:05d}.png"
 
 
-def _batches(jobs: Sequence[Job]) -> Iterator[list[Job]]:
-    alike: dict[tuple[str, str], list[Job]] = {}
-    for job in jobs:
-        alike.setdefault((job.unit.layer, job.recipe.digest), []).append(job)
-    for group in alike.values():
-        # both poles of a unit stay in one batch, so that units finish whole
-        size = max(1, BATCH_IMAGES // (2 * group[0].recipe.images)) * 2
-        yield from (group[start : start + size] for start in range(0, len(group), size))
+class _Line:
+    """Jobs of one layer and recipe, waiting and at work."""
 
+    def __init__(self, setup: Setup, jobs: list[Job], advance: Callable[[int], None]):
+        self.setup, self.advance = setup, advance
+        device = hardware.device()
+        dtype = hardware.dtype(setup.precision, device)
+        self.recipe = jobs[0].recipe
+        self.batch = Batch(setup.model.reader([jobs[0].unit.layer], relu=setup.relu, dtype=dtype, device=device))
+        self.waiting = [list(own) for _, own in groupby(jobs, key=lambda job: job.unit)]
+        single = replace(jobs[0], recipe=self.recipe.with_(images=1))
+        self.room = room.images(self.batch.reader, self._cohort([single]))
+        self.log_every = max(1, self.recipe.updates // LOGS)
+        self.saved = time.monotonic()
+        self.partial: Path | None = None
+        if setup.folder:
+            self.partial = setup.folder / f"partial-{store.digest(jobs[0].unit.layer, self.recipe.digest)}.pt"
+        self.leaving: list[Made] = []  # done, and perhaps not yet kept by who asked for them
+        self._resume()
 
-def _run(setup: Setup, jobs: list[Job], advance: Callable[[int], None]) -> Iterator[Made]:
-    model, recipe = setup.model, jobs[0].recipe
-    reader = model.reader([jobs[0].unit.layer], relu=setup.relu, dtype=dtype(setup.precision))
-    batch = Batch(jobs, reader, model.channels, setup.seed)
-    keeper = _Keeper(setup, batch, advance)
-    batch.run(max(1, recipe.updates // LOGS), setup.snapshots, keeper.snapshot, keeper.log)
-    finished, scores = batch.pictures(), np.stack(batch.trace)
-    for place, job in enumerate(jobs):
-        mine = slice(place * recipe.images, (place + 1) * recipe.images)
-        yield Made(job, finished[mine], batch.logged, scores[:, mine], "steps")
-    if setup.partial:
-        setup.partial.unlink(missing_ok=True)
+    def run(self) -> Iterator[Made]:
+        yield from self.leaving
+        self.leaving = []
+        while self.waiting or self.batch.cohorts:
+            if self.batch.is_open:
+                self._admit()
+            scores = self.batch.update()
+            for cohort, score in zip(self.batch.cohorts, scores, strict=True):
+                self._log(cohort, score)
+            self._leave()
+            if self.leaving or time.monotonic() - self.saved > CHECKPOINT_S:
+                self._save()
+            yield from self.leaving
+            self.leaving = []
+        if self.partial:
+            self.partial.unlink(missing_ok=True)
 
+    def _cohort(self, jobs: list[Job]) -> Cohort:
+        return Cohort(jobs, self.setup.model.channels, self.setup.seed, self.batch.reader.device)
 
-class _Keeper:
-    """Keeps a batch's state and snapshots on disk while it runs, and tells how far it is."""
+    def _admit(self) -> None:
+        """Fill the room with units that wait; a unit that alone is too large for it gets it to itself."""
+        entering: list[Job] = []
+        while self.waiting:
+            images = self.batch.images + len(entering + self.waiting[0]) * self.recipe.images
+            if images > self.room and (entering or self.batch.cohorts):
+                break
+            entering += self.waiting.pop(0)
+        if entering:
+            self.batch.cohorts.append(self._cohort(entering))
 
-    def __init__(self, setup: Setup, batch: Batch, advance: Callable[[int], None]):
-        self.setup, self.batch, self.advance = setup, batch, advance
-        digests = [job.digest(setup.model.fingerprint) for job in batch.jobs]
-        self.key = store.digest(setup.relu, setup.precision, setup.seed, digests)
-        if setup.partial:
-            batch.resume(setup.partial, self.key)
-        self.told, self.saved = 0, time.monotonic()
-        self.log(batch.step)
+    def _log(self, cohort: Cohort, score: Tensor) -> None:
+        step = cohort.step - 1
+        if step % self.log_every == 0 or cohort.is_finished or cohort.is_looked_at:
+            cohort.log(score)
+        if step in self.setup.snapshots and self.setup.folder:
+            for job, mine in zip(cohort.jobs, np.split(cohort.pictures(), len(cohort.jobs)), strict=True):
+                for position, image in enumerate(mine):
+                    path = snapshot(self.setup.folder, job.unit, job.pole, position, step)
+                    store.write_png(path, image)
+        self.advance(cohort.images)
 
-    def log(self, step: int) -> None:
-        self.advance((step - self.told) * len(self.batch.numbers))
-        self.told = step
-        if self.setup.partial and time.monotonic() - self.saved > CHECKPOINT_S:
-            self.batch.save(self.setup.partial, self.key)
-            self.saved = time.monotonic()
+    def _leave(self) -> None:
+        """Units that are done leave; what is left of their cohorts goes on."""
+        for cohort in list(self.batch.cohorts):
+            settled = zip(cohort.jobs, cohort.settled(), strict=True)
+            restless = {job.unit for job, flat in settled if not flat}
+            stay = [not cohort.is_finished and job.unit in restless for job in cohort.jobs]
+            if all(stay):
+                continue
+            self.leaving += self._made(cohort, stay)
+            self.advance((len(stay) - sum(stay)) * self.recipe.images * (self.recipe.updates - cohort.step))
+            if any(stay):
+                cohort.keep(stay)
+            else:
+                self.batch.cohorts.remove(cohort)
 
-    def snapshot(self, step: int, shown: np.ndarray) -> None:
-        if not self.setup.folder:
+    def _made(self, cohort: Cohort, stay: list[bool]) -> Iterator[Made]:
+        pictures, scores = cohort.pictures(), np.stack(cohort.trace)
+        reason = "steps" if cohort.is_finished else "plateau"
+        for place, (job, staying) in enumerate(zip(cohort.jobs, stay, strict=True)):
+            mine = slice(place * self.recipe.images, (place + 1) * self.recipe.images)
+            if not staying:
+                yield Made(job, pictures[mine], list(cohort.logged), scores[:, mine], cohort.step, reason)
+
+    def _digests(self, jobs: Sequence[Job]) -> list[str]:
+        return [job.digest(self.setup.model.fingerprint) for job in jobs]
+
+    def _save(self) -> None:
+        """Keep the batch's state, atomically."""
+        if not self.partial:
             return
-        for job, mine in zip(self.batch.jobs, np.split(shown, len(self.batch.jobs)), strict=True):
-            for position, image in enumerate(mine):
-                store.write_png(snapshot(self.setup.folder, job.unit, job.pole, position, step), image)
+        cohorts = [{"jobs": self._digests(cohort.jobs), **cohort.state()} for cohort in self.batch.cohorts]
+        buffer = io.BytesIO()
+        done = dict(zip(self._digests([made.job for made in self.leaving]), self.leaving, strict=True))
+        made = {digest: one.packed() for digest, one in done.items()}
+        torch.save({"key": self.setup.key, "cohorts": cohorts, "made": made}, buffer)
+        with store.atomic(self.partial) as temporary:
+            temporary.write_bytes(buffer.getvalue())
+        self.saved = time.monotonic()
+
+    def _resume(self) -> None:
+        """Go on from a state that was kept, as far as it is of jobs that wait."""
+        if not self.partial or not self.partial.exists():
+            return
+        kept = torch.load(self.partial, weights_only=True, map_location=self.batch.reader.device)
+        if kept["key"] != self.setup.key:
+            return
+        jobs = [job for own in self.waiting for job in own]
+        known = dict(zip(self._digests(jobs), jobs, strict=True))
+        self.leaving = [Made.unpacked(known[digest], made) for digest, made in kept["made"].items() if digest in known]
+        for state in kept["cohorts"]:
+            self._restore(state, known)
+        begun = {made.job for made in self.leaving} | {job for cohort in self.batch.cohorts for job in cohort.jobs}
+        self.waiting = [own for own in self.waiting if own[0] not in begun]
+        self.advance(sum(self.recipe.images * self.recipe.updates for _ in self.leaving))
+
+    def _restore(self, state: dict[str, Any], known: dict[str, Job]) -> None:
+        stay = [digest in known for digest in state["jobs"]]  # others were done when the run was stopped
+        if not any(stay):
+            return
+        mine = [known[digest] for digest in state["jobs"] if digest in known]
+        cohort = self._cohort(mine)
+        cohort.resume(narrowed(state, stay))
+        self.batch.cohorts.append(cohort)
+        self.advance(cohort.images * cohort.step)

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from exemplum.explanations.base import Picture, Request
 from exemplum.explanations.synthetic import weighting
-from exemplum.explanations.synthetic.jobs import Job
-from exemplum.explanations.synthetic.making import Made, optimize
+from exemplum.explanations.synthetic.making import Made, Setup
 from exemplum.explanations.synthetic.recipes import Recipe, recipe
 from exemplum.records import Pole
 
@@ -15,19 +14,13 @@ from exemplum.records import Pole
 def pictures(request: Request) -> Iterator[Picture]:
     """Optimized pictures of both poles of every unit; snapshots lie under `request.folder / UNIT / steps`."""
     config, chosen = request.config, configured(request)
-    jobs = [
-        Job(unit, pole, chosen, config.seed, config.index.objective, weight)
-        for unit in request.units
-        for weight in [weighting.diversity(config.synthetic.diversity, request.model, request.index, unit, chosen)]
-        for pole in Pole
-    ]
-    made = optimize(
-        request.model, jobs, relu=config.index.relu, precision=config.synthetic.precision, seed=config.seed,
-        folder=request.folder, snapshots=config.synthetic.snapshots,
+    setup = Setup(
+        request.model, config.index.relu, config.index.objective, config.synthetic.precision, config.seed,
+        request.folder, config.synthetic.snapshots,
     )  # fmt: skip
-    for job in made:
+    for made in weighting.weighted(setup, request.units, list(Pole), chosen, config.synthetic.diversity, request.index):
         for position in range(request.most):
-            yield Picture(job.job.unit, job.job.pole, position, job.images[position], facts=_facts(job, position))
+            yield Picture(made.job.unit, made.job.pole, position, made.images[position], facts=_facts(made, position))
 
 
 def configured(request: Request) -> Recipe:
@@ -41,6 +34,6 @@ def _facts(made: Made, position: int) -> dict[str, object]:
     job = made.job
     return {
         "recipe": job.recipe.name, "recipe_hash": job.recipe.digest, "seed": str(job.image_seed(position)),
-        "updates": job.recipe.updates, "stopped": made.stopped,
+        "diversity": job.weight, "updates": made.updates, "stopped": made.stopped,
         "steps": made.steps, "scores": [round(float(score), 6) for score in made.scores[:, position]],
     }  # fmt: skip

@@ -62,20 +62,32 @@ def direction(layer: str, vector: Tensor) -> Objective:
     return Objective(lambda maps: maps[layer].float().mean((2, 3)) @ vector, frozenset({layer}))
 
 
-def diversity(layer: str) -> Objective:
+def diversity(layer: str, views: int = 1) -> Objective:
     """How alike each image's texture in the layer is to the other images': Σ_{j≠i} ⟨G_i, G_j⟩; subtract it.
 
     G_i = A_iᵀA_i of unit L2 norm, A_i the image's map as positions × channels (Olah et al. 2017; Lucid's `diversity`
-    is the sum of these over images, divided by their number).
+    is the sum of these over images, divided by their number). Of an image that the network sees in several views, which
+    follow one another, A_i has the positions of all; the score is given once a view.
     """
-    return Objective(lambda maps: _likeness(maps[layer]), frozenset({layer}))
+
+    def score(maps: Maps) -> Tensor:
+        split = maps[layer].unflatten(0, (-1, views)).flatten(3)  # (images, views, channels, positions)
+        return _likeness(split.transpose(2, 3).flatten(1, 2)).repeat_interleave(views)
+
+    return Objective(score, frozenset({layer}))
 
 
-def _likeness(maps: Tensor) -> Tensor:
-    flat = maps.flatten(2)  # (images, channels, positions)
-    grams = (flat @ flat.transpose(1, 2)).flatten(1)
-    products = (grams @ grams.T).float()
-    # ⟨G_i, G_j⟩ of normalized G from raw products, so that the large matrices are read once
+def _likeness(rows: Tensor) -> Tensor:
+    """Cosines of each image's Gram matrix with the others', summed: (images, positions, channels) → (images,)."""
+    images, positions, channels = rows.shape
+    # ⟨A_iᵀA_i, A_jᵀA_j⟩ = ‖A_iA_jᵀ‖²: whichever has the smaller matrices
+    if images * positions < channels:
+        stacked = rows.flatten(0, 1)
+        products = (stacked @ stacked.T).float().square().view(images, positions, images, positions).sum((1, 3))
+    else:
+        grams = (rows.transpose(1, 2) @ rows).flatten(1)
+        products = (grams @ grams.T).float()
+    # normalized afterwards, so that the large matrices are read once
     norms = products.diagonal().clamp_min(1e-24).sqrt()
     cosines = products / (norms[:, None] * norms[None, :])
     return cosines.sum(1) - cosines.diagonal()

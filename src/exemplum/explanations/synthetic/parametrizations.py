@@ -1,35 +1,49 @@
-"""How the numbers that are optimized become an RGB image: pixels, or a Fourier spectrum, with decorrelated colour."""
+"""How the numbers that are optimized become an RGB image: pixels, or a Fourier spectrum, with decorrelated colour.
+
+A parametrization is two functions: the random start of an image for each of some generators, and the images of numbers.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import torch
 from torch import Tensor
 
+from exemplum.explanations.synthetic import photographic
+
 # Square root of the covariance of natural RGB values over ImageNet (Lucid, optvis/param/color.py)
 COLOR = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
 COLOR_NORMALIZED = COLOR / COLOR.norm(dim=0).max()
+
+Generators = Sequence[torch.Generator]
+
+
+@dataclass(frozen=True)
+class Parametrization:
+    """`start(channels, size, generators, sd)` → numbers; `image(numbers, size, decay)` → RGB images in (0, 1)."""
+
+    start: Callable[[int, int, Generators, float], Tensor]
+    image: Callable[[Tensor, int, float], Tensor]
 
 
 def to_rgb(decorrelated: Tensor) -> Tensor:
     """Decorrelated colour, (images, 3, h, w), to RGB in (0, 1); of other numbers of channels only the sigmoid."""
     if decorrelated.shape[1] != 3:
         return decorrelated.sigmoid()
-    # einsum over 3 channels as three sums: a matrix product this narrow would be slower
-    red, green, blue = decorrelated.unbind(1)
-    rows = [m[0] * red + m[1] * green + m[2] * blue for m in COLOR_NORMALIZED.tolist()]
-    return torch.stack(rows, 1).sigmoid()
+    count, channels, height, width = decorrelated.shape
+    matrix = COLOR_NORMALIZED.to(decorrelated.device).expand(count, 3, 3)
+    return torch.bmm(matrix, decorrelated.reshape(count, channels, -1)).sigmoid().view(count, channels, height, width)
 
 
-def fourier_start(channels: int, size: int, generators: list[torch.Generator], sd: float) -> Tensor:
+def fourier_start(channels: int, size: int, generators: Generators, sd: float) -> Tensor:
     """Random spectra, one a generator: (images, channels, size, size // 2 + 1, 2), real and imaginary ~ N(0, sd²).
 
     An odd size has one more column, which is cropped from the image.
     """
-    width = size // 2 + 1 + size % 2
-    shape = (channels, size, width, 2)
-    return torch.stack([torch.randn(shape, generator=generator) * sd for generator in generators])
+    return _normal((channels, size, _columns(size), 2), generators, sd)
 
 
 def fourier_image(spectrum: Tensor, size: int, decay: float) -> Tensor:
@@ -40,22 +54,70 @@ def fourier_image(spectrum: Tensor, size: int, decay: float) -> Tensor:
     """
     scale = _scale(size, spectrum.shape[3], decay, spectrum.device)
     planes = torch.fft.irfft2(torch.view_as_complex(spectrum * scale), s=(size, size + size % 2), norm="ortho")
-    return to_rgb(planes[..., :size] / 4)
+    return to_rgb(planes[..., :size])
+
+
+def pixel_start(channels: int, size: int, generators: Generators, sd: float) -> Tensor:
+    """Random pixels before the sigmoid, (images, channels, size, size) ~ N(0, sd²), one image a generator."""
+    return _normal((channels, size, size), generators, sd)
+
+
+def pixel_image(pixels: Tensor, size: int, decay: float) -> Tensor:  # noqa: ARG001
+    """RGB images in (0, 1) of decorrelated pixels."""
+    return to_rgb(pixels)
+
+
+def maco_start(channels: int, size: int, generators: Generators, sd: float) -> Tensor:
+    """Random phases, (images, channels, size, size // 2 + 1) ~ N(0, sd²), one image a generator."""
+    return _normal((channels, size, _columns(size)), generators, sd)
+
+
+def maco_image(phases: Tensor, size: int, decay: float) -> Tensor:  # noqa: ARG001
+    """RGB images in (0, 1), (images, channels, size, size), of the magnitude of photographs and these phases.
+
+    Phases are standardized, and so is the image before it gets its colour (Fel et al. 2023).
+    """
+    magnitude = _magnitude(phases.shape[1], size, phases.shape[3], phases.device)
+    planes = torch.fft.irfft2(torch.polar(magnitude, _standardized(phases)), s=(size, size + size % 2))
+    return to_rgb(_standardized(planes[..., :size]))
+
+
+PARAMETRIZATIONS = {
+    "fourier": Parametrization(fourier_start, fourier_image),
+    "pixel": Parametrization(pixel_start, pixel_image),
+    "maco": Parametrization(maco_start, maco_image),
+}
+
+
+def _columns(size: int) -> int:
+    return size // 2 + 1 + size % 2
+
+
+def _normal(shape: tuple[int, ...], generators: Generators, sd: float) -> Tensor:
+    return torch.stack([torch.randn(shape, generator=generator) * sd for generator in generators])
 
 
 @cache
 def _scale(size: int, columns: int, decay: float, device: torch.device) -> Tensor:
+    """Factor of each frequency, with the quarter by which the image is divided."""
     frequencies = torch.fft.fftfreq(size)
     f = (frequencies[:, None] ** 2 + frequencies[None, :columns] ** 2).sqrt()
-    return (1.0 / f.clamp_min(1.0 / size) ** decay)[..., None].to(device)
+    return (0.25 / f.clamp_min(1.0 / size) ** decay)[..., None].to(device)
 
 
-def pixel_start(channels: int, size: int, generators: list[torch.Generator], sd: float) -> Tensor:
-    """Random pixels before the sigmoid, (images, channels, size, size) ~ N(0, sd²), one image a generator."""
-    shape = (channels, size, size)
-    return torch.stack([torch.randn(shape, generator=generator) * sd for generator in generators])
+@cache
+def _magnitude(channels: int, size: int, columns: int, device: torch.device) -> Tensor:
+    photographs = torch.from_numpy(photographic.squares(size)).permute(0, 3, 1, 2)
+    # of other numbers of channels all get that of brightness
+    colour = COLOR_NORMALIZED.inverse() if channels == 3 else torch.full((channels, 3), 1 / 3)
+    planes = torch.einsum("dc,nchw->ndhw", colour, photographs)
+    planes = torch.nn.functional.pad(planes, (0, size % 2))
+    found = torch.fft.rfft2(planes).abs()
+    mirrored = torch.fft.rfft2(planes.flip(3)).abs()
+    return torch.cat([found, mirrored]).mean(0)[..., :columns].contiguous().to(device)
 
 
-def pixel_image(pixels: Tensor) -> Tensor:
-    """RGB images in (0, 1) of decorrelated pixels."""
-    return to_rgb(pixels)
+def _standardized(images: Tensor) -> Tensor:
+    """Each image less its mean, over its standard deviation (and a little, as in Fel et al.'s code)."""
+    mean = images.mean((1, 2, 3), keepdim=True)
+    return (images - mean) / (images.std((1, 2, 3), keepdim=True) + 1e-5)

@@ -2,13 +2,14 @@
 
 A transform draws its parameters, says how the size changes, and maps a pixel of its output to a place in its input.
 A chain is followed from the last transform to the first, and one bilinear resampling reads the places found. That
-equals resampling after every transform as long as only one of them (here the scaling) leaves the pixel grid.
+equals resampling after every transform as long as only one of them (scaling, or crops) leaves the pixel grid.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,10 @@ from torch import Tensor
 
 # Lucid computes radians as 3.14 · degrees / 180
 LUCID_PI = 3.14
+# Sizes repeat after so many steps, so that images that began a multiple of it apart fit into one batch
+CYCLE = 64
+
+Drawn = tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,9 @@ class Places:
     x: Tensor
     inside: Tensor | None = None
 
+    def within(self, inside: Tensor) -> Tensor:
+        return inside if self.inside is None else inside & self.inside
+
 
 @dataclass(frozen=True)
 class Jitter:
@@ -34,13 +42,13 @@ class Jitter:
 
     pixels: int
 
-    def draw(self, rng: np.random.Generator) -> tuple[float, ...]:
+    def draw(self, rng: np.random.Generator, progress: float) -> Drawn:  # noqa: ARG002
         return tuple(rng.integers(0, self.pixels + 1, 2).tolist())
 
-    def size(self, size: int, drawn: tuple[float, ...]) -> int:  # noqa: ARG002
+    def size(self, size: int, drawn: Drawn) -> int:  # noqa: ARG002
         return size - self.pixels
 
-    def back(self, places: Places, size: int, drawn: tuple[float, ...]) -> Places:  # noqa: ARG002
+    def back(self, places: Places, size: int, drawn: Drawn) -> Places:  # noqa: ARG002
         return Places(places.y + drawn[0], places.x + drawn[1], places.inside)
 
 
@@ -50,13 +58,13 @@ class Scale:
 
     factors: tuple[float, ...]
 
-    def draw(self, rng: np.random.Generator) -> tuple[float, ...]:
+    def draw(self, rng: np.random.Generator, progress: float) -> Drawn:  # noqa: ARG002
         return (self.factors[rng.integers(len(self.factors))],)
 
-    def size(self, size: int, drawn: tuple[float, ...]) -> int:
+    def size(self, size: int, drawn: Drawn) -> int:
         return int(np.float32(drawn[0]) * np.float32(size))  # in float32, as Lucid: 1.05 · 240 is 251
 
-    def back(self, places: Places, size: int, drawn: tuple[float, ...]) -> Places:
+    def back(self, places: Places, size: int, drawn: Drawn) -> Places:
         ratio = size / self.size(size, drawn)
         y, x = ((p + 0.5) * ratio - 0.5 for p in (places.y, places.x))
         # beyond the outermost pixel centres the edge is repeated
@@ -69,56 +77,127 @@ class Rotate:
 
     degrees: tuple[float, ...]
 
-    def draw(self, rng: np.random.Generator) -> tuple[float, ...]:
+    def draw(self, rng: np.random.Generator, progress: float) -> Drawn:  # noqa: ARG002
         return (self.degrees[rng.integers(len(self.degrees))],)
 
-    def size(self, size: int, drawn: tuple[float, ...]) -> int:  # noqa: ARG002
+    def size(self, size: int, drawn: Drawn) -> int:  # noqa: ARG002
         return size
 
-    def back(self, places: Places, size: int, drawn: tuple[float, ...]) -> Places:
+    def back(self, places: Places, size: int, drawn: Drawn) -> Places:
         angle, centre = LUCID_PI * drawn[0] / 180, (size - 1) / 2
         cos, sin = np.cos(angle), np.sin(angle)
         y, x = places.y - centre, places.x - centre
         row, column = (cos * y + sin * x + centre).round(), (cos * x - sin * y + centre).round()
         inside = (row >= 0) & (row < size) & (column >= 0) & (column < size)
-        if places.inside is not None:
-            inside &= places.inside
-        return Places(row, column, inside)
+        return Places(row, column, places.within(inside))
 
 
-Transform = Jitter | Scale | Rotate
-Draws = tuple[tuple[float, ...], ...]
+@dataclass(frozen=True)
+class Crops:
+    """`count` square crops of the image, each scaled to `side`, black outside of it (Fel et al. 2023).
+
+    Their sides are N(mean, 0.05²) of the image's, at least 0.05 and at most all of it, the mean going over the steps
+    from `share[0]` to `share[1]`; their centres N(0.5, 0.15²). In the output they lie below one another.
+    """
+
+    count: int
+    share: tuple[float, float]
+    side: int  # pixels
+
+    def draw(self, rng: np.random.Generator, progress: float) -> Drawn:
+        mean = self.share[0] + progress * (self.share[1] - self.share[0])
+        centres = rng.normal(0.5, 0.15, (2, self.count))
+        sides = rng.normal(mean, 0.05, self.count).clip(0.05, 1.0)
+        return tuple(np.concatenate([*(centres - sides / 2), sides]).tolist())  # tops, lefts, sides
+
+    def size(self, size: int, drawn: Drawn) -> int:  # noqa: ARG002
+        return self.side
+
+    def back(self, places: Places, size: int, drawn: Drawn) -> Places:
+        boxes = torch.tensor(drawn, device=places.y.device).view(3, self.count)
+        top, left, side = boxes.repeat_interleave(self.side, 1)[..., None]
+        step = side * (size - 1) / (self.side - 1)
+        y = top * (size - 1) + (places.y % self.side) * step
+        x = left * (size - 1) + places.x * step
+        inside = (y >= 0) & (y <= size - 1) & (x >= 0) & (x <= size - 1)
+        return Places(y, x, places.within(inside))
 
 
-def draw(chain: Sequence[Transform], rng: np.random.Generator) -> Draws:
-    """One draw of every transform's parameters."""
-    return tuple(transform.draw(rng) for transform in chain)
+Transform = Jitter | Scale | Rotate | Crops
+Draws = tuple[Drawn, ...]
+KNOWN = "{jitter = PIXELS}, {scale = [FACTORS]}, {rotate = [DEGREES]}, {crops = COUNT, share = [A, B], side = PIXELS}"
+
+
+def transform(given: Any) -> Transform:
+    """A transform of a recipe's table: `{jitter = 16}`, `{scale = […]}`, `{rotate = […]}`,
+    `{crops = 32, share = [0.5, 0.05], side = 224}`.
+
+    Raises ValueError for any other.
+    """
+    match given:
+        case Jitter() | Scale() | Rotate() | Crops():
+            return given
+        case {"jitter": int(pixels), **rest} if not rest and pixels > 0:
+            return Jitter(pixels)
+        case {"scale": [*factors], **rest} if not rest and factors:
+            return Scale(tuple(float(factor) for factor in factors))
+        case {"rotate": [*degrees], **rest} if not rest and degrees:
+            return Rotate(tuple(degrees))
+        case {"crops": int(count), "share": [first, last], "side": int(side), **rest} if not rest and count * side > 0:
+            return Crops(count, (float(first), float(last)), side)
+    raise ValueError(f"{given} is not a transform; known: {KNOWN}")
+
+
+def draw(chain: Sequence[Transform], seed: int, step: int, steps: int) -> Draws:
+    """The draws of every transform at a step of so many, which `seed` and `step` alone decide."""
+    progress = step / max(1, steps)
+    return tuple(
+        each.draw(np.random.default_rng([seed, place, step % CYCLE if isinstance(each, Scale) else step]), progress)
+        for place, each in enumerate(chain)
+    )
 
 
 def sizes(chain: Sequence[Transform], draws: Draws, size: int) -> list[int]:
     """Side of the image before the first transform, between, and after the last."""
     steps = [size]
-    for transform, drawn in zip(chain, draws, strict=True):
-        steps.append(transform.size(steps[-1], drawn))
+    for each, drawn in zip(chain, draws, strict=True):
+        steps.append(each.size(steps[-1], drawn))
     return steps
 
 
 def apply(chain: Sequence[Transform], draws: Draws, images: Tensor) -> Tensor:
-    """Transform square images, (images, channels, size, size), with one draw shared by all."""
+    """Transform square images, (images, channels, size, size), with one draw shared by all.
+
+    Crops, which can only come last, make `count` images of each: (images · count, channels, side, side).
+    """
+    if not chain:
+        return images
     steps = sizes(chain, draws, images.shape[2])
-    side = torch.arange(steps[-1], dtype=torch.float32, device=images.device)
-    places = Places(*torch.meshgrid(side, side, indexing="ij"))
-    for transform, drawn, size in reversed(list(zip(chain, draws, steps, strict=False))):
-        places = transform.back(places, size, drawn)
-    return _resample(images, places)
+    count = chain[-1].count if isinstance(chain[-1], Crops) else 1
+    rows, columns = (torch.arange(n, dtype=torch.float32, device=images.device) for n in (count * steps[-1], steps[-1]))
+    places = Places(*torch.meshgrid(rows, columns, indexing="ij"))
+    for each, drawn, size in reversed(list(zip(chain, draws, steps, strict=False))):
+        places = each.back(places, size, drawn)
+    read = _resample(images, places)
+    number, channels = images.shape[:2]
+    split = read.view(number, channels, count, steps[-1], steps[-1])
+    return split.transpose(1, 2).reshape(number * count, channels, steps[-1], steps[-1])
 
 
 def _resample(images: Tensor, places: Places) -> Tensor:
     count, channels, height, width = images.shape
-    # all images share the places: as channels of one image, weights and addresses are worked out once
-    planes = images.reshape(1, count * channels, height, width)
-    grid = torch.stack([2 * places.x / (width - 1) - 1, 2 * places.y / (height - 1) - 1], -1)[None]
+    # all images share the places: as channels of one image, weights and addresses are worked out once;
+    # in as many parts as divide them and keep the processors busy, since torch runs one thread an image
+    parts = _parts(count * channels, images.device)
+    planes = images.reshape(parts, -1, height, width)
+    grid = torch.stack([2 * places.x / (width - 1) - 1, 2 * places.y / (height - 1) - 1], -1)
+    grid = grid.expand(parts, *grid.shape)
     read = F.grid_sample(planes, grid, mode="bilinear", padding_mode="border", align_corners=True)
     if places.inside is not None:
         read = read * places.inside
     return read.reshape(count, channels, *read.shape[2:])
+
+
+def _parts(planes: int, device: torch.device) -> int:
+    threads = torch.get_num_threads() if device.type == "cpu" else 1
+    return max(parts for parts in range(1, threads + 1) if planes % parts == 0)

@@ -11,8 +11,8 @@ import numpy as np
 from exemplum.activations import ActivationIndex
 from exemplum.activations.reading import Measurer
 from exemplum.explanations.synthetic import weighting
-from exemplum.explanations.synthetic.jobs import Job
-from exemplum.explanations.synthetic.making import Made, optimize
+from exemplum.explanations.synthetic.making import Made, Setup
+from exemplum.explanations.synthetic.recipes import Recipe
 from exemplum.explanations.synthetic.recipes import recipe as named
 from exemplum.models import Model
 from exemplum.records import Pole, Unit
@@ -37,7 +37,7 @@ class Visualization:
 def visualize(
     model: Model,
     units: Sequence[Unit],
-    recipe: str = "borowski2021",
+    recipe: str | Recipe = "borowski2021",
     *,
     index: ActivationIndex | None = None,
     poles: Sequence[Pole] = (Pole.MAX, Pole.MIN),
@@ -50,7 +50,7 @@ def visualize(
     precision: str = "auto",
     seed: int = 0,
 ) -> list[Visualization]:
-    """Make pictures of both poles of units by a recipe's name; what is not given is the recipe's.
+    """Make pictures of both poles of units by a recipe, its name or its TOML file; what is not given is the recipe's.
 
     With an index each picture knows its percentile and margin. Without one, `diversity="auto"` takes the recipe's
     weight (docs/synthesis.md). Raises UserError for an unknown recipe or layer.
@@ -58,13 +58,9 @@ def visualize(
     chosen = named(recipe).at(size or model.input_size)
     changes = {"images": images, "steps": steps}
     chosen = chosen.with_(**{name: value for name, value in changes.items() if value is not None})
-    jobs = [
-        Job(unit, pole, chosen, seed, objective, weighting.diversity(diversity, model, index, unit, chosen))
-        for unit in units
-        for pole in poles
-    ]
+    setup = Setup(model, relu, objective, precision, seed)
     found = []
-    for made in optimize(model, jobs, relu=relu, precision=precision, seed=seed):
+    for made in weighting.weighted(setup, units, poles, chosen, diversity, index):
         layer, channel = made.job.unit.layer, made.job.unit.channel
         pictures = np.stack([model.crop(image) for image in made.images])
         values = Measurer(model, [layer], relu, objective).images(pictures)[:, channel]
@@ -81,5 +77,5 @@ def _visualization(
         job.unit, job.pole, position, image, activation,
         percentile=index.percentile(job.unit, activation) if index else float("nan"),
         margin=index.beyond(job.unit, job.pole, activation) if index else float("nan"),
-        updates=job.recipe.updates, stopped=made.stopped, seed=job.image_seed(position),
+        updates=made.updates, stopped=made.stopped, seed=job.image_seed(position),
     )  # fmt: skip
