@@ -205,14 +205,15 @@ class Study:
 
     folder: Path
     config: Config
+    ray: str | None = None  # address of the Ray cluster that index and synthesis are spread over; none: this machine
 
     @classmethod
-    def open(cls, folder: Path) -> Study:
+    def open(cls, folder: Path, ray: str | None = None) -> Study:
         """Read FOLDER/study.toml. Raises StudyError if it is absent, not TOML, or has a wrong key or value."""
         path = folder / "study.toml"
         if not path.exists():
             raise StudyError(f"{path} does not exist; make a study with: exemplum new {folder}")
-        return cls(folder, parse(path.read_text(encoding="utf-8"), path))
+        return cls(folder, parse(path.read_text(encoding="utf-8"), path), ray)
 
     def stage(self, name: str) -> Path:
         return self.folder / name

@@ -39,7 +39,7 @@ class Accumulator:
             return
         mean = values.mean(0, dtype=np.float64)
         self._add_moments(len(rows), mean, np.square(values - mean).sum(0))
-        columns, places = torch.from_numpy(np.ascontiguousarray(values.T)), torch.from_numpy(rows)
+        columns, places = torch.from_numpy(values.T.copy()), torch.tensor(rows)
         self.highest = extremes.take_in(self.highest, columns, places, self.keep)
         self.lowest = extremes.take_in(self.lowest, columns.neg_(), places, self.keep)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ from exemplum import store
 from exemplum.activations.index import ActivationIndex
 from exemplum.activations.reading import Measured, Measurer, Relu
 from exemplum.activations.sharding import shards
+from exemplum.activations.spreading import spread
 from exemplum.activations.sweep import Sweep
 from exemplum.activations.tabling import tabled
+from exemplum.cluster import Cluster
 from exemplum.errors import UserError
 from exemplum.images import Corpus
 from exemplum.models import Model, hardware
@@ -38,6 +41,7 @@ def build(
     folder: Path | None = None,
     workers: int | None = None,
     shard: int = 512,
+    cluster: Cluster | None = None,
 ) -> ActivationIndex:
     """Measure every unit of `layers` (the model's default ones if empty) for every image of the corpus.
 
@@ -45,7 +49,7 @@ def build(
     of the images, from which quantiles and percentiles come. Extremes are activations in float32: in a lower
     `precision` (bfloat16, float16, or auto: what saves time) the pass keeps more candidates than `keep`, and their
     images are measured once more. With a `folder`, progress is kept there: a pass that was stopped goes on and gives
-    the same tables. Raises UserError if no image can be decoded.
+    the same tables. So does a `cluster`, which measures on many machines. Raises UserError if no image can be decoded.
     """
     layers = tuple(layers) or tuple(model.default_layers)
     units = sum(model.layer(name).channels for name in layers)
@@ -59,9 +63,13 @@ def build(
         started = Sweep(store.digest(key, str(dtype), len(rows)), rows, units, kept, sampled, path)
         with track("index" if name == "partial" else "float32", len(rows), "images", done=started.done) as advance:
             if len(started.left):
-                measurer = Measurer(model, layers, relu, objective, dtype)
-                batches = measurer.corpus(corpus, started.left, batch, workers)
-                started.run(shards(_told(batches, advance), shard))
+                make = partial(Measurer, model, layers, relu, objective, dtype)
+                if cluster:
+                    measured = spread(cluster, make, corpus, started.left, batch, shard)
+                    started.run(_told(measured, advance))
+                else:
+                    measured = make().corpus(corpus, started.left, batch, workers)
+                    started.run(shards(_told(measured, advance), shard))
         return started
 
     if chosen is torch.float32:
@@ -94,10 +102,10 @@ def spare(keep: int) -> int:
     return max(FEWEST_SPARE, round(SLACK * keep))
 
 
-def _told(batches: Iterator[Measured], advance: Callable[[int], None]) -> Iterator[Measured]:
-    for batch in batches:
-        advance(len(batch.rows) + len(batch.broken))
-        yield batch
+def _told(measured: Iterator[Measured], advance: Callable[[int], None]) -> Iterator[Measured]:
+    for part in measured:
+        advance(len(part.rows) + len(part.broken))
+        yield part
 
 
 def _sampled_rows(images: int, sample: int, seed: int) -> np.ndarray:

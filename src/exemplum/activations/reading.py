@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -111,7 +110,7 @@ def _measured(batch: Batch, values: Tensor) -> Measured:
 
 def _workers(device: torch.device) -> int:
     """Processes that decode: all cores but one beside a GPU; where the cores compute too, one for two of them."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = torch.get_num_threads()  # that this process may use
     return max(1, cores - 1 if device.type == "cuda" else cores // 2)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from exemplum import images, models, store
 from exemplum.activations.build import build, dtype
 from exemplum.activations.index import ActivationIndex
+from exemplum.cluster import Cluster
 from exemplum.errors import UserError
 from exemplum.images import Corpus
 from exemplum.models import Model
@@ -85,7 +86,7 @@ def run(study: Study) -> dict[str, Any]:
     index = build(
         model, corpus, layers(study, model), relu=section.relu, objective=section.objective, keep=section.keep,
         sample=section.sample, batch=section.batch, precision=section.precision, seed=study.config.seed,
-        folder=study.stage("index"),
+        folder=study.stage("index"), cluster=Cluster(study.ray) if study.ray else None,
     )  # fmt: skip
     index.save(study.stage("index"))
     return {

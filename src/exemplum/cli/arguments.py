@@ -13,10 +13,19 @@ from exemplum.study import STAGES, Study
 StudyFolder = Annotated[Path, typer.Argument(help="The study's folder, with its study.toml.")]
 Force = Annotated[bool, typer.Option("--force", help="Do it again even if nothing has changed.")]
 
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Use a Ray cluster: HOST:PORT, auto (this machine's) or local (docs/scaling.md).",
+    ),
+]
 
-def run_until(folder: Path, stage: str, force: bool) -> None:
+
+def run_until(folder: Path, stage: str, force: bool, ray: str | None = None) -> None:
     """Do a stage, and before it those that it needs and that are stale."""
-    study = Study.open(folder)
+    study = Study.open(folder, ray)
     before = [name for name in pipeline.stages(study) if STAGES.index(name) < STAGES.index(stage)]
     pipeline.run(study, before)
     pipeline.run(study, [stage], force)

@@ -1,8 +1,8 @@
 """`exemplum explain`."""
 
-from exemplum.cli.arguments import Force, StudyFolder, run_until
+from exemplum.cli.arguments import Force, Ray, StudyFolder, run_until
 
 
-def explain(study: StudyFolder, force: Force = False) -> None:
+def explain(study: StudyFolder, force: Force = False, ray: Ray = None) -> None:
     """Choose the study's units and make their pictures by every explanation method. Resumes."""
-    run_until(study, "explanations", force)
+    run_until(study, "explanations", force, ray)
