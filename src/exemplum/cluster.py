@@ -46,6 +46,15 @@ class Cluster:
                 "or use --ray local"
             ) from error
 
+    @property
+    def workers(self) -> int:
+        """How many the cluster has room for now."""
+        return _room(self.ray.cluster_resources())[0]
+
+    @property
+    def has_gpus(self) -> bool:
+        return bool(self.ray.cluster_resources().get("GPU"))
+
     def spread(self, load: Callable[[], Callable[[Task], Result]], tasks: Sequence[Task]) -> Iterator[Result]:
         """The results of tasks, in the order of the tasks. Each worker calls `load` once, and what it gives for tasks.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -206,6 +206,7 @@ class Study:
     folder: Path
     config: Config
     ray: str | None = None  # address of the Ray cluster that index and synthesis are spread over; none: this machine
+    opened: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # by stages, once a command
 
     @classmethod
     def open(cls, folder: Path, ray: str | None = None) -> Study:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -51,6 +51,10 @@ class ActivationIndex:
             return float("nan")
         gap = activation - facts["high"] if pole is Pole.MAX else facts["low"] - activation
         return float(gap / facts["std"])
+
+    def without_images(self) -> ActivationIndex:
+        """The index without its extremes and sample, which are most of it: small enough to send to many machines."""
+        return replace(self, extremes=self.extremes.iloc[:0], sample=self.sample[:, :0])
 
     @cached_property
     def _rows(self) -> dict[str, int]:

@@ -34,7 +34,14 @@ def _load_model(load: str, weights: str | None, input_size: int | None) -> Model
 
 
 def open_corpus(study: Study) -> Corpus:
-    """The images that study.toml names, a seeded subset if it sets a limit."""
+    """The images that study.toml names, a seeded subset if it sets a limit. They are listed once a command."""
+    if "images" not in study.opened:
+        study.opened["images"] = _open_corpus(study)
+    corpus: Corpus = study.opened["images"]
+    return corpus
+
+
+def _open_corpus(study: Study) -> Corpus:
     section = study.config.images
     kind, colon, path = section.load.partition(":")
     spec = f"{kind}:{study.resolve(path)}" if kind == "folder" and colon else section.load

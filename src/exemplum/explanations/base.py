@@ -27,6 +27,7 @@ class Request:
     index: ActivationIndex
     config: Config  # study.toml
     folder: Path  # the method's own; what it keeps there is still there when it is asked again
+    ray: str | None = None  # address of a Ray cluster to spread the work over, if one is to be used
 
     @property
     def most(self) -> int:

@@ -79,7 +79,7 @@ def _run_methods(study: Study) -> dict[str, Any]:
     for name, spec, method in methods:
         request = Request(
             [entry.unit for entry in chosen], plan.reference_counts, model, index_stage.open_corpus(study), index,
-            study.config, folder / name,
+            study.config, folder / name, study.ray,
         )  # fmt: skip
         kept += gather.pictures(name, method, request, study.folder, _key(study, spec))
     stimuli = tables.STIMULI.write(folder / "stimuli.parquet", measured(kept, model, index, study))

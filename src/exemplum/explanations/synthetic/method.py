@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
+from exemplum.cluster import Cluster
 from exemplum.explanations.base import Picture, Request
 from exemplum.explanations.synthetic import weighting
 from exemplum.explanations.synthetic.making import Made, Setup
 from exemplum.explanations.synthetic.recipes import Recipe, recipe
+from exemplum.explanations.synthetic.spreading import spread
 from exemplum.records import Pole
 
 
@@ -18,7 +21,8 @@ def pictures(request: Request) -> Iterator[Picture]:
         request.model, config.index.relu, config.index.objective, config.synthetic.precision, config.seed,
         request.folder, config.synthetic.snapshots,
     )  # fmt: skip
-    for made in weighting.weighted(setup, request.units, list(Pole), chosen, config.synthetic.diversity, request.index):
+    make = partial(spread, Cluster(request.ray)) if request.ray else weighting.weighted
+    for made in make(setup, request.units, list(Pole), chosen, config.synthetic.diversity, request.index):
         for position in range(request.most):
             yield Picture(made.job.unit, made.job.pole, position, made.images[position], facts=_facts(made, position))
 
