@@ -1,6 +1,7 @@
 """The whole line on the embedded network and images, in a small study. Oracle of resuming: a run without a stop."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,9 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sqlalchemy import select
+from starlette.testclient import TestClient
 
 from exemplum import pipeline, store
+from exemplum.server import Experiment, Settings, create_app, monitor
+from exemplum.server.schema import Answer, TrialRow
 from exemplum.study import STAGES, Study
+from server.walk import Walker
 
 TOML = """
 seed = 3
@@ -119,6 +125,42 @@ def test_only_stages_behind_a_change_run_again(study, tmp_path):
     again = [stage for stage in STAGES if changed.record(stage)["finished"] != finished[stage]]
     assert again == ["analysis", "report"]
     store.write_text(study.folder / "study.toml", TOML)
+
+
+def test_people_stand_in_the_report_beside_the_machines_and_rules_judge_alike_live_and_after(study, tmp_path):
+    """Two people answer through the server of `exemplum serve`; one rushes through the instructions."""
+    folder = tmp_path / "people"
+    shutil.copytree(study.folder, folder)
+    store.write_text(folder / "study.toml", TOML + "[exclusions]\ninstruction_time_s = 15\n")
+    experiment = Experiment.open(Settings(folder, limits=False))
+    with TestClient(create_app(experiment)) as client:
+        careful, hasty = Walker(client), Walker(client)
+        for walker in (careful, hasty):
+            walker.start()
+        careful.walk()
+        hasty.do(hasty.walk(until=lambda step: step["kind"] == "instructions"), visible_ms=4000.0)
+        hasty.walk()
+        with experiment.database.read() as orm:
+            live = {line.label: bool(line.excluded) for line in monitor.lines(orm, experiment)}
+            right = orm.scalars(
+                select(Answer.correct).join(TrialRow).where(TrialRow.session_id == 1, TrialRow.kind == "main")
+            ).all()
+    assert live == {"P0001": False, "P0002": True}
+    machines = (folder / "responses" / "machines.parquet").stat().st_mtime_ns
+    pipeline.run(Study.open(folder))
+    assert (folder / "responses" / "machines.parquet").stat().st_mtime_ns == machines
+    verdicts = pd.read_parquet(folder / "analysis" / "exclusions.parquet")
+    people = verdicts[verdicts["observer"] == "participants"].set_index("participant")["verdict"]
+    assert people.to_dict() == {"P0001": "kept", "P0002": "excluded"}
+    found = pd.read_parquet(folder / "analysis" / "estimates.parquet").query(
+        "measure == 'accuracy' and by == 'participant' and aggregate == 'pooled' and observer == 'participants'"
+    )
+    assert set(found["group"]) == {"P0001"}
+    whole = found[(found["trial_kind"] == "main") & found["condition"].isin(["natural", "synthetic", "none"])]
+    assert (whole["estimate"] * whole["n_trials"]).sum() == sum(right)
+    page = (folder / "report" / "index.html").read_text(encoding="utf-8")
+    for shown in ("participants", "ideal", "How intuitive the images seem", "instruction_time_s"):
+        assert shown in page
 
 
 def kill_when(study: Path, stage: str, appears: str, arguments: str = "") -> None:

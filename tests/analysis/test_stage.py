@@ -52,10 +52,10 @@ def test_the_analysis_needs_no_torch():
 
 
 def test_excluded_participants_are_left_out_and_the_rule_makes_the_stage_stale(study, answers):
-    before = stage.fingerprint(study)
     catch = answers(("p0", "natural", "00"), ("p1", "natural", "11"), ("p2", "natural", "11"), trial_kind="catch")
     catch["trial_id"] = "catch-" + catch["trial_id"]
     RESPONSES.write(study.stage("responses") / "catch.parquet", catch)
+    before = stage.fingerprint(study)
     (study.folder / "study.toml").write_text("[analysis]\nbootstrap = 100\n[exclusions]\ncatch_accuracy = 0.8\n")
     strict = Study.open(study.folder)
     assert stage.fingerprint(strict) != before

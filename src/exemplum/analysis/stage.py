@@ -11,16 +11,16 @@ from exemplum.analysis.results import analyse, together
 from exemplum.study import Study
 from exemplum.tables import PEOPLE, RATINGS, TRIALS
 
-VERSION = 2
+VERSION = 3
 
 
 def fingerprint(study: Study) -> str:
     """A hash of all that the analysis depends on: the answers themselves, since people may still be answering."""
     record = study.record("responses") or {}
     files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in _files(study)]
-    return store.digest(
-        VERSION, study.config.seed, study.config.analysis.model_dump(), record.get("fingerprint"), files
-    )
+    said = study.config
+    rules = (said.analysis.model_dump(), said.exclusions.model_dump())
+    return store.digest(VERSION, said.seed, *rules, record.get("fingerprint"), files)
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def run(study: Study) -> dict[str, Any]:
     folder, config = study.stage("responses"), study.config
     responses = checks.read(folder, _conditions(study))
     ratings = together(RATINGS, [RATINGS.read(path) for path in sorted(folder.glob("ratings/*.parquet"))])
-    people = [PEOPLE.read(path) for path in sorted(folder.glob("people/*.parquet"))]
+    people = [PEOPLE.read(path) for path in sorted(folder.glob("sessions/*.parquet"))]
     results = analyse(
         responses,
         ratings,
@@ -45,7 +45,7 @@ def run(study: Study) -> dict[str, Any]:
 
 def _files(study: Study) -> list[Path]:
     folder = study.stage("responses")
-    return sorted([*folder.glob("*.parquet"), *folder.glob("ratings/*.parquet"), *folder.glob("people/*.parquet")])
+    return sorted([*folder.glob("*.parquet"), *folder.glob("ratings/*.parquet"), *folder.glob("sessions/*.parquet")])
 
 
 def _conditions(study: Study) -> list[str] | None:

@@ -35,6 +35,9 @@ def write(
     """Write folder/index.html and folder/figures. Returns a summary: figures, units, megabytes, missing pictures."""
     pictures = Pictures(study.folder)
     shown = page.show(figures.PLOTS, tables.estimates, folder / "figures")
+    ratings = _of_kept(tables.ratings, tables.exclusions)
+    if len(ratings):
+        shown.append(page.show_ratings(ratings, folder / "figures", len(shown) + 1))
     unit_cards = cards.cards(tables, pictures)
     examples = screens.screens(tables, pictures)
     found = findings.findings(tables)
@@ -73,6 +76,13 @@ def write(
         "megabytes": round(len(text.encode()) / 1e6, 1),
         "page": str(folder / "index.html"),
     } | ({"missing pictures": len(pictures.missing)} if pictures.missing else {})
+
+
+def _of_kept(ratings: pd.DataFrame, exclusions: pd.DataFrame) -> pd.DataFrame:
+    """RATINGS of the participants whom no rule excludes."""
+    who = ["experiment", "observer", "participant"]
+    excluded = pd.MultiIndex.from_frame(exclusions.loc[exclusions["verdict"] == "excluded", who])
+    return ratings[~pd.MultiIndex.from_frame(ratings[who]).isin(excluded)]
 
 
 def _title(study: Study, tables: Tables) -> str:

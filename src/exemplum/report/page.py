@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from exemplum.report import figures, listing, style, wording
 from exemplum.report.embedding import data_uri
+from exemplum.report.figures import intuitiveness
 
 PIXELS = 115  # CSS px an inch of a figure: its type is then about as large as the page's tables
 
@@ -54,6 +55,25 @@ def _shown(number: int, plot: figures.Plot, estimates: pd.DataFrame, folder: Pat
     table = listing.listing(rows, listing.ESTIMATE_COLUMNS)
     alt = f"{plot.title}. {_described(rows)}"
     return keep(drawn, folder, number, prefix + plot.name, plot.title, plot.caption(estimates), alt, table)
+
+
+def show_ratings(ratings: pd.DataFrame, folder: Path, number: int, prefix: str = "") -> Shown:
+    """Draw RATINGS of how intuitive the pictures seem, with a table of the mean rating of every unit."""
+    with style.typography():
+        drawn = intuitiveness.before_after(ratings).get_figure(root=True)
+    assert drawn is not None
+    means = ratings.groupby(["condition", "phase", "unit"], sort=False)["rating"]
+    table = means.agg(mean="mean", sd="std", n="count").reset_index()
+    overall = ratings.groupby("phase", sort=False)["rating"].mean()
+    said = ", ".join(f"{intuitiveness.PHASES[str(phase)]} {value:.1f}" for phase, value in overall.items())
+    people = ratings["participant"].nunique()
+    return keep(
+        drawn, folder, number, f"{prefix}intuitiveness", "How intuitive the images seem",
+        "A method's images beside natural ones, −100 (not intuitive) to 100, rated before the trials, and after them "
+        "where that was asked. Thin: participants, means over units; thick: mean of all; no intervals; "
+        f"n = {people} participants, {len(ratings)} ratings.",
+        f"Intuitiveness. Mean rating {said} the trials.", listing.listing(table),
+    )  # fmt: skip
 
 
 def keep(

@@ -10,7 +10,6 @@ import pandas as pd
 
 from exemplum import store, tables
 from exemplum.report import exporting, figures, findings, listing, page, respondents, style, wording
-from exemplum.report.figures import intuitiveness
 from exemplum.report.select import Tables, how, pick
 from exemplum.store import Table
 
@@ -77,7 +76,7 @@ def _experiments(found: Tables, folder: Path) -> Any:
         shown = page.show(figures.PLOTS, estimates, folder, first, prefix)
         ratings = found.ratings[found.ratings["experiment"] == name]
         if len(ratings):
-            shown.append(_intuitiveness(ratings, folder, first + len(shown), prefix))
+            shown.append(page.show_ratings(ratings, folder, first + len(shown), prefix))
         first += len(shown)
         rows = found.comparisons[found.comparisons["experiment"] == name]
         who = respondents.respondents(found.responses[found.responses["experiment"] == name])
@@ -85,23 +84,6 @@ def _experiments(found: Tables, folder: Path) -> Any:
         yield Experiment(
             f"experiment-{name}", title, who, shown, listing.listing(rows, listing.COMPARISON_COLUMNS, most=250)
         )
-
-
-def _intuitiveness(ratings: pd.DataFrame, folder: Path, number: int, prefix: str) -> page.Shown:
-    with style.typography():
-        drawn = intuitiveness.before_after(ratings).get_figure(root=True)
-    assert drawn is not None
-    means = ratings.groupby(["condition", "phase", "unit"], sort=False)["rating"]
-    table = means.agg(mean="mean", sd="std", n="count").reset_index()
-    overall = ratings.groupby("phase", sort=False)["rating"].mean()
-    said = ", ".join(f"{intuitiveness.PHASES[str(phase)]} {value:.1f}" for phase, value in overall.items())
-    people = ratings["participant"].nunique()
-    return page.keep(
-        drawn, folder, number, f"{prefix}intuitiveness", "Intuitiveness before and after",
-        "How intuitive synthetic images seem beside natural ones, −100 (not intuitive) to 100. Thin: participants, "
-        f"means over units; thick: mean of all; no intervals; n = {people} participants, {len(ratings)} ratings.",
-        f"Intuitiveness. Mean rating {said}.", listing.listing(table),
-    )  # fmt: skip
 
 
 @dataclass(frozen=True)

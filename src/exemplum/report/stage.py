@@ -12,7 +12,7 @@ from exemplum.report import exporting, html
 from exemplum.report.select import Tables
 from exemplum.study import Study
 
-SCHEMA = 1  # of the report; a new number makes every report stale
+SCHEMA = 2  # of the report; a new number makes every report stale
 ALWAYS = ("estimates", "comparisons", "responses")  # exported even where they are empty
 UPSTREAM = ("explanations", "design", "responses", "analysis")
 
@@ -35,6 +35,7 @@ def read(study: Study) -> Tables:
     """All tables that the report shows; answers of people and machines together."""
     parts = [tables.RESPONSES.read(path) for path in sorted(study.stage("responses").glob("*.parquet"))]
     ratings = [tables.RATINGS.read(path) for path in sorted(study.stage("responses").glob("ratings/*.parquet"))]
+    people = [tables.PEOPLE.read(path) for path in sorted(study.stage("responses").glob("sessions/*.parquet"))]
     analysis, made = study.stage("analysis"), study.stage("explanations")
     return Tables(
         estimates=tables.ESTIMATES.read(analysis / "estimates.parquet"),
@@ -44,7 +45,7 @@ def read(study: Study) -> Tables:
         stimuli=tables.STIMULI.read(made / "stimuli.parquet"),
         trials=tables.TRIALS.read(study.stage("design") / "trials.parquet"),
         ratings=pd.concat(ratings, ignore_index=True) if ratings else tables.RATINGS.frame(),
-        people=_optional(tables.PEOPLE, study.stage("responses") / "people" / "sessions.parquet"),
+        people=pd.concat(people, ignore_index=True) if people else tables.PEOPLE.frame(),
         exclusions=_optional(tables.EXCLUSIONS, analysis / "exclusions.parquet"),
         verdicts=_optional(tables.VERDICTS, analysis / "verdicts.parquet"),
         models=_optional(tables.MODELS, analysis / "models.parquet"),
