@@ -86,6 +86,18 @@ def test_the_list_shows_progress_and_attention(serve):
         assert ("at least 1.00 wanted" in page) == (not all(caught))
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+def test_a_session_shows_what_was_entered_and_nothing_of_it_as_markup(serve):
+    client = let_in(serve())
+    walker = Walker(client)
+    walker.start()
+    walker.do(walker.walk(until=lambda step: step["kind"] == "debrief"), {"comment": "images <b>too</b> small"})
+    page = client.get("/experimenter/session/1").text
+    assert "images &lt;b&gt;too&lt;/b&gt; small" in page
+    assert "contact lenses" not in page
+    assert '<th scope="row">visual aid</th><td>none</td>' in page
+
+
 def test_a_foreign_id_cannot_put_markup_into_the_page(serve):
     client = let_in(serve())
     Walker(client, PROLIFIC_PID="<script>alert(1)</script>").start()

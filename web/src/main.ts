@@ -27,7 +27,11 @@ import { say, setTexts } from "./texts";
 const STATUS_AFTER = 2; // failed tries before the participant is told
 
 async function main(): Promise<void> {
-  onConnection(({ state, attempts }) => showStatus(state === "lost" && attempts >= STATUS_AFTER ? say("page.offline") : ""));
+  onConnection(({ state, attempts }) => {
+    if (state === "ok" || attempts === 1) log("network", { state, attempts });
+    const trouble = state !== "ok" && attempts >= STATUS_AFTER;
+    showStatus(trouble ? say(state === "lost" ? "page.offline" : "page.busy") : "");
+  });
   const config = await getConfig();
   const language = chooseLanguage(config);
   setTexts(await texts(language), language);

@@ -14,7 +14,8 @@ export class Refusal extends Error {
   }
 }
 
-export type Connection = { state: "ok" | "lost"; attempts: number };
+/** "busy": the server answers, but takes nothing at the moment (it starts again, its disk is full). */
+export type Connection = { state: "ok" | "lost" | "busy"; attempts: number };
 let connection: Connection = { state: "ok", attempts: 0 };
 const listeners = new Set<(connection: Connection) => void>();
 
@@ -52,6 +53,7 @@ export async function bytes(path: string, onRetry: () => void): Promise<Blob> {
 
 async function persist(path: string, init: (attempt: number) => RequestInit): Promise<Response> {
   for (let attempt = 1; ; attempt++) {
+    let state: Connection["state"] = "lost";
     let wait = PAUSES_MS[Math.min(attempt, PAUSES_MS.length) - 1]! * (0.8 + 0.4 * Math.random());
     try {
       const response = await fetch(path, { ...init(attempt), signal: AbortSignal.timeout(TIMEOUT_MS) });
@@ -60,11 +62,12 @@ async function persist(path: string, init: (attempt: number) => RequestInit): Pr
         if (response.ok) return response;
         throw await refusal(response);
       }
+      state = "busy";
       wait = Math.max(wait, 1000 * Number(response.headers.get("Retry-After") ?? 0));
     } catch (error) {
       if (error instanceof Refusal) throw error;
     }
-    report({ state: "lost", attempts: attempt });
+    report({ state, attempts: attempt });
     await pauseOrOnline(wait);
   }
 }
@@ -75,7 +78,7 @@ async function refusal(response: Response): Promise<Refusal> {
 }
 
 function report(next: Connection): void {
-  const changed = next.state !== connection.state || next.state === "lost";
+  const changed = next.state !== connection.state || next.state !== "ok";
   connection = next;
   if (changed) for (const listener of listeners) listener(next);
 }

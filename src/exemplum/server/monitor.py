@@ -103,8 +103,9 @@ def accuracy(orm: Orm, experiment: Experiment) -> list[dict[str, Any]]:
 
 
 def details(orm: Orm, row: SessionRow) -> dict[str, Any]:
-    """One session: its steps with times, its blocks without their conditions, and what happened in the browser."""
-    done = orm.scalars(select(StepRecord).where(StepRecord.session_id == row.id).order_by(StepRecord.position))
+    """One session: its steps with times, what was entered, its blocks without their conditions, and the browser."""
+    steps = select(StepRecord).where(StepRecord.session_id == row.id).order_by(StepRecord.position)
+    done = orm.scalars(steps).all()
     blocks = orm.execute(
         select(TrialRow.step, func.count(TrialRow.id), func.count(Answer.id), func.avg(Answer.rt_ms))
         .outerjoin(Answer, Answer.trial_id == TrialRow.id)
@@ -119,6 +120,10 @@ def details(orm: Orm, row: SessionRow) -> dict[str, Any]:
         "steps": [
             {"position": s.position, "kind": s.kind, "seconds": s.ms / 1000, "visible": s.visible_ms / 1000}
             for s in done
+        ],
+        "entered": [
+            (name, value) for s in done if s.kind in ("form", "debrief") for name, value in s.data.items()
+            if value is not None
         ],
         "blocks": [
             {"number": row.steps[step]["number"], "practice": row.steps[step]["practice"], "trials": trials,

@@ -89,6 +89,21 @@ def test_an_answer_given_offline_arrives_when_the_line_is_back(shown, context):
     assert stored[0].attempt > 1
 
 
+def test_a_server_that_cannot_store_says_so_and_has_the_answer_later(shown):
+    """A writer that has ended refuses as it does when the server shuts down or the disk is full: 503."""
+    running, page, person = shown
+    trial = person.pending()
+    running.experiment.database.writer.stop()
+    person.press(trial.max_side, 2)
+    expect(page.locator("#status")).to_contain_text("server cannot take your answers")
+    assert answers(running, trial) == []
+    running.stop()
+    running.restart()
+    page.locator(JUDGED).wait_for()
+    expect(page.locator("#status")).to_have_text("")
+    assert [(a.choice, a.confidence) for a in answers(running, trial)] == [(trial.max_side, 2)]
+
+
 def test_a_response_lost_after_the_commit_makes_no_second_answer(shown):
     running, page, person = shown
     trial = person.pending()
