@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from exemplum import store
+from exemplum import memory, store
 from exemplum.explanations.synthetic import room
 from exemplum.explanations.synthetic.cohort import Cohort, narrowed
 from exemplum.explanations.synthetic.jobs import Job
@@ -90,6 +90,7 @@ class _Line:
 
     def __init__(self, setup: Setup, jobs: list[Job], advance: Callable[[int], None]):
         self.setup, self.advance = setup, advance
+        memory.reuse()
         device = hardware.device()
         dtype = hardware.dtype(setup.precision, device)
         self.recipe = jobs[0].recipe

@@ -97,11 +97,14 @@ def jointly(objectives: Sequence[Objective], counts: Sequence[int]) -> Objective
     """Several objectives in one batch: the first `counts[0]` images belong to `objectives[0]`, and so on."""
 
     def score(maps: Maps) -> Tensor:
-        scores, start = [], 0
-        for objective, count in zip(objectives, counts, strict=True):
-            own = {layer: maps[layer][start : start + count] for layer in objective.layers}
-            scores.append(objective(own))
-            start += count
-        return torch.cat(scores)
+        # split, not sliced: its gradient is put together once, and not filled up with zeros for each objective
+        parts = {layer: torch.split(maps[layer], list(counts)) for layer in layers}
+        return torch.cat(
+            [
+                objective({layer: parts[layer][place] for layer in objective.layers})
+                for place, objective in enumerate(objectives)
+            ]
+        )
 
-    return Objective(score, frozenset().union(*(objective.layers for objective in objectives)))
+    layers = frozenset().union(*(objective.layers for objective in objectives))
+    return Objective(score, layers)

@@ -79,7 +79,7 @@ def beyond(
 
     def judge(made: Made) -> bool:
         unit, pole = made.job.unit, made.job.pole
-        pictures = np.stack([model.crop(image) for image in made.images])
+        pictures = np.stack([model.fit(image) for image in made.images])
         values = Measurer(model, [unit.layer], relu, objective).images(pictures)[:, unit.channel]
         return min(index.beyond(unit, pole, float(value)) for value in values) > 0
 

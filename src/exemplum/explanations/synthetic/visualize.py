@@ -25,7 +25,7 @@ class Visualization:
     unit: Unit
     pole: Pole
     position: int
-    image: np.ndarray  # uint8 (size, size, 3)
+    image: np.ndarray  # uint8 (size, size, channels)
     activation: float  # of its unit, in float32, on the finished picture
     percentile: float  # share of the index's images with a lower activation; NaN without an index
     margin: float  # beyond the best exemplar, in standard deviations of the corpus; NaN without an index
@@ -62,7 +62,7 @@ def visualize(
     found = []
     for made in weighting.weighted(setup, units, poles, chosen, diversity, index):
         layer, channel = made.job.unit.layer, made.job.unit.channel
-        pictures = np.stack([model.crop(image) for image in made.images])
+        pictures = np.stack([model.fit(image) for image in made.images])
         values = Measurer(model, [layer], relu, objective).images(pictures)[:, channel]
         for position, (image, value) in enumerate(zip(made.images, values.tolist(), strict=True)):
             found.append(_visualization(made, position, image, value, index))
