@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 
 import numpy as np
@@ -15,11 +16,11 @@ class Names:
 
     @classmethod
     def of(cls, names: Iterable[bytes]) -> Names:
-        block, ends = bytearray(), []
+        block, ends = bytearray(), array("q")
         for name in names:
             block += name
             ends.append(len(block))
-        return cls(bytes(block), np.array(ends, dtype=np.int64))
+        return cls(bytes(block), np.frombuffer(ends, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.ends)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tarfile
+from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -103,21 +104,21 @@ def _contents(shards: list[Path], kept: Path) -> Contents:
     if kept.exists():
         with np.load(kept) as saved:
             return Contents(Names(saved["block"].tobytes(), saved["ends"]), saved["places"])
-    places: list[np.ndarray] = []
+    places = array("q")
     names = Names.of(_scan(shards, places))
-    table = np.concatenate(places).reshape(-1, 6) if places else np.empty((0, 6), dtype=np.int64)
+    table = np.frombuffer(places, dtype=np.int64).reshape(-1, 6)
     # where nothing can be kept, the shards are read again the next time
     with suppress(OSError), atomic(kept) as temporary, temporary.open("wb") as handle:
         np.savez(handle, block=np.frombuffer(names.block, dtype=np.uint8), ends=names.ends, places=table)
     return Contents(names, table)
 
 
-def _scan(shards: list[Path], places: list[np.ndarray]) -> Iterator[bytes]:
+def _scan(shards: list[Path], places: array[int]) -> Iterator[bytes]:
     """The key of every sample with an image; where it lies is appended to `places`."""
     for number, shard in enumerate(shards):
         for key, members in groupby(_members(shard), key=lambda member: _split(member.name)[0]):
             if place := _place(members):
-                places.append(np.array([number, *place], dtype=np.int64))
+                places.extend((number, *place))
                 yield key
 
 
