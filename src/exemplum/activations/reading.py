@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import signal
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -20,6 +23,7 @@ from exemplum.models import Model, Preprocessing, hardware
 
 Relu = Literal["before", "after"]
 T = TypeVar("T")
+PR_SET_PDEATHSIG = 1  # sys/prctl.h
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Measurer:
         workers = _workers(self.device) if workers is None else workers
         loader = DataLoader(
             Batches(corpus, self.model.preprocessing, rows, batch), batch_size=None, num_workers=workers,
-            collate_fn=_as_it_is, prefetch_factor=2 if workers else None,
+            collate_fn=_as_it_is, prefetch_factor=2 if workers else None, worker_init_fn=_end_with_parent,
         )  # fmt: skip
         ahead = 1 if self.device.type == "cuda" else 0  # a GPU is at work while the batch before is taken in
         launched: deque[tuple[Batch, Tensor]] = deque()
@@ -119,6 +123,12 @@ def _true_float32(device: torch.device) -> AbstractContextManager[None]:
     if device.type != "cuda":
         return nullcontext()
     return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+
+
+def _end_with_parent(_worker: int) -> None:
+    """Else a worker whose parent is killed waits for ever to be rid of its images."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _as_it_is(batch: T) -> T:
