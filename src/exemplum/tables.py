@@ -97,6 +97,7 @@ PICTURES = Table(
         "recipe": Column("str", "recipe by name"),
         "recipe_hash": Column("str", "hash of all that the recipe says, its changes by the study included"),
         "seed": Column("str", "seed of the picture's start"),
+        "diversity": Column("float", "weight of the likeness of the unit's pictures, in units of activation"),
         "updates": Column("int", "updates done"),
         "stopped": Column("str", "why it stopped: steps (all were done) or plateau"),
         "score": Column("float", "the objective before the last update, under that step's random geometry"),

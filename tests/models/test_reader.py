@@ -229,3 +229,18 @@ def test_what_enters_a_gelu_is_the_layer_before_it(images: Tensor):
     layers = ["encoder.layers.encoder_layer_0.mlp.0", "encoder.layers.encoder_layer_0.mlp.1"]
     got = model.reader(layers)(images[:, :, :32, :32])
     torch.testing.assert_close(got[layers[1]], nn.functional.gelu(got[layers[0]]))
+
+
+def test_a_compiled_reader_gives_the_same_values_and_gradients_at_every_size():
+    # aot_eager: all of compiling but the making of machine code, which needs a compiler
+    model = models.load("embedded")
+    plain, compiled = model.reader(["mixed3a"]), model.reader(["mixed3a"])
+    compiled.compile_body(backend="aot_eager", mode=None)
+    for size in (40, 45, 40):
+        pixels = torch.rand(2, 3, size, size, requires_grad=True)
+        found, expected = compiled(pixels)["mixed3a"], plain(pixels)["mixed3a"]
+        torch.testing.assert_close(found, expected)
+        gradients = [torch.autograd.grad(maps.square().sum(), pixels)[0] for maps in (found, expected)]
+        torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)
+    with compiled.redirected_relu(), plain.redirected_relu():
+        torch.testing.assert_close(compiled(pixels)["mixed3a"], plain(pixels)["mixed3a"])

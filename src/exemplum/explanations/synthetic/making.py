@@ -94,7 +94,10 @@ class _Line:
         device = hardware.device()
         dtype = hardware.dtype(setup.precision, device)
         self.recipe = jobs[0].recipe
-        self.batch = Batch(setup.model.reader([jobs[0].unit.layer], relu=setup.relu, dtype=dtype, device=device))
+        reader = setup.model.reader([jobs[0].unit.layer], relu=setup.relu, dtype=dtype, device=device)
+        if device.type == "cuda":
+            reader.compile_body()
+        self.batch = Batch(reader)
         self.waiting = [list(own) for _, own in groupby(jobs, key=lambda job: job.unit)]
         single = replace(jobs[0], recipe=self.recipe.with_(images=1))
         self.room = room.images(self.batch.reader, self._cohort([single]))
