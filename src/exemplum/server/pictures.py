@@ -87,9 +87,10 @@ def encode_all(folder: Path, paths: Iterable[str], into: Path, form: str, qualit
 def padded(data: bytes, length: int, name: str) -> bytes:
     """Fill up to `length` with bytes that differ by name, so that one image under two names is not the same file.
 
-    Decoders stop at the image's own end mark and never see them.
+    Decoders stop at the image's own end mark and never see them. A longer one (of a version of the study that another
+    process has begun meanwhile) stays as it is.
     """
-    return data + hashlib.shake_128(name.encode()).digest(length - len(data))
+    return data + hashlib.shake_128(name.encode()).digest(max(0, length - len(data)))
 
 
 def opaque(secret: bytes, *parts: object) -> str:
