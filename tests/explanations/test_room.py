@@ -1,0 +1,53 @@
+"""How many images fit: proportional to the free memory, up to what keeps the machine busy."""
+
+import pytest
+import torch
+
+from exemplum.explanations.synthetic import recipe, room
+from exemplum.explanations.synthetic.cohort import Cohort
+from exemplum.explanations.synthetic.jobs import Job
+from exemplum.records import Pole, Unit
+
+CPU = torch.device("cpu")
+
+
+def cohort(size: int, name: str = "borowski2021", **changes) -> Cohort:
+    chosen = recipe(name).at(size).with_(images=1, **changes)
+    return Cohort([Job(Unit("mixed3b", 8), Pole.MAX, chosen, 0)], 3, 0, CPU)
+
+
+def fitting(monkeypatch, reader, of: Cohort, free: float) -> int:
+    monkeypatch.setattr(room, "_free", lambda device: free)
+    return room.images(reader, of)
+
+
+def test_a_batch_is_as_large_as_half_of_the_free_memory(monkeypatch, model):
+    reader = model.reader(["mixed3b"])
+    one = room._bytes(reader, cohort(48))
+    assert fitting(monkeypatch, reader, cohort(48), 10.5 * one / room.SHARE) == 10
+    assert fitting(monkeypatch, reader, cohort(48), 20.5 * one / room.SHARE) == 20
+    assert fitting(monkeypatch, reader, cohort(48), 1e15) == room.MOST["cpu"]
+    assert fitting(monkeypatch, reader, cohort(48), 1) == 1  # it is tried all the same
+
+
+def test_memory_grows_with_the_image_and_shrinks_with_the_precision(model):
+    small, large = (room._bytes(model.reader(["mixed3b"]), cohort(size)) for size in (48, 96))
+    assert large / small == pytest.approx(4, rel=0.15)
+    half = room._bytes(model.reader(["mixed3b"], dtype=torch.bfloat16), cohort(96))
+    assert 0.5 < half / large < 0.9  # numbers and canvas stay in float32
+
+
+def test_what_is_kept_for_the_gradient_is_what_torch_takes(model):
+    # oracle: torch's own account of memory taken and not given back by a forward pass
+    reader, one = model.reader(["mixed3b"]), cohort(96)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+        maps = reader(one.inputs())
+    taken = sum(event.self_cpu_memory_usage for event in profile.key_averages())
+    assert maps["mixed3b"].requires_grad
+    held = (room._bytes(reader, one) - 4 * one.numbers.nbytes) / 2
+    assert held == pytest.approx(taken, rel=0.25)
+
+
+def test_an_image_seen_in_many_crops_counts_as_many(monkeypatch, model):
+    reader = model.reader(["mixed3b"])
+    assert fitting(monkeypatch, reader, cohort(32, "maco", zoom=1.0), 1e15) == room.MOST["cpu"] // 32
