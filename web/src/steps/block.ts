@@ -61,7 +61,7 @@ async function enableWhenLoaded(preload: Preload, page: HTMLElement): Promise<vo
   button.disabled = false;
 }
 
-/** What stands at the sides in this block, where it is not the usual pair of nine. */
+/** What stands at the sides in this block. */
 function sides({ layout }: BlockStep): string {
   if (layout.left + layout.right === 0) return "";
   const number = Math.max(layout.left, layout.right);
