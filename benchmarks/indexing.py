@@ -218,7 +218,8 @@ def memory(folder: Path) -> dict[str, object]:
                 link = links / f"{number // 1000:03d}" / f"{number:06d}.jpg"
                 link.parent.mkdir(parents=True, exist_ok=True)
                 link.symlink_to(thumbnails[number % len(thumbnails)])
-            child = subprocess.Popen([sys.executable, __file__, str(links), "--child", str(size)])
+            quiet = os.environ | {"OMP_WAIT_POLICY": "PASSIVE"}  # as the command sets it
+            child = subprocess.Popen([sys.executable, __file__, str(links), "--child", str(size)], env=quiet)
             peaks[size] = _peak(child)
             print(f"{size:7,} images: {peaks[size]:7.1f} MB", flush=True)
     growth = peaks[SIZES[-1]] / peaks[SIZES[-2]] - 1
