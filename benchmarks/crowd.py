@@ -11,7 +11,6 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,15 +92,6 @@ class Person:
         self._token = begun["token"]
         await self._go_on(begun["state"])
 
-    async def keep_answering(self, end: list[float], every: float, times: Callable[[], list[float]]) -> None:
-        """Answer every so many seconds until `end[0]` (time.monotonic; it may still be set), or the session is over."""
-        await asyncio.sleep(random.uniform(0, every))
-        while time.monotonic() < end[0] and not self.over:
-            began = time.monotonic()
-            await self.answer(times())
-            await self.refill()
-            await asyncio.sleep(max(0.0, every - (time.monotonic() - began)))
-
     async def refill(self) -> None:
         """Go through what stands between two blocks."""
         if not self.waiting and not self.over:
@@ -172,6 +162,54 @@ class Person:
                 raise RuntimeError(f"{head.decode().splitlines()[0]}: {status} {said.decode()}")
             self.tally.sent_again += 1
             await asyncio.sleep(1.0)
+
+
+class Crowd:
+    """Many people, each in a task of its own."""
+
+    def __init__(self, port: int, every: float) -> None:
+        self.tally = Tally()
+        self.people: list[Person] = []
+        self._port, self._every = port, every
+        self._entering, self._end = 0, float("inf")
+        self._work: list[asyncio.Task[None]] = []
+
+    async def come_in(self, people: int, a_second: float) -> None:
+        """Let so many enter one after another and begin to answer; returns when all have their first trial."""
+        self._entering = people
+        for number in range(people):
+            self.people.append(Person(self._port, number, self.tally))
+            self._work.append(asyncio.create_task(self._take_part(self.people[-1])))
+            await asyncio.sleep(1 / a_second)
+        while self._entering:
+            for task in self._work:
+                if task.done():
+                    task.result()  # it failed: say so
+            await asyncio.sleep(0.05)
+
+    async def end_at(self, moment: float) -> None:
+        """Everybody answers until then (time.monotonic); returns when the last answer is acknowledged."""
+        self._end = moment
+        await asyncio.gather(*self._work)
+
+    async def answer_at_once(self, people: int) -> None:
+        ready = [one for one in self.people if not one.over][:people]
+        await asyncio.gather(*(one.refill() for one in ready))
+        await asyncio.gather(*(one.answer(self.tally.burst) for one in ready))
+
+    def leave(self) -> None:
+        for one in self.people:
+            one.leave()
+
+    async def _take_part(self, one: Person) -> None:
+        await one.enter()
+        self._entering -= 1
+        await asyncio.sleep(random.uniform(0, self._every))
+        while time.monotonic() < self._end and not one.over:
+            began = time.monotonic()
+            await one.answer(self.tally.entering if self._entering else self.tally.steady)
+            await one.refill()
+            await asyncio.sleep(max(0.0, self._every - (time.monotonic() - began)))
 
 
 def _images(step: dict[str, Any]) -> list[str]:

@@ -37,7 +37,7 @@ from sqlalchemy import create_engine, text
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from crowd import Person, Tally  # noqa: E402 — beside this file
+from crowd import Crowd, Tally  # noqa: E402 — beside this file
 
 from design.made import stimuli, units  # noqa: E402 — tables that the tests use
 from exemplum import design as designs  # noqa: E402
@@ -107,7 +107,7 @@ def picture(path: Path, rng: np.random.Generator) -> None:
     coarse = Image.fromarray(rng.integers(0, 255, (28, 28, 3), dtype=np.uint8)).resize(
         (224, 224), Image.Resampling.BICUBIC
     )
-    noise = rng.normal(0, 7, (224, 224, 3))
+    noise = rng.normal(0, 4, (224, 224, 3))
     Image.fromarray(np.clip(coarse + noise, 0, 255).astype(np.uint8)).save(path, compress_level=1)
 
 
@@ -155,51 +155,30 @@ class Running:
 
 
 async def load(server: Running, wanted: argparse.Namespace) -> tuple[dict, Tally]:
-    tally, lags = Tally(), []
+    crowd, lags = Crowd(server.port, wanted.every), []
     lagging = asyncio.create_task(lag(lags))
-    entered, end, work = 0, [float("inf")], []
-
-    def times() -> list[float]:
-        return tally.entering if entered < wanted.people else tally.steady
-
-    async def come(number: int) -> None:
-        nonlocal entered
-        one = Person(server.port, number, tally)
-        crowd.append(one)
-        await one.enter()
-        entered += 1
-        await one.keep_answering(end, wanted.every, times)
-
-    crowd: list[Person] = []
-    for number in range(wanted.people):
-        work.append(asyncio.create_task(come(number)))
-        await asyncio.sleep(1 / wanted.entering)
-    while entered < wanted.people:
-        await asyncio.sleep(0.05)
+    await crowd.come_in(wanted.people, wanted.entering)
     lags.clear()
-    began, used, own, images = time.monotonic(), server.cpu_s(), own_cpu_s(), tally.images
-    end[0] = began + wanted.seconds
+    began, used, own, images = time.monotonic(), server.cpu_s(), own_cpu_s(), crowd.tally.images
+    answering = asyncio.create_task(crowd.end_at(began + wanted.seconds))
     for number in range(wanted.kills):
         await asyncio.sleep(wanted.seconds / (wanted.kills + 1))
         server.kill()
         await asyncio.to_thread(server.start)
         print(f"killed and started again: {number + 1} of {wanted.kills}", file=sys.stderr)
-    await asyncio.gather(*work)
+    await answering
     took = time.monotonic() - began
     said = {
-        "answers_per_s": round(len(tally.steady) / took, 1),
-        "images_per_s": round((tally.images - images) / took),
+        "answers_per_s": round(len(crowd.tally.steady) / took, 1),
+        "images_per_s": round((crowd.tally.images - images) / took),
         "server_cores": None if wanted.kills else round((server.cpu_s() - used) / took, 2),
         "load_cores": round((own_cpu_s() - own) / took, 2),
         "load_lag_p95_ms": quantiles(lags)["p95"],
     }
     lagging.cancel()
-    ready = [one for one in crowd if not one.over][: wanted.burst]
-    await asyncio.gather(*(one.refill() for one in ready))
-    await asyncio.gather(*(one.answer(tally.burst) for one in ready))
-    for one in crowd:
-        one.leave()
-    return machine(wanted) | said, tally
+    await crowd.answer_at_once(wanted.burst)
+    crowd.leave()
+    return machine(wanted) | said, crowd.tally
 
 
 async def lag(found: list[float]) -> None:
