@@ -242,3 +242,17 @@ def test_stopped_while_measuring_again_it_goes_on_there(model, photographs, low,
     np.testing.assert_array_equal(resumed.sample, low[0].sample)
     assert counted.reads.sum() <= low[1].sum() - 900 + 32
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_low_precision_finds_the_extremes_of_an_untrained_googlenet(photographs):
+    """Random weights: units differ little from image to image, so that rounding weighs most."""
+    from exemplum import models
+
+    google = models.load("torchvision:googlenet")
+    arguments = {"layers": ["inception3a.branch1"], "keep": 20, "workers": 1}
+    wanted = build(google, photographs, precision="float32", **arguments).extremes
+    counted = Counted(photographs)
+    found = build(google, counted, precision="bfloat16", **(arguments | {"workers": 0})).extremes
+    assert (found["row"].to_numpy() == wanted["row"].to_numpy()).mean() >= 0.99
+    assert (counted.reads == 1).any()
