@@ -83,8 +83,8 @@ def picture_rows(kept: list[Kept]) -> Iterator[dict[str, Any]]:
             yield {
                 "path": picture.path, "method": picture.method, "unit": str(picture.unit), "pole": str(picture.pole),
                 "position": picture.position, "recipe": facts["recipe"], "recipe_hash": facts["recipe_hash"],
-                "seed": facts["seed"], "diversity": facts["diversity"], "updates": facts["updates"], "stopped": facts["stopped"],
-                "score": facts["scores"][-1],
+                "seed": facts["seed"], "diversity": facts["diversity"], "updates": facts["updates"],
+                "stopped": facts["stopped"], "score": facts["scores"][-1],
             }  # fmt: skip
 
 

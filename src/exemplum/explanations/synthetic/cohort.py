@@ -38,8 +38,7 @@ class Cohort:
         self.step = 0  # updates done
         self.norms: Tensor | None = None  # moving average of the gradient's norm an image, (images,)
         self.earlier: Tensor | None = None  # the same when it was last looked at
-        self.trace: list[np.ndarray] = []  # the objective's score an image, at the logged steps
-        self.logged: list[int] = []
+        self.trace: list[Tensor] = []  # the objective's score an image before each step, on the device
 
     def _hold(self, numbers: Tensor) -> None:
         self.numbers = numbers.requires_grad_(True)
@@ -119,10 +118,9 @@ class Cohort:
                 inner = F.interpolate(inner, (size, size), mode="bilinear", antialias=True)
             return (inner * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
-    def log(self, score: Tensor) -> None:
-        """Keep the scores of the step that was just done."""
-        self.trace.append(score.cpu().numpy())
-        self.logged.append(self.step - 1)
+    def scores(self) -> np.ndarray:
+        """The objective before each step, float32 (steps, images)."""
+        return torch.stack(self.trace).float().cpu().numpy()
 
     def keep(self, stay: Sequence[bool]) -> None:
         """Let the jobs go that are not to stay."""
@@ -134,16 +132,14 @@ class Cohort:
         """All that goes on from here, as tensors and plain values."""
         return {
             "step": self.step, "numbers": self.numbers.detach(), "optimizer": self.optimizer.state_dict(),
-            "trace": [torch.from_numpy(scores) for scores in self.trace], "logged": self.logged,
-            "norms": self.norms, "earlier": self.earlier,
+            "trace": torch.stack(self.trace), "norms": self.norms, "earlier": self.earlier,
         }  # fmt: skip
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go on from a state of the same jobs."""
         self._hold(state["numbers"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.logged = state["step"], list(state["logged"])
-        self.trace = [scores.cpu().numpy() for scores in state["trace"]]
+        self.step, self.trace = state["step"], list(state["trace"].unbind())
         self.norms, self.earlier = state["norms"], state["earlier"]
 
 
@@ -157,5 +153,5 @@ def narrowed(state: dict[str, Any], stay: Sequence[bool]) -> dict[str, Any]:
     optimizer = state["optimizer"]
     moments = {name: narrow(value) for name, value in optimizer["state"][0].items()}
     own = {name: narrow(state[name]) for name in ("numbers", "norms", "earlier")}
-    trace = [narrow(scores) for scores in state["trace"]]
+    trace = narrow(state["trace"].T).T
     return {**state, **own, "trace": trace, "optimizer": {**optimizer, "state": {0: moments}}}

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from exemplum import memory, store
 from exemplum.explanations.synthetic import room
@@ -23,7 +22,6 @@ from exemplum.models import Model, hardware
 from exemplum.progress import track
 from exemplum.records import Pole, Unit
 
-LOGS = 64  # points of the objective's trace, spread over the steps
 CHECKPOINT_S = 30.0
 
 
@@ -33,17 +31,17 @@ class Made:
 
     job: Job
     images: np.ndarray  # uint8 (images, size, size, channels)
-    steps: list[int]  # steps whose score was logged
-    scores: np.ndarray  # (steps, images): the objective before that step's update
-    updates: int
+    scores: np.ndarray  # float32 (updates, images): the objective before each update
     stopped: str  # why: steps, or plateau
+
+    @property
+    def updates(self) -> int:
+        return len(self.scores)
 
     def packed(self) -> dict[str, Any]:
         """All but the job, as tensors and plain values."""
         images, scores = torch.from_numpy(self.images), torch.from_numpy(self.scores)
-        return {
-            "images": images, "scores": scores, "steps": self.steps, "updates": self.updates, "stopped": self.stopped
-        }  # fmt: skip
+        return {"images": images, "scores": scores, "stopped": self.stopped}
 
     @classmethod
     def unpacked(cls, job: Job, kept: dict[str, Any]) -> Made:
@@ -101,7 +99,6 @@ class _Line:
         self.waiting = [list(own) for _, own in groupby(jobs, key=lambda job: job.unit)]
         single = replace(jobs[0], recipe=self.recipe.with_(images=1))
         self.room = room.images(self.batch.reader, self._cohort([single]))
-        self.log_every = max(1, self.recipe.updates // LOGS)
         self.saved = time.monotonic()
         self.partial: Path | None = None
         if setup.folder:
@@ -115,9 +112,10 @@ class _Line:
         while self.waiting or self.batch.cohorts:
             if self.batch.is_open:
                 self._admit()
-            scores = self.batch.update()
-            for cohort, score in zip(self.batch.cohorts, scores, strict=True):
-                self._log(cohort, score)
+            self.batch.update()
+            for cohort in self.batch.cohorts:
+                self._snapshot(cohort)
+                self.advance(cohort.images)
             self._leave()
             if self.leaving or time.monotonic() - self.saved > CHECKPOINT_S:
                 self._save()
@@ -140,16 +138,13 @@ class _Line:
         if entering:
             self.batch.cohorts.append(self._cohort(entering))
 
-    def _log(self, cohort: Cohort, score: Tensor) -> None:
+    def _snapshot(self, cohort: Cohort) -> None:
         step = cohort.step - 1
-        if step % self.log_every == 0 or cohort.is_finished or cohort.is_looked_at:
-            cohort.log(score)
         if step in self.setup.snapshots and self.setup.folder:
             for job, mine in zip(cohort.jobs, np.split(cohort.pictures(), len(cohort.jobs)), strict=True):
                 for position, image in enumerate(mine):
                     path = snapshot(self.setup.folder, job.unit, job.pole, position, step)
                     store.write_png(path, image)
-        self.advance(cohort.images)
 
     def _leave(self) -> None:
         """Units that are done leave; what is left of their cohorts goes on."""
@@ -167,12 +162,12 @@ class _Line:
                 self.batch.cohorts.remove(cohort)
 
     def _made(self, cohort: Cohort, stay: list[bool]) -> Iterator[Made]:
-        pictures, scores = cohort.pictures(), np.stack(cohort.trace)
+        pictures, scores = cohort.pictures(), cohort.scores()
         reason = "steps" if cohort.is_finished else "plateau"
         for place, (job, staying) in enumerate(zip(cohort.jobs, stay, strict=True)):
             mine = slice(place * self.recipe.images, (place + 1) * self.recipe.images)
             if not staying:
-                yield Made(job, pictures[mine], list(cohort.logged), scores[:, mine], cohort.step, reason)
+                yield Made(job, pictures[mine], scores[:, mine], reason)
 
     def _digests(self, jobs: Sequence[Job]) -> list[str]:
         return [job.digest(self.setup.model.fingerprint) for job in jobs]

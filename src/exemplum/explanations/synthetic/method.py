@@ -13,6 +13,8 @@ from exemplum.explanations.synthetic.recipes import Recipe, recipe
 from exemplum.explanations.synthetic.spreading import spread
 from exemplum.records import Pole
 
+POINTS = 64  # of a picture's objective that the study's table keeps, spread over its steps
+
 
 def pictures(request: Request) -> Iterator[Picture]:
     """Optimized pictures of both poles of every unit; snapshots lie under `request.folder / UNIT / steps`."""
@@ -36,8 +38,10 @@ def configured(request: Request) -> Recipe:
 
 def _facts(made: Made, position: int) -> dict[str, object]:
     job = made.job
+    last = made.updates - 1
+    steps = [step for step in range(made.updates) if step % max(1, made.updates // POINTS) == 0 or step == last]
     return {
         "recipe": job.recipe.name, "recipe_hash": job.recipe.digest, "seed": str(job.image_seed(position)),
         "diversity": job.weight, "updates": made.updates, "stopped": made.stopped,
-        "steps": made.steps, "scores": [round(float(score), 6) for score in made.scores[:, position]],
+        "steps": steps, "scores": [round(float(score), 6) for score in made.scores[steps, position]],
     }  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch import Tensor
 
 from exemplum.explanations.synthetic.cohort import Cohort
 from exemplum.explanations.synthetic.transforms import CYCLE
@@ -31,8 +30,8 @@ class Batch:
         """Whether a new cohort may enter now."""
         return all(cohort.step % CYCLE == 0 for cohort in self.cohorts)
 
-    def update(self) -> list[Tensor]:
-        """One step of all. Returns the score an image before it, (images,) for each cohort, still on the device."""
+    def update(self) -> None:
+        """One step of all. Nothing waits for the device."""
         seen = [cohort.inputs() for cohort in self.cohorts]
         counts = [len(inputs) for inputs in seen]
         with self._redirected(counts):
@@ -43,9 +42,9 @@ class Batch:
                 for place, cohort in enumerate(self.cohorts)
             ]
             (-torch.stack([score.sum() for score in scores]).sum()).backward()
-        for cohort in self.cohorts:
+        for cohort, score in zip(self.cohorts, scores, strict=True):
+            cohort.trace.append(score.detach())
             cohort.advance()
-        return [score.detach() for score in scores]
 
     def _redirected(self, counts: list[int]) -> AbstractContextManager[None]:
         young = [cohort.is_young for cohort in self.cohorts]

@@ -29,9 +29,15 @@ class Visualization:
     activation: float  # of its unit, in float32, on the finished picture
     percentile: float  # share of the index's images with a lower activation; NaN without an index
     margin: float  # beyond the best exemplar, in standard deviations of the corpus; NaN without an index
-    updates: int
-    stopped: str
+    scores: np.ndarray  # float32 (updates,): the objective before each update, under that step's random geometry
+    stopped: str  # why: steps (all were done) or plateau
     seed: int
+    recipe_hash: str  # of all that the recipe says
+    diversity: float  # weight of the likeness of the unit's pictures, in units of activation
+
+    @property
+    def updates(self) -> int:
+        return len(self.scores)
 
 
 def visualize(
@@ -77,5 +83,6 @@ def _visualization(
         job.unit, job.pole, position, image, activation,
         percentile=index.percentile(job.unit, activation) if index else float("nan"),
         margin=index.beyond(job.unit, job.pole, activation) if index else float("nan"),
-        updates=made.updates, stopped=made.stopped, seed=job.image_seed(position),
+        scores=made.scores[:, position], stopped=made.stopped, seed=job.image_seed(position),
+        recipe_hash=job.recipe.digest, diversity=job.weight,
     )  # fmt: skip
