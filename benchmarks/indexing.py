@@ -1,6 +1,6 @@
 """Images a second of the index's pass, against the bare network and against the obvious way; peak memory by images.
 
-    OMP_WAIT_POLICY=PASSIVE python benchmarks/indexing.py FOLDER [--images 512] [--rounds 5] [--memory] [--json FILE]
+    OMP_WAIT_POLICY=PASSIVE python benchmarks/indexing.py FOLDER [--images 1024] [--rounds 5] [--memory] [--json FILE]
 
 FOLDER holds photographs; they are repeated up to `--images`. The network is torchvision's GoogLeNet at 224 px with
 random weights, all nine default layers (5,488 units), 300 images kept of each pole, batches of 32.
@@ -90,7 +90,7 @@ class Photographs(Dataset):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--images", type=int, default=512, help="images of a round")
+    parser.add_argument("--images", type=int, default=1024, help="images of a round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--memory", action="store_true", help="measure memory instead of speed")
     parser.add_argument("--json", type=Path, help="where to write the figures")

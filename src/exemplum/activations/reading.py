@@ -20,6 +20,7 @@ from exemplum import memory
 from exemplum.activations.pooling import pool
 from exemplum.images import Corpus, ImageError
 from exemplum.models import Model, Preprocessing, hardware
+from exemplum.models.unjoining import unjoined
 
 Relu = Literal["before", "after"]
 T = TypeVar("T")
@@ -75,7 +76,7 @@ class Measurer:
         self.model, self.layers, self.objective = model, tuple(layers), objective
         self.device = hardware.device()
         memory.reuse()
-        self.reader = model.reader(self.layers, relu=relu, dtype=dtype, device=self.device)
+        self.reader = unjoined(model.reader(self.layers, relu=relu, dtype=dtype, device=self.device))
 
     def images(self, images: np.ndarray) -> np.ndarray:
         """Activations, float32 (images, units), of images in the model's geometry, uint8 (images, h, w, 3)."""
@@ -105,7 +106,7 @@ class Measurer:
             tensor = tensor.pin_memory().to(self.device, non_blocking=True)
         with torch.inference_mode(), _true_float32(self.device):
             maps = self.reader(tensor.permute(0, 3, 1, 2).float().div_(255))
-            return torch.cat([pool(maps[layer], self.objective).float() for layer in self.layers], 1)
+            return torch.cat([pool(values, self.objective).float() for values in maps.values()], 1)
 
 
 def _measured(batch: Batch, values: Tensor) -> Measured:
