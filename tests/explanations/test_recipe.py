@@ -137,9 +137,13 @@ def test_objectives_add_scale_and_keep_to_their_images():
 def test_both_ways_to_the_same_likeness(positions):
     # channels × channels or positions × positions matrices, whichever are smaller; oracle: cosines of Gram matrices
     maps = torch.randn(2, 16, positions, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    maps.requires_grad_()
     grams = [a[..., 0] @ a[..., 0].T for a in maps]
-    cosine = float((grams[0] * grams[1]).sum() / (grams[0].norm() * grams[1].norm()))
-    np.testing.assert_allclose(objectives.diversity("a")({"a": maps}).numpy(), [cosine, cosine], rtol=1e-5)
+    cosine = (grams[0] * grams[1]).sum() / (grams[0].norm() * grams[1].norm())
+    found = objectives.diversity("a")({"a": maps})
+    torch.testing.assert_close(found.double(), torch.stack([cosine, cosine]), rtol=1e-5, atol=1e-7)
+    gradients = [torch.autograd.grad(of, maps)[0] for of in (found.sum(), 2 * cosine)]
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-7)
 
 
 def test_views_of_an_image_are_one_texture():

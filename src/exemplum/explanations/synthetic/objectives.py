@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from exemplum.records import Unit
 
@@ -85,12 +87,27 @@ def _likeness(rows: Tensor) -> Tensor:
         stacked = rows.flatten(0, 1)
         products = (stacked @ stacked.T).float().square().view(images, positions, images, positions).sum((1, 3))
     else:
-        grams = (rows.transpose(1, 2) @ rows).flatten(1)
+        grams = _Gram.apply(rows).flatten(1)
         products = (grams @ grams.T).float()
     # normalized afterwards, so that the large matrices are read once
     norms = products.diagonal().clamp_min(1e-24).sqrt()
     cosines = products / (norms[:, None] * norms[None, :])
     return cosines.sum(1) - cosines.diagonal()
+
+
+class _Gram(torch.autograd.Function):
+    """XᵀX, whose gradient X(D + Dᵀ) is one product; autograd would take two."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        return rows.transpose(1, 2) @ rows
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (rows,), (gradient,) = ctx.saved_tensors, gradients
+        return rows @ (gradient + gradient.transpose(1, 2))
 
 
 def jointly(objectives: Sequence[Objective], counts: Sequence[int]) -> Objective:
