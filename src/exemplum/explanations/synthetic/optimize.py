@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from exemplum.explanations.synthetic.cohort import Cohort
+from exemplum.explanations.synthetic.lanes import Lanes
 from exemplum.explanations.synthetic.transforms import CYCLE
 from exemplum.models import Reader
 
@@ -18,7 +21,7 @@ class Batch:
     """
 
     def __init__(self, reader: Reader, cohorts: list[Cohort] | None = None):
-        self.reader = reader
+        self.reader, self.lanes = reader, Lanes(reader)
         self.cohorts = cohorts or []
 
     @property
@@ -34,8 +37,8 @@ class Batch:
         """One step of all. Nothing waits for the device."""
         seen = [cohort.inputs() for cohort in self.cohorts]
         counts = [len(inputs) for inputs in seen]
-        with self._redirected(counts):
-            maps = self.reader(torch.cat(seen) if len(seen) > 1 else seen[0])
+        with self._redirected(counts) as network:
+            maps = network(torch.cat(seen) if len(seen) > 1 else seen[0])
             own = {layer: torch.split(values, counts) for layer, values in maps.items()}
             scores = [
                 cohort.score({layer: parts[place] for layer, parts in own.items()})
@@ -46,9 +49,13 @@ class Batch:
             cohort.trace.append(score.detach())
             cohort.advance()
 
-    def _redirected(self, counts: list[int]) -> AbstractContextManager[None]:
+    @contextmanager
+    def _redirected(self, counts: list[int]) -> Iterator[Callable[[Tensor], dict[str, Tensor]]]:
+        """The network, with ReLU gradients redirected for the images of young cohorts, which mark a whole batch."""
         young = [cohort.is_young for cohort in self.cohorts]
         if not any(young):
-            return nullcontext()
+            yield self.lanes
+            return
         marks = torch.tensor(young).repeat_interleave(torch.tensor(counts))
-        return self.reader.redirected_relu(marks.to(self.reader.device))
+        with self.reader.redirected_relu(marks.to(self.reader.device)):
+            yield self.reader
