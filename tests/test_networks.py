@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from batchnorms import with_statistics
 from exemplum import activations, images, models, pipeline, store
 from exemplum.explanations import synthetic
 from exemplum.images import Corpus, ImageRecord
@@ -145,12 +146,7 @@ def load(case: Case) -> Model:
     """The network with random weights and BatchNorms that do something, as after training."""
     if case.spec.startswith("timm"):
         pytest.importorskip("timm")
-    model, generator = models.load(case.spec, input_size=case.size), torch.Generator().manual_seed(0)
-    for module in model.module.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.uniform_(-0.5, 0.5, generator=generator)
-            module.running_var.uniform_(0.5, 2.0, generator=generator)
-    return model
+    return with_statistics(models.load(case.spec, input_size=case.size))
 
 
 @torch.no_grad()

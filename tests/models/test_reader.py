@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from batchnorms import with_statistics
 from exemplum import models
 from exemplum.models.model import Model
 
@@ -25,16 +26,6 @@ def resnet() -> Model:
 @pytest.fixture(scope="module")
 def images() -> Tensor:
     return torch.rand(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
-
-
-def with_statistics(model: Model) -> Model:
-    """BatchNorms that do something, as after training."""
-    generator = torch.Generator().manual_seed(0)
-    for module in model.module.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.uniform_(-0.5, 0.5, generator=generator)
-            module.running_var.uniform_(0.5, 2.0, generator=generator)
-    return model
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 
 from exemplum.server.pictures import FORMS
 
@@ -35,7 +36,7 @@ def picture_of(secret: bytes, name: str) -> str | None:
     except (binascii.Error, ValueError):
         return None
     closed, seal = opened[:-SEAL], opened[-SEAL:]
-    if seal != _keyed(secret, b"seal", SEAL, closed):
+    if not hmac.compare_digest(seal, _keyed(secret, b"seal", SEAL, closed)):
         return None
     plain = _mixed(secret, closed[:NONCE], closed[NONCE:])
     return f"{plain[:PICTURE].hex()}.{FORMS[plain[PICTURE]]}"

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from exemplum.explanations.synthetic import transforms
 from exemplum.explanations.synthetic.jobs import Job
-from exemplum.explanations.synthetic.objectives import Maps, jointly
+from exemplum.explanations.synthetic.objectives import Maps, Objective, jointly
 from exemplum.explanations.synthetic.parametrizations import PARAMETRIZATIONS
 from exemplum.explanations.synthetic.recipes import Recipe
 
@@ -31,6 +31,7 @@ class Cohort:
         self.recipe: Recipe = jobs[0].recipe
         if any(job.recipe != self.recipe for job in jobs):
             raise ValueError("jobs of one cohort share a recipe")
+        self.objective = self._objective()
         generators = [generator for job in jobs for generator in job.generators()]
         self.parametrization = PARAMETRIZATIONS[self.recipe.parametrization]
         numbers = self.parametrization.start(channels, self.recipe.canvas, generators, self.recipe.sd)
@@ -83,9 +84,11 @@ class Cohort:
 
     def score(self, maps: Maps) -> Tensor:
         """The objective's score an image of its maps, (images,)."""
-        targets = [job.target() for job in self.jobs]
-        views = self.recipe.views
-        return jointly(targets, [self.recipe.images * views] * len(targets))(maps).view(-1, views).mean(1)
+        return self.objective(maps).view(-1, self.recipe.views).mean(1)
+
+    def _objective(self) -> Objective:
+        """Of all views of all images: each job's own."""
+        return jointly([job.target() for job in self.jobs], [self.recipe.images * self.recipe.views] * len(self.jobs))
 
     def advance(self) -> None:
         """Follow the gradient that was worked out, and forget it."""
@@ -126,6 +129,7 @@ class Cohort:
         """Let the jobs go that are not to stay."""
         state = narrowed(self.state(), stay)
         self.jobs = [job for job, staying in zip(self.jobs, stay, strict=True) if staying]
+        self.objective = self._objective()
         self.resume(state)
 
     def state(self) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -177,12 +176,10 @@ class _Line:
         if not self.partial:
             return
         cohorts = [{"jobs": self._digests(cohort.jobs), **cohort.state()} for cohort in self.batch.cohorts]
-        buffer = io.BytesIO()
-        done = dict(zip(self._digests([made.job for made in self.leaving]), self.leaving, strict=True))
-        made = {digest: one.packed() for digest, one in done.items()}
-        torch.save({"key": self.setup.key, "cohorts": cohorts, "made": made}, buffer)
+        digests = self._digests([made.job for made in self.leaving])
+        made = {digest: one.packed() for digest, one in zip(digests, self.leaving, strict=True)}
         with store.atomic(self.partial) as temporary:
-            temporary.write_bytes(buffer.getvalue())
+            torch.save({"key": self.setup.key, "cohorts": cohorts, "made": made}, temporary)
         self.saved = time.monotonic()
 
     def _resume(self) -> None:
@@ -199,7 +196,7 @@ class _Line:
             self._restore(state, known)
         begun = {made.job for made in self.leaving} | {job for cohort in self.batch.cohorts for job in cohort.jobs}
         self.waiting = [own for own in self.waiting if own[0] not in begun]
-        self.advance(sum(self.recipe.images * self.recipe.updates for _ in self.leaving))
+        self.advance(len(self.leaving) * self.recipe.images * self.recipe.updates)
 
     def _restore(self, state: dict[str, Any], known: dict[str, Job]) -> None:
         stay = [digest in known for digest in state["jobs"]]  # others were done when the run was stopped

@@ -11,16 +11,14 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
 import torch
 
 from exemplum import store
 from exemplum.activations import ActivationIndex
-from exemplum.activations.reading import Measurer
 from exemplum.explanations.synthetic.jobs import Job
-from exemplum.explanations.synthetic.making import Made
+from exemplum.explanations.synthetic.making import Made, Setup
+from exemplum.explanations.synthetic.measuring import Clean
 from exemplum.models import Model
 
 Make = Callable[[Sequence[Job]], Iterable[Made]]
@@ -72,16 +70,13 @@ def _in_order(make: Make, searches: list[_Search]) -> list[Made]:
     return [found[job.unit, job.pole] for job in tried]
 
 
-def beyond(
-    model: Model, index: ActivationIndex, relu: Literal["before", "after"], objective: Literal["channel", "neuron"]
-) -> Judge:
+def beyond(setup: Setup, index: ActivationIndex) -> Judge:
     """Whether the weakest of the pictures, measured in float32, lies beyond the unit's best exemplar."""
+    clean = Clean(setup)
 
     def judge(made: Made) -> bool:
         unit, pole = made.job.unit, made.job.pole
-        pictures = np.stack([model.fit(image) for image in made.images])
-        values = Measurer(model, [unit.layer], relu, objective).images(pictures)[:, unit.channel]
-        return min(index.beyond(unit, pole, float(value)) for value in values) > 0
+        return min(index.beyond(unit, pole, value) for value in clean.activations(made)) > 0
 
     return judge
 

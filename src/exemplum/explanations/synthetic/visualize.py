@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 
 from exemplum.activations import ActivationIndex
-from exemplum.activations.reading import Measurer
 from exemplum.explanations.synthetic import weighting
 from exemplum.explanations.synthetic.making import Made, Setup
+from exemplum.explanations.synthetic.measuring import Clean
 from exemplum.explanations.synthetic.recipes import Recipe
 from exemplum.explanations.synthetic.recipes import recipe as named
 from exemplum.models import Model
@@ -65,12 +65,9 @@ def visualize(
     changes = {"images": images, "steps": steps}
     chosen = chosen.with_(**{name: value for name, value in changes.items() if value is not None})
     setup = Setup(model, relu, objective, precision, seed)
-    found = []
+    clean, found = Clean(setup), []
     for made in weighting.weighted(setup, units, poles, chosen, diversity, index):
-        layer, channel = made.job.unit.layer, made.job.unit.channel
-        pictures = np.stack([model.fit(image) for image in made.images])
-        values = Measurer(model, [layer], relu, objective).images(pictures)[:, channel]
-        for position, (image, value) in enumerate(zip(made.images, values.tolist(), strict=True)):
+        for position, (image, value) in enumerate(zip(made.images, clean.activations(made), strict=True)):
             found.append(_visualization(made, position, image, value, index))
     return found
 

@@ -43,7 +43,7 @@ def weighted(
     folder = setup.folder / "search" if setup.folder else None
     once = replace(setup, snapshots=())
     make = searching.remembered(lambda tried: optimize(once, tried), folder, setup.model)
-    judge = searching.beyond(setup.model, index, setup.relu, setup.objective)
+    judge = searching.beyond(setup, index)
     yield from searching.search(jobs, make, judge, recipe.searches)
     searching.forget(folder)
 
