@@ -12,9 +12,9 @@ The network is torchvision's GoogLeNet with random weights (seeded), at inceptio
     20 × 1    one image of each of 20 units in a batch; 1 × 20: twenty images of one unit
 
 The variants take turns; figures are medians over rounds, ratios medians of the rounds' ratios. A round takes the
-recipe's steps from the 20th on, for ours two of each of its five sizes. With `--quality`, instead: the final float32
-activation of pictures made in low precision over that of pictures made in float32, for 20 units of the embedded
-network.
+recipe's steps from the 20th on, for ours two of each of its five sizes; of each turn the first step is not counted.
+With `--quality`, instead: the final float32 activation of pictures made in low precision over that of pictures made in
+float32, for 20 units of the embedded network.
 """
 
 from __future__ import annotations
@@ -79,11 +79,15 @@ class Ours:
 
     def __call__(self) -> float:
         """Image-steps a second."""
+        self._update(self.steps[0])
         start = clock()
         for step in self.steps:
-            self.cohort.step = step
-            self.batch.update()
+            self._update(step)
         return self.cohort.images * len(self.steps) / (clock() - start)
+
+    def _update(self, step: int) -> None:
+        self.cohort.step = step
+        self.batch.update()
 
 
 class Limit:
@@ -99,13 +103,17 @@ class Limit:
         self()
 
     def __call__(self) -> float:
+        self._update(SIZES[0])
         start = clock()
         for size in SIZES:
-            shape = (self.images, 3, size, size)
-            x = torch.randn(shape, device=self.device).to(self.dtype).to(memory_format=torch.channels_last)
-            maps = self.body(x.requires_grad_())["maps"]
-            maps.backward(torch.ones_like(maps))
+            self._update(size)
         return self.images * len(SIZES) / (clock() - start)
+
+    def _update(self, size: int) -> None:
+        shape = (self.images, 3, size, size)
+        x = torch.randn(shape, device=self.device).to(self.dtype).to(memory_format=torch.channels_last)
+        maps = self.body(x.requires_grad_())["maps"]
+        maps.backward(torch.ones_like(maps))
 
 
 class Lucent:
@@ -156,13 +164,12 @@ def speed(layer: str, rounds: int) -> dict[str, float | str]:
     with tempfile.TemporaryDirectory() as folder:
         lucent = Lucent(model, layer, RECIPE.images, Path(folder) / "weights.pt") if PEER.exists() else None
         variants: dict[str, Callable[[], float]] = {
-            "ours": Ours(model, layer, 1, 10, "auto"), "limit": Limit(model, layer, 10, "auto"),
+            "ours": Ours(model, layer, 1, 10, "auto"), **({"lucent": lucent} if lucent else {}),
+            "limit": Limit(model, layer, 10, "auto"),
             "ours float32": Ours(model, layer, 1, 10, "float32"), "limit float32": Limit(model, layer, 10, "float32"),
             "20 × 1": Ours(model, layer, 20, 1, "auto"), "1 × 20": Ours(model, layer, 1, 20, "auto"),
         }  # fmt: skip
-        if lucent:
-            variants["lucent"] = lucent
-        else:
+        if not lucent:
             print("no benchmarks/.peers: Lucent is left out; benchmarks/peers.sh makes it")
         figures = [{name: variant() for name, variant in variants.items()} for _ in range(rounds)]
         if lucent:

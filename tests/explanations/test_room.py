@@ -41,7 +41,7 @@ def test_what_is_kept_for_the_gradient_is_what_torch_takes(model):
     # oracle: torch's own account of memory taken and not given back by a forward pass
     reader, one = model.reader(["mixed3b"]), cohort(96)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
-        maps = reader(one.inputs())
+        maps = reader(one.inputs(one.numbers))
     taken = sum(event.self_cpu_memory_usage for event in profile.key_averages())
     assert maps["mixed3b"].requires_grad
     held = (room._bytes(reader, one) - 4 * one.numbers.nbytes) / 2

@@ -20,6 +20,7 @@ from exemplum import memory
 from exemplum.activations.pooling import pool
 from exemplum.images import Corpus, ImageError
 from exemplum.models import Model, Preprocessing, hardware
+from exemplum.models.lanes import Lanes
 from exemplum.models.unjoining import unjoined
 
 Relu = Literal["before", "after"]
@@ -77,6 +78,7 @@ class Measurer:
         self.device = hardware.device()
         memory.reuse()
         self.reader = unjoined(model.reader(self.layers, relu=relu, dtype=dtype, device=self.device))
+        self.lanes = Lanes(self.reader)
 
     def images(self, images: np.ndarray) -> np.ndarray:
         """Activations, float32 (images, units), of images in the model's geometry, uint8 (images, h, w, 3)."""
@@ -104,8 +106,11 @@ class Measurer:
         tensor = torch.from_numpy(images)
         if self.device.type == "cuda":
             tensor = tensor.pin_memory().to(self.device, non_blocking=True)
+        return self.lanes.map(self._activations, tensor)
+
+    def _activations(self, images: Tensor) -> Tensor:
         with torch.inference_mode(), _true_float32(self.device):
-            maps = self.reader(tensor.permute(0, 3, 1, 2).float().div_(255))
+            maps = self.reader(images.permute(0, 3, 1, 2).float().div_(255))
             return torch.cat([pool(values, self.objective).float() for values in maps.values()], 1)
 
 

@@ -64,23 +64,23 @@ class Cohort:
         """Whether now is the time to see if gradients still change."""
         return self.recipe.plateau is not None and self.step % self.recipe.plateau.window == 0
 
-    def canvases(self) -> Tensor:
-        """The images as they stand, RGB in (0, 1), (images, channels, canvas, canvas)."""
-        return self.parametrization.image(self.numbers, self.recipe.canvas, self.recipe.decay)
-
-    def inputs(self) -> Tensor:
-        """What the network is to see at this step, (images · views, channels, side, side)."""
+    def inputs(self, numbers: Tensor) -> Tensor:
+        """What the network is to see at this step, (images · views, channels, side, side), of the numbers of images."""
         chain = self.recipe.transforms
         draws = transforms.draw(chain, self.seed, self.step, self.recipe.steps)
-        seen = transforms.apply(chain, draws, self.canvases())
+        seen = transforms.apply(chain, draws, self._canvases(numbers))
         return seen + self._noise(seen) if self.recipe.noise else seen
+
+    def _canvases(self, numbers: Tensor) -> Tensor:
+        """Images as they stand, RGB in (0, 1), (images, channels, canvas, canvas)."""
+        return self.parametrization.image(numbers, self.recipe.canvas, self.recipe.decay)
 
     def _noise(self, seen: Tensor) -> Tensor:
         """Normal plus uniform noise, as in MaCo; as the geometry it is shared by all images."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
         shape = (self.recipe.views, *seen.shape[1:])
         noise = torch.randn(shape, generator=generator) + torch.rand(shape, generator=generator) - 0.5
-        return (self.recipe.noise * noise).to(seen.device).repeat(self.images, 1, 1, 1)
+        return (self.recipe.noise * noise).to(seen.device).repeat(len(seen) // self.recipe.views, 1, 1, 1)
 
     def score(self, maps: Maps) -> Tensor:
         """The objective's score an image of its maps, (images,)."""
@@ -116,7 +116,7 @@ class Cohort:
         with torch.no_grad():
             pad, size = self.recipe.pad, self.recipe.size
             side = self.recipe.canvas - 2 * pad
-            inner = self.canvases()[:, :, pad : pad + side, pad : pad + side]
+            inner = self._canvases(self.numbers)[:, :, pad : pad + side, pad : pad + side]
             if side != size:
                 inner = F.interpolate(inner, (size, size), mode="bilinear", antialias=True)
             return (inner * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()

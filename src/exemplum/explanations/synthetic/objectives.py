@@ -96,7 +96,7 @@ def _likeness(rows: Tensor) -> Tensor:
 
 
 class _Gram(torch.autograd.Function):
-    """XᵀX, whose gradient X(D + Dᵀ) is one product; autograd would take two."""
+    """XᵀX, whose gradient is X(D + Dᵀ); D is symmetric here, so that one product is enough."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
@@ -107,7 +107,7 @@ class _Gram(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (rows,), (gradient,) = ctx.saved_tensors, gradients
-        return rows @ (gradient + gradient.transpose(1, 2))
+        return 2 * (rows @ gradient)
 
 
 def jointly(objectives: Sequence[Objective], counts: Sequence[int]) -> Objective:

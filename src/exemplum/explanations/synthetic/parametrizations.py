@@ -99,10 +99,11 @@ def _normal(shape: tuple[int, ...], generators: Generators, sd: float) -> Tensor
 
 @cache
 def _scale(size: int, columns: int, decay: float, device: torch.device) -> Tensor:
-    """Factor of each frequency, with the quarter by which the image is divided."""
+    """Factor of each frequency's real and imaginary part, with the quarter by which the image is divided."""
     frequencies = torch.fft.fftfreq(size)
     f = (frequencies[:, None] ** 2 + frequencies[None, :columns] ** 2).sqrt()
-    return (0.25 / f.clamp_min(1.0 / size) ** decay)[..., None].to(device)
+    scale = 0.25 / f.clamp_min(1.0 / size) ** decay
+    return torch.stack([scale, scale], -1).to(device)  # not broadcast: torch multiplies ten times as fast
 
 
 @cache

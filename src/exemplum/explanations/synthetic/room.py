@@ -35,7 +35,7 @@ def _bytes(reader: Reader, cohort: Cohort) -> float:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        maps = reader(cohort.inputs())
+        maps = reader(cohort.inputs(cohort.numbers))
     outputs = sum(values.nbytes for values in maps.values())
     weights = {tensor.untyped_storage().data_ptr() for tensor in [*reader.parameters(), *reader.buffers()]}
     held = sum(size for address, size in kept.items() if address not in weights) + outputs
