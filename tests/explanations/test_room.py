@@ -34,7 +34,7 @@ def test_memory_grows_with_the_image_and_shrinks_with_the_precision(model):
     small, large = (room._bytes(model.reader(["mixed3b"]), cohort(size)) for size in (48, 96))
     assert large / small == pytest.approx(4, rel=0.15)
     half = room._bytes(model.reader(["mixed3b"], dtype=torch.bfloat16), cohort(96))
-    assert 0.5 < half / large < 0.9  # numbers and canvas stay in float32
+    assert 0.3 < half / large < 0.9  # numbers and canvas stay in float32, places of maxima take less
 
 
 def test_what_is_kept_for_the_gradient_is_what_torch_takes(model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 
+from exemplum.models.maxpool import max_pool
 from exemplum.models.relu import ReLU
 
 POOLING = ("kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode")
@@ -18,7 +19,7 @@ CONVOLUTION = ("input", "weight", "bias", "stride", "padding", "dilation", "grou
 
 def rewrite(body: fx.GraphModule) -> None:
     """Apply every rewrite, in place."""
-    _pool_before_relu(body)
+    _max_pools(body)
     _first_convolutions(body)
 
 
@@ -28,33 +29,45 @@ class PooledReLU(ReLU):
     While the gradient is redirected the order is the network's own, since there it matters.
     """
 
-    def __init__(self, relu: ReLU, pool: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, relu: ReLU, pool: nn.MaxPool2d) -> None:
         super().__init__(relu.ceiling, inplace=True)
         self.pool = pool
 
     def forward(self, x: Tensor) -> Tensor:
         if self.redirect is not None:
             return self.pool(super().forward(x))
-        return super().forward(self.pool(x))
+        if self.ceiling == math.inf:
+            return max_pool(x, self.pool, relu=True)
+        return super().forward(max_pool(x, self.pool))
 
 
-def _pool_before_relu(body: fx.GraphModule) -> None:
+class MaxPool(nn.MaxPool2d):
+    """Max-pooling on its own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return max_pool(x, self)
+
+
+def _max_pools(body: fx.GraphModule) -> None:
     modules = dict(body.named_modules())
     for node in list(body.graph.nodes):
         if (pool := _max_pool(node, modules)) is None:
             continue
         before = node.args[0]
         relu = modules.get(str(before.target)) if before.op == "call_module" else None
-        if type(relu) is not ReLU or len(before.users) > 1:
-            continue
-        name = f"{node.name}_of_relu"
-        body.add_submodule(name, PooledReLU(relu, pool))
-        node.op, node.target, node.args, node.kwargs = "call_module", name, before.args, {}
-        body.graph.erase_node(before)
+        if type(relu) is ReLU and len(before.users) == 1:
+            name = f"{node.name}_of_relu"
+            body.add_submodule(name, PooledReLU(relu, pool))
+            node.op, node.target, node.args, node.kwargs = "call_module", name, before.args, {}
+            body.graph.erase_node(before)
+        else:
+            name, pool.__class__ = f"{node.name}_alone", MaxPool
+            body.add_submodule(name, pool)
+            node.op, node.target, node.args, node.kwargs = "call_module", name, (before,), {}
     body.delete_all_unused_submodules()
 
 
-def _max_pool(node: fx.Node, modules: dict[str, nn.Module]) -> Callable[[Tensor], Tensor] | None:
+def _max_pool(node: fx.Node, modules: dict[str, nn.Module]) -> nn.MaxPool2d | None:
     """The max-pooling that a node is, if it is one and gives no indices."""
     if node.op == "call_module":
         module = modules[str(node.target)]

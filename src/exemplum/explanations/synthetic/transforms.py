@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from exemplum.explanations.synthetic import resampling
 
 # Lucid computes radians as 3.14 · degrees / 180
 LUCID_PI = 3.14
@@ -178,26 +179,9 @@ def apply(chain: Sequence[Transform], draws: Draws, images: Tensor) -> Tensor:
     places = Places(*torch.meshgrid(rows, columns, indexing="ij"))
     for each, drawn, size in reversed(list(zip(chain, draws, steps, strict=False))):
         places = each.back(places, size, drawn)
-    read = _resample(images, places)
+    read = resampling.read(images, places.y, places.x)
+    if places.inside is not None:
+        read = read * places.inside
     number, channels = images.shape[:2]
     split = read.view(number, channels, count, steps[-1], steps[-1])
     return split.transpose(1, 2).reshape(number * count, channels, steps[-1], steps[-1])
-
-
-def _resample(images: Tensor, places: Places) -> Tensor:
-    count, channels, height, width = images.shape
-    # all images share the places: as channels of one image, weights and addresses are worked out once;
-    # in as many parts as divide them and keep the processors busy, since torch runs one thread an image
-    parts = _parts(count * channels, images.device)
-    planes = images.reshape(parts, -1, height, width)
-    grid = torch.stack([2 * places.x / (width - 1) - 1, 2 * places.y / (height - 1) - 1], -1)
-    grid = grid.expand(parts, *grid.shape)
-    read = F.grid_sample(planes, grid, mode="bilinear", padding_mode="border", align_corners=True)
-    if places.inside is not None:
-        read = read * places.inside
-    return read.reshape(count, channels, *read.shape[2:])
-
-
-def _parts(planes: int, device: torch.device) -> int:
-    threads = torch.get_num_threads() if device.type == "cpu" else 1
-    return max(parts for parts in range(1, threads + 1) if planes % parts == 0)
