@@ -34,12 +34,13 @@ def test_memory_grows_with_the_image_and_shrinks_with_the_precision(model):
     small, large = (room._bytes(model.reader(["mixed3b"]), cohort(size)) for size in (48, 96))
     assert large / small == pytest.approx(4, rel=0.15)
     half = room._bytes(model.reader(["mixed3b"], dtype=torch.bfloat16), cohort(96))
-    assert 0.3 < half / large < 0.9  # numbers and canvas stay in float32, places of maxima take less
+    assert 0.35 < half / large < 0.9  # numbers and canvas stay in float32, places of maxima take less
 
 
-def test_what_is_kept_for_the_gradient_is_what_torch_takes(model):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_is_kept_for_the_gradient_is_what_torch_takes(model, dtype):
     # oracle: torch's own account of memory taken and not given back by a forward pass
-    reader, one = model.reader(["mixed3b"]), cohort(96)
+    reader, one = model.reader(["mixed3b"], dtype=dtype), cohort(96)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
         maps = reader(one.inputs(one.numbers))
     taken = sum(event.self_cpu_memory_usage for event in profile.key_averages())

@@ -1,8 +1,8 @@
 """Max-pooling of bfloat16 maps on a CPU, with the ReLU after it.
 
 torch notes the place of every maximum in eight bytes and handles one number at a time; here rows, then columns, of a
-window are compared many channels at a time, and a place takes two bytes. At inception4a of GoogLeNet max-pooling was
-an eighth of a step of synthesis (docs/performance.md).
+window are compared many channels at a time, and a place takes two or three bytes. At inception4a of GoogLeNet
+max-pooling was an eighth of a step of synthesis (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch.autograd.function import once_differentiable
 from exemplum.compiled import compiled
 
 NOWHERE = 255  # of an output whose gradient goes to no input
-BITS, SIGN, HALF = np.int16(0x7FFF), np.int16(15), np.uint32(16)
+MAGNITUDE, SIGN, HALF = np.int16(0x7FFF), np.int16(15), np.uint32(16)  # of a bfloat16; where its bits are in float32
 
 
 def max_pool(x: Tensor, pool: nn.MaxPool2d, relu: bool = False) -> Tensor:
@@ -77,6 +77,12 @@ def _lines(maps: Tensor) -> np.ndarray:
 
 
 @compiled
+def _ordered(bits):  # type: ignore[no-untyped-def]
+    """A bfloat16's bits as an integer of the same order; or back."""
+    return np.int16(bits ^ ((bits >> SIGN) & MAGNITUDE))
+
+
+@compiled
 def _pool(x, channels, size, stride, padding, floor, y, rows, columns):  # type: ignore[no-untyped-def]
     """Maxima of windows, at least `floor`, and where they are: in which of the window's rows, by input column, and in
     which of its columns, by output column."""
@@ -104,7 +110,7 @@ def _pool(x, channels, size, stride, padding, floor, y, rows, columns):  # type:
 def _raise(x, best, where, place, anew):  # type: ignore[no-untyped-def]
     """Where bfloat16 bits `x` are more than the best, as integers of the same order, they and their place become it."""
     for k in range(best.size):
-        ordered = np.int16(x[k] ^ ((x[k] >> SIGN) & BITS))
+        ordered = _ordered(x[k])
         where[k] = place if anew or ordered > best[k] else where[k]
         best[k] = ordered if anew else max(ordered, best[k])
 
@@ -121,7 +127,7 @@ def _raise_column(x, start, best, at, where, place, channels):  # type: ignore[n
 @compiled
 def _from_ordered(ordered, x):  # type: ignore[no-untyped-def]
     for k in range(x.size):
-        x[k] = np.int16(ordered[k] ^ ((ordered[k] >> SIGN) & BITS))
+        x[k] = _ordered(ordered[k])
 
 
 @compiled
