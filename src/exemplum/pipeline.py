@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
 
-from exemplum.progress import console
+from exemplum.progress import console, styled
 from exemplum.study import STAGES, Study
 
 # Each module has `fingerprint(study) -> str`, a hash of all that its result depends on, and
@@ -31,26 +31,36 @@ def stages(study: Study) -> tuple[str, ...]:
 def run(study: Study, only: Iterable[str] | None = None, force: bool = False) -> None:
     """Do every stale stage in order, or just those of `only`; with `force` also those that are current."""
     chosen = list(stages(study) if only is None else only)
-    for name in chosen:
-        if check := getattr(import_module(MODULES[name]), "check", None):
-            check(study)
+    check(study, chosen)
     for name in chosen:
         _run_stage(study, name, force)
+
+
+def check(study: Study, names: Iterable[str] | None = None) -> None:
+    """Raise UserError, before any work, for what these stages (all if not given) would refuse in study.toml.
+
+    What the server would refuse is told as well, since people come last.
+    """
+    for name in stages(study) if names is None else names:
+        if of_stage := getattr(import_module(MODULES[name]), "check", None):
+            of_stage(study)
+    if "server" in study.config.model_fields_set or (study.folder / "texts").exists():
+        import_module("exemplum.server.configuration").check(study)
 
 
 def _run_stage(study: Study, name: str, force: bool) -> None:
     module: ModuleType = import_module(MODULES[name])
     fingerprint = module.fingerprint(study)
     if not force and study.is_current(name, fingerprint):
-        console.print(f"[dim]{name}: up to date[/dim]")
+        console.print(styled((f"{name}: up to date", "dim")))
         return
     began = time.monotonic()
     summary = module.run(study)
     seconds = time.monotonic() - began
     study.finish(name, fingerprint, seconds, summary)
     said = ", ".join(f"{key} {value}" for key, value in summary.items())
-    console.print(f"[bold green]{name}[/bold green]: {said} [dim]({seconds:.1f} s)[/dim]")
+    console.print(styled((name, "bold green"), f": {said} ", (f"({seconds:.1f} s)", "dim")))
 
 
 def point_to_report(study: Study) -> None:
-    console.print(f"report: {study.stage('report') / 'index.html'}", highlight=False)
+    console.print(f"report: {study.stage('report') / 'index.html'}")

@@ -27,5 +27,6 @@ def run_until(folder: Path, stage: str, force: bool, ray: str | None = None) -> 
     """Do a stage, and before it those that it needs and that are stale."""
     study = Study.open(folder, ray)
     before = [name for name in pipeline.stages(study) if STAGES.index(name) < STAGES.index(stage)]
+    pipeline.check(study, [*before, stage])
     pipeline.run(study, before)
     pipeline.run(study, [stage], force)

@@ -27,4 +27,4 @@ def new(
 ) -> None:
     """Make a study folder with a study.toml to edit; `exemplum run FOLDER` then does the rest."""
     path = studies.create(folder, studies.text(model, weights, images, stimuli, protocol, participants, seed))
-    console.print(f"{path} written; edit it if you like, then: exemplum run {folder}", highlight=False)
+    console.print(f"{path} written; edit it if you like, then: exemplum run {folder}")

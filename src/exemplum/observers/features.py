@@ -12,7 +12,7 @@ import numpy as np
 from exemplum import store
 from exemplum.observers.base import ObserverError
 from exemplum.progress import track
-from exemplum.study import Study
+from exemplum.study import SimilaritySection, Study
 
 if TYPE_CHECKING:
     from exemplum.models import Model
@@ -65,9 +65,17 @@ def features(study: Study, paths: Sequence[str]) -> Features:
 
 def load(study: Study) -> tuple[Model, list[str]]:
     """The network and its layers that give the features: the one that study.toml names, or the default ones."""
+    section = study.config.observers.similarity
+    key = f"features of {section}"
+    if key not in study.opened:
+        study.opened[key] = _load(section)
+    loaded: tuple[Model, list[str]] = study.opened[key]
+    return loaded
+
+
+def _load(section: SimilaritySection) -> tuple[Model, list[str]]:
     from exemplum import models  # torch is wanted only here
 
-    section = study.config.observers.similarity
     model = models.load(section.model, weights=section.weights)
     if section.layer is None:
         return model, list(model.default_layers)

@@ -12,8 +12,9 @@ from exemplum import store
 from exemplum.observers.base import Observer, ObserverError, UnableError
 from exemplum.observers.features import load as load_features
 from exemplum.observers.registry import factory, load
+from exemplum.observers.simulated import check_accuracy
 from exemplum.observers.sitting import sit
-from exemplum.progress import console
+from exemplum.progress import console, styled
 from exemplum.records import Design
 from exemplum.study import Study
 from exemplum.tables import RESPONSES
@@ -22,9 +23,16 @@ VERSION = 1
 
 
 def check(study: Study) -> None:
-    """Raise ObserverError if study.toml names an observer that does not exist."""
-    for name in study.config.observers.run:
-        factory(name)
+    """Raise UserError if study.toml names an observer, network, layer or condition that does not exist."""
+    section = study.config.observers
+    with study.setting("[observers] run"):
+        for name in section.run:
+            factory(name)
+    if "similarity" in section.run:
+        with study.setting("[observers.similarity]"):
+            load_features(study)
+    with study.setting("[observers.simulated] accuracy"):
+        check_accuracy(study, must="simulated" in section.run)
 
 
 def fingerprint(study: Study) -> str:
@@ -38,14 +46,13 @@ def fingerprint(study: Study) -> str:
 
 def run(study: Study) -> dict[str, Any]:
     names = study.config.observers.run
-    check(study)
     design = designs.load(study)
     tables, unable = [], {}
     for name in names:
         try:
             tables.append(answers(load(name, study), design, study.config.seed))
         except UnableError as error:
-            console.print(f"[yellow]{name} does not answer: {error}[/yellow]")
+            console.print(styled((f"{name} does not answer: {error}", "yellow")))
             unable[name] = "cannot answer"
     everything = pd.concat(tables, ignore_index=True) if tables else RESPONSES.frame()
     RESPONSES.write(study.stage("responses") / "machines.parquet", everything)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from exemplum import design as designs
 from exemplum import store
 from exemplum.records import Design
-from exemplum.server import pictures, texts
+from exemplum.server import configuration, pictures, texts
 from exemplum.server.database import Database, sqlite_url
 from exemplum.server.fields import form_fields
 from exemplum.server.rehearsal import Rehearsal, rehearsal
@@ -62,6 +62,7 @@ class Experiment:
         Raises UserError (no design yet, a broken image, a database that cannot be opened).
         """
         study = Study.open(settings.folder)
+        configuration.check(study)
         design = design or designs.load(study)
         said = study.config.server
         items = rehearsal(design, said.intuitiveness_units if intuitiveness_phases(study) else 0)
