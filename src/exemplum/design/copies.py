@@ -1,9 +1,9 @@
 """Copies: whether one picture was made from another, though blurred, recoloured, cropped, turned or drawn over.
 
 Both pictures are reduced to local contrast, which brightness, contrast, colour and soft masks leave alone. One is then
-laid over the other in many ways (turned, flipped, as a crop of it), the best of them is refined, and the correlation of
-the two under it is the likeness. It is a normalized cross-correlation (Lewis 1995, Vision Interface) over similarity
-transforms, in two bands: fine detail, which only copies share, and coarse shapes, which survive strong blur.
+laid over the other in many ways (turned, flipped, as a crop of it), and the best of them is refined: a normalized
+cross-correlation over similarity transforms (Lewis 1995, Vision Interface). The likeness is the correlation's Fisher z
+in units of its standard error, so that a single line that fits does not count as much as a whole picture that does.
 docs/design.md has the rates of hits and of false alarms.
 """
 
@@ -27,11 +27,8 @@ STEP = 0.6 / GRID  # of the picture's side, between neighbouring crops
 FLAT = 2.0  # grey levels: contrast below it counts as none, so that noise is not blown up
 SEARCH = 1.5, 5.0  # pixels of SIDE: blur, and window of the local mean, of the band in which ways are searched
 CANDIDATE = 0.40  # correlation of the search above which a way is refined; 1 in 100 pairs of photographs
-FINE = 1.0, 4.0
-COARSE = 2.0, 6.0
-# what no two different pictures reach, see docs/design.md
-FINE_COPY = 0.60
-COARSE_COPY = 0.80
+DETAIL = 1.0, 4.0  # the same of the band in which the best way is refined and judged
+COPY = 0.56  # likeness that no two different pictures reach
 
 
 @dataclass(frozen=True)
@@ -58,58 +55,61 @@ class Look:
 
 def look(image: np.ndarray) -> Look:
     """Prepare an image, uint8 (h, w, 3)."""
-    small = Image.fromarray(image).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX if min(image.shape[:2]) >= 2 * SIDE else Image.Resampling.BICUBIC)
-    return Look(np.asarray(small, dtype=np.float32))
+    grey = Image.fromarray(image).convert("L")
+    shrinks = min(grey.size) >= 2 * SIDE
+    resampling = Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC
+    return Look(np.asarray(grey.resize((SIDE, SIDE), resampling), dtype=np.float32))
 
 
 def likenesses(pictures: Sequence[Look], others: Sequence[Look]) -> np.ndarray:
-    """How alike every picture is to every other one, (pictures, others): 1 or more says that one is made of the other.
+    """How alike every picture is to every other one, (pictures, others): from COPY one was made from the other.
 
-    Either may be the whole or a crop of the other.
+    0 where no way of laying one over the other is worth refining. Either may be the whole, or a crop of the other.
     """
-    found = np.zeros((len(pictures), len(others)))
-    for swapped, (wholes, sources) in enumerate(((pictures, others), (others, pictures))):
-        frames = np.concatenate([whole.frames for whole in wholes])
-        for place, source in enumerate(sources):
-            scores = (frames @ source.views.T).reshape(len(wholes), -1)
-            best = scores.argmax(1)
-            for number in np.flatnonzero(scores.max(1) > CANDIDATE):
-                turn, view = divmod(int(best[number]), len(source.views))
-                value = _refined(wholes[number].grey, turn, source.grey, _WAYS[view])
-                at = (place, number) if swapped else (number, place)
-                found[at] = max(found[at], value)
+    forth, back = _fitted(pictures, others), _fitted(others, pictures)
+    return np.maximum(forth, back.T)
+
+
+def _fitted(wholes: Sequence[Look], sources: Sequence[Look]) -> np.ndarray:
+    """Likeness of every whole to the best crop of every source: (wholes, sources)."""
+    found = np.zeros((len(wholes), len(sources)))
+    frames = np.concatenate([whole.frames for whole in wholes])
+    for place, source in enumerate(sources):
+        scores = (frames @ source.views.T).reshape(len(wholes), -1)  # of each whole: turns × views
+        best = scores.argmax(1)
+        for number in np.flatnonzero(scores.max(1) > CANDIDATE):
+            turn, view = divmod(int(best[number]), len(_WAYS))
+            found[number, place] = _refined(wholes[number].grey, turn, source.grey, _WAYS[view])
     return found
 
 
 def _refined(whole: np.ndarray, turn: int, source: np.ndarray, way: np.ndarray) -> float:
-    """The likeness under the best way near `way`: correlations in both bands, as shares of what a copy reaches."""
-    best = 0.0
-    for (blur, window), enough in ((FINE, FINE_COPY), (COARSE, COARSE_COPY)):
-        scale = way[0]
-        target = _normed(map_coordinates(_turns(_contrast(whole, blur, window))[turn], _samples(_IDENTITY, FINE_GRID), order=1, mode="nearest").ravel())
-        crop = _contrast(source, blur * scale, window * scale)
-        best = max(best, _climb(target, crop, way) / enough)
-    return best
+    """The likeness under the way near `way` with the highest correlation."""
+    blur, window = DETAIL
+    target = _sampled(_turns(_contrast(whole, blur, window))[turn], _IDENTITY)
+    crop = _contrast(source, blur * way[0], window * way[0])
+    best = _sampled(crop, _climb(target, crop, way))
+    shared = np.maximum(target * best, 0)
+    # as many samples as carry the correlation, by the participation ratio
+    carried = shared.sum() ** 2 / max((shared**2).sum(), 1e-12) / shared.size
+    correlation = min(float(target @ best), 0.999)
+    return float(np.arctanh(correlation) * np.sqrt(carried))
 
 
-def _climb(target: np.ndarray, source: np.ndarray, way: np.ndarray) -> float:
-    """The highest correlation that small changes of scale, turn and place lead to."""
-    value, steps = _correlation(target, source, way), np.array([0.035, 3.0, 0.02, 0.02])
+def _climb(target: np.ndarray, source: np.ndarray, way: np.ndarray) -> np.ndarray:
+    """The way that small changes of scale, turn and place lead to, each of which raises the correlation."""
+    value, steps = float(target @ _sampled(source, way)), np.array([0.035, 3.0, 0.02, 0.02])
     for _ in range(3):
-        for axis in range(4):
-            for sign in (1, -1):
-                while True:
-                    tried = way.copy()
-                    tried[axis] += sign * steps[axis]
-                    if (new := _correlation(target, source, tried)) <= value:
-                        break
-                    way, value = tried, new
+        for step in (*np.diag(steps), *np.diag(-steps)):
+            while (new := float(target @ _sampled(source, way + step))) > value:
+                way, value = way + step, new
         steps = steps / 2
-    return value
+    return way
 
 
-def _correlation(target: np.ndarray, source: np.ndarray, way: np.ndarray) -> float:
-    return float(target @ _normed(map_coordinates(source, _samples(way, FINE_GRID), order=1, mode="nearest").ravel()))
+def _sampled(contrast: np.ndarray, way: np.ndarray) -> np.ndarray:
+    """A crop's samples as a vector of norm 1, (FINE_GRID²,)."""
+    return _normed(map_coordinates(contrast, _samples(way, FINE_GRID), order=1, mode="nearest").ravel())
 
 
 def _contrast(grey: np.ndarray, blur: float, window: float) -> np.ndarray:
