@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from exemplum import images, models, store
+from exemplum import images, models, store, usercode
 from exemplum.activations.build import build, dtype
 from exemplum.activations.index import ActivationIndex
 from exemplum.cluster import Cluster
@@ -25,12 +26,12 @@ def load_model(study: Study) -> Model:
     section = study.config.model
     is_path = section.weights is not None and section.weights != "DEFAULT"
     weights = str(study.resolve(str(section.weights))) if is_path else section.weights
-    return _load_model(section.load, weights, section.input_size)
+    return _load_model(section.load, weights, section.input_size, usercode.places(study.folder))
 
 
 @lru_cache(maxsize=1)  # every stage asks for it
-def _load_model(load: str, weights: str | None, input_size: int | None) -> Model:
-    return models.load(load, weights=weights, input_size=input_size)
+def _load_model(load: str, weights: str | None, input_size: int | None, places: tuple[Path, ...]) -> Model:
+    return models.load(load, weights=weights, input_size=input_size, places=places)
 
 
 def open_corpus(study: Study) -> Corpus:
