@@ -232,6 +232,11 @@ class Study:
         record = self.record(stage)
         return record is not None and record["fingerprint"] == fingerprint
 
+    def made(self, stage: str) -> str | None:
+        """What tells the result of a stage from others: its fingerprint, and its files if a forced run changed them."""
+        record = self.record(stage)
+        return None if record is None else record["fingerprint"] + record.get("remade", "")
+
     def record(self, stage: str) -> dict[str, Any] | None:
         """What the stage said when it finished; None if it did not."""
         path = self.stage(stage) / "record.json"

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import EntryPoint, PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,12 @@ def load(
     texts |= {module: source.text(file) for module, file in more.items()}
     texts[""] = texts.pop(name, "")  # the same under another name
     return Loaded(value, source.digest(texts | {"release": release or _release(name, module)}))
+
+
+def registered(point: EntryPoint, kind: str, places: Sequence[Path], fault: type[UserError] = UserError) -> Loaded:
+    """What an installed package registers under a name, with the package's version in its hash. Raises as `load`."""
+    release = f"{point.dist.name} {point.dist.version}" if point.dist else ""
+    return load(f"{point.module}:{point.attr}", f"{kind} {point.name!r}, registered as", places, fault, release=release)
 
 
 def told(what: str, error: BaseException) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from exemplum import images, models, store, usercode
-from exemplum.activations.build import build, dtype
+from exemplum.activations.build import PARTIAL, build, dtype
 from exemplum.activations.index import ActivationIndex
 from exemplum.cluster import Cluster
 from exemplum.errors import UserError
@@ -87,6 +87,18 @@ def fingerprint(study: Study) -> str:
         VERSION, model.fingerprint, open_corpus(study).fingerprint, layers(study, model),
         study.config.index.model_dump(), study.config.seed,
     )  # fmt: skip
+
+
+def made(study: Study) -> str:
+    """The fingerprint, and what tells an index that a forced run changed from the one before."""
+    now = fingerprint(study)
+    return study.made("index") or now if study.is_current("index", now) else now
+
+
+def forget(study: Study) -> None:
+    """Drop what a stopped run has measured; the index that is there stays until the new one is."""
+    for name in PARTIAL:
+        (study.stage("index") / f"{name}.npz").unlink(missing_ok=True)
 
 
 def run(study: Study) -> dict[str, Any]:

@@ -19,11 +19,11 @@ VERSION = 1
 
 
 def fingerprint(study: Study) -> str:
-    upstream = study.record("explanations")
+    upstream = study.made("explanations")
     if upstream is None:
         raise DesignError(f"{study.folder} has no units and stimuli yet; run its explanations stage first")
     section, methods = study.config.design.model_dump(), study.config.explanations.methods
-    return store.digest(VERSION, upstream["fingerprint"], section, methods, study.config.seed)
+    return store.digest(VERSION, upstream, section, methods, study.config.seed)
 
 
 def run(study: Study) -> dict[str, Any]:

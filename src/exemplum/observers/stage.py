@@ -28,12 +28,12 @@ def check(study: Study) -> None:
 
 
 def fingerprint(study: Study) -> str:
-    upstream = study.record("design")
+    upstream = study.made("design")
     if upstream is None:
         raise ObserverError(f"{study.folder} has no design yet; run its design stage first")
     section = study.config.observers
     network = load_features(study)[0].fingerprint if "similarity" in section.run else ""
-    return store.digest(VERSION, upstream["fingerprint"], section.model_dump(), network, study.config.seed)
+    return store.digest(VERSION, upstream, section.model_dump(), network, study.config.seed)
 
 
 def run(study: Study) -> dict[str, Any]:
