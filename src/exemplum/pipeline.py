@@ -13,7 +13,8 @@ from exemplum.study import STAGES, Study
 
 # Each module has `fingerprint(study) -> str`, a hash of all that its result depends on, and
 # `run(study) -> dict`, which does the work and returns a summary; some have `check(study)`, which tells a wrong name in
-# study.toml before any work is done, and `forget(study)`, after which a run takes nothing on disk for made. Imported late: design and analysis need no torch.
+# study.toml before any work is done, and `forget(study)`, after which a run takes nothing on disk for made. Imported
+# late: design and analysis need no torch.
 MODULES = {
     "index": "exemplum.activations.stage",
     "explanations": "exemplum.explanations.stage",

@@ -126,8 +126,10 @@ def _top(name: str, places: Sequence[Path]) -> ModuleSpec | None:
         return mine or other
     if not mine.origin or not other.origin or _same(mine.origin, other.origin):
         return other if not mine.origin else mine  # a mere folder is a package only if there is no other
-    if other.has_location and any(Path(other.origin).resolve().is_relative_to(place) for place in places) and (
-        not is_installed(other.origin)
+    if (
+        other.has_location
+        and any(Path(other.origin).resolve().is_relative_to(place) for place in places)
+        and (not is_installed(other.origin))
     ):
         return mine  # found in both places: the first is taken
     kind = f"{other.origin}, which is installed or on the path" if other.has_location else "a module of Python itself"

@@ -227,6 +227,10 @@ class Study:
         beside = self.folder / given
         return beside if beside.exists() else given
 
+    def weights(self, given: str | None) -> str | None:
+        """What study.toml says of weights: DEFAULT or another name stays, a file gets its whole path."""
+        return given if given in (None, "DEFAULT") else str(self.resolve(given))
+
     def is_current(self, stage: str, fingerprint: str) -> bool:
         """Whether the stage was finished from inputs of this fingerprint."""
         record = self.record(stage)

@@ -24,9 +24,7 @@ VERSION = 2
 def load_model(study: Study) -> Model:
     """The model that study.toml names, with its weights."""
     section = study.config.model
-    is_path = section.weights is not None and section.weights != "DEFAULT"
-    weights = str(study.resolve(str(section.weights))) if is_path else section.weights
-    return _load_model(section.load, weights, section.input_size, usercode.places(study.folder))
+    return _load_model(section.load, study.weights(section.weights), section.input_size, usercode.places(study.folder))
 
 
 @lru_cache(maxsize=1)  # every stage asks for it

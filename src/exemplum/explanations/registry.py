@@ -19,9 +19,7 @@ BUILT_IN: dict[str, ExplanationMethod] = {"natural": natural.pictures, "syntheti
 NONE = "none"  # the condition without references
 
 
-def load(
-    spec: str, places: Sequence[Path] | None = None, resolve: Callable[[str], Path] = Path
-) -> ExplanationMethod:
+def load(spec: str, places: Sequence[Path] | None = None, resolve: Callable[[str], Path] = Path) -> ExplanationMethod:
     """A method by `natural`, `synthetic`, `folder:PATH`, `package.module:function`, or the name of an entry point.
 
     Modules are looked for in `places` (the working directory if not given), then among the installed packages; a
@@ -56,11 +54,12 @@ def check_names(specs: Sequence[str]) -> None:
     for spec in specs:
         condition = name(spec)
         if condition in ("", ".", ".."):
-            raise UserError(f"{spec!r} gives its condition no name; write the folder's own name, as in folder:PATH/NAME")
+            raise UserError(f"{spec!r} gives its condition no name; write the folder's own, as in folder:PATH/NAME")
         if spec in BUILT_IN:
             continue
         if other := taken.get(condition.casefold()):
             raise UserError(
-                f"{spec!r} and {other} would both be the condition {condition!r}; rename the function or the folder of one"
+                f"{spec!r} and {other} would both be the condition {condition!r}; "
+                "rename the function or the folder of one"
             )
         taken[condition.casefold()] = repr(spec)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from exemplum import store, tables, usercode
 from exemplum.activations import stage as index_stage
@@ -151,10 +152,13 @@ def _choose(study: Study, model: Model, index: ActivationIndex, plan: Protocol) 
     return units.choose(model, index, section, share, rng, sets, practice_sets)
 
 
-def _success(stimuli: Any) -> dict[str, Any]:
-    """Of the pictures that a method made: how many failed, and the share of units with one beyond the corpus."""
-    made = stimuli[stimuli["margin"].notna() & (stimuli["method"] == "synthetic")]
-    if made.empty:
-        return {}
+def _success(stimuli: pd.DataFrame) -> dict[str, str]:
+    """Of each method's pictures but the corpus's own: how many failed, and the share of units with one beyond it."""
+    made = stimuli[stimuli["margin"].notna() & (stimuli["method"] != "natural")]
+    return {str(name): _told(of) for name, of in made.groupby("method", sort=False)}
+
+
+def _told(made: pd.DataFrame) -> str:
     beaten = made.groupby(["unit", "pole"])["margin"].max() > 0
-    return {"failed": int(made["failed"].sum()), "beyond their best exemplar": f"{beaten.mean():.0%} of units' poles"}
+    failed = f"{made['failed'].sum()} of {len(made)} failed"
+    return f"({failed}, {beaten.mean():.0%} of units' poles beyond their best exemplar)"

@@ -14,9 +14,7 @@ from exemplum.models.network import Network
 from exemplum.models.preprocessing import Preprocessing
 
 
-def network(
-    spec: str, weights: str | None, input_size: int | None, places: Sequence[Path]
-) -> tuple[Network, str]:
+def network(spec: str, weights: str | None, input_size: int | None, places: Sequence[Path]) -> tuple[Network, str]:
     """Call a factory; of a bare nn.Module ImageNet's preprocessing at 224 px is assumed. Also a hash of its source.
 
     Raises ModelError in one line, also for what the user's own code raises, with its place; WeightsError if a file of

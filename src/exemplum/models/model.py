@@ -41,9 +41,7 @@ class Layer:
 class Model:
     """A network, ready to be shown pictures and read. `module` is in evaluation mode, its weights frozen."""
 
-    def __init__(
-        self, name: str, network: Network, again: Callable[[], Model] | None = None, source: str = ""
-    ) -> None:
+    def __init__(self, name: str, network: Network, again: Callable[[], Model] | None = None, source: str = "") -> None:
         """`again` loads the same model in another process; without it the model cannot be sent there. `source` is a
         hash of the code that made it, if that is the user's.
         """
