@@ -340,10 +340,19 @@ class Study:
         except (OSError, RuntimeError) as error:  # too long a name, ~NOBODY
             raise StudyError(f"{path} is no path ({getattr(error, 'strerror', None) or error})") from error
 
+    def weights(self, given: str | None) -> str | None:
+        """What study.toml says of weights: DEFAULT or another name stays, a file gets its whole path."""
+        return given if given in (None, "DEFAULT") else str(self.resolve(given))
+
     def is_current(self, stage: str, fingerprint: str) -> bool:
         """Whether the stage was finished from inputs of this fingerprint."""
         record = self.record(stage)
         return record is not None and record["fingerprint"] == fingerprint
+
+    def made(self, stage: str) -> str | None:
+        """What tells the result of a stage from others: its fingerprint, and its files if a forced run changed them."""
+        record = self.record(stage)
+        return None if record is None else record["fingerprint"] + record.get("remade", "")
 
     def record(self, stage: str) -> dict[str, Any] | None:
         """What the stage said when it finished; None if it did not."""

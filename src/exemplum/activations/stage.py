@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from exemplum import images, models, store
-from exemplum.activations.build import build, dtype
+from exemplum import images, models, store, usercode
+from exemplum.activations.build import PARTIAL, build, dtype
 from exemplum.activations.index import ActivationIndex
 from exemplum.cluster import Cluster
 from exemplum.errors import UserError
@@ -24,14 +25,12 @@ VERSION = 2
 def load_model(study: Study) -> Model:
     """The model that study.toml names, with its weights."""
     section = study.config.model
-    is_path = section.weights is not None and section.weights != "DEFAULT"
-    weights = str(study.resolve(str(section.weights))) if is_path else section.weights
-    return _load_model(section.load, weights, section.input_size)
+    return _load_model(section.load, study.weights(section.weights), section.input_size, usercode.places(study.folder))
 
 
 @lru_cache(maxsize=1)  # every stage asks for it
-def _load_model(load: str, weights: str | None, input_size: int | None) -> Model:
-    return models.load(load, weights=weights, input_size=input_size)
+def _load_model(load: str, weights: str | None, input_size: int | None, places: tuple[Path, ...]) -> Model:
+    return models.load(load, weights=weights, input_size=input_size, places=places)
 
 
 def open_corpus(study: Study) -> Corpus:
@@ -99,6 +98,18 @@ def fingerprint(study: Study) -> str:
         VERSION, model.fingerprint, open_corpus(study).fingerprint, layers(study, model),
         study.config.index.model_dump(), study.config.seed,
     )  # fmt: skip
+
+
+def made(study: Study) -> str:
+    """The fingerprint, and what tells an index that a forced run changed from the one before."""
+    now = fingerprint(study)
+    return study.made("index") or now if study.is_current("index", now) else now
+
+
+def forget(study: Study) -> None:
+    """Drop what a stopped run has measured; the index that is there stays until the new one is."""
+    for name in PARTIAL:
+        (study.stage("index") / f"{name}.npz").unlink(missing_ok=True)
 
 
 def run(study: Study) -> dict[str, Any]:

@@ -16,11 +16,10 @@ VERSION = 3
 
 def fingerprint(study: Study) -> str:
     """A hash of all that the analysis depends on: the answers themselves, since people may still be answering."""
-    record = study.record("responses") or {}
     files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in _files(study)]
     said = study.config
     rules = (said.analysis.model_dump(), said.exclusions.model_dump())
-    return store.digest(VERSION, said.seed, *rules, record.get("fingerprint"), files)
+    return store.digest(VERSION, said.seed, *rules, study.made("responses"), files)
 
 
 def run(study: Study) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from exemplum import conditions
 from exemplum.errors import UserError, shown
@@ -11,33 +10,32 @@ from exemplum.explanations import registry
 from exemplum.explanations.synthetic.recipes import Recipe
 from exemplum.images import Corpus
 from exemplum.protocols import Protocol
-from exemplum.study import Config, SyntheticSection
+from exemplum.study import Config, Study, SyntheticSection
 
 
-def methods(specs: Sequence[str]) -> None:
+def methods(specs: Sequence[str], study: Study) -> None:
     """Raise UserError for a method that cannot be loaded, or whose name no condition can have, or another has."""
     taken: dict[str, str] = {}
     for spec in specs:
-        _method(spec)
+        _check_folder(spec, study)
+        registry.load_for(study, spec)
         name = conditions.check(registry.name(spec))
-        if name in taken:
-            raise UserError(f"{shown(taken[name])} and {shown(spec)} would both be called {name!r}; rename one")
-        taken[name] = spec
+        if name != spec and name in registry.BUILT_IN:
+            raise UserError(f"{shown(spec)} would be called {name!r}, which is built in; rename its function or folder")
+        # some file systems take names that differ in case alone for one
+        if other := taken.get(name.casefold()):
+            raise UserError(f"{shown(other)} and {shown(spec)} would both be called {name!r}; rename one")
+        taken[name.casefold()] = spec
 
 
-def _method(spec: str) -> None:
+def _check_folder(spec: str, study: Study) -> None:
     kind, colon, path = spec.partition(":")
-    if kind == "folder" and colon:
-        if not path:
-            raise UserError("'folder:' names no folder; write folder:PATH")
-        if not Path(path).expanduser().is_dir():
-            raise UserError(f"the folder {path} does not exist; check the path after folder:")
-    try:
-        registry.load(spec)
-    except UserError:
-        raise
-    except Exception as error:  # whatever a module raises when it is imported
-        raise UserError(f"{shown(spec)} cannot be loaded ({type(error).__name__}: {error})") from error
+    if kind != "folder" or not colon:
+        return
+    if not path:
+        raise UserError("'folder:' names no folder; write folder:PATH")
+    if not study.resolve(path).is_dir():
+        raise UserError(f"the folder {path} does not exist; check the path after folder:")
 
 
 def snapshots(section: SyntheticSection, recipe: Recipe) -> None:

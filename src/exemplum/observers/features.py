@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exemplum import store
+from exemplum import store, usercode
 from exemplum.observers.base import ObserverError
 from exemplum.progress import track
-from exemplum.study import SimilaritySection, Study
+from exemplum.study import Study
 
 if TYPE_CHECKING:
     from exemplum.models import Model
@@ -68,15 +68,16 @@ def load(study: Study) -> tuple[Model, list[str]]:
     section = study.config.observers.similarity
     key = f"features of {section}"
     if key not in study.opened:
-        study.opened[key] = _load(section)
+        study.opened[key] = _load(study)
     loaded: tuple[Model, list[str]] = study.opened[key]
     return loaded
 
 
-def _load(section: SimilaritySection) -> tuple[Model, list[str]]:
+def _load(study: Study) -> tuple[Model, list[str]]:
     from exemplum import models  # torch is wanted only here
 
-    model = models.load(section.model, weights=section.weights)
+    section = study.config.observers.similarity
+    model = models.load(section.model, study.weights(section.weights), places=usercode.places(study.folder))
     if section.layer is None:
         return model, list(model.default_layers)
     return model, [model.layer(section.layer).name]

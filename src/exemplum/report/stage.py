@@ -19,7 +19,7 @@ UPSTREAM = ("explanations", "design", "responses", "analysis")
 
 def fingerprint(study: Study) -> str:
     """Hash of all that the report shows: every stage before it, the configuration, and answers of people."""
-    upstream = [(study.record(stage) or {}).get("fingerprint") for stage in UPSTREAM]
+    upstream = [study.made(stage) for stage in UPSTREAM]
     answers = sorted((path.name, path.stat().st_size) for path in study.stage("responses").glob("*.parquet"))
     return store.digest(SCHEMA, upstream, answers, study.config.model_dump(mode="json"))
 
