@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 import signal
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -129,7 +130,7 @@ def test_force_does_not_get_around_it(folder, serve):
     answer_one(client)
     stop(client)
     record = Study.open(folder).record("design")
-    with pytest.raises(FrozenError, match="is not made anew"):
+    with pytest.raises(FrozenError, match="not even with --force"):
         design(folder, force=True)
     assert Study.open(folder).record("design") == record
 
@@ -349,3 +350,13 @@ def test_a_new_version_stands_beside_the_frozen_study(folder, serve):
     stop(client)
     stop(serve(folder=folder))
     assert [status.read(Study.open(one)).answers for one in (folder, beside)] == [1, 1]
+
+
+def test_the_manual_lists_what_may_change():
+    """Oracle: the lists of exemplum.freezing."""
+    manual = (Path(freezing.__file__).parents[2] / "docs" / "running-a-study.md").read_text(encoding="utf-8")
+    table = manual.partition("## Frozen by the first answer")[2].partition("Anything else")[0]
+    for key in (*freezing.MAY_CHANGE, *freezing.UNTIL_UNBLINDED, *freezing.MAY_GROW):
+        section, _, name = key.partition(".")
+        assert f"`[{section}]`" in table
+        assert f"`{name or f'[{section}]'}`" in table, key
