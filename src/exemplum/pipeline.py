@@ -9,7 +9,7 @@ from types import ModuleType
 
 from exemplum import forcing, freezing, server_lock
 from exemplum.errors import UserError
-from exemplum.progress import console
+from exemplum.progress import console, styled
 from exemplum.status import Status
 from exemplum.study import STAGES, Study
 
@@ -42,9 +42,7 @@ def run(study: Study, only: Iterable[str] | None = None, force: bool = False) ->
     frozen = freezing.frozen_by(study)
     if frozen and force:
         _refuse_force(study, frozen, chosen)
-    for name in chosen:
-        if check := getattr(import_module(MODULES[name]), "check", None):
-            check(study)
+    check(study, chosen)
     assert study.id  # an older folder is given one
     if force:
         forcing.ask(study, chosen)
@@ -60,8 +58,20 @@ def before(study: Study, stage: str) -> list[str]:
     needed = [name for name in stages(study) if STAGES.index(name) < STAGES.index(stage)]
     if stage in freezing.STAGES or not freezing.frozen_by(study):
         return needed
-    console.print("[dim]index, explanations, design: kept, as people saw them[/dim]")
+    console.print(styled(("index, explanations, design: kept, as people saw them", "dim")))
     return [name for name in needed if name not in freezing.STAGES]
+
+
+def check(study: Study, names: Iterable[str] | None = None) -> None:
+    """Raise UserError, before any work, for what these stages (all if not given) would refuse in study.toml.
+
+    What the server would refuse is told as well, since people come last.
+    """
+    for name in stages(study) if names is None else names:
+        if of_stage := getattr(import_module(MODULES[name]), "check", None):
+            of_stage(study)
+    if "server" in study.config.model_fields_set or (study.folder / "texts").exists():
+        import_module("exemplum.server.configuration").check(study)
 
 
 def _run_stage(study: Study, name: str) -> None:
@@ -69,7 +79,7 @@ def _run_stage(study: Study, name: str) -> None:
     fingerprint = module.fingerprint(study)
     anew = forcing.is_asked(study, name)
     if not anew and study.is_current(name, fingerprint):
-        console.print(f"[dim]{name}: up to date[/dim]")
+        console.print(styled((f"{name}: up to date", "dim")))
         return
     if name in freezing.STAGES and server_lock.is_served(study.folder / "server"):
         raise UserError(f"{study.folder} is being served: stop exemplum serve before its {name} is made anew")
@@ -81,7 +91,7 @@ def _run_stage(study: Study, name: str) -> None:
     study.finish(name, fingerprint, seconds, summary, getattr(module, "VERSION", None))
     forcing.done(study, name)
     said = ", ".join(f"{key} {value}" for key, value in summary.items())
-    console.print(f"[bold green]{name}[/bold green]: {said} [dim]({seconds:.1f} s)[/dim]")
+    console.print(styled((name, "bold green"), f": {said} ", (f"({seconds:.1f} s)", "dim")))
 
 
 def _refuse_force(study: Study, frozen: Status, chosen: Iterable[str]) -> None:
@@ -96,16 +106,16 @@ def _keep_stage(study: Study, name: str, frozen: Status) -> None:
     """A stage that people's answers rest on: never made anew. Raises FrozenError if it would have to be."""
     held = frozen.frozen["stages"].get(name)
     if held is None or study.record(name) is None:
-        console.print(f"[dim]{name}: not there, and not made anew: people have answered[/dim]")
+        console.print(styled((f"{name}: not there, and not made anew: people have answered", "dim")))
     elif import_module(MODULES[name]).fingerprint(study) == held["fingerprint"]:
-        console.print(f"[dim]{name}: up to date[/dim]")
+        console.print(styled((f"{name}: up to date", "dim")))
     elif freezing.is_of_this_code(frozen.frozen, {n: _version(n) for n in freezing.UPSTREAM[name]}):
         raise freezing.FrozenError(
             f"{name} of {study.folder}: {freezing.SOURCES[name]} changed since people answered ({frozen.answers} "
             f"answers); put it back, or {freezing.way_on(study)}"
         )
     else:
-        console.print(f"[dim]{name}: kept as people saw it; this exemplum would make it anew[/dim]")
+        console.print(styled((f"{name}: kept as people saw it; this exemplum would make it anew", "dim")))
 
 
 def _version(name: str) -> int:
@@ -113,4 +123,4 @@ def _version(name: str) -> int:
 
 
 def point_to_report(study: Study) -> None:
-    console.print(f"report: {study.stage('report') / 'index.html'}", highlight=False)
+    console.print(f"report: {study.stage('report') / 'index.html'}")

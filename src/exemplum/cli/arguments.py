@@ -26,5 +26,7 @@ Ray = Annotated[
 def run_until(folder: Path, stage: str, force: bool, ray: str | None = None) -> None:
     """Do a stage, and before it those that it needs and that are stale."""
     study = Study.open(folder, ray)
-    pipeline.run(study, pipeline.before(study, stage))
+    before = pipeline.before(study, stage)
+    pipeline.check(study, [*before, stage])
+    pipeline.run(study, before)
     pipeline.run(study, [stage], force)

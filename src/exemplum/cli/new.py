@@ -35,4 +35,4 @@ def new(
         console.print(f"{path} written; edit it, then: exemplum run {folder}", highlight=False, soft_wrap=True)
         return
     path = studies.create(folder, studies.text(model, weights, images, stimuli, protocol, participants, seed))
-    console.print(f"{path} written; edit it if you like, then: exemplum run {folder}", highlight=False)
+    console.print(f"{path} written; edit it if you like, then: exemplum run {folder}")

@@ -11,11 +11,18 @@ from exemplum.design.errors import DesignError
 from exemplum.design.pictures import NATURAL
 from exemplum.design.schedule import make
 from exemplum.design.tables import blocks_table, design_of, trials_table
+from exemplum.protocols import protocol
 from exemplum.records import Design
 from exemplum.study import Study
 from exemplum.tables import BLOCKS, STIMULI, STUDY_UNITS, TRIALS
 
 VERSION = 1
+
+
+def check(study: Study) -> None:
+    """Raise UserError if study.toml names a protocol that does not exist."""
+    with study.setting("[design] protocol"):
+        protocol(study.config.design.protocol)
 
 
 def fingerprint(study: Study) -> str:

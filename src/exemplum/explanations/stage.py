@@ -11,7 +11,7 @@ from exemplum import store, tables, usercode
 from exemplum.activations import stage as index_stage
 from exemplum.activations.index import ActivationIndex
 from exemplum.errors import UserError
-from exemplum.explanations import finished, gather, registry, units
+from exemplum.explanations import checking, finished, gather, registry, units
 from exemplum.explanations.base import ExplanationMethod, Request
 from exemplum.explanations.measure import measured
 from exemplum.explanations.own import OwnMethod
@@ -26,16 +26,26 @@ FOLDER = "explanations"
 
 
 def check(study: Study) -> None:
-    """Raise UserError if study.toml names a protocol, method, recipe or stimuli that do not exist."""
+    """Raise UserError if study.toml names a protocol, method, recipe or stimuli that do not exist or do not fit."""
     config = study.config
-    protocol(config.design.protocol)
+    with study.setting("[design] protocol"):
+        plan = protocol(config.design.protocol)
     if config.stimuli:
-        finished.read(study.resolve(config.stimuli.load.removeprefix("folder:")))
+        with study.setting("[stimuli] load"):
+            found = finished.read(study.resolve(config.stimuli.load.removeprefix("folder:")))
+        with study.setting(""):
+            finished.study_units(found, config.units.practice or 0)
         return
-    registry.check_names(_methods(study))
-    for spec in config.explanations.methods:
-        _load(study, spec)
-    recipe(config.synthetic.recipe)
+    with study.setting("[explanations] methods"):
+        checking.methods(_methods(study), lambda spec: _load(study, spec))
+    with study.setting("" if isinstance(config.synthetic.recipe, dict) else "[synthetic] recipe"):
+        chosen = recipe(config.synthetic.recipe)
+    with study.setting("[synthetic] snapshots"):
+        checking.snapshots(config.synthetic, chosen)
+    with study.setting(""):
+        model = index_stage.load_model(study)
+        checking.images(index_stage.open_corpus(study), config, plan)
+        units.check(model, index_stage.layers(study, model), config.units, len(plan.main_sets) or 1)
 
 
 def fingerprint(study: Study) -> str:

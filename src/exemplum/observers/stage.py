@@ -14,8 +14,9 @@ from exemplum.observers.base import Observer, ObserverError, ObserverFactory, Un
 from exemplum.observers.features import load as load_features
 from exemplum.observers.own import OwnFactory
 from exemplum.observers.registry import factory
+from exemplum.observers.simulated import check_accuracy
 from exemplum.observers.sitting import sit
-from exemplum.progress import console
+from exemplum.progress import console, styled
 from exemplum.records import Design
 from exemplum.study import Config, Study
 from exemplum.tables import RESPONSES
@@ -24,8 +25,15 @@ VERSION = 1
 
 
 def check(study: Study) -> None:
-    """Raise ObserverError if study.toml names an observer that does not exist."""
-    _factories(study)
+    """Raise UserError if study.toml names an observer, network, layer or condition that does not exist."""
+    section = study.config.observers
+    with study.setting("[observers] run"):
+        _factories(study)
+    if "similarity" in section.run:
+        with study.setting("[observers.similarity]"):
+            load_features(study)
+    with study.setting("[observers.simulated] accuracy"):
+        check_accuracy(study, must="simulated" in section.run)
 
 
 def fingerprint(study: Study) -> str:
@@ -66,7 +74,7 @@ def _observers(study: Study) -> tuple[list[Observer], dict[str, str]]:
         try:
             observer = make(_seen(study) if isinstance(make, OwnFactory) else study)
         except UnableError as error:
-            console.print(f"[yellow]{spec} does not answer: {error}[/yellow]")
+            console.print(styled((f"{spec} does not answer: {error}", "yellow")))
             unable[spec] = "cannot answer"
             continue
         if observer.name in observers:

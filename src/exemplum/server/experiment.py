@@ -14,7 +14,7 @@ from exemplum import design as designs
 from exemplum import store
 from exemplum.progress import console
 from exemplum.records import Design
-from exemplum.server import pictures, texts
+from exemplum.server import configuration, pictures, texts
 from exemplum.server.database import Database, sqlite_file, sqlite_url
 from exemplum.server.fields import form_fields
 from exemplum.server.registration import real_answers, register, secret_keys
@@ -70,6 +70,7 @@ class Experiment:
         change in what is frozen, another server on the same SQLite database.
         """
         study = Study.open(settings.folder)
+        configuration.check(study)
         url = settings.database or sqlite_url(folder(study) / "experiment.sqlite")
         lock = ServerLock(folder(study), sqlite_file(url))
         try:
