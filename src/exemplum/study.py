@@ -25,6 +25,7 @@ from pydantic import (
 
 from exemplum import store, toml_files, validation
 from exemplum.errors import UNPRINTABLE, UserError, shown
+from exemplum.identity import Identity, identity
 from exemplum.records import Unit
 
 STAGES = ("index", "explanations", "design", "responses", "analysis", "report")  # folders, in the order of the line
@@ -326,17 +327,28 @@ class Study:
             where = f"{self.folder / 'study.toml'}: " + (f"{key}: " if key else "")
             raise StudyError(f"{where}{error}") from error
 
+    @property
+    def identity(self) -> Identity:
+        """STUDY/study.json; an older folder is given one. Raises UserError if the file is broken."""
+        return identity(self.folder)
+
+    @property
+    def id(self) -> str:
+        """32 hex digits that stay the same when the folder is renamed, moved or copied."""
+        return self.identity.id
+
     def stage(self, name: str) -> Path:
         return self.folder / name
 
     def resolve(self, path: str) -> Path:
-        """A path that study.toml names: absolute, or relative to the working directory or to the study folder."""
+        """A path that study.toml names: absolute, or relative to the study folder, or else to the working directory.
+
+        Raises StudyError if it is no path.
+        """
         try:
             given = Path(path).expanduser()
-            if given.is_absolute() or given.exists():
-                return given
-            beside = self.folder / given
-            return beside if beside.exists() else given
+            beside = self.folder.absolute() / given  # given itself if that is absolute
+            return beside if beside.exists() else given.absolute()
         except (OSError, RuntimeError) as error:  # too long a name, ~NOBODY
             raise StudyError(f"{path} is no path ({getattr(error, 'strerror', None) or error})") from error
 
@@ -359,10 +371,12 @@ class Study:
         path = self.stage(stage) / "record.json"
         return store.read_json(path) if path.exists() else None
 
-    def finish(self, stage: str, fingerprint: str, seconds: float, summary: dict[str, Any]) -> None:
-        """Mark the stage as done, last of all its writes."""
+    def finish(
+        self, stage: str, fingerprint: str, seconds: float, summary: dict[str, Any], code: int | None = None
+    ) -> None:
+        """Mark the stage as done, last of all its writes. `code` is the VERSION of the stage's module."""
         store.write_json(self.stage(stage) / "record.json", {
-            "stage": stage, "fingerprint": fingerprint, "seconds": round(seconds, 2),
+            "stage": stage, "fingerprint": fingerprint, "code": code, "seconds": round(seconds, 2),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "seed": self.config.seed,
             "summary": summary, "versions": versions(), "machine": platform.platform(),
         })  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from exemplum import pipeline
-from exemplum.study import STAGES, Study
+from exemplum.study import Study
 
 StudyFolder = Annotated[Path, typer.Argument(help="The study's folder, with its study.toml.")]
 Force = Annotated[bool, typer.Option("--force", help="Do it again even if nothing has changed.")]
@@ -26,7 +26,7 @@ Ray = Annotated[
 def run_until(folder: Path, stage: str, force: bool, ray: str | None = None) -> None:
     """Do a stage, and before it those that it needs and that are stale."""
     study = Study.open(folder, ray)
-    before = [name for name in pipeline.stages(study) if STAGES.index(name) < STAGES.index(stage)]
+    before = pipeline.before(study, stage)
     pipeline.check(study, [*before, stage])
     pipeline.run(study, before)
     pipeline.run(study, [stage], force)

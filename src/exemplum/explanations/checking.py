@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from exemplum import conditions
 from exemplum.errors import UserError, shown
 from exemplum.explanations import registry
+from exemplum.explanations.base import ExplanationMethod
 from exemplum.explanations.synthetic.recipes import Recipe
 from exemplum.images import Corpus
 from exemplum.protocols import Protocol
-from exemplum.study import Config, Study, SyntheticSection
+from exemplum.study import Config, SyntheticSection
 
 
-def methods(specs: Sequence[str], study: Study) -> None:
+def methods(specs: Sequence[str], load: Callable[[str], ExplanationMethod]) -> None:
     """Raise UserError for a method that cannot be loaded, or whose name no condition can have, or another has."""
     taken: dict[str, str] = {}
     for spec in specs:
-        _check_folder(spec, study)
-        registry.load_for(study, spec)
+        load(spec)
         name = conditions.check(registry.name(spec))
-        if name != spec and name in registry.BUILT_IN:
-            raise UserError(f"{shown(spec)} would be called {name!r}, which is built in; rename its function or folder")
-        # some file systems take names that differ in case alone for one
-        if other := taken.get(name.casefold()):
-            raise UserError(f"{shown(other)} and {shown(spec)} would both be called {name!r}; rename one")
-        taken[name.casefold()] = spec
-
-
-def _check_folder(spec: str, study: Study) -> None:
-    kind, colon, path = spec.partition(":")
-    if kind != "folder" or not colon:
-        return
-    if not path:
-        raise UserError("'folder:' names no folder; write folder:PATH")
-    if not study.resolve(path).is_dir():
-        raise UserError(f"the folder {path} does not exist; check the path after folder:")
+        key = name.casefold()  # some file systems take Sharp and sharp for one folder
+        if key in taken:
+            raise UserError(
+                f"{shown(taken[key])} and {shown(spec)} would both be the condition {name!r}; "
+                "rename the function or the folder of one"
+            )
+        taken[key] = spec
 
 
 def snapshots(section: SyntheticSection, recipe: Recipe) -> None:

@@ -13,7 +13,6 @@ from exemplum.explanations import folder, natural
 from exemplum.explanations.base import ExplanationMethod
 from exemplum.explanations.own import OwnMethod
 from exemplum.explanations.synthetic import method as synthetic
-from exemplum.study import Study
 
 GROUP = "exemplum.explanations"  # entry points of other packages
 BUILT_IN: dict[str, ExplanationMethod] = {"natural": natural.pictures, "synthetic": synthetic.pictures}
@@ -30,7 +29,9 @@ def load(spec: str, places: Sequence[Path] | None = None, resolve: Callable[[str
         return BUILT_IN[spec]
     kind, colon, rest = spec.partition(":")
     if kind == "folder" and colon:
-        return partial(folder.pictures, str(resolve(rest)))
+        if not rest:
+            raise UserError("'folder:' names no folder; write folder:PATH")
+        return partial(folder.pictures, str(folder.existing(resolve(rest))))
     places = usercode.places() if places is None else places
     if colon:
         loaded = usercode.load(spec, "explanation method", places)
@@ -41,11 +42,6 @@ def load(spec: str, places: Sequence[Path] | None = None, resolve: Callable[[str
         raise UserError(f"there is no explanation method {spec!r}{did_you_mean(spec, known)}")
     loaded = usercode.registered(registered[spec], "explanation method", places)
     return OwnMethod(spec, loaded.value, loaded.fingerprint)
-
-
-def load_for(study: Study, spec: str) -> ExplanationMethod:
-    """A method of a study: modules and folders are looked for in its folder too. Raises as `load`."""
-    return load(spec, usercode.places(study.folder), study.resolve)
 
 
 def name(spec: str) -> str:

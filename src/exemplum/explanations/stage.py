@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exemplum import store, tables
+from exemplum import store, tables, usercode
 from exemplum.activations import stage as index_stage
 from exemplum.activations.index import ActivationIndex
 from exemplum.errors import UserError
@@ -37,7 +37,7 @@ def check(study: Study) -> None:
             finished.study_units(found, config.units.practice or 0)
         return
     with study.setting("[explanations] methods"):
-        checking.methods(_methods(study), study)
+        checking.methods(_methods(study), lambda spec: _load(study, spec))
     with study.setting("" if isinstance(config.synthetic.recipe, dict) else "[synthetic] recipe"):
         chosen = recipe(config.synthetic.recipe)
     with study.setting("[synthetic] snapshots"):
@@ -55,7 +55,7 @@ def fingerprint(study: Study) -> str:
         return store.digest(VERSION, config.stimuli.model_dump(), config.units.practice, files)
     return store.digest(
         VERSION, index_stage.made(study), config.units.model_dump(), config.design.protocol,
-        [_key(study, spec, registry.load_for(study, spec)) for spec in _methods(study)],
+        [_key(study, spec, _load(study, spec)) for spec in _methods(study)],
     )  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def _run_methods(study: Study) -> dict[str, Any]:
     model, index, folder = index_stage.load_model(study), index_stage.load(study), study.stage(FOLDER)
     plan = protocol(study.config.design.protocol)
     chosen = _choose(study, model, index, plan)
-    methods = [(spec, registry.load_for(study, spec)) for spec in _methods(study)]
+    methods = [(spec, _load(study, spec)) for spec in _methods(study)]
     keys = {registry.name(spec): _key(study, spec, method) for spec, method in methods}
     kept: list[gather.Kept] = []
     for spec, method in methods:
@@ -115,6 +115,10 @@ def _methods(study: Study) -> list[str]:
     """The methods of study.toml; natural images are needed as queries in any case."""
     methods = study.config.explanations.methods
     return list(methods) if "natural" in methods else ["natural", *methods]
+
+
+def _load(study: Study, spec: str) -> ExplanationMethod:
+    return registry.load(spec, usercode.places(study.folder), study.resolve)
 
 
 def _key(study: Study, spec: str, method: ExplanationMethod) -> str:
