@@ -7,10 +7,11 @@ import json
 import logging
 import zipfile
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session as Orm
 
 from exemplum.server.exclusion import evaluated
@@ -20,6 +21,7 @@ from exemplum.server.schema import Answer, Event, StepRecord, TrialRow
 from exemplum.store import Column, Table
 from exemplum.tables import EXCLUSIONS, PEOPLE, RATINGS, RESPONSES
 
+T = TypeVar("T")
 log = logging.getLogger("exemplum.server")
 MEASURED = {
     "shown_at": Column("float", "first frame that showed the trial, ms since 1970 by the browser's clock"),
@@ -86,7 +88,9 @@ def publish(experiment: Experiment) -> int:
         of = members(orm, experiment.study_id, finished=True)
         if not of and not (folder / "people.parquet").exists():
             return 0
-        frames = (RESPONSES, responses(orm, of)), (PEOPLE, people(orm, of)), (RATINGS, ratings(orm, of))
+        frames, _ = _readable(of, lambda some: (
+            (RESPONSES, responses(orm, some)), (PEOPLE, people(orm, some)), (RATINGS, ratings(orm, some))
+        ))  # fmt: skip
     for (table, frame), path in zip(
         frames, ("people.parquet", "sessions/people.parquet", "ratings/people.parquet"), strict=True
     ):
@@ -101,12 +105,14 @@ def archive(orm: Orm, experiment: Experiment, form: str, anonymous: bool) -> byt
     `anonymous`: no ids, codes, links, browsers, free text or clock times; the age in groups of ten years; no pilots.
     """
     of = members(orm, experiment.study_id, pilot=False if anonymous else None)
-    tables = _tables(orm, experiment, of, anonymous)
+    tables, problems = _readable(of, lambda some: _tables(orm, experiment, some, anonymous))
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as pack:
         for table, frame in tables:
             pack.writestr(f"{table.name}.{form}", WRITERS[form](frame))
         pack.writestr("dictionary.csv", dictionary([table for table, _ in tables]).to_csv(index=False))
+        if problems:
+            pack.writestr("problems.csv", pd.DataFrame(problems).to_csv(index=False))
     return buffer.getvalue()
 
 
@@ -117,6 +123,29 @@ def dictionary(tables: list[Table]) -> pd.DataFrame:
         for table in tables
         for name, column in table.columns.items()
     )
+
+
+def _readable(of: list[Member], make: Callable[[list[Member]], T]) -> tuple[T, list[dict[str, str]]]:
+    """The tables of all sessions that can be read; and those that cannot, with the reason.
+
+    One broken row of an old database must not take everybody's data away.
+    """
+    try:
+        return make(of), []
+    except SQLAlchemyError:  # the database itself
+        raise
+    except Exception:
+        log.exception("a session cannot be read")
+    good, problems = [], []
+    for member in of:
+        try:
+            make([member])
+            good.append(member)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            problems.append({"participant": label(member[0]), "problem": f"{type(error).__name__}: {error}"})
+    return make(good), problems
 
 
 def _tables(orm: Orm, experiment: Experiment, of: list[Member], anonymous: bool) -> list[tuple[Table, pd.DataFrame]]:

@@ -19,6 +19,7 @@ from exemplum.server.identity import hashed
 from exemplum.server.limits import Buckets
 from exemplum.server.schema import SessionRow
 from exemplum.server.state import state
+from exemplum.server.text import Body
 
 API = 1
 
@@ -38,10 +39,9 @@ class Surroundings(BaseModel):
     touch: bool = False
 
 
-class Start(BaseModel):
+class Start(Body):
     """What the page sends to begin."""
 
-    model_config = ConfigDict(extra="forbid")
     key: str = Field(min_length=16, max_length=80)
     params: dict[str, str] = {}
     participant: str = Field("", max_length=60)
@@ -96,7 +96,7 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
     @router.post("/api/sessions", status_code=201)
     async def begin(request: Request, start: Start, token: Token) -> dict[str, Any]:
         buckets.take(limits.STARTS, address(request))
-        wish = entry.Wish(**start.model_dump(), token=token)
+        wish = entry.Wish(**start.model_dump(), token=token, replaced=start.replaced)
         begun = await database.writer.submit(lambda orm: entry.begin(orm, experiment, wish))
         now = await run_in_threadpool(_state_of, experiment, begun.session_id)
         return {"token": begun.token, "resumed": begun.resumed, "state": now}
@@ -125,7 +125,7 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
             return await database.writer.submit(lambda orm: answers.record(orm, token, given), urgent=True)
 
     @router.post("/api/events")
-    async def happened(request: Request, given: events.GivenEvents, token: Token) -> dict[str, int]:
+    async def happened(request: Request, given: events.GivenEvents, token: Token) -> dict[str, Any]:
         buckets.take(limits.EVENTS, hashed(token))
         with _strangers_counted(request):
             return await database.writer.submit(lambda orm: events.append(orm, token, given))
