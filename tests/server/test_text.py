@@ -95,7 +95,7 @@ def test_broken_text_breaks_no_download(serve, form):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_rows_of_an_old_database_break_no_download(serve, form):
-    """As version 0.1 stored them: JSON columns with escapes of half a pair; on SQLite NaN, and bytes that are no UTF-8."""
+    """As they were stored before: half a pair in JSON columns; on SQLite also NaN, and bytes that are no UTF-8."""
     client = let_in(serve())
     whole, broken = Walker(client, PROLIFIC_PID="whole"), Walker(client, PROLIFIC_PID="broken")
     for walker in (whole, broken):

@@ -16,8 +16,8 @@ from exemplum.server.schema import Event, SessionRow, now_ms
 from exemplum.server.text import Body
 
 MOST_DATA = 2048  # characters (code points) of one event's data as JSON
-# Of one session. Three hours of a busy participant are some 5,000 events of 100 bytes; without a quota one browser could
-# fill the disk that answers need.
+# Of one session. Three hours of a busy participant are some 5,000 events of 100 bytes; without a quota one browser
+# could fill the disk that answers need.
 MOST_ROWS = 20_000
 MOST_BYTES = 8 * 1024**2
 
@@ -44,7 +44,7 @@ class GivenEvents(Body):
 
 
 def append(orm: Orm, token: str, given: GivenEvents) -> dict[str, Any]:
-    """Add those events that are new; beyond the session's quota none, and `full` says so. Raises ApiError no_session."""
+    """Add those events that are new; beyond the quota none, and `full` says so. Raises ApiError no_session."""
     held = select(SessionRow.id, SessionRow.event_rows, SessionRow.event_bytes)
     session = orm.execute(held.where(SessionRow.token_hash == hashed(token))).one_or_none()
     if session is None:

@@ -76,8 +76,8 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
         return FileResponse(HERE / "experimenter" / name, media_type=FILES[name], headers={"Cache-Control": "no-cache"})
 
     @inside.get("/")
-    def sessions(request: Request) -> HTMLResponse:
-        base = str(request.base_url).rstrip("/")
+    def sessions() -> HTMLResponse:
+        base = experiment.settings.address
         links = [(name, f"{base}/?link={link_code(experiment, name)}") for name in link_names(experiment)]
         if experiment.config.groups != "link":
             links.insert(0, ("participants", f"{base}/"))
@@ -91,7 +91,7 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
             row = _row(orm, experiment, session_id)
             line = next(line for line in monitor.lines(orm, experiment) if line.session_id == session_id)
             resume = request.query_params.get("resume", "")
-            link = f"{str(request.base_url).rstrip('/')}/?resume={resume}" if resume else ""
+            link = f"{experiment.settings.address}/?resume={resume}" if resume else ""
             details = monitor.details(orm, row)
             return page("session.html", orm, "../", line=line, details=details, link=link)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from exemplum.server.pictures import opaque
 
 CODE = 12  # characters of a link's code
 PILOT = "pilot"
+# What panels fill in, as it stands in the link before: {{%PROLIFIC_PID%}}, ${workerId}, %SURVEY_CODE%, {participant}, …
+PLACEHOLDER = re.compile(r"\{\{.*\}\}|\$?\{.*\}|%[^%]*%|\[%?\w+%?\]|<\w+>", re.DOTALL)
 PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"  # what MTurk sends while a worker only looks
 
 
@@ -41,8 +44,10 @@ def identify(experiment: Experiment, params: Mapping[str, str], typed: str) -> I
         return Identity(str(int(typed)), "lab", group, pilot)
     for source, name in (("prolific", "PROLIFIC_PID"), ("mturk", "workerId"), ("sona", "survey_code"), ("sona", "id"),
                          ("link", "participant")):  # fmt: skip
-        if params.get(name, "").strip():
-            return Identity(f"{params[name].strip()}", source, group, pilot)
+        if external_id := params.get(name, "").strip():
+            if PLACEHOLDER.fullmatch(external_id):
+                raise ApiError("unfilled_link", f"{name} is {external_id!r}: the panel did not fill in its link")
+            return Identity(external_id, source, group, pilot)
     return Identity("anonymous-" + secrets.token_hex(8), "anonymous", group, pilot)
 
 

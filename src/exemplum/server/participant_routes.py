@@ -43,10 +43,10 @@ class Start(Body):
     """What the page sends to begin."""
 
     key: str = Field(min_length=16, max_length=80)
-    params: dict[str, str] = {}
+    params: dict[str, str] = Field(default_factory=dict)
     participant: str = Field("", max_length=60)
     language: str = Field("", max_length=20)
-    client: Surroundings = Surroundings()
+    client: Surroundings = Field(default_factory=Surroundings)
 
     @field_validator("params")
     @classmethod

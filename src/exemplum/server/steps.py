@@ -29,7 +29,7 @@ class DoneStep(Body):
     shown_at: float = Field(ge=0, le=1e14)
     ms: float = Field(ge=0, le=30 * DAY_MS)
     visible_ms: float = Field(ge=0, le=30 * DAY_MS)
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = Field(default_factory=dict)
 
 
 class Rating(BaseModel):

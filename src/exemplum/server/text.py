@@ -1,7 +1,7 @@
 """Text that enters: well-formed Unicode that both databases can store, in request bodies, forms and stored JSON.
 
-A browser may send half of a surrogate pair (a text cut through an emoji) as `"\\ud83d"`. It is valid JSON, but no UTF-8:
-SQLite, PostgreSQL, CSV and Parquet refuse it. PostgreSQL refuses U+0000 too.
+A browser may send half of a surrogate pair (a text cut through an emoji) as `"\\ud83d"`. It is valid JSON, but no
+UTF-8: SQLite, PostgreSQL, CSV and Parquet refuse it. PostgreSQL refuses U+0000 too.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def is_finite(value: Any) -> bool:
 
 
 def from_stored(text: str | bytes) -> Any:
-    """JSON of the database; rows of older versions may hold lone surrogates, and on SQLite NaN and Infinity (→ None)."""
+    """JSON of the database. Rows of older versions may hold lone surrogates, and NaN (read as None)."""
     if isinstance(text, bytes):  # psycopg's
         text = text.decode()
     value = STORED.decode(text)

@@ -14,7 +14,6 @@ depends_on = None
 
 INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 COUNTS = ("replaced", "event_rows", "event_bytes")
-
 FILL = """
     UPDATE sessions SET
         event_rows = (SELECT count(*) FROM events WHERE events.session_id = sessions.id),
