@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from exemplum import store
+from exemplum import blinding, store
 from exemplum.analysis import checks
 from exemplum.analysis import power as planning
 from exemplum.analysis.simulate import Spread
@@ -17,6 +17,7 @@ from exemplum.progress import console, output, track
 from exemplum.report.figures import save
 from exemplum.report.figures.power import power as draw
 from exemplum.report.style import typography
+from exemplum.study import Study
 
 # log odds; `planning.fitted` for Experiment I of Borowski et al. (2021) gives 0, 0.88, 0.24 and 0.47
 TYPICAL = Spread(participant=0.0, unit=0.9, participant_condition=0.25, unit_condition=0.5)
@@ -27,7 +28,7 @@ def assumed(
     difference: float,
     baseline: float | None,
     deviations: tuple[float | None, ...],
-    study: Path | None,
+    study: Study | None,
     observer: str,
     method: str,
 ) -> planning.Scenario:
@@ -66,8 +67,9 @@ def plan(
     console.print(f"written: {out / 'power.csv'}, {out / 'power.png'}, {out / 'power.svg'}")
 
 
-def _of_study(folder: Path, observer: str, method: str) -> tuple[float, Spread]:
-    responses = checks.read(folder / "responses")
+def _of_study(study: Study, observer: str, method: str) -> tuple[float, Spread]:
+    responses = checks.read(study.stage("responses"))
+    blinding.refuse(study, responses, observer)
     return planning.fitted(responses[responses["observer"] == observer], "natural", method)
 
 

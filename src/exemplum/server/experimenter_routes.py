@@ -15,19 +15,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session as Orm
 from starlette.concurrency import run_in_threadpool
 
-from exemplum.server import entry, export, limits, monitor, withdrawal
+from exemplum.server import entry, export, limits, monitor, unblinding, withdrawal
 from exemplum.server.errors import ApiError
 from exemplum.server.experiment import Experiment
 from exemplum.server.identity import link_code, link_names
 from exemplum.server.limits import Buckets
 from exemplum.server.participant_routes import address
 from exemplum.server.pictures import opaque
-from exemplum.server.schema import Audit, Participant, SessionRow, StudyRow, now_ms
+from exemplum.server.schema import Audit, Participant, SessionRow, StudyRow
+from exemplum.server.text import well_formed
 
 HERE = Path(__file__).parent
 COOKIE = "exemplum_experimenter"
 FILES = {"style.css": "text/css", "live.js": "text/javascript"}
 FORMS = ("csv", "parquet", "json")
+MOST_AUDIT = 1000  # lines of the audit on its page, the newest first
 
 
 def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
@@ -45,7 +47,7 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
 
     async def form(request: Request) -> dict[str, str]:
         known(request)
-        sent = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        sent = {k: well_formed(v) for k, v in parse_qsl((await request.body()).decode("utf-8", "replace"))}
         if not hmac.compare_digest(sent.get("once", "").encode(), once.encode()):
             raise ApiError("forbidden", "this form is not of this page; load the page again")
         return sent
@@ -107,6 +109,14 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
             tables = [export.DETAILED, export.SESSIONS, export.RATINGS, export.EXCLUSIONS, export.EVENTS]
             return page("downloads.html", orm, forms=FORMS, tables=tables, anonymous=[export.ANONYMOUS])
 
+    @inside.get("/audit")
+    def audit() -> HTMLResponse:
+        with database.read() as orm:
+            done = orm.scalars(
+                select(Audit).where(Audit.study_id == experiment.study_id).order_by(Audit.id.desc()).limit(MOST_AUDIT)
+            ).all()
+            return page("audit.html", orm, done=done)
+
     @inside.get("/download/{kind}-{form}.zip")
     async def download(kind: str, form: str) -> Response:
         if kind not in ("full", "anonymous") or form not in FORMS:
@@ -126,8 +136,8 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
         return RedirectResponse("./", status_code=303)
 
     @inside.post("/results")
-    async def unblind(_sent: dict[str, str] = sealed) -> Response:
-        await writer.submit(lambda orm: _unblind(orm, experiment))
+    async def unblind(sent: dict[str, str] = sealed) -> Response:
+        await writer.submit(lambda orm: _unblind(orm, experiment, sent.get("reason", "").strip()))
         return RedirectResponse("results", status_code=303)
 
     @inside.post("/session/{session_id}/resume")
@@ -169,11 +179,11 @@ def _recruit(orm: Orm, experiment: Experiment, state: str) -> None:
     _note(orm, experiment, "recruitment", state)
 
 
-def _unblind(orm: Orm, experiment: Experiment) -> None:
+def _unblind(orm: Orm, experiment: Experiment, reason: str) -> None:
     study = orm.get_one(StudyRow, experiment.study_id)
-    if study.unblinded_at is None:
-        study.unblinded_at = now_ms()
-        _note(orm, experiment, "unblind", "accuracy by condition was asked for")
+    if not reason and study.recruitment != "closed":
+        raise ApiError("bad_request", "give the reason for looking while the study recruits", field="reason")
+    unblinding.mark(orm, study, reason or "recruitment is closed: results page")
 
 
 def _note(orm: Orm, experiment: Experiment, action: str, detail: str) -> None:

@@ -62,6 +62,16 @@ def link_code(experiment: Experiment, name: str) -> str:
     return f"{name}-{opaque(experiment.secret, 'link', experiment.study_id, name)[:CODE]}"
 
 
+def is_pilot(experiment: Experiment, code: str) -> bool:
+    """Whether what is entered by this link is marked as pilot data; False for a link that is none of the study's."""
+    if experiment.settings.pilot or not code:
+        return experiment.settings.pilot
+    try:
+        return _link(experiment, code)[1]
+    except ApiError:
+        return False
+
+
 def _link(experiment: Experiment, code: str) -> tuple[str, bool]:
     """Group and pilot that a link stands for."""
     by_link = experiment.config.groups == "link"

@@ -15,7 +15,7 @@ from exemplum import store
 from exemplum.server import answers, entry, events, limits, steps
 from exemplum.server.errors import ApiError
 from exemplum.server.experiment import Experiment
-from exemplum.server.identity import hashed
+from exemplum.server.identity import hashed, is_pilot
 from exemplum.server.limits import Buckets
 from exemplum.server.schema import SessionRow
 from exemplum.server.state import state
@@ -76,14 +76,16 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
     asset = store.digest(experiment.texts, experiment.design_hash)
 
     @router.get("/api/config")
-    def config(request: Request) -> dict[str, Any]:
+    def config(request: Request, link: str = "") -> dict[str, Any]:
         buckets.take(limits.PUBLIC, address(request))
         said = experiment.config
+        pilot = is_pilot(experiment, link)
         with database.read() as orm:
-            is_open = entry.is_open(orm, experiment) or experiment.settings.pilot
+            is_open = pilot or entry.is_open(orm, experiment)
         return {
             "api": API, "study": {"title": said.title, "contact": said.contact}, "languages": list(said.languages),
-            "language": said.languages[0], "lab": experiment.settings.lab, "open": is_open, "asset": asset,
+            "language": said.languages[0], "lab": experiment.settings.lab, "open": is_open, "pilot": pilot,
+            "asset": asset,
         }  # fmt: skip
 
     @router.get("/api/texts/{language}")
