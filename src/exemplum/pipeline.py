@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
 
+from exemplum import freezing, server_lock
+from exemplum.errors import UserError
 from exemplum.progress import console
+from exemplum.status import Status
 from exemplum.study import STAGES, Study
 
 # Each module has `fingerprint(study) -> str`, a hash of all that its result depends on, and
@@ -29,13 +32,30 @@ def stages(study: Study) -> tuple[str, ...]:
 
 
 def run(study: Study, only: Iterable[str] | None = None, force: bool = False) -> None:
-    """Do every stale stage in order, or just those of `only`; with `force` also those that are current."""
+    """Do every stale stage in order, or just those of `only`; with `force` also those that are current.
+
+    Raises FrozenError if people have answered and something has changed that must not (exemplum.freezing).
+    """
     chosen = list(stages(study) if only is None else only)
+    frozen = freezing.frozen_by(study)
     for name in chosen:
         if check := getattr(import_module(MODULES[name]), "check", None):
             check(study)
+    assert study.id  # an older folder is given one
     for name in chosen:
-        _run_stage(study, name, force)
+        if frozen and name in freezing.STAGES:
+            _keep_stage(study, name, frozen, force)
+        else:
+            _run_stage(study, name, force)
+
+
+def before(study: Study, stage: str) -> list[str]:
+    """The stages that a stage needs, as far as they may run: what people have seen is kept, whatever else changes."""
+    needed = [name for name in stages(study) if STAGES.index(name) < STAGES.index(stage)]
+    if stage in freezing.STAGES or not freezing.frozen_by(study):
+        return needed
+    console.print("[dim]index, explanations, design: kept, as people saw them[/dim]")
+    return [name for name in needed if name not in freezing.STAGES]
 
 
 def _run_stage(study: Study, name: str, force: bool) -> None:
@@ -44,12 +64,39 @@ def _run_stage(study: Study, name: str, force: bool) -> None:
     if not force and study.is_current(name, fingerprint):
         console.print(f"[dim]{name}: up to date[/dim]")
         return
+    if name in freezing.STAGES and server_lock.is_served(study.folder / "server"):
+        raise UserError(f"{study.folder} is being served: stop exemplum serve before its {name} is made anew")
     began = time.monotonic()
     summary = module.run(study)
     seconds = time.monotonic() - began
-    study.finish(name, fingerprint, seconds, summary)
+    study.finish(name, fingerprint, seconds, summary, getattr(module, "VERSION", None))
     said = ", ".join(f"{key} {value}" for key, value in summary.items())
     console.print(f"[bold green]{name}[/bold green]: {said} [dim]({seconds:.1f} s)[/dim]")
+
+
+def _keep_stage(study: Study, name: str, frozen: Status, force: bool) -> None:
+    """A stage that people's answers rest on: never made anew. Raises FrozenError if it would have to be."""
+    if force:
+        raise freezing.FrozenError(
+            f"the {name} of {study.folder} is not made anew, since people have given {frozen.answers} answers to it; "
+            + freezing.way_on(study)
+        )
+    held = frozen.frozen["stages"].get(name)
+    if held is None or study.record(name) is None:
+        console.print(f"[dim]{name}: not there, and not made anew: people have answered[/dim]")
+    elif import_module(MODULES[name]).fingerprint(study) == held["fingerprint"]:
+        console.print(f"[dim]{name}: up to date[/dim]")
+    elif freezing.is_of_this_code(frozen.frozen, {n: _version(n) for n in freezing.UPSTREAM[name]}):
+        raise freezing.FrozenError(
+            f"{name} of {study.folder}: {freezing.SOURCES[name]} changed since people answered ({frozen.answers} "
+            f"answers); put it back, or {freezing.way_on(study)}"
+        )
+    else:
+        console.print(f"[dim]{name}: kept as people saw it; this exemplum would make it anew[/dim]")
+
+
+def _version(name: str) -> int:
+    return int(import_module(MODULES[name]).VERSION)
 
 
 def point_to_report(study: Study) -> None:

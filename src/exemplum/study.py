@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError,
 
 from exemplum import store
 from exemplum.errors import UserError, did_you_mean
+from exemplum.identity import Identity, identity
 
 STAGES = ("index", "explanations", "design", "responses", "analysis", "report")  # folders, in the order of the line
 
@@ -217,6 +218,16 @@ class Study:
             raise StudyError(f"{path} does not exist; make a study with: exemplum new {folder}")
         return cls(folder, parse(path.read_text(encoding="utf-8"), path), ray)
 
+    @property
+    def identity(self) -> Identity:
+        """STUDY/study.json; an older folder is given one. Raises UserError if the file is broken."""
+        return identity(self.folder)
+
+    @property
+    def id(self) -> str:
+        """32 hex digits that stay the same when the folder is renamed, moved or copied."""
+        return self.identity.id
+
     def stage(self, name: str) -> Path:
         return self.folder / name
 
@@ -238,10 +249,12 @@ class Study:
         path = self.stage(stage) / "record.json"
         return store.read_json(path) if path.exists() else None
 
-    def finish(self, stage: str, fingerprint: str, seconds: float, summary: dict[str, Any]) -> None:
-        """Mark the stage as done, last of all its writes."""
+    def finish(
+        self, stage: str, fingerprint: str, seconds: float, summary: dict[str, Any], code: int | None = None
+    ) -> None:
+        """Mark the stage as done, last of all its writes. `code` is the VERSION of the stage's module."""
         store.write_json(self.stage(stage) / "record.json", {
-            "stage": stage, "fingerprint": fingerprint, "seconds": round(seconds, 2),
+            "stage": stage, "fingerprint": fingerprint, "code": code, "seconds": round(seconds, 2),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "seed": self.config.seed,
             "summary": summary, "versions": versions(), "machine": platform.platform(),
         })  # fmt: skip

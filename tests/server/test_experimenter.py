@@ -16,6 +16,7 @@ from server.walk import Walker
 
 
 def let_in(client):
+    """The client with the experimenter's cookie."""
     token = client.experiment.token
     assert client.get("/experimenter", params={"token": token}).status_code == 200
     return client
@@ -27,6 +28,12 @@ def once(client, page="/experimenter/"):
 
 def press(client, path, **fields):
     return client.post(path, data={"once": once(client)} | fields)
+
+
+def session_page(client, label="P0001"):
+    """Address of a session's page, as the list has it."""
+    link = re.search(rf'href="(session/[^"]+)">{label}<', client.get("/experimenter/").text)
+    return f"/experimenter/{link[1]}"
 
 
 def counts(client):
@@ -92,7 +99,7 @@ def test_a_session_shows_what_was_entered_and_nothing_of_it_as_markup(serve):
     walker = Walker(client)
     walker.start()
     walker.do(walker.walk(until=lambda step: step["kind"] == "debrief"), {"comment": "images <b>too</b> small"})
-    page = client.get("/experimenter/session/1").text
+    page = client.get(session_page(client)).text
     assert "images &lt;b&gt;too&lt;/b&gt; small" in page
     assert "contact lenses" not in page
     assert '<th scope="row">visual aid</th><td>none</td>' in page
@@ -138,8 +145,9 @@ def test_withdrawal_deletes_all_that_is_known_and_refuses_a_second_entry(serve):
     leaving.start()
     block = leaving.walk(until=lambda step: step["kind"] == "block")
     leaving.do_block(block)
-    assert press(client, "/experimenter/session/2/withdraw").status_code == 400  # the box is not ticked
-    assert press(client, "/experimenter/session/2/withdraw", sure="yes").status_code == 200
+    page = session_page(client, "P0002")
+    assert press(client, f"{page}/withdraw").status_code == 400  # the box is not ticked
+    assert press(client, f"{page}/withdraw", sure="yes").status_code == 200
     assert counts(client) == only
     assert client.get("/api/session", headers=leaving.headers).status_code == 401
     assert "leaves" not in client.get("/experimenter/").text
@@ -147,6 +155,7 @@ def test_withdrawal_deletes_all_that_is_known_and_refuses_a_second_entry(serve):
         assert "leaves" not in orm.scalars(select(Participant.external_id)).all()
     assert Walker(client, PROLIFIC_PID="leaves").start().json()["error"]["code"] == "already_done"
     if client.experiment.database.is_sqlite:  # not in the file either
+        assert "Deletion pending" not in client.get("/experimenter/").text
         folder = client.experiment.study.folder / "server"
         assert not any(b"leaves" in file.read_bytes() for file in folder.glob("experiment.sqlite*"))
 
@@ -155,7 +164,7 @@ def test_a_link_hands_the_session_to_another_browser_once(serve):
     client = let_in(serve())
     lost = Walker(client, PROLIFIC_PID="p")
     lost.start()
-    page = press(client, "/experimenter/session/1/resume").text
+    page = press(client, f"{session_page(client)}/resume").text
     code = re.search(r"\?resume=([\w-]+)", page)[1]
     found = Walker(client, resume=code)
     assert found.start().json()["resumed"] is True

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from exemplum import pipeline
-from exemplum.study import STAGES, Study
+from exemplum.study import Study
 
 StudyFolder = Annotated[Path, typer.Argument(help="The study's folder, with its study.toml.")]
 Force = Annotated[bool, typer.Option("--force", help="Do it again even if nothing has changed.")]
@@ -46,6 +46,5 @@ def run_until(folder: Path, stage: str, force: bool, ray: str | None = None) -> 
 
 def run_stage(study: Study, stage: str, force: bool) -> None:
     """As `run_until`, for a study that is open."""
-    before = [name for name in pipeline.stages(study) if STAGES.index(name) < STAGES.index(stage)]
-    pipeline.run(study, before)
+    pipeline.run(study, pipeline.before(study, stage))
     pipeline.run(study, [stage], force)

@@ -19,6 +19,8 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from exemplum.errors import UserError
+from exemplum.server import scrubbing, status_file
 from exemplum.server.boundary import Boundary
 from exemplum.server.error_responses import ErrorResponses
 from exemplum.server.errors import ApiError
@@ -45,9 +47,12 @@ def create_app(experiment: Experiment) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(TURN_S)
-        publishing = asyncio.create_task(_publish_what_ends(experiment))
+        await run_in_threadpool(status_file.keep, experiment)
+        tasks = [asyncio.create_task(work(experiment)) for work in (_publish_what_ends, scrubbing.keep_trying)]
         yield
-        publishing.cancel()
+        for task in tasks:
+            task.cancel()
+        await run_in_threadpool(scrubbing.attempt, experiment, quiet=True)
         await run_in_threadpool(experiment.database.writer.stop)
         await run_in_threadpool(_publish, experiment)
         experiment.close()
@@ -90,7 +95,12 @@ async def _publish_what_ends(experiment: Experiment) -> None:
 def _publish(experiment: Experiment) -> None:
     experiment.ended.clear()
     try:
+        status_file.keep(experiment)
         publish(experiment)
+        experiment.trouble = ""
+    except UserError as error:  # it will not go away by trying again
+        log.error("responses/people.parquet was not written", extra={"cause": str(error)})
+        experiment.trouble = str(error)
     except Exception:  # a full disk, say: the database still has everything, and the next end tries again
         log.exception("responses/people.parquet could not be written")
         experiment.ended.set()

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session as Orm
 
 from exemplum.server.exclusion import evaluated
 from exemplum.server.experiment import Experiment
+from exemplum.server.published import ANSWERS, FILES, refuse_fewer, withdrawn
 from exemplum.server.rows import Member, label, members, people, ratings, responses
 from exemplum.server.schema import Answer, Event, StepRecord, TrialRow
 from exemplum.store import Column, Table
@@ -82,20 +83,21 @@ def publish(experiment: Experiment) -> int:
     """Write finished sessions, without pilots, as responses/people.parquet with sessions and ratings beside it.
 
     The analysis reads them beside the machines' answers; exclusion is left to it. Returns the number of participants.
+    Raises FewerError, and writes nothing, if people's rows would be lost who did not withdraw.
     """
     folder = experiment.study.stage("responses")
     with experiment.database.read() as orm:
         of = members(orm, experiment.study_id, finished=True)
-        if not of and not (folder / "people.parquet").exists():
+        if not of and not (folder / ANSWERS).exists():
             return 0
-        frames, _ = _readable(of, lambda some: (
-            (RESPONSES, responses(orm, some)), (PEOPLE, people(orm, some)), (RATINGS, ratings(orm, some))
+        frames, _ = _readable(of, lambda some: dict(
+            zip(FILES, (responses(orm, some), people(orm, some), ratings(orm, some)), strict=True)
         ))  # fmt: skip
-    for (table, frame), path in zip(
-        frames, ("people.parquet", "sessions/people.parquet", "ratings/people.parquet"), strict=True
-    ):
-        table.write(folder / path, frame)
-    log.info("published", extra={"participants": len(of), "answers": len(frames[0][1])})
+        gone = withdrawn(orm, experiment.study_id)
+    refuse_fewer(folder, frames, gone)
+    for name, frame in frames.items():
+        FILES[name][0].write(folder / name, frame)
+    log.info("published", extra={"participants": len(of), "answers": len(frames[ANSWERS])})
     return len(of)
 
 

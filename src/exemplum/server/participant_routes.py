@@ -12,7 +12,7 @@ from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from exemplum import store
-from exemplum.server import answers, entry, events, limits, steps
+from exemplum.server import answers, entry, events, limits, status_file, steps
 from exemplum.server.errors import ApiError
 from exemplum.server.experiment import Experiment
 from exemplum.server.identity import hashed, is_pilot
@@ -124,7 +124,10 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
     async def answer(request: Request, given: answers.GivenAnswer, token: Token) -> dict[str, Any]:
         buckets.take(limits.ANSWERS, hashed(token))
         with _strangers_counted(request):
-            return await database.writer.submit(lambda orm: answers.record(orm, token, given), urgent=True)
+            said = await database.writer.submit(lambda orm: answers.record(orm, token, given), urgent=True)
+        if not experiment.is_frozen:
+            await run_in_threadpool(status_file.note_answer, experiment)
+        return said
 
     @router.post("/api/events")
     async def happened(request: Request, given: events.GivenEvents, token: Token) -> dict[str, Any]:

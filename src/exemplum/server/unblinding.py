@@ -50,12 +50,10 @@ def mark(orm: Orm, row: StudyRow, reason: str) -> int:
 
 def row_of(orm: Orm, study: Study) -> StudyRow:
     """The study in the database."""
-    name = study.folder.resolve().name
-    rows = orm.scalars(select(StudyRow)).all()
-    named = [row for row in rows if row.name == name] or list(rows)
-    if len(named) != 1:
-        raise UserError(f"{study.folder} is none of the {len(rows)} studies of the database; {HOW}")
-    return named[0]
+    row = orm.scalar(select(StudyRow).where(StudyRow.uid == study.id))
+    if row is None:
+        raise UserError(f"the database does not know {study.folder} ({study.id}); serve the study once, or {HOW}")
+    return row
 
 
 def _is_served(study: Study) -> bool:
