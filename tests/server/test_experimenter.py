@@ -43,7 +43,15 @@ def counts(client):
 
 
 TRIALS = 28  # of the small study: 6 practice, 12 main, 4 catch, 6 repeated
-PAGES = ("/", "/session/1", "/results", "/downloads", "/download/full-csv.zip", "/download/anonymous-json.zip")
+PAGES = (
+    "/",
+    "/session/1",
+    "/results",
+    "/downloads",
+    "/audit",
+    "/download/full-csv.zip",
+    "/download/anonymous-json.zip",
+)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -120,7 +128,8 @@ def test_accuracy_by_condition_is_hidden_until_asked_for_and_that_is_noted(serve
     walker.walk()
     hidden = client.get("/experimenter/results").text
     assert "synthetic" not in hidden
-    shown = press(client, "/experimenter/results").text
+    assert press(client, "/experimenter/results").status_code == 400  # no reason is given while the study recruits
+    shown = press(client, "/experimenter/results", reason="planned <b>look</b>").text
     with client.experiment.database.read() as orm:
         right = dict(
             orm.execute(
@@ -134,6 +143,45 @@ def test_accuracy_by_condition_is_hidden_until_asked_for_and_that_is_noted(serve
     for condition in ("natural", "synthetic", "none"):
         assert f'{condition}</th><td class="number">{right.get(condition, 0) / 4:.3f}' in shown
     assert actions == ["unblind"]
+    assert "planned &lt;b&gt;look&lt;/b&gt;" in client.get("/experimenter/audit").text
+
+
+def test_after_recruitment_a_look_needs_no_reason_and_is_noted(serve):
+    client = let_in(serve())
+    press(client, "/experimenter/recruitment", state="closed")
+    assert press(client, "/experimenter/results").status_code == 200
+    page = client.get("/experimenter/audit").text
+    assert page.index("recruitment is closed: results page") < page.index("<td>recruitment</td>")  # the newest first
+
+
+@pytest.mark.parametrize("state", ["paused", "closed"])
+def test_the_pilot_link_enters_whatever_recruitment_is(serve, state):
+    client = let_in(serve())
+    press(client, "/experimenter/recruitment", state=state)
+    link = pilot_link(client)
+    assert client.get("/api/config").json() | {"open": False, "pilot": False} == client.get("/api/config").json()
+    for_pilots = client.get("/api/config", params={"link": link}).json()
+    assert (for_pilots["open"], for_pilots["pilot"]) == (True, True)
+    assert client.get("/api/config", params={"link": "pilot-guessed"}).json()["open"] is False
+    assert Walker(client, link=link).start().json()["state"]["pilot"] is True
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+def test_pilot_and_real_are_told_apart_on_every_page(serve):
+    client = let_in(serve())
+    Walker(client).start()
+    Walker(client, link=pilot_link(client)).start()
+    assert ">real<" in client.get(session_page(client, "P0001")).text
+    assert ">pilot<" in client.get(session_page(client, "P0002")).text
+    rows = re.findall(r"<tr>.*?</tr>", client.get("/experimenter/").text, re.DOTALL)
+    marked = {label: ">pilot<" in row for row in rows if (label := "".join(re.findall(r">(P\d{4})<", row)))}
+    assert marked == {"P0001": False, "P0002": True}
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@pytest.mark.parametrize("path", ["", "results", "downloads", "audit"])
+def test_a_pilot_server_says_so_on_every_page(serve, path):
+    assert "Pilot server" in let_in(serve(pilot=True)).get(f"/experimenter/{path}").text
 
 
 def test_withdrawal_deletes_all_that_is_known_and_refuses_a_second_entry(serve):

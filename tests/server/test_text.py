@@ -15,7 +15,7 @@ from exemplum.server import text as texts
 from exemplum.server.export import publish
 from exemplum.server.schema import Event, Participant, SessionRow, StepRecord
 from exemplum.tables import PEOPLE
-from server.test_experimenter import let_in
+from server.test_experimenter import let_in, session_page
 from server.walk import TIMES, Walker
 
 HALF = "caf\u00e9 \ud83d and \0 end"  # half an emoji, as `.slice` leaves it, and what PostgreSQL refuses
@@ -78,7 +78,7 @@ def test_text_of_every_door_is_mended_and_counted(serve):
     assert steps["debrief"]["comment"] == MENDED
     assert happened == {"message": MENDED, MENDED: 1}
     assert row.replaced == 2 * 10  # two in each of the ten texts above, keys too
-    assert "20 characters" in client.get("/experimenter/session/1").text
+    assert "20 characters" in client.get(session_page(client)).text
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -117,7 +117,7 @@ def test_rows_of_an_old_database_break_no_download(serve, form):
         held = io.BytesIO(pack[f"responses.{form}"])
         table = {"csv": pd.read_csv, "parquet": pd.read_parquet, "json": pd.read_json}[form](held)
         assert table.groupby("participant").size().to_dict() == {"P0001": 28, "P0002": 28}
-    assert client.get("/experimenter/session/2").status_code == 200
+    assert client.get(session_page(client, "P0002")).status_code == 200
     assert client.get("/experimenter/").status_code == 200
     assert publish(client.experiment) == 2
 

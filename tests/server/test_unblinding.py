@@ -1,4 +1,4 @@
-"""People's answers stay out of what is computed while a study recruits, unless a reason is given, which the audit has."""
+"""People's answers stay out of what is computed while a study recruits, unless the audit has a reason."""
 
 import re
 import shutil
@@ -19,7 +19,6 @@ from exemplum.server.schema import Audit, StudyRow
 from exemplum.study import Study
 from exemplum.tables import RESPONSES
 from server.conftest import new_database
-from server.conftest import postgres as postgres
 from server.walk import Walker
 
 TOML = """
