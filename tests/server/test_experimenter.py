@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import func, select
 
+from exemplum.csv_text import restored
 from exemplum.server.schema import Answer, Audit, Event, Participant, SessionRow, StepRecord, TrialRow
 from exemplum.tables import RESPONSES
 from server.walk import Walker
@@ -285,3 +286,25 @@ def table(pack, name, form):
     if form == "json":
         return pd.DataFrame(json.load(content))
     return pd.read_parquet(content) if form == "parquet" else pd.read_csv(content)
+
+
+FORMULA = '=HYPERLINK("http://x","y")'
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+def test_no_text_of_a_participant_becomes_a_formula(serve):
+    client = let_in(serve('[[server.fields]]\nname = "job"\nrequired = true\n'))
+    walker = Walker(client, PROLIFIC_PID=FORMULA, note="+1+1")
+    walker.start()
+    form = walker.walk(until=lambda step: step["kind"] == "form")
+    asked = {"age": 30, "gender": "female", "handedness": "left", "visual_aid": "none", "job": "@SUM(A1)"}
+    assert walker.do(form, asked).status_code == 200
+    walker.walk()
+    packs = {form: unpacked(client, f"full-{form}.zip") for form in ("csv", "parquet", "json")}
+    for content in (text for pack in packs.values() for name, text in pack.items() if name.endswith(".csv")):
+        rows = csv.reader(io.StringIO(content.decode(), newline=""))
+        assert not [cell for row in rows for cell in row if cell[:1] in set("=+@") or re.match(r"-\D", cell)]
+    sessions = {form: table(pack, "sessions", form) for form, pack in packs.items()}
+    assert sessions["csv"]["external_id"].tolist() == ["'" + FORMULA]
+    assert sessions["parquet"]["external_id"].tolist() == sessions["json"]["external_id"].tolist() == [FORMULA]
+    assert restored(sessions["csv"])["external_id"].tolist() == [FORMULA]

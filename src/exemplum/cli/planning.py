@@ -12,6 +12,7 @@ from exemplum import blinding, store
 from exemplum.analysis import checks
 from exemplum.analysis import power as planning
 from exemplum.analysis.simulate import Spread
+from exemplum.csv_text import csv_text
 from exemplum.errors import UserError
 from exemplum.progress import console, output, track
 from exemplum.report.figures import save
@@ -58,7 +59,7 @@ def plan(
         structure.check(total)
     with track("power", len(sizes) * len(totals) * simulations, "studies") as advance:
         result = planning.table(scenario, sizes, totals, test, simulations, seed, advance, structure.sets)
-    store.write_text(out / "power.csv", result.to_csv(index=False))
+    store.write_text(out / "power.csv", csv_text(result))
     with typography():
         figure = Figure(figsize=(4.5, 3.2), layout="constrained")
         draw(result, figure.add_subplot())

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session as Orm
 
+from exemplum.csv_text import csv_text
 from exemplum.server.exclusion import evaluated
 from exemplum.server.experiment import Experiment
 from exemplum.server.published import ANSWERS, FILES, refuse_fewer, withdrawn
@@ -73,7 +74,7 @@ ANONYMOUS = Table("sessions", "One row a participant, without anything that name
     **{name: column for name, column in SESSION.items() if not name.endswith("_at")},
 })  # fmt: skip
 WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {
-    "csv": lambda frame: frame.to_csv(index=False, float_format="%.10g").encode(),
+    "csv": lambda frame: csv_text(frame, float_format="%.10g").encode(),
     "parquet": lambda frame: _parquet(frame),
     "json": lambda frame: frame.to_json(orient="records", force_ascii=False).encode(),
 }
@@ -112,9 +113,9 @@ def archive(orm: Orm, experiment: Experiment, form: str, anonymous: bool) -> byt
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as pack:
         for table, frame in tables:
             pack.writestr(f"{table.name}.{form}", WRITERS[form](frame))
-        pack.writestr("dictionary.csv", dictionary([table for table, _ in tables]).to_csv(index=False))
+        pack.writestr("dictionary.csv", csv_text(dictionary([table for table, _ in tables])))
         if problems:
-            pack.writestr("problems.csv", pd.DataFrame(problems).to_csv(index=False))
+            pack.writestr("problems.csv", csv_text(pd.DataFrame(problems)))
     return buffer.getvalue()
 
 
