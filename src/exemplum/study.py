@@ -307,6 +307,7 @@ class Study:
     folder: Path
     config: Config
     ray: str | None = None  # address of the Ray cluster that index and synthesis are spread over; none: this machine
+    unblinded: str = ""  # why people's answers are included while the study recruits; "": they are not (blinding.py)
     opened: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # by stages, once a command
 
     @classmethod
