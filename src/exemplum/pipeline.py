@@ -9,6 +9,7 @@ from types import ModuleType
 
 from exemplum import freezing, server_lock
 from exemplum.errors import UserError
+from exemplum.identity import identity
 from exemplum.progress import console
 from exemplum.status import Status
 from exemplum.study import STAGES, Study
@@ -43,7 +44,7 @@ def run(study: Study, only: Iterable[str] | None = None, force: bool = False) ->
     for name in chosen:
         if check := getattr(import_module(MODULES[name]), "check", None):
             check(study)
-    assert study.id  # an older folder is given one
+    identity(study.folder)  # an older folder is given an id
     for name in chosen:
         if frozen and name in freezing.STAGES:
             _keep_stage(study, name, frozen)
