@@ -7,6 +7,7 @@ import json
 import logging
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -15,9 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session as Orm
 
 from exemplum.csv_text import csv_text
+from exemplum.errors import UserError
 from exemplum.server.exclusion import evaluated
 from exemplum.server.experiment import Experiment
-from exemplum.server.published import ANSWERS, FILES, refuse_fewer, withdrawn
+from exemplum.server.published import ANSWERS, FILES, publishing, refuse_fewer, withdrawn
 from exemplum.server.rows import Member, label, members, people, ratings, responses
 from exemplum.server.schema import Answer, Event, StepRecord, TrialRow
 from exemplum.store import Column, Table
@@ -86,7 +88,18 @@ def publish(experiment: Experiment) -> int:
     The analysis reads them beside the machines' answers; exclusion is left to it. Returns the number of participants.
     Raises FewerError, and writes nothing, if people's rows would be lost who did not withdraw.
     """
-    folder = experiment.study.stage("responses")
+    # one at a time, of all threads and processes: an older state written last would bring back who has withdrawn
+    with publishing(experiment.study):
+        try:
+            published = _publish(experiment, experiment.study.stage("responses"))
+        except UserError as error:
+            experiment.trouble = str(error)
+            raise
+        experiment.trouble = ""
+        return published
+
+
+def _publish(experiment: Experiment, folder: Path) -> int:
     with experiment.database.read() as orm:
         of = members(orm, experiment.study_id, finished=True)
         if not of and not (folder / ANSWERS).exists():
