@@ -32,10 +32,10 @@ def begin(study: Study, stage: str, forget: Callable[[Study], None] | None) -> N
     """When a stage begins to be made anew, and not when it goes on, `forget` drops what would be taken for made."""
     held = _read(study)
     if held["left"][stage] is None:
-        if forget:
-            forget(study)
         remade = (study.record(stage) or {}).get("remade")
         held["left"][stage] = {"files": _content(study.stage(stage)), "remade": remade}
+        if forget:
+            forget(study)
         store.write_json(study.folder / FILE, held)
 
 

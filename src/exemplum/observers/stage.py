@@ -113,4 +113,4 @@ def _shares(answers: pd.DataFrame) -> str:
     shares = main.groupby("condition")["correct"].mean()
     order = sorted(shares.index, key=lambda condition: (condition == "none", condition != "natural", condition))
     said = ", ".join(f"{condition} {shares[condition]:.1%}" for condition in order)
-    return f"right on {said}" + (f"; catch {catch['correct'].mean():.1%}" if len(catch) else "")
+    return f"(right on {said}" + (f"; catch {catch['correct'].mean():.1%})" if len(catch) else ")")
