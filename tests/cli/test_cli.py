@@ -43,8 +43,8 @@ def test_help_names_every_verb(exemplum):
     ("toml", "message"),
     [
         ("sed = 1", "unknown key 'sed' in the top level; did you mean seed?"),
-        ("[design]\nparticipants = 0", "design.participants: Input should be greater than 0 (got 0)"),
-        ("[design]\nparticipants = 'ten'", "design.participants: Input should be a valid integer"),
+        ("[design]\nparticipants = 0", "[design] participants must be a whole number from 1 to 10000 (got 0)"),
+        ("[design]\nparticipants = 'ten'", "[design] participants must be a whole number from 1 to 10000 (got 'ten')"),
         ("[design]\nprotocol = 'borowski2021'", "did you mean borowski2021-2, borowski2021-1"),
         ("[model]\nload = 'torchvision:gogglenet'", "did you mean googlenet"),
         ("[model]\nweights = 'absent.pt'", "absent.pt"),

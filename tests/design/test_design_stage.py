@@ -54,7 +54,7 @@ def test_the_fingerprint_follows_seed_sizes_and_stimuli(study, tmp_path):
 def test_a_study_without_stimuli_says_what_to_run(tmp_path):
     (tmp_path / "study.toml").write_text("", encoding="utf-8")
     empty = Study.open(tmp_path)
-    with pytest.raises(design.DesignError, match="run its explanations stage first"):
+    with pytest.raises(design.DesignError, match="has no units and stimuli yet; run: exemplum run"):
         stage.fingerprint(empty)
     with pytest.raises(StoreError, match=r"design\.json does not exist"):
         design.load(empty)

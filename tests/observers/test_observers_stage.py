@@ -40,7 +40,7 @@ def test_ideal_scores_one_on_main_trials(study):
     main = table[(table["observer"] == "ideal") & (table["trial_kind"] == "main")]
     assert len(main) == 3 * 27
     assert main["correct"].all()
-    assert stage.run(study)["ideal"] == "100.0% right"
+    assert stage.run(study)["ideal"] == "right on natural 100.0%, synthetic 100.0%, none 100.0%; catch 100.0%"
 
 
 def test_the_same_seed_gives_the_same_answers_whoever_else_answers(study):
@@ -79,5 +79,5 @@ def test_the_fingerprint_follows_design_and_observers(study):
 
 def test_without_a_design_it_says_what_to_run(tmp_path):
     (tmp_path / "study.toml").write_text("", encoding="utf-8")
-    with pytest.raises(ObserverError, match="run its design stage first"):
+    with pytest.raises(ObserverError, match="has no design yet; run: exemplum run "):
         stage.fingerprint(Study.open(tmp_path))

@@ -24,6 +24,7 @@ from exemplum.progress import track
 
 SLACK = 0.15  # of `keep`: candidates beyond it; 0.14 held the 300 of every unit of GoogLeNet with random weights
 FEWEST_SPARE = 20
+PARTIAL = ("partial", "remeasured")  # names of the states of stopped passes
 
 
 def build(

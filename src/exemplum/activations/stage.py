@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from exemplum import images, models, store
-from exemplum.activations.build import build, dtype
+from exemplum import images, models, store, usercode
+from exemplum.activations.build import PARTIAL, build, dtype
 from exemplum.activations.index import ActivationIndex
 from exemplum.cluster import Cluster
 from exemplum.errors import UserError
 from exemplum.images import Corpus
 from exemplum.models import Model
+from exemplum.models.errors import ModelError, WeightsError
 from exemplum.records import Unit
 from exemplum.study import Study
 
@@ -23,14 +25,12 @@ VERSION = 2
 def load_model(study: Study) -> Model:
     """The model that study.toml names, with its weights."""
     section = study.config.model
-    is_path = section.weights is not None and section.weights != "DEFAULT"
-    weights = str(study.resolve(str(section.weights))) if is_path else section.weights
-    return _load_model(section.load, weights, section.input_size)
+    return _load_model(section.load, study.weights(section.weights), section.input_size, usercode.places(study.folder))
 
 
 @lru_cache(maxsize=1)  # every stage asks for it
-def _load_model(load: str, weights: str | None, input_size: int | None) -> Model:
-    return models.load(load, weights=weights, input_size=input_size)
+def _load_model(load: str, weights: str | None, input_size: int | None, places: tuple[Path, ...]) -> Model:
+    return models.load(load, weights=weights, input_size=input_size, places=places)
 
 
 def open_corpus(study: Study) -> Corpus:
@@ -43,8 +43,8 @@ def open_corpus(study: Study) -> Corpus:
 
 def _open_corpus(study: Study) -> Corpus:
     section = study.config.images
-    kind, colon, path = section.load.partition(":")
-    spec = f"{kind}:{study.resolve(path)}" if kind == "folder" and colon else section.load
+    kind, _, path = section.load.partition(":")
+    spec = f"{kind}:{study.resolve(path)}" if kind == "folder" and path else section.load
     corpus = images.open(spec, seed=study.config.seed)
     if not section.limit:
         return corpus
@@ -54,6 +54,8 @@ def _open_corpus(study: Study) -> Corpus:
 def layers(study: Study, model: Model) -> list[str]:
     """Layers to index: those that study.toml names, or the model's default ones."""
     chosen = list(study.config.units.layers) or model.default_layers
+    if not chosen:
+        raise UserError(f"model {model.name} has no layer that can be read; name some in [units] layers")
     for name in chosen:
         model.layer(name)  # a wrong name is told now, not after an hour
     return chosen
@@ -61,23 +63,33 @@ def layers(study: Study, model: Model) -> list[str]:
 
 def check(study: Study) -> None:
     """Raise UserError if study.toml names a model, images, layers or units that do not exist."""
-    model = load_model(study)
-    open_corpus(study)
-    indexed = layers(study, model)
-    for name in study.config.units.hand_picked:
-        _check_unit(name, model, indexed)
+    model = _readable_model(study)
+    with study.setting("[images] load"):
+        open_corpus(study)
+    with study.setting("[units] layers" if study.config.units.layers else "[model] load"):
+        indexed = layers(study, model)
+    with study.setting("[units] hand_picked"):
+        for name in study.config.units.hand_picked:
+            _check_unit(Unit.parse(name), model, indexed)
 
 
-def _check_unit(name: str, model: Model, indexed: list[str]) -> None:
+def _readable_model(study: Study) -> Model:
+    """The model, once it has taken an image of its input size."""
     try:
-        unit = Unit.parse(name)
-    except ValueError as error:
-        raise UserError(f"[units] hand_picked: {error}") from error
+        model = load_model(study)
+        model.layers  # noqa: B018  # found by running the network
+        return model
+    except ModelError as error:
+        with study.setting("[model] weights" if isinstance(error, WeightsError) else "[model] load"):
+            raise
+
+
+def _check_unit(unit: Unit, model: Model, indexed: list[str]) -> None:
     channels = model.layer(unit.layer).channels
     if unit.channel >= channels:
-        raise UserError(f"[units] hand_picked: {unit.layer} has channels 0 to {channels - 1}, not {unit.channel}")
+        raise UserError(f"{unit.layer} has channels 0 to {channels - 1}, not {unit.channel}")
     if unit.layer not in indexed:
-        raise UserError(f"[units] hand_picked: {unit} is of a layer that is not in [units] layers; add {unit.layer}")
+        raise UserError(f"{unit} is of a layer that is not in [units] layers; add {unit.layer}")
 
 
 def fingerprint(study: Study) -> str:
@@ -86,6 +98,18 @@ def fingerprint(study: Study) -> str:
         VERSION, model.fingerprint, open_corpus(study).fingerprint, layers(study, model),
         study.config.index.model_dump(), study.config.seed,
     )  # fmt: skip
+
+
+def made(study: Study) -> str:
+    """The fingerprint, and what tells an index that a forced run changed from the one before."""
+    now = fingerprint(study)
+    return study.made("index") or now if study.is_current("index", now) else now
+
+
+def forget(study: Study) -> None:
+    """Drop what a stopped run has measured; the index that is there stays until the new one is."""
+    for name in PARTIAL:
+        (study.stage("index") / f"{name}.npz").unlink(missing_ok=True)
 
 
 def run(study: Study) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from importlib import import_module
 import typer
 
 from exemplum.errors import UserError
-from exemplum.progress import console
+from exemplum.progress import console, styled
 
 # Threads that wait by spinning take the cores from whoever has the work: with another process on two cores synthesis
 # ran at a sixth of its speed (docs/performance.md). Read when torch is first imported, which the verbs do late.
@@ -39,7 +39,7 @@ def run() -> None:
     try:
         app()
     except UserError as error:
-        console.print(f"[bold red]error:[/bold red] {error}", highlight=False, soft_wrap=True)
+        console.print(styled(("error:", "bold red"), f" {error}"))
         sys.exit(1)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from exemplum.conditions import NONE
 from exemplum.design.errors import DesignError
 from exemplum.design.order import rotated
 from exemplum.design.pictures import NATURAL, Pictures
 from exemplum.protocols import Protocol, Scheme
 from exemplum.records import StudyUnit, Unit
-
-NONE = "none"  # the condition without references
 
 
 @dataclass(frozen=True)

@@ -11,19 +11,26 @@ from exemplum.design.errors import DesignError
 from exemplum.design.pictures import NATURAL
 from exemplum.design.schedule import make
 from exemplum.design.tables import blocks_table, design_of, trials_table
+from exemplum.protocols import protocol
 from exemplum.records import Design
 from exemplum.study import Study
 from exemplum.tables import BLOCKS, STIMULI, STUDY_UNITS, TRIALS
 
-VERSION = 1
+VERSION = 2
+
+
+def check(study: Study) -> None:
+    """Raise UserError if study.toml names a protocol that does not exist."""
+    with study.setting("[design] protocol"):
+        protocol(study.config.design.protocol)
 
 
 def fingerprint(study: Study) -> str:
-    upstream = study.record("explanations")
+    upstream = study.made("explanations")
     if upstream is None:
-        raise DesignError(f"{study.folder} has no units and stimuli yet; run its explanations stage first")
+        raise DesignError(f"{study.folder} has no units and stimuli yet; run: exemplum run {study.folder}")
     section, methods = study.config.design.model_dump(), study.config.explanations.methods
-    return store.digest(VERSION, upstream["fingerprint"], section, methods, study.config.seed)
+    return store.digest(VERSION, upstream, section, methods, study.config.seed)
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -53,8 +60,10 @@ def save(study: Study, design: Design) -> None:
 
 
 def load(study: Study) -> Design:
-    """The design in the study folder. Raises StoreError naming a file that is absent or broken."""
+    """The design in the study folder. Raises DesignError if there is none, StoreError naming a broken file."""
     folder = study.stage("design")
+    if not (folder / "design.json").exists():
+        raise DesignError(f"{study.folder} has no design yet; run: exemplum run {study.folder}")
     about = store.read_json(folder / "design.json")
     trials, blocks = TRIALS.read(folder / "trials.parquet"), BLOCKS.read(folder / "blocks.parquet")
     return design_of(trials, blocks, about["protocol"], about["seed"], tuple(about["notes"]))

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from exemplum import store
+from exemplum.errors import UserError
+from exemplum.explanations import counts
 from exemplum.explanations.base import ExplanationMethod, Picture, Request
 from exemplum.records import ANY_BATCH, Pole, Unit
+
+NATURAL = "natural"  # its sets hold the query besides the references
+MARKER = "key.json"  # in a method's folder: the key of what it holds
 
 
 @dataclass(frozen=True)
@@ -31,23 +37,101 @@ class Kept:
 
 
 def pictures(name: str, method: ExplanationMethod, request: Request, study: Path, key: str) -> list[Kept]:
-    """All pictures of a method for the units of a request: those on disk of this key, the others made now."""
-    records = {unit: request.folder / unit.slug / "pictures.json" for unit in request.units}
+    """All pictures of a method for the units of a request: those on disk of this key, the others made now.
+
+    Pictures of another key stay where they are until `settle`: the new ones are made beside them. Raises UserError if a
+    unit gets fewer or more pictures than were asked for; those of the units before it are kept.
+    """
+    home = request.folder
+    request = replace(request, folder=_workplace(home, request.units, key))
+    records = {unit: _record(home, request.folder, unit, key) for unit in request.units}
     missing = [unit for unit, record in records.items() if not _is_done(record, key)]
     if missing:
         made = method(request.only(missing))
         for unit, own in itertools.groupby(made, key=lambda picture: picture.unit):
-            entries = []
+            if unit not in missing or records[unit].exists() and _is_done(records[unit], key):
+                raise UserError(f"explanation method {name}: {unit} came twice or was not asked for; give all pictures of a unit in one go")
+            entries: list[dict[str, Any]] = []
             for picture in own:
-                entries.append(_keep(picture, request, study))
+                records[unit].unlink(missing_ok=True)  # it was told complete, but there are more
+                entries.append(_keep(picture, request, home.relative_to(study)))
                 if _serves_all(picture) and len(entries) == len(Pole) * request.most:
-                    break  # all are there: kept now, and not when the next unit is, which may take hours
-            store.write_json(records[unit], {"key": key, "pictures": entries})
+                    # all are there: kept now, and not when the next unit is, which may take hours
+                    _write(records[unit], key, name, unit, entries, request)
+            _write(records[unit], key, name, unit, entries, request)
+        for unit in missing:
+            if not records[unit].exists():
+                raise UserError(f"explanation method {name} gave no picture of {unit}, which it was asked for")
     return [_kept(name, unit, entry) for unit in request.units for entry in store.read_json(records[unit])["pictures"]]
 
 
+def forget(home: Path) -> None:
+    """Have a method's pictures made anew; those in its folder stay until `settle`."""
+    shutil.rmtree(_beside(home), ignore_errors=True)
+    if home.exists():
+        store.write_json(home / MARKER, "")
+
+
+def settle(home: Path, key: str) -> None:
+    """Put pictures that were made beside those of another key into their place; units that are current stay."""
+    beside, old = _beside(home), home.with_name(f".{home.name}.old")
+    if _marker(beside) == key:
+        for record in home.glob("*/pictures.json") if _marker(home) in (None, key) else ():
+            if _is_done(record, key) and not (beside / record.parent.name).exists():
+                record.parent.rename(beside / record.parent.name)
+        shutil.rmtree(old, ignore_errors=True)
+        if home.exists():
+            home.rename(old)
+        beside.rename(home)
+    shutil.rmtree(beside, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _workplace(home: Path, units: Sequence[Unit], key: str) -> Path:
+    """The method's folder, or, where it holds pictures of another key, one beside it."""
+    beside = _beside(home)
+    if _marker(beside) == key:
+        return beside
+    records = [home / unit.slug / "pictures.json" for unit in units]
+    is_other = any(record.exists() and store.read_json(record)["key"] != key for record in records)
+    place = beside if is_other or _marker(home) not in (None, key) else home
+    if place == beside:
+        shutil.rmtree(beside, ignore_errors=True)  # of a third key
+    if _marker(place) != key:
+        store.write_json(place / MARKER, key)
+    return place
+
+
+def _record(home: Path, work: Path, unit: Unit, key: str) -> Path:
+    """Where a unit's pictures are told: in the method's folder if they are of this key, else where they are made."""
+    held = home / unit.slug / "pictures.json"
+    return held if _marker(home) in (None, key) and _is_done(held, key) else work / unit.slug / "pictures.json"
+
+
+def _beside(home: Path) -> Path:
+    return home.with_name(f".{home.name}.new")
+
+
+def _marker(folder: Path) -> Any:
+    """The key of what a folder holds; None in a folder that has none, "" if all is to be made anew."""
+    path = folder / MARKER
+    return store.read_json(path) if path.exists() else None
+
+
 def _is_done(record: Path, key: str) -> bool:
-    return record.exists() and store.read_json(record)["key"] == key
+    if not record.exists():
+        return False
+    held = store.read_json(record)
+    return held["key"] == key and all((record.parent / Path(e["path"]).name).exists() for e in held["pictures"])
+
+
+def _write(
+    record: Path, key: str, name: str, unit: Unit, entries: list[dict[str, Any]], request: Request
+) -> None:
+    """Tell that a unit's pictures are all there. Raises UserError if they are not those that were asked for."""
+    if problem := counts.problem(entries, request.references, queries=name == NATURAL):
+        raise UserError(f"explanation method {name} gave {problem} for {unit}")
+    store.write_json(record, {"key": key, "pictures": entries})
 
 
 def _serves_all(picture: Picture) -> bool:
@@ -55,16 +139,17 @@ def _serves_all(picture: Picture) -> bool:
     return picture.references is None and picture.batch == ANY_BATCH
 
 
-def _keep(picture: Picture, request: Request, study: Path) -> dict[str, Any]:
+def _keep(picture: Picture, request: Request, home: Path) -> dict[str, Any]:
+    """Write a picture; what its unit's record says of it, with its path once it is in `home`, below the study."""
     parts = [str(picture.pole), str(picture.position)]
     if picture.batch != ANY_BATCH:
         parts = [f"batch{picture.batch:02d}", *parts]
     if picture.references is not None:
         parts = [f"k{picture.references}", *parts]
-    path = request.folder / picture.unit.slug / ("_".join(parts) + ".png")
-    store.write_png(path, picture.image)
+    path = Path(picture.unit.slug) / ("_".join(parts) + ".png")
+    store.write_png(request.folder / path, picture.image)
     return {
-        "pole": str(picture.pole), "path": path.relative_to(study).as_posix(), "position": picture.position,
+        "pole": str(picture.pole), "path": (home / path).as_posix(), "position": picture.position,
         "references": request.most if picture.references is None else picture.references, "batch": picture.batch,
         "image_id": picture.image_id, "group": picture.group, "activation": picture.activation,
         "facts": dict(picture.facts),

@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from exemplum import store, tables
+from exemplum import store, tables, usercode
 from exemplum.activations import stage as index_stage
 from exemplum.activations.index import ActivationIndex
 from exemplum.errors import UserError
-from exemplum.explanations import finished, gather, registry, units
-from exemplum.explanations.base import Request
+from exemplum.explanations import checking, finished, gather, registry, units
+from exemplum.explanations.base import ExplanationMethod, Request
+from exemplum.explanations.image_cache import ImageCache
 from exemplum.explanations.measure import measured
+from exemplum.explanations.own import OwnMethod
 from exemplum.explanations.synthetic import recipe
 from exemplum.models import Model
 from exemplum.protocols import Protocol, protocol
 from exemplum.records import StudyUnit
-from exemplum.study import Study
+from exemplum.study import Config, DesignSection, ExplanationsSection, Study
 
 VERSION = 2
 FOLDER = "explanations"
 
 
 def check(study: Study) -> None:
-    """Raise UserError if study.toml names a protocol, method, recipe or stimuli that do not exist."""
+    """Raise UserError if study.toml names a protocol, method, recipe or stimuli that do not exist or do not fit."""
     config = study.config
-    protocol(config.design.protocol)
+    with study.setting("[design] protocol"):
+        plan = protocol(config.design.protocol)
     if config.stimuli:
-        finished.read(study.resolve(config.stimuli.load.removeprefix("folder:")))
+        with study.setting("[stimuli] load"):
+            found = finished.read(study.resolve(config.stimuli.load.removeprefix("folder:")))
+        with study.setting(""):
+            finished.study_units(found, config.units.practice or 0)
         return
-    for spec in config.explanations.methods:
-        registry.load(spec)
-    recipe(config.synthetic.recipe)
+    with study.setting("[explanations] methods"):
+        checking.methods(_methods(study), lambda spec: _load(study, spec))
+    with study.setting("" if isinstance(config.synthetic.recipe, dict) else "[synthetic] recipe"):
+        chosen = recipe(config.synthetic.recipe)
+    with study.setting("[synthetic] snapshots"):
+        checking.snapshots(config.synthetic, chosen)
+    with study.setting(""):
+        model = index_stage.load_model(study)
+        checking.images(index_stage.open_corpus(study), config, plan)
+        units.check(model, index_stage.layers(study, model), config.units, len(plan.main_sets) or 1)
 
 
 def fingerprint(study: Study) -> str:
@@ -42,9 +55,16 @@ def fingerprint(study: Study) -> str:
         files = gather.files(study.resolve(config.stimuli.load.removeprefix("folder:")))
         return store.digest(VERSION, config.stimuli.model_dump(), config.units.practice, files)
     return store.digest(
-        VERSION, index_stage.fingerprint(study), config.units.model_dump(), config.design.protocol,
-        [_key(study, spec) for spec in _methods(study)],
+        VERSION, index_stage.made(study), config.units.model_dump(), config.design.protocol,
+        [_key(study, spec, _load(study, spec)) for spec in _methods(study)],
     )  # fmt: skip
+
+
+def forget(study: Study) -> None:
+    """Have every method make its pictures anew; those that are there stay until the new ones are."""
+    if not study.config.stimuli:
+        for spec in _methods(study):
+            gather.forget(study.stage(FOLDER) / registry.name(spec))
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -73,15 +93,20 @@ def _run_methods(study: Study) -> dict[str, Any]:
     model, index, folder = index_stage.load_model(study), index_stage.load(study), study.stage(FOLDER)
     plan = protocol(study.config.design.protocol)
     chosen = _choose(study, model, index, plan)
-    tables.STUDY_UNITS.write(folder / "units.parquet", units.rows(chosen))
-    methods = [(registry.name(spec), spec, registry.load(spec)) for spec in _methods(study)]
+    methods = [(spec, _load(study, spec)) for spec in _methods(study)]
+    keys = {registry.name(spec): _key(study, spec, method) for spec, method in methods}
     kept: list[gather.Kept] = []
-    for name, spec, method in methods:
+    cache = ImageCache()
+    for spec, method in methods:
+        name = registry.name(spec)
         request = Request(
             [entry.unit for entry in chosen], plan.reference_counts, model, index_stage.open_corpus(study), index,
-            study.config, folder / name, study.ray,
+            _seen(study, method), folder / name, study.ray, cache,
         )  # fmt: skip
-        kept += gather.pictures(name, method, request, study.folder, _key(study, spec))
+        kept += gather.pictures(name, method, request, study.folder, keys[name])
+    for name, key in keys.items():
+        gather.settle(folder / name, key)
+    tables.STUDY_UNITS.write(folder / "units.parquet", units.rows(chosen))
     stimuli = tables.STIMULI.write(folder / "stimuli.parquet", measured(kept, model, index, study))
     tables.PICTURES.write(folder / "pictures.parquet", gather.picture_rows(kept))
     tables.TRACES.write(folder / "traces.parquet", gather.trace_rows(kept))
@@ -94,19 +119,40 @@ def _methods(study: Study) -> list[str]:
     return list(methods) if "natural" in methods else ["natural", *methods]
 
 
-def _key(study: Study, spec: str) -> str:
+def _load(study: Study, spec: str) -> ExplanationMethod:
+    return registry.load(spec, usercode.places(study.folder), study.resolve)
+
+
+def _key(study: Study, spec: str, method: ExplanationMethod) -> str:
     """What a method's pictures depend on; pictures of another key are made anew."""
     config = study.config
     plan = protocol(config.design.protocol)
-    common = [VERSION, spec, index_stage.fingerprint(study), plan.reference_counts, config.seed]
-    own: Any = None
+    common = [VERSION, spec, index_stage.made(study), plan.reference_counts, config.seed]
+    own: Any
     if spec == "natural":
         own = config.explanations.batches
     elif spec == "synthetic":
         own = config.synthetic.model_dump()
-    elif spec.startswith("folder:"):
-        own = gather.files(Path(spec.removeprefix("folder:")).expanduser())
+    elif isinstance(method, OwnMethod):
+        own = [method.source, _seen(study, method).model_dump()]
+    else:
+        own = gather.files(study.resolve(spec.removeprefix("folder:")))
     return store.digest(*common, own)
+
+
+def _seen(study: Study, method: ExplanationMethod) -> Config:
+    """The configuration that a method sees. All of it decides a user's pictures, which are made anew if it changes.
+
+    So what comes after pictures, and which other units and methods there are, is left at its defaults for them.
+    """
+    config = study.config
+    if not isinstance(method, OwnMethod):
+        return config
+    return Config(
+        seed=config.seed, model=config.model, images=config.images, index=config.index, synthetic=config.synthetic,
+        explanations=ExplanationsSection(batches=config.explanations.batches),
+        design=DesignSection(protocol=config.design.protocol),
+    )  # fmt: skip
 
 
 def _choose(study: Study, model: Model, index: ActivationIndex, plan: Protocol) -> list[StudyUnit]:
@@ -118,10 +164,13 @@ def _choose(study: Study, model: Model, index: ActivationIndex, plan: Protocol) 
     return units.choose(model, index, section, share, rng, sets, practice_sets)
 
 
-def _success(stimuli: Any) -> dict[str, Any]:
-    """Of the pictures that a method made: how many failed, and the share of units with one beyond the corpus."""
-    made = stimuli[stimuli["margin"].notna() & (stimuli["method"] == "synthetic")]
-    if made.empty:
-        return {}
+def _success(stimuli: pd.DataFrame) -> dict[str, str]:
+    """Of each method's pictures but the corpus's own: how many failed, and the share of units with one beyond it."""
+    made = stimuli[stimuli["margin"].notna() & (stimuli["method"] != "natural")]
+    return {str(name): _told(of) for name, of in made.groupby("method", sort=False)}
+
+
+def _told(made: pd.DataFrame) -> str:
     beaten = made.groupby(["unit", "pole"])["margin"].max() > 0
-    return {"failed": int(made["failed"].sum()), "beyond their best exemplar": f"{beaten.mean():.0%} of units' poles"}
+    failed = f"{made['failed'].sum()} of {len(made)} failed"
+    return f"({failed}, {beaten.mean():.0%} of units' poles beyond their best exemplar)"

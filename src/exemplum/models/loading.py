@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from exemplum import usercode
 from exemplum.errors import did_you_mean
 from exemplum.models import factory, published
 from exemplum.models import weights as files
@@ -23,7 +24,9 @@ EMBEDDED = Path(__file__).parent / "weights" / "inceptionv1_half_tinyimagenet.sa
 OWN = ("embedded", "inceptionv1")
 
 
-def load(spec: str, weights: str | None = None, input_size: int | None = None) -> Model:
+def load(
+    spec: str, weights: str | None = None, input_size: int | None = None, places: Sequence[Path] | None = None
+) -> Model:
     """Load a model with its preprocessing, input size, layers and units.
 
     spec: `embedded`; `inceptionv1` (the full network of the paper); `torchvision:NAME`; `timm:NAME`;
@@ -31,11 +34,20 @@ def load(spec: str, weights: str | None = None, input_size: int | None = None) -
     weights: a file (safetensors, or a torch state dict); for torchvision and timm also `DEFAULT` or the name of a
     published set; without it `embedded` has its own and all others random ones, the same every time.
     input_size: pixels a side, if not the model's own.
+    places: folders in which a module of yours is looked for, beside the installed packages; the working directory if
+    not given.
     Raises ModelError, WeightsError or ShapeError: one line, with close matches for names.
     """
+    places = usercode.places() if places is None else tuple(places)
+    if weights and Path(weights).expanduser().is_file():
+        weights = str(Path(weights).expanduser().absolute())  # workers may be in another directory
+    source = ""
     with same_random_weights():
-        network = _network(spec, weights, input_size)
-    return Model(spec, network, again=partial(load, spec, weights, input_size))
+        if _is_factory(spec):
+            network, source = factory.network(spec, weights, input_size, places)
+        else:
+            network = _network(spec, weights, input_size)
+    return Model(spec, network, again=partial(load, spec, weights, input_size, places), source=source)
 
 
 @contextmanager
@@ -44,6 +56,11 @@ def same_random_weights() -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         yield
+
+
+def _is_factory(spec: str) -> bool:
+    kind, colon, _ = spec.partition(":")
+    return bool(colon) and kind not in ("torchvision", "timm")
 
 
 def _network(spec: str, weights: str | None, input_size: int | None) -> Network:
@@ -56,8 +73,6 @@ def _network(spec: str, weights: str | None, input_size: int | None) -> Network:
         return published.torchvision(name, weights, input_size)
     if source == "timm" and colon:
         return published.timm(name, weights, input_size)
-    if colon:
-        return factory.network(source, name, weights, input_size)
     known = {**{name: name for name in OWN}, **{name: f"torchvision:{name}" for name in published.torchvision_names()}}
     hint = f"; did you mean {known[spec]}?" if spec in known else did_you_mean(spec, known)
     raise ModelError(

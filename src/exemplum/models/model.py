@@ -41,11 +41,14 @@ class Layer:
 class Model:
     """A network, ready to be shown pictures and read. `module` is in evaluation mode, its weights frozen."""
 
-    def __init__(self, name: str, network: Network, again: Callable[[], Model] | None = None) -> None:
-        """`again` loads the same model in another process; without it the model cannot be sent there."""
+    def __init__(self, name: str, network: Network, again: Callable[[], Model] | None = None, source: str = "") -> None:
+        """`again` loads the same model in another process; without it the model cannot be sent there. `source` is a
+        hash of the code that made it, if that is the user's.
+        """
         self.name = name
         self.network = network
         self.again = again
+        self.source = source
         self.module: nn.Module = network.module.eval().requires_grad_(False)
         self.preprocessing: Preprocessing = network.preprocessing
         self.input_size = network.preprocessing.size
@@ -64,12 +67,13 @@ class Model:
     def fingerprint(self) -> str:
         """A hash of weights, architecture and preprocessing, the same in every process: 16 hex digits.
 
-        Of classes of the user's own, whose forward may change with no trace in names and weights, the source counts.
+        Of a factory of the user's the source of its modules counts, and of classes that are of no library their own:
+        a forward may change with no trace in names and weights.
         """
         architecture = re.sub(r" at 0x[0-9a-f]+", "", repr(self.module))
         declared = (self.preprocessing, self.channels, self.network.map_axis, self.network.token_axis)
         sha = hashlib.sha256(repr((architecture, declared, self.network.prefix_tokens)).encode())
-        sha.update(_own_source(self.module).encode())
+        sha.update((_own_source(self.module) + self.source).encode())
         for key, tensor in sorted(self.module.state_dict().items()):
             sha.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
             sha.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exemplum import store
+from exemplum import store, usercode
 from exemplum.observers.base import ObserverError
 from exemplum.progress import track
 from exemplum.study import Study
@@ -65,10 +65,19 @@ def features(study: Study, paths: Sequence[str]) -> Features:
 
 def load(study: Study) -> tuple[Model, list[str]]:
     """The network and its layers that give the features: the one that study.toml names, or the default ones."""
+    section = study.config.observers.similarity
+    key = f"features of {section}"
+    if key not in study.opened:
+        study.opened[key] = _load(study)
+    loaded: tuple[Model, list[str]] = study.opened[key]
+    return loaded
+
+
+def _load(study: Study) -> tuple[Model, list[str]]:
     from exemplum import models  # torch is wanted only here
 
     section = study.config.observers.similarity
-    model = models.load(section.model, weights=section.weights)
+    model = models.load(section.model, study.weights(section.weights), places=usercode.places(study.folder))
     if section.layer is None:
         return model, list(model.default_layers)
     return model, [model.layer(section.layer).name]

@@ -2,54 +2,96 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from exemplum import design as designs
-from exemplum import store
-from exemplum.observers.base import Observer, ObserverError, UnableError
+from exemplum import store, usercode
+from exemplum.observers.base import Observer, ObserverError, ObserverFactory, UnableError
 from exemplum.observers.features import load as load_features
-from exemplum.observers.registry import factory, load
+from exemplum.observers.own import OwnFactory
+from exemplum.observers.registry import factory
+from exemplum.observers.simulated import check_accuracy
 from exemplum.observers.sitting import sit
-from exemplum.progress import console
+from exemplum.progress import console, styled
 from exemplum.records import Design
-from exemplum.study import Study
+from exemplum.study import Config, Study
 from exemplum.tables import RESPONSES
 
 VERSION = 1
 
 
 def check(study: Study) -> None:
-    """Raise ObserverError if study.toml names an observer that does not exist."""
-    for name in study.config.observers.run:
-        factory(name)
+    """Raise UserError if study.toml names an observer, network, layer or condition that does not exist."""
+    section = study.config.observers
+    with study.setting("[observers] run"):
+        _factories(study)
+    if "similarity" in section.run:
+        with study.setting("[observers.similarity]"):
+            load_features(study)
+    with study.setting("[observers.simulated] accuracy"):
+        check_accuracy(study, must="simulated" in section.run)
 
 
 def fingerprint(study: Study) -> str:
-    upstream = study.record("design")
+    upstream = study.made("design")
     if upstream is None:
-        raise ObserverError(f"{study.folder} has no design yet; run its design stage first")
+        raise ObserverError(f"{study.folder} has no design yet; run: exemplum run {study.folder}")
     section = study.config.observers
     network = load_features(study)[0].fingerprint if "similarity" in section.run else ""
-    return store.digest(VERSION, upstream["fingerprint"], section.model_dump(), network, study.config.seed)
+    own = [made.source for made in _factories(study).values() if isinstance(made, OwnFactory)]
+    extra = [own, _seen(study).config.model_dump(mode="json")] if own else []
+    return store.digest(VERSION, upstream, section.model_dump(), network, study.config.seed, *extra)
+
+
+def forget(study: Study) -> None:
+    """Drop the features of pictures, so that they are computed anew; the answers stay until the new ones are there."""
+    (study.stage("responses") / "features.npz").unlink(missing_ok=True)
 
 
 def run(study: Study) -> dict[str, Any]:
-    names = study.config.observers.run
-    check(study)
     design = designs.load(study)
-    tables, unable = [], {}
-    for name in names:
-        try:
-            tables.append(answers(load(name, study), design, study.config.seed))
-        except UnableError as error:
-            console.print(f"[yellow]{name} does not answer: {error}[/yellow]")
-            unable[name] = "cannot answer"
+    observers, unable = _observers(study)
+    tables = [answers(observer, design, study.config.seed) for observer in observers]
     everything = pd.concat(tables, ignore_index=True) if tables else RESPONSES.frame()
     RESPONSES.write(study.stage("responses") / "machines.parquet", everything)
     return {"answers": len(everything)} | summary(everything) | unable
+
+
+def _factories(study: Study) -> dict[str, ObserverFactory]:
+    places = usercode.places(study.folder)
+    return {name: factory(name, places) for name in study.config.observers.run}
+
+
+def _observers(study: Study) -> tuple[list[Observer], dict[str, str]]:
+    """The observers that can answer, and what is said of the others. Raises ObserverError if two have one name."""
+    observers: dict[str, tuple[str, Observer]] = {}
+    unable = {}
+    for spec, make in _factories(study).items():
+        try:
+            observer = make(_seen(study) if isinstance(make, OwnFactory) else study)
+        except UnableError as error:
+            console.print(styled((f"{spec} does not answer: {error}", "yellow")))
+            unable[spec] = "cannot answer"
+            continue
+        if observer.name in observers:
+            raise ObserverError(
+                f"{observers[observer.name][0]} and {spec} are both named {observer.name!r}; give one another name"
+            )
+        observers[observer.name] = (spec, observer)
+    return [observer for _, observer in observers.values()], unable
+
+
+def _seen(study: Study) -> Study:
+    """The study as a user's observer sees it: what comes after answers is left at its defaults.
+
+    All of the rest is in the fingerprint.
+    """
+    defaults = {name: getattr(Config(), name) for name in ("analysis", "exclusions", "server")}
+    return replace(study, config=study.config.model_copy(update=defaults))
 
 
 def answers(observer: Observer, design: Design, seed: int) -> pd.DataFrame:
@@ -62,6 +104,13 @@ def answers(observer: Observer, design: Design, seed: int) -> pd.DataFrame:
 
 
 def summary(answers: pd.DataFrame) -> dict[str, str]:
-    """Share of right main trials of every observer."""
-    mains = answers[answers["trial_kind"] == "main"]
-    return {str(name): f"{share:.1%} right" for name, share in mains.groupby("observer")["correct"].mean().items()}
+    """Share of right answers of every observer: of main trials by condition, never pooled, and of catch trials."""
+    return {str(name): _shares(of) for name, of in answers.groupby("observer", sort=False)}
+
+
+def _shares(answers: pd.DataFrame) -> str:
+    main, catch = (answers[answers["trial_kind"] == kind] for kind in ("main", "catch"))
+    shares = main.groupby("condition")["correct"].mean()
+    order = sorted(shares.index, key=lambda condition: (condition == "none", condition != "natural", condition))
+    said = ", ".join(f"{condition} {shares[condition]:.1%}" for condition in order)
+    return f"right on {said}" + (f"; catch {catch['correct'].mean():.1%}" if len(catch) else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -50,9 +51,18 @@ def _respondent(observer: str, rows: pd.DataFrame) -> Respondent:
         trials=len(rows),
         main=len(main),
         catch=f"{wording.percent(float(catch['correct'].mean()))} of {len(catch):,}" if len(catch) else "— (n = 0)",
-        median_rt=wording.seconds(float(main["rt_ms"].median()) / 1000) if main["rt_ms"].notna().any() else "—",
-        mean_confidence=wording.number(float(main["confidence"].mean())) if len(main) else "—",
+        median_rt=_by_condition(main.dropna(subset=["rt_ms"]), lambda of: wording.seconds(of["rt_ms"].median() / 1000)),
+        mean_confidence=_by_condition(main, lambda of: wording.number(of["confidence"].mean())),
     )
+
+
+def _by_condition(main: pd.DataFrame, said: Callable[[pd.DataFrame], str]) -> str:
+    """A number for each condition, which are never pooled: trials without references are guesses."""
+    named = [
+        f"{style.label(condition)}{wording.SPACE}{said(main[main['condition'] == condition])}"
+        for condition in style.ordered(main["condition"])
+    ]
+    return ", ".join(named) or "—"
 
 
 def people(table: pd.DataFrame) -> str:

@@ -1,0 +1,140 @@
+"""Methods of the user's: found, and their pictures looked at as they come, so that faults are told where they are."""
+
+from __future__ import annotations
+
+import json
+import math
+import operator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from exemplum import usercode
+from exemplum.errors import UserError
+from exemplum.explanations.base import ExplanationMethod, Picture, Request
+from exemplum.records import ANY_BATCH, Pole, Unit
+
+
+@dataclass(frozen=True)
+class OwnMethod:
+    """A user's method. What it raises, and what is no picture of what was asked for, is a UserError of one line."""
+
+    spec: str
+    method: ExplanationMethod
+    source: str  # hash of the source that it depends on
+
+    def __call__(self, request: Request) -> Iterator[Picture]:
+        usercode.check_call(self.method, request, what=self.what)
+        with usercode.telling(f"{self.what} failed"):
+            pictures = self.method(request)
+        if not isinstance(pictures, Iterable):
+            raise UserError(
+                f"{self.what} gave a {type(pictures).__name__}; it must yield pictures{usercode.place(self.method)}"
+            )
+        given: set[Any] = set()
+        for picture in self._raised(pictures):
+            checked = self._checked(picture, request, pictures)
+            key = (checked.unit, checked.pole, checked.position, checked.references, checked.batch)
+            if key in given:
+                raise self._fault(f"gave the {_label(checked)} twice; each is asked for once", pictures)
+            given.add(key)
+            yield checked
+        if absent := [unit for unit in request.units if unit not in {key[0] for key in given}]:
+            more = f" and {len(absent) - 1} more units" if len(absent) > 1 else ""
+            raise self._fault(f"gave no picture of {absent[0]}{more}, which it was asked for", pictures)
+
+    @property
+    def what(self) -> str:
+        return f"explanation method {self.spec}"
+
+    def _raised(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+        left = iter(pictures)
+        while True:
+            with usercode.telling(f"{self.what} failed"):
+                try:
+                    picture = next(left)
+                except StopIteration:
+                    return
+            yield picture
+
+    def _checked(self, picture: Picture, request: Request, pictures: Iterable[Picture]) -> Picture:
+        """The picture with values of plain types. Raises UserError for what is wrong with it, first of all its type."""
+        if not isinstance(picture, Picture):
+            raise self._fault(f"gave a {type(picture).__name__}; it must yield Picture(…)", pictures)
+        if problem := _of_asked(picture, request) or _of_image(picture) or _of_rest(picture):
+            raise self._fault(f"gave a picture {problem}", pictures)
+        given = picture.activation
+        return replace(
+            picture, pole=Pole(picture.pole), position=operator.index(picture.position),
+            batch=operator.index(picture.batch), activation=None if given is None else float(given),
+            references=None if picture.references is None else operator.index(picture.references),
+        )  # fmt: skip
+
+    def _fault(self, problem: str, pictures: Iterable[Picture]) -> UserError:
+        """With the line at which the method stands, if it is a generator, else that of the function."""
+        frame = getattr(pictures, "gi_frame", None)
+        place = f" ({frame.f_code.co_filename}, line {frame.f_lineno})" if frame else usercode.place(self.method)
+        return UserError(f"{self.what} {problem}{place}")
+
+
+def _label(picture: Picture) -> str:
+    for_batch = "" if picture.batch == ANY_BATCH else f" of batch {picture.batch}"
+    return f"picture {picture.pole} {picture.position}{for_batch} of {picture.unit}"
+
+
+def _of_asked(picture: Picture, request: Request) -> str:
+    """What is wrong with the place of a picture, or nothing."""
+    if not isinstance(picture.unit, Unit):
+        return f"whose unit is a {type(picture.unit).__name__}; it must be one of request.units"
+    if picture.unit not in set(request.units):
+        return f"of {picture.unit}, which it was not asked for; request.units has the units that are"
+    if picture.pole not in list(Pole):
+        return f"of {picture.unit} whose pole is {picture.pole!r}; it must be Pole.MAX or Pole.MIN"
+    if not all(_is_whole(value) for value in (picture.position, picture.batch, picture.references or 0)):
+        return f"of {picture.unit} whose position, batch or references is no whole number"
+    if picture.references is not None and picture.references not in request.references:
+        asked = " or ".join(str(k) for k in request.references)
+        return f"of {picture.unit} for {picture.references} references; this study shows {asked}"
+    # sets of natural images have one more place, of the query
+    most = request.most - 1 if picture.references is None else picture.references
+    if not 0 <= picture.position <= most:
+        return f"of {picture.unit} at position {picture.position}; positions are 0 to {most}"
+    batches = request.config.explanations.batches
+    if picture.batch != ANY_BATCH and not 0 <= picture.batch < batches:
+        return f"of {picture.unit} for batch {picture.batch}; batches are 0 to {batches - 1}"
+    return ""
+
+
+def _of_image(picture: Picture) -> str:
+    """What is wrong with the image, or nothing."""
+    image, name = picture.image, f"{picture.pole} {picture.position} of {picture.unit}"
+    if not isinstance(image, np.ndarray):
+        return f"{name} whose image is a {type(image).__name__}; it must be a NumPy array, uint8 (height, width, 3)"
+    if image.ndim != 3 or image.shape[2] not in (1, 3) or not image.size:
+        hint = "; move the channels last" if image.ndim == 3 and image.shape[0] in (1, 3) else ""
+        return f"{name} whose image has shape {image.shape}; it must be (height, width, 3), or 1 for grey{hint}"
+    if image.dtype != np.uint8:
+        hint = "; of values from 0 to 1: (image * 255).round().astype('uint8')" if image.dtype.kind == "f" else ""
+        return f"{name} whose image is {image.dtype}; it must be uint8, 0 to 255{hint}"
+    return ""
+
+
+def _of_rest(picture: Picture) -> str:
+    """What is wrong with the rest of a picture, or nothing."""
+    name = f"{picture.pole} {picture.position} of {picture.unit}"
+    given = picture.activation
+    if given is not None and not (isinstance(given, int | float | np.number) and math.isfinite(given)):
+        return f"{name} whose activation is {given!r}; it must be a number, or None to have it measured"
+    if not (isinstance(picture.image_id, str) and isinstance(picture.group, str)):
+        return f"{name} whose image_id or group is no text"
+    try:
+        json.dumps(dict(picture.facts))
+    except (TypeError, ValueError) as error:
+        return f"{name} whose facts cannot be kept as JSON: {error}"
+    return ""
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)

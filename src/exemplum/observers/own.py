@@ -1,0 +1,79 @@
+"""Observers of the user's: their answers looked at as they come, so that faults are told where they are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from exemplum import usercode
+from exemplum.observers.base import Observer, ObserverError, ObserverFactory
+from exemplum.records import Response, Side, Trial
+from exemplum.study import Study
+
+PEOPLE = "participants"  # the observer that people's answers are told by
+
+
+@dataclass(frozen=True)
+class OwnFactory:
+    """What makes a user's observer. What it raises is an ObserverError of one line."""
+
+    spec: str
+    make: ObserverFactory
+    source: str  # hash of the source that it depends on
+
+    def __call__(self, study: Study) -> Observer:
+        usercode.check_call(self.make, study, what=self.what, fault=ObserverError)
+        with usercode.telling(f"{self.what} failed", ObserverError):
+            made = self.make(study)
+        name, place = getattr(made, "name", None), usercode.place(self.make)
+        if not (isinstance(name, str) and name):
+            raise ObserverError(f"{self.what} gave a {type(made).__name__} without a name; name is a text{place}")
+        if name == PEOPLE:
+            raise ObserverError(f"{self.what} is named {PEOPLE}, as people's answers are; give it another name{place}")
+        respond: Any = getattr(made, "respond", None)
+        usercode.check_call(respond, None, None, what=f"respond of {self.what}", fault=ObserverError)
+        return OwnObserver(self.spec, made, name)
+
+    @property
+    def what(self) -> str:
+        return f"observer {self.spec}"
+
+
+class OwnObserver:
+    """A user's observer; each of its answers is looked at."""
+
+    def __init__(self, spec: str, observer: Observer, name: str) -> None:
+        self.spec, self.observer, self.name = spec, observer, name
+
+    def respond(self, trial: Trial, rng: np.random.Generator) -> Response:
+        """The observer's answer. Raises ObserverError in one line for what it raises, and for what is no answer."""
+        with usercode.telling(f"observer {self.spec} failed on {trial.trial_id}", ObserverError):
+            given: Any = self.observer.respond(trial, rng)
+        if problem := self._problem(given, trial):
+            where = usercode.place(self.observer.respond)
+            raise ObserverError(f"observer {self.spec}, on {trial.trial_id}: {problem}{where}")
+        rt_ms = None if given.rt_ms is None else float(given.rt_ms)
+        return Response(trial.trial_id, self.name, Side(given.choice), int(given.confidence), rt_ms)
+
+    def _problem(self, given: Any, trial: Trial) -> str:
+        """What is wrong with an answer, or nothing."""
+        if not isinstance(given, Response):
+            return f"respond gave a {type(given).__name__}; it must return a Response"
+        if given.trial_id != trial.trial_id:
+            return f"trial_id is {given.trial_id!r}; it must be that of the trial"
+        if given.observer != self.name:
+            return f"observer is {given.observer!r}; it must be the observer's name, {self.name!r}"
+        if given.choice not in list(Side):
+            return f"choice is {given.choice!r}; it must be Side.TOP or Side.BOTTOM"
+        if given.confidence not in (1, 2, 3) or isinstance(given.confidence, bool):
+            return f"confidence is {given.confidence!r}; it must be 1, 2 or 3"
+        if given.rt_ms is not None and not _is_time(given.rt_ms):
+            return f"rt_ms is {given.rt_ms!r}; it must be a time above 0 in milliseconds, or None"
+        return ""
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and bool(math.isfinite(value) and value > 0)
