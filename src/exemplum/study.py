@@ -104,6 +104,12 @@ class UnitsSection(Section):
     # units for practice and catch trials; the protocol's if not given
     practice: int | None = Field(None, ge=1, le=10_000)
 
+    @model_validator(mode="after")
+    def _chooses_some(self) -> UnitsSection:
+        if self.choose == "none" and not self.hand_picked:
+            raise ValueError("choose = 'none' chooses no unit: name some in hand_picked, or choose 'one per branch'")
+        return self
+
     @field_validator("hand_picked")
     @classmethod
     def _are_units(cls, names: tuple[str, ...]) -> tuple[str, ...]:
