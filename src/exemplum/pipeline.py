@@ -9,6 +9,7 @@ from types import ModuleType
 
 from exemplum import forcing, freezing, server_lock
 from exemplum.errors import UserError
+from exemplum.identity import identity
 from exemplum.progress import console, styled
 from exemplum.status import Status
 from exemplum.study import STAGES, Study
@@ -43,7 +44,7 @@ def run(study: Study, only: Iterable[str] | None = None, force: bool = False) ->
     if frozen and force:
         _refuse_force(study, frozen, chosen)
     check(study, chosen)
-    assert study.id  # an older folder is given one
+    identity(study.folder)  # an older folder is given an id
     if force:
         forcing.ask(study, chosen)
     for name in chosen:

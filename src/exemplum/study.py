@@ -104,6 +104,12 @@ class UnitsSection(Section):
     # units for practice and catch trials; the protocol's if not given
     practice: int | None = Field(None, ge=1, le=10_000)
 
+    @model_validator(mode="after")
+    def _chooses_some(self) -> UnitsSection:
+        if self.choose == "none" and not self.hand_picked:
+            raise ValueError("choose = 'none' chooses no unit: name some in hand_picked, or choose 'one per branch'")
+        return self
+
     @field_validator("hand_picked")
     @classmethod
     def _are_units(cls, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -307,6 +313,7 @@ class Study:
     folder: Path
     config: Config
     ray: str | None = None  # address of the Ray cluster that index and synthesis are spread over; none: this machine
+    unblinded: str = ""  # why people's answers are included while the study recruits; "": they are not (blinding.py)
     opened: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # by stages, once a command
 
     @classmethod

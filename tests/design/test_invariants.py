@@ -71,27 +71,9 @@ def test_a_catch_trial_too_many():
 
 
 def test_a_side_too_often():
-    block = DESIGN.sessions[0].blocks[5]
-    ids = {t.trial_id for t in block.trials}
-    side = block.trials[0].max_side
-    message = caught(changed(lambda t: replace(t, max_side=side) if t.trial_id in ids else t))
-    assert "sides are balanced in every block: block 5 of participant 1 has the answer 6 times more often" in message
-
-
-def test_sides_unbalanced_over_blocks_that_are_balanced():
-    """Main on top with catch below in every block: each block is balanced, neither kind is."""
-
-    def edit(t: Trial) -> Trial:
-        if t.participant != 1 or t.phase != "main":
-            return t
-        block = DESIGN.sessions[0].blocks[t.block].trials
-        mains = [x.trial_id for x in block if x.kind == "main"]
-        top = t.kind == "main" and t.trial_id in mains[: len(mains) // 2 + 1]
-        return replace(t, max_side=t.max_side.TOP if top else t.max_side.BOTTOM)
-
-    message = caught(changed(edit))
-    assert "sides are balanced in every condition: participant 1's catch trials of synthetic Min-Max-9" in message
-    assert "in every block" not in message
+    message = caught(changed(lambda t: replace(t, max_side=t.max_side.TOP)))
+    n = len(DESIGN.trials)
+    assert f"sides cannot be counted: the strategy 'always top' is right in {n} of {n} trials without looking" in message
 
 
 def test_a_unit_twice_in_a_condition():

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import func, select
 
+from exemplum.csv_text import restored
 from exemplum.server.schema import Answer, Audit, Event, Participant, SessionRow, StepRecord, TrialRow
 from exemplum.tables import RESPONSES
 from server.walk import Walker
@@ -43,7 +44,15 @@ def counts(client):
 
 
 TRIALS = 28  # of the small study: 6 practice, 12 main, 4 catch, 6 repeated
-PAGES = ("/", "/session/1", "/results", "/downloads", "/download/full-csv.zip", "/download/anonymous-json.zip")
+PAGES = (
+    "/",
+    "/session/1",
+    "/results",
+    "/downloads",
+    "/audit",
+    "/download/full-csv.zip",
+    "/download/anonymous-json.zip",
+)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -120,7 +129,8 @@ def test_accuracy_by_condition_is_hidden_until_asked_for_and_that_is_noted(serve
     walker.walk()
     hidden = client.get("/experimenter/results").text
     assert "synthetic" not in hidden
-    shown = press(client, "/experimenter/results").text
+    assert press(client, "/experimenter/results").status_code == 400  # no reason is given while the study recruits
+    shown = press(client, "/experimenter/results", reason="planned <b>look</b>").text
     with client.experiment.database.read() as orm:
         right = dict(
             orm.execute(
@@ -134,6 +144,45 @@ def test_accuracy_by_condition_is_hidden_until_asked_for_and_that_is_noted(serve
     for condition in ("natural", "synthetic", "none"):
         assert f'{condition}</th><td class="number">{right.get(condition, 0) / 4:.3f}' in shown
     assert actions == ["unblind"]
+    assert "planned &lt;b&gt;look&lt;/b&gt;" in client.get("/experimenter/audit").text
+
+
+def test_after_recruitment_a_look_needs_no_reason_and_is_noted(serve):
+    client = let_in(serve())
+    press(client, "/experimenter/recruitment", state="closed")
+    assert press(client, "/experimenter/results").status_code == 200
+    page = client.get("/experimenter/audit").text
+    assert page.index("recruitment is closed: results page") < page.index("<td>recruitment</td>")  # the newest first
+
+
+@pytest.mark.parametrize("state", ["paused", "closed"])
+def test_the_pilot_link_enters_whatever_recruitment_is(serve, state):
+    client = let_in(serve())
+    press(client, "/experimenter/recruitment", state=state)
+    link = pilot_link(client)
+    assert client.get("/api/config").json() | {"open": False, "pilot": False} == client.get("/api/config").json()
+    for_pilots = client.get("/api/config", params={"link": link}).json()
+    assert (for_pilots["open"], for_pilots["pilot"]) == (True, True)
+    assert client.get("/api/config", params={"link": "pilot-guessed"}).json()["open"] is False
+    assert Walker(client, link=link).start().json()["state"]["pilot"] is True
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+def test_pilot_and_real_are_told_apart_on_every_page(serve):
+    client = let_in(serve())
+    Walker(client).start()
+    Walker(client, link=pilot_link(client)).start()
+    assert ">real<" in client.get(session_page(client, "P0001")).text
+    assert ">pilot<" in client.get(session_page(client, "P0002")).text
+    rows = re.findall(r"<tr>.*?</tr>", client.get("/experimenter/").text, re.DOTALL)
+    marked = {label: ">pilot<" in row for row in rows if (label := "".join(re.findall(r">(P\d{4})<", row)))}
+    assert marked == {"P0001": False, "P0002": True}
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@pytest.mark.parametrize("path", ["", "results", "downloads", "audit"])
+def test_a_pilot_server_says_so_on_every_page(serve, path):
+    assert "Pilot server" in let_in(serve(pilot=True)).get(f"/experimenter/{path}").text
 
 
 def test_withdrawal_deletes_all_that_is_known_and_refuses_a_second_entry(serve):
@@ -237,3 +286,25 @@ def table(pack, name, form):
     if form == "json":
         return pd.DataFrame(json.load(content))
     return pd.read_parquet(content) if form == "parquet" else pd.read_csv(content)
+
+
+FORMULA = '=HYPERLINK("http://x","y")'
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+def test_no_text_of_a_participant_becomes_a_formula(serve):
+    client = let_in(serve('[[server.fields]]\nname = "job"\nrequired = true\n'))
+    walker = Walker(client, PROLIFIC_PID=FORMULA, note="+1+1")
+    walker.start()
+    form = walker.walk(until=lambda step: step["kind"] == "form")
+    asked = {"age": 30, "gender": "female", "handedness": "left", "visual_aid": "none", "job": "@SUM(A1)"}
+    assert walker.do(form, asked).status_code == 200
+    walker.walk()
+    packs = {form: unpacked(client, f"full-{form}.zip") for form in ("csv", "parquet", "json")}
+    for content in (text for pack in packs.values() for name, text in pack.items() if name.endswith(".csv")):
+        rows = csv.reader(io.StringIO(content.decode(), newline=""))
+        assert not [cell for row in rows for cell in row if cell[:1] in set("=+@") or re.match(r"-\D", cell)]
+    sessions = {form: table(pack, "sessions", form) for form, pack in packs.items()}
+    assert sessions["csv"]["external_id"].tolist() == ["'" + FORMULA]
+    assert sessions["parquet"]["external_id"].tolist() == sessions["json"]["external_id"].tolist() == [FORMULA]
+    assert restored(sessions["csv"])["external_id"].tolist() == [FORMULA]

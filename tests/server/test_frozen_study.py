@@ -100,6 +100,16 @@ def test_without_answers_the_design_follows_study_toml(folder, serve):
     assert status.read(Study.open(folder)).frozen == {}
 
 
+def test_a_design_of_another_study_toml_is_not_served(folder, serve):
+    design(folder)
+    change(folder, "participants = 6", "participants = 5")
+    with pytest.raises(UserError) as error:
+        serve(folder=folder)
+    assert "was made from another study.toml" in said(error)
+    design(folder)
+    assert len(serve(folder=folder).experiment.design.sessions) == 5
+
+
 def test_one_answer_freezes_the_study(folder, serve):
     design(folder)
     before = (folder / "design" / "trials.parquet").read_bytes()

@@ -79,8 +79,9 @@ def _readable_model(study: Study) -> Model:
         model = load_model(study)
         model.layers  # noqa: B018  # found by running the network
         return model
-    except ModelError as error:
-        with study.setting("[model] weights" if isinstance(error, WeightsError) else "[model] load"):
+    except UserError as error:  # of the network, its file of weights, or a path that is none
+        of_network = isinstance(error, ModelError) and not isinstance(error, WeightsError)
+        with study.setting("[model] load" if of_network else "[model] weights"):
             raise
 
 

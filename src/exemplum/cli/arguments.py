@@ -23,9 +23,29 @@ Ray = Annotated[
 ]
 
 
+Unblind = Annotated[
+    str | None,
+    typer.Option(
+        "--unblind", metavar="REASON", help="Include people's answers while the study recruits; the audit notes it."
+    ),
+]
+DatabaseUrl = Annotated[
+    str,
+    typer.Option(
+        "--database",
+        envvar="EXEMPLUM_DATABASE",
+        help="postgresql://USER:PASSWORD@HOST/NAME; SQLite in the study folder if not given.",
+    ),
+]
+
+
 def run_until(folder: Path, stage: str, force: bool, ray: str | None = None) -> None:
     """Do a stage, and before it those that it needs and that are stale."""
-    study = Study.open(folder, ray)
+    run_stage(Study.open(folder, ray), stage, force)
+
+
+def run_stage(study: Study, stage: str, force: bool) -> None:
+    """As `run_until`, for a study that is open."""
     before = pipeline.before(study, stage)
     pipeline.check(study, [*before, stage])
     pipeline.run(study, before)

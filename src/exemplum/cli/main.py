@@ -34,12 +34,17 @@ for verb in VERBS:
     app.command(verb)(getattr(import_module(f"exemplum.cli.{verb}"), verb))
 
 
+def tell(error: UserError) -> None:
+    """Print an error as it is, in one line."""
+    console.print(styled(("error:", "bold red"), f" {error}"))
+
+
 def run() -> None:
     """Entry point of the command."""
     try:
         app()
     except UserError as error:
-        console.print(styled(("error:", "bold red"), f" {error}"))
+        tell(error)
         sys.exit(1)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:

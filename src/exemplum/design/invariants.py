@@ -6,12 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 import pandas as pd
+from scipy.stats import binom
 
+from exemplum.design.counting import STRATEGIES
 from exemplum.design.errors import DesignError
 from exemplum.design.pictures import NATURAL, Pictures
 from exemplum.design.plan import NONE, Plan, plan
 from exemplum.protocols import protocol as protocol_named
-from exemplum.records import Block, Design, Pole, Session, Side, Trial, TrialKind
+from exemplum.records import Design, Pole, Session, Trial, TrialKind
+
+FALSE_ALARM = 1e-6  # share of fairly drawn designs that `sides_cannot_be_counted` refuses, at most
 
 Invariant = Callable[[Design, Plan, Pictures], Iterator[str]]
 
@@ -98,18 +102,18 @@ def _expected_counts(plan: Plan, participant: int) -> Counter[tuple[str, str]]:
     return counts
 
 
-def sides_are_balanced_in_every_block(design: Design, _plan: Plan, _pictures: Pictures) -> Iterator[str]:
-    for block in _blocks(design):
-        if abs(surplus := _surplus(block.trials)) > 1:
-            yield f"block {block.block} of participant {block.participant} has the answer {_more_often(surplus)}"
-
-
-def sides_are_balanced_in_every_condition(design: Design, _plan: Plan, _pictures: Pictures) -> Iterator[str]:
-    for session in design.sessions:
-        for (kind, condition, scheme), trials in _by(session.trials, lambda t: (t.kind, t.condition, t.scheme)).items():
-            if abs(surplus := _surplus(trials)) > 1:
-                where = f"{kind} trials of {condition} {scheme}".strip()
-                yield f"participant {session.participant}'s {where} have the answer {_more_often(surplus)}"
+def sides_cannot_be_counted(design: Design, _plan: Plan, _pictures: Pictures) -> Iterator[str]:
+    """No strategy of `counting` does better or worse, over all participants, than a fair coin allows."""
+    sessions = [session.trials for session in design.sessions]
+    trials = sum(map(len, sessions))
+    for strategy in STRATEGIES:
+        right = strategy.right(sessions)
+        p = 2 * binom.sf(max(right, trials - right) - 1, trials, 0.5)
+        if p < FALSE_ALARM / len(STRATEGIES):
+            yield (
+                f"the strategy {strategy.name!r} is right in {right} of {trials} trials without looking (p = {p:.0e} "
+                f"for a fair coin); draw the sides of trials by a fair coin"
+            )
 
 
 def every_unit_comes_once_a_condition(design: Design, plan: Plan, _pictures: Pictures) -> Iterator[str]:
@@ -227,8 +231,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     trial_ids_are_unique,
     trials_are_counted_up,
     counts_are_those_of_the_protocol,
-    sides_are_balanced_in_every_block,
-    sides_are_balanced_in_every_condition,
+    sides_cannot_be_counted,
     every_unit_comes_once_a_condition,
     queries_are_not_references,
     catch_queries_are_shown_references,
@@ -239,11 +242,6 @@ INVARIANTS: tuple[Invariant, ...] = (
     batches_are_used_evenly,
     orders_are_counterbalanced,
 )
-
-
-def _blocks(design: Design) -> Iterator[Block]:
-    for session in design.sessions:
-        yield from session.blocks
 
 
 def _mains(session: Session) -> list[Trial]:
@@ -259,12 +257,3 @@ def _by(trials: Sequence[Trial], key: Callable) -> dict:
 
 def _set(trial: Trial, plan: Plan) -> str:
     return trial.unit.stimulus_set if len(plan.sets) > 1 else ""
-
-
-def _surplus(trials: Sequence[Trial]) -> int:
-    """Answers on top less answers below."""
-    return sum(1 if trial.max_side is Side.TOP else -1 for trial in trials)
-
-
-def _more_often(surplus: int) -> str:
-    return f"{abs(surplus)} times more often {'on top' if surplus > 0 else 'below'}"

@@ -11,9 +11,7 @@ from exemplum.records import Side
 
 T = TypeVar("T")
 
-LONGEST_RUN = 4  # trials in a row with the answer on one side, within a block
-TRIES = 200  # shuffles before the one with the shortest run is taken as it is
-
+SIDES = 3  # spawn key: which query is on top is drawn apart from all else
 
 def generator(seed: int, participant: int, *purpose: int) -> np.random.Generator:
     """A participant's own randomness: it does not depend on how many others there are."""
@@ -38,22 +36,9 @@ def split(items: Sequence[T], parts: int, longer: int = 0) -> list[list[T]]:
     return [list(items[end - length : end]) for end, length in zip(ends, lengths, strict=True)]
 
 
-def broken_up(trials: Sequence[tuple[T, Side]], rng: np.random.Generator) -> list[tuple[T, Side]]:
-    """Shuffle; more than LONGEST_RUN answers on one side in a row only where TRIES shuffles give nothing better."""
-    best = shuffled(trials, rng)
-    for _ in range(TRIES):
-        if longest_run([side for _, side in best]) <= LONGEST_RUN:
-            break
-        best = min(best, shuffled(trials, rng), key=lambda order: longest_run([side for _, side in order]))
-    return best
-
-
-def longest_run(sides: Sequence[Side]) -> int:
-    longest = run = 0
-    for place, side in enumerate(sides):
-        run = run + 1 if place and side == sides[place - 1] else 1
-        longest = max(longest, run)
-    return longest
+def coin(rng: np.random.Generator) -> Side:
+    """A side by a fair coin: whatever came before, nobody can say better than even what comes next."""
+    return Side.TOP if rng.random() < 0.5 else Side.BOTTOM
 
 
 class Deck:

@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from exemplum.design.errors import DesignError
-from exemplum.design.order import broken_up, generator, shuffled
-from exemplum.design.sides import Balance
+from exemplum.design.order import coin, generator, shuffled
 from exemplum.design.trials import trial_id
 from exemplum.records import Block, Response, Session, Trial, TrialKind
 
@@ -21,7 +20,7 @@ def repeated_trials(session: Session, responses: Iterable[Response], seed: int) 
 
     Of every condition half of the trials are those answered with least confidence and half with most (one more of the
     least if the number is odd); ties are drawn. Trials before and after the blocks with references together
-    are the condition none. Which query is on top is drawn anew, balanced within the block. `seed` is the design's.
+    are the condition none. Which query is on top is drawn anew, by a fair coin. `seed` is the design's.
     Raises DesignError if a main trial of a repeated condition has no answer.
     """
     confidence = {response.trial_id: response.confidence for response in responses}
@@ -47,8 +46,6 @@ def _chosen(session: Session, block: Block, confidence: dict[str, int], rng: np.
 
 
 def _shown_again(block: Block, chosen: list[Trial], began: int, rng: np.random.Generator) -> list[Trial]:
-    sides, _ = Balance(rng).deal(block.condition, len(chosen))
-    order = broken_up(list(zip(chosen, sides, strict=True)), rng)
     return [
         replace(
             first,
@@ -57,8 +54,8 @@ def _shown_again(block: Block, chosen: list[Trial], began: int, rng: np.random.G
             index=began + place,
             kind=TrialKind.REPEATED,
             phase=block.phase,
-            max_side=side,
+            max_side=coin(rng),
             repeats=first.trial_id,
         )
-        for place, (first, side) in enumerate(order)
+        for place, first in enumerate(shuffled(chosen, rng))
     ]

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from exemplum.design import invariants
-from exemplum.design.order import Deck, broken_up, generator, shuffled, split
+from exemplum.design.order import SIDES, Deck, coin, generator, shuffled, split
 from exemplum.design.pictures import Pictures
 from exemplum.design.plan import NONE, Plan, plan
-from exemplum.design.sides import Balance
 from exemplum.design.trials import Showing, trial
 from exemplum.protocols import protocol as protocol_named
 from exemplum.records import Block, Design, Session, StudyUnit, TrialKind
@@ -52,11 +51,11 @@ def make(
 def session(plan: Plan, pictures: Pictures, participant: int, seed: int) -> Session:
     """One participant's schedule."""
     rng = generator(seed, participant)
-    balance = Balance(rng)
+    sides = generator(seed, participant, SIDES)
     blocks: list[Block] = []
     for draft in _drafts(plan, participant, rng):
         began = sum(len(block.trials) for block in blocks)
-        blocks.append(_block(draft, plan, pictures, participant, len(blocks), began, balance, rng))
+        blocks.append(_block(draft, plan, pictures, participant, len(blocks), began, sides, rng))
     return Session(participant, tuple(blocks))
 
 
@@ -152,19 +151,16 @@ def _block(
     participant: int,
     number: int,
     began: int,
-    balance: Balance,
+    sides: np.random.Generator,
     rng: np.random.Generator,
 ) -> Block:
     scheme = plan.schemes[draft.scheme]
-    key = (draft.kind, draft.condition, draft.scheme)
-    sides, catch_sides = balance.deal(key, len(draft.units), len(draft.catch))
-    shown = [((draft.kind, unit), side) for unit, side in zip(draft.units, sides, strict=True)]
-    shown += [((CATCH, unit), side) for unit, side in zip(draft.catch, catch_sides, strict=True)]
+    shown = [(draft.kind, unit) for unit in draft.units] + [(CATCH, unit) for unit in draft.catch]
     showing = Showing(participant, number, draft.condition, draft.phase, scheme)
     trials = tuple(
-        trial(showing, place, began + place, kind, unit, side, _batch(plan, pictures, draft, participant, kind, unit),
-              pictures, rng)
-        for place, ((kind, unit), side) in enumerate(broken_up(shown, rng))
+        trial(showing, place, began + place, kind, unit, coin(sides),
+              _batch(plan, pictures, draft, participant, kind, unit), pictures, rng)
+        for place, (kind, unit) in enumerate(shuffled(shown, rng))
     )  # fmt: skip
     mixed = draft.kind is REPEATED and len(plan.schemes) > 1
     name = "" if draft.condition == NONE or mixed else scheme.name

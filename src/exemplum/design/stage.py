@@ -16,7 +16,7 @@ from exemplum.records import Design
 from exemplum.study import Study
 from exemplum.tables import BLOCKS, STIMULI, STUDY_UNITS, TRIALS
 
-VERSION = 1
+VERSION = 2
 
 
 def check(study: Study) -> None:

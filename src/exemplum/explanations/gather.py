@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from exemplum import store
+from exemplum.errors import UserError
+from exemplum.explanations import counts
 from exemplum.explanations.base import ExplanationMethod, Picture, Request
 from exemplum.records import ANY_BATCH, Pole, Unit
 
+NATURAL = "natural"  # its sets hold the query besides the references
 MARKER = "key.json"  # in a method's folder: the key of what it holds
 
 
@@ -36,7 +39,8 @@ class Kept:
 def pictures(name: str, method: ExplanationMethod, request: Request, study: Path, key: str) -> list[Kept]:
     """All pictures of a method for the units of a request: those on disk of this key, the others made now.
 
-    Pictures of another key stay where they are until `settle`: the new ones are made beside them.
+    Pictures of another key stay where they are until `settle`: the new ones are made beside them. Raises UserError if a
+    unit gets fewer or more pictures than were asked for; those of the units before it are kept.
     """
     home = request.folder
     request = replace(request, folder=_workplace(home, request.units, key))
@@ -45,12 +49,19 @@ def pictures(name: str, method: ExplanationMethod, request: Request, study: Path
     if missing:
         made = method(request.only(missing))
         for unit, own in itertools.groupby(made, key=lambda picture: picture.unit):
-            entries = []
+            if unit not in missing or records[unit].exists() and _is_done(records[unit], key):
+                raise UserError(f"explanation method {name}: {unit} came twice or was not asked for; give all pictures of a unit in one go")
+            entries: list[dict[str, Any]] = []
             for picture in own:
+                records[unit].unlink(missing_ok=True)  # it was told complete, but there are more
                 entries.append(_keep(picture, request, home.relative_to(study)))
                 if _serves_all(picture) and len(entries) == len(Pole) * request.most:
-                    break  # all are there: kept now, and not when the next unit is, which may take hours
-            store.write_json(records[unit], {"key": key, "pictures": entries})
+                    # all are there: kept now, and not when the next unit is, which may take hours
+                    _write(records[unit], key, name, unit, entries, request)
+            _write(records[unit], key, name, unit, entries, request)
+        for unit in missing:
+            if not records[unit].exists():
+                raise UserError(f"explanation method {name} gave no picture of {unit}, which it was asked for")
     return [_kept(name, unit, entry) for unit in request.units for entry in store.read_json(records[unit])["pictures"]]
 
 
@@ -112,6 +123,15 @@ def _is_done(record: Path, key: str) -> bool:
         return False
     held = store.read_json(record)
     return held["key"] == key and all((record.parent / Path(e["path"]).name).exists() for e in held["pictures"])
+
+
+def _write(
+    record: Path, key: str, name: str, unit: Unit, entries: list[dict[str, Any]], request: Request
+) -> None:
+    """Tell that a unit's pictures are all there. Raises UserError if they are not those that were asked for."""
+    if problem := counts.problem(entries, request.references, queries=name == NATURAL):
+        raise UserError(f"explanation method {name} gave {problem} for {unit}")
+    store.write_json(record, {"key": key, "pictures": entries})
 
 
 def _serves_all(picture: Picture) -> bool:

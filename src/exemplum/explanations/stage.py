@@ -13,6 +13,7 @@ from exemplum.activations.index import ActivationIndex
 from exemplum.errors import UserError
 from exemplum.explanations import checking, finished, gather, registry, units
 from exemplum.explanations.base import ExplanationMethod, Request
+from exemplum.explanations.image_cache import ImageCache
 from exemplum.explanations.measure import measured
 from exemplum.explanations.own import OwnMethod
 from exemplum.explanations.synthetic import recipe
@@ -95,11 +96,12 @@ def _run_methods(study: Study) -> dict[str, Any]:
     methods = [(spec, _load(study, spec)) for spec in _methods(study)]
     keys = {registry.name(spec): _key(study, spec, method) for spec, method in methods}
     kept: list[gather.Kept] = []
+    cache = ImageCache()
     for spec, method in methods:
         name = registry.name(spec)
         request = Request(
             [entry.unit for entry in chosen], plan.reference_counts, model, index_stage.open_corpus(study), index,
-            _seen(study, method), folder / name, study.ray,
+            _seen(study, method), folder / name, study.ray, cache,
         )  # fmt: skip
         kept += gather.pictures(name, method, request, study.folder, keys[name])
     for name, key in keys.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,9 +26,11 @@ def read(path: Path) -> dict[str, Tensor]:
     if not _is_file(path):
         raise WeightsError(f"no file of weights {path}{did_you_mean(path.name, _beside(path))}")
     try:
-        found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of protocols of pickle; what it cannot read it raises
+            found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except Exception as error:  # each reader raises kinds of its own for a broken file, KeyError among them
-        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        reason = f"{type(error).__name__}: {_first_sentence(str(error))}"
         raise WeightsError(f"{path} is neither a safetensors file nor a torch state dict ({reason})") from error
     return _tensors(found, path)
 
@@ -51,6 +54,11 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], path: Path, ignore: tupl
     if problems:
         raise WeightsError(f"{path} does not fit {type(module).__name__}: it {'; '.join(problems)}")
     module.load_state_dict({name: tensor for name, tensor in tensors.items() if name in own}, strict=False)
+
+
+def _first_sentence(text: str, most: int = 120) -> str:
+    sentence = text.partition("\n")[0].partition(". ")[0]
+    return sentence if len(sentence) <= most else sentence[:most] + "…"
 
 
 def _is_file(path: Path) -> bool:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from exemplum.errors import UserError
 from exemplum.server.group_commit import GroupWriter
+from exemplum.server.text import from_stored, to_stored
 
 MIGRATION_LOCK = 0x6578656D  # any number; the same for every process that migrates
 
@@ -162,21 +163,28 @@ def _engine(url: str, writes: bool) -> Engine:
     parsed = make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
+    json = {"json_serializer": to_stored, "json_deserializer": from_stored}
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed, pool_size=1 if writes else 8, max_overflow=0 if writes else 24, pool_timeout=60)
+        size = {"pool_size": 1, "max_overflow": 0} if writes else {"pool_size": 8, "max_overflow": 24}
+        engine = create_engine(parsed, **size, pool_timeout=60, **json)
         event.listen(engine, "connect", _prepare_sqlite)
         # IMMEDIATE takes the write lock at once: a transaction that reads first can then not fail halfway.
         event.listen(engine, "begin", _begin_immediate if writes else _begin)
         return engine
-    return create_engine(parsed, pool_size=2 if writes else 8, max_overflow=8, pool_pre_ping=True)
+    return create_engine(parsed, pool_size=2 if writes else 8, max_overflow=8, pool_pre_ping=True, **json)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # sqlite3's own transactions would break SAVEPOINT; `begin` below opens them
+    connection.text_factory = _text  # one broken text must not break every list and download that it is in
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _text(stored: bytes) -> str:
+    return stored.decode("utf-8", "replace")
 
 
 def _begin(connection: Connection) -> None:

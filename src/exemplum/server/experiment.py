@@ -37,6 +37,9 @@ class Settings:
     pilot: bool = False  # everything is marked as pilot
     limits: bool = True  # rate limits; off for load tests alone
     log_level: str = "info"
+    # What participants reach the server by. Links are made from it, never from a request's Host header: whoever sends
+    # the request chooses that.
+    address: str = "http://127.0.0.1:8000"
 
 
 @dataclass

@@ -11,22 +11,25 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy import select
 from sqlalchemy.orm import Session as Orm
 from starlette.concurrency import run_in_threadpool
 
-from exemplum.server import entry, export, limits, monitor, scrubbing, status_file, withdrawal
+from exemplum.server import entry, export, limits, monitor, scrubbing, status_file, unblinding, withdrawal
 from exemplum.server.errors import ApiError
 from exemplum.server.experiment import Experiment
 from exemplum.server.identity import link_code, link_names
 from exemplum.server.limits import Buckets
 from exemplum.server.participant_routes import address
 from exemplum.server.pictures import opaque
-from exemplum.server.schema import Audit, SessionRow, StudyRow, now_ms
+from exemplum.server.schema import Audit, SessionRow, StudyRow
+from exemplum.server.text import well_formed
 
 HERE = Path(__file__).parent
 COOKIE = "exemplum_experimenter"
 FILES = {"style.css": "text/css", "live.js": "text/javascript"}
 FORMS = ("csv", "parquet", "json")
+MOST_AUDIT = 1000  # lines of the audit on its page, the newest first
 GONE = "there is no such session: its participant has withdrawn already, or it never was"
 
 
@@ -45,7 +48,7 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
 
     async def form(request: Request) -> dict[str, str]:
         known(request)
-        sent = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        sent = {k: well_formed(v) for k, v in parse_qsl((await request.body()).decode("utf-8", "replace"))}
         if not hmac.compare_digest(sent.get("once", "").encode(), once.encode()):
             raise ApiError("forbidden", "this form is not of this page; load the page again")
         return sent
@@ -80,8 +83,8 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
         return FileResponse(HERE / "experimenter" / name, media_type=FILES[name], headers={"Cache-Control": "no-cache"})
 
     @inside.get("/")
-    def sessions(request: Request) -> HTMLResponse:
-        base = str(request.base_url).rstrip("/")
+    def sessions() -> HTMLResponse:
+        base = experiment.settings.address
         links = [(name, f"{base}/?link={link_code(experiment, name)}") for name in link_names(experiment)]
         if experiment.config.groups != "link":
             links.insert(0, ("participants", f"{base}/"))
@@ -95,7 +98,7 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
             row = _row(orm, experiment, key)
             line = next(line for line in monitor.lines(orm, experiment) if line.key == key)
             resume = request.query_params.get("resume", "")
-            link = f"{str(request.base_url).rstrip('/')}/?resume={resume}" if resume else ""
+            link = f"{experiment.settings.address}/?resume={resume}" if resume else ""
             details = monitor.details(orm, row)
             return page("session.html", orm, "../", line=line, details=details, link=link)
 
@@ -110,6 +113,14 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
         with database.read() as orm:
             tables = [export.DETAILED, export.SESSIONS, export.RATINGS, export.EXCLUSIONS, export.EVENTS]
             return page("downloads.html", orm, forms=FORMS, tables=tables, anonymous=[export.ANONYMOUS])
+
+    @inside.get("/audit")
+    def audit() -> HTMLResponse:
+        with database.read() as orm:
+            done = orm.scalars(
+                select(Audit).where(Audit.study_id == experiment.study_id).order_by(Audit.id.desc()).limit(MOST_AUDIT)
+            ).all()
+            return page("audit.html", orm, done=done)
 
     @inside.get("/download/{kind}-{form}.zip")
     async def download(kind: str, form: str) -> Response:
@@ -131,8 +142,8 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
         return RedirectResponse("./", status_code=303)
 
     @inside.post("/results")
-    async def unblind(_sent: dict[str, str] = sealed) -> Response:
-        await writer.submit(lambda orm: _unblind(orm, experiment))
+    async def unblind(sent: dict[str, str] = sealed) -> Response:
+        await writer.submit(lambda orm: _unblind(orm, experiment, sent.get("reason", "").strip()))
         await run_in_threadpool(status_file.keep, experiment)
         return RedirectResponse("results", status_code=303)
 
@@ -171,11 +182,11 @@ def _recruit(orm: Orm, experiment: Experiment, state: str) -> None:
     _note(orm, experiment, "recruitment", state)
 
 
-def _unblind(orm: Orm, experiment: Experiment) -> None:
+def _unblind(orm: Orm, experiment: Experiment, reason: str) -> None:
     study = orm.get_one(StudyRow, experiment.study_id)
-    if study.unblinded_at is None:
-        study.unblinded_at = now_ms()
-        _note(orm, experiment, "unblind", "accuracy by condition was asked for")
+    if not reason and study.recruitment != "closed":
+        raise ApiError("bad_request", "give the reason for looking while the study recruits", field="reason")
+    unblinding.mark(orm, study, reason or "recruitment is closed: results page")
 
 
 def _note(orm: Orm, experiment: Experiment, action: str, detail: str) -> None:

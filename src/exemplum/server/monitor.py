@@ -132,6 +132,7 @@ def details(orm: Orm, row: SessionRow) -> dict[str, Any]:
         ],
         "events": [(kind, count) for kind, count in happened],
         "client": row.client,
+        "replaced": row.replaced,
     }  # fmt: skip
 
 

@@ -112,6 +112,9 @@ class SessionRow(Base):
     assigned_at: Mapped[int | None]
     seen_at: Mapped[int] = mapped_column(default=now_ms)  # last answer or step
     finished_at: Mapped[int | None]
+    replaced: Mapped[int] = mapped_column(default=0)  # characters sent that were no Unicode and became U+FFFD
+    event_rows: Mapped[int] = mapped_column(default=0)  # stored, against the quota of a session
+    event_bytes: Mapped[int] = mapped_column(default=0)
 
 
 class StepRecord(Base):

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from exemplum import store, toml_files, validation
 from exemplum.errors import UserError, did_you_mean, shown
 from exemplum.explanations.synthetic.transforms import KNOWN, Crops, Jitter, Scale, Transform, transform
+from exemplum.study import Name
 
 # As study.toml: types are TOML's, and no number is infinite or NaN
 CONFIG = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -35,7 +36,7 @@ class Recipe(BaseModel):
 
     model_config = CONFIG
 
-    name: str = Field(min_length=1, max_length=100)
+    name: Annotated[Name, Field(max_length=100)]
     size: int = Field(ge=16, le=4096)  # side of the finished picture
     pad: int = Field(0, ge=0, le=2048)  # margin on each side of the canvas, cropped from the finished picture
     # the canvas without its margin is so many times the picture, and scaled down to it
