@@ -53,7 +53,12 @@ def text(
     participants: int | None,
     seed: int,
 ) -> str:
-    """study.toml of a study of one's own; what is left out has the defaults that docs/pipeline.md lists."""
+    """study.toml of a study of one's own; what is left out has the defaults that docs/pipeline.md lists.
+
+    Paths are relative to the working directory, and written whole: the study may be run from another one.
+    """
+    weights, stimuli = _whole(weights), _whole(stimuli)
+    images = _whole(images) or images
     lines = [f"seed = {seed}", ""]
     if stimuli:
         lines += ["[stimuli]", f"load = {_quoted(stimuli)}", "rotate = true  # every image is the query once", ""]
@@ -110,11 +115,19 @@ def _from_elsewhere(study: Study, folder: Path) -> str:
     for value in (value for value in named if isinstance(value, str)):
         prefix = "folder:" if value.startswith("folder:") else ""
         path = study.folder / value.removeprefix(prefix)
-        if not Path(value.removeprefix(prefix)).exists() and path.exists() and path.is_relative_to(study.folder):
+        if path.exists() and path.is_relative_to(study.folder):
             there = prefix + os.path.relpath(path.resolve(), folder.resolve())
             for quote in "\"'":
                 text = text.replace(f"{quote}{value}{quote}", _quoted(there))
     return text
+
+
+def _whole(given: str | None) -> str | None:
+    """A path as it is from anywhere, with its `folder:` or `webdataset:`; a name that is no path stays as it is."""
+    kind, colon, path = (given or "").partition(":")
+    if colon and path and kind in ("folder", "webdataset"):
+        return f"{kind}:{Path(path).expanduser().absolute()}"
+    return str(Path(given).absolute()) if given and not colon and Path(given).is_file() else given
 
 
 def _observers(stimuli: str | None) -> list[str]:
