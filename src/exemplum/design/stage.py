@@ -41,6 +41,7 @@ def run(study: Study) -> dict[str, Any]:
         section.protocol, units, stimuli, section.participants, study.config.seed, methods=_methods(study, stimuli),
         practice=section.practice, blocks=section.blocks, catch=section.catch, repeated=section.repeated,
     )  # fmt: skip
+    study.begin_writing("design")
     save(study, design)
     first = design.sessions[0]
     repeats = sum(block.repeats for block in first.blocks)
