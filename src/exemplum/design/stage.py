@@ -43,6 +43,7 @@ def run(study: Study) -> dict[str, Any]:
         practice=section.practice, blocks=section.blocks, catch=section.catch, repeated=section.repeated,
     )  # fmt: skip
     leakage.check(design, stimuli, study.folder)
+    study.begin_writing("design")
     save(study, design)
     first = design.sessions[0]
     repeats = sum(block.repeats for block in first.blocks)
