@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from exemplum import store
+from exemplum import run_lock, store
 
 pytestmark = pytest.mark.slow
 
@@ -147,8 +147,12 @@ def same(one: Path, other: Path) -> bool:
 
 
 def left_over(folder: Path) -> list[str]:
-    """Files of writers that were killed, and states of work that is done."""
-    return [str(path.relative_to(folder)) for path in folder.rglob("*") if ".part" in path.name or "partial" in path.name]
+    """Files of writers that were killed, and states of work that is done. All but the lock is removed at the end."""
+    left = [path.relative_to(folder) for path in folder.rglob("*")]
+    return [
+        str(path) for path in left
+        if (path.name.startswith(".") and path.name != run_lock.FILE) or "partial" in path.name or path.name == "search"
+    ]  # fmt: skip
 
 
 def running(folder: Path) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
 
-from exemplum import forcing, freezing, server_lock
+from exemplum import forcing, freezing, run_lock, server_lock, store
 from exemplum.errors import UserError
 from exemplum.identity import identity
 from exemplum.progress import console, styled
@@ -37,21 +37,23 @@ def run(study: Study, only: Iterable[str] | None = None, force: bool = False) ->
     """Do every stale stage in order, or just those of `only`; with `force` also those that are current, anew.
 
     A forced run that was stopped goes on in the next run, forced or not. Raises FrozenError if people have answered
-    and something has changed that must not (exemplum.freezing).
+    and something has changed that must not (exemplum.freezing), UserError if another command is at work on the study.
     """
     chosen = list(stages(study) if only is None else only)
     frozen = freezing.frozen_by(study)
     if frozen and force:
         _refuse_force(study, frozen, chosen)
     check(study, chosen)
-    identity(study.folder)  # an older folder is given an id
-    if force:
-        forcing.ask(study, chosen)
-    for name in chosen:
-        if frozen and name in freezing.STAGES:
-            _keep_stage(study, name, frozen)
-        else:
-            _run_stage(study, name)
+    with run_lock.alone(study.folder):
+        store.remove_leftovers(study.folder, below=False)
+        identity(study.folder)  # an older folder is given an id
+        if force:
+            forcing.ask(study, chosen)
+        for name in chosen:
+            if frozen and name in freezing.STAGES:
+                _keep_stage(study, name, frozen)
+            else:
+                _run_stage(study, name)
 
 
 def before(study: Study, stage: str) -> list[str]:
@@ -84,6 +86,7 @@ def _run_stage(study: Study, name: str) -> None:
         return
     if name in freezing.STAGES and server_lock.is_served(study.folder / "server"):
         raise UserError(f"{study.folder} is being served: stop exemplum serve before its {name} is made anew")
+    store.remove_leftovers(study.stage(name))
     if anew:
         forcing.begin(study, name, getattr(module, "forget", None))
     began = time.monotonic()

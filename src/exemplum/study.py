@@ -378,6 +378,13 @@ class Study:
         path = self.stage(stage) / "record.json"
         return store.read_json(path) if path.exists() else None
 
+    def begin_writing(self, stage: str) -> None:
+        """Take back the stage's record, before the first of its tables is written: who is killed now leaves a mixture.
+
+        The record of an earlier run would else be true of it again when study.toml is changed back.
+        """
+        (self.stage(stage) / "record.json").unlink(missing_ok=True)
+
     def finish(
         self, stage: str, fingerprint: str, seconds: float, summary: dict[str, Any], code: int | None = None
     ) -> None:

@@ -71,6 +71,17 @@ def test_a_mistake_in_study_toml_is_told_in_one_line_before_any_work(toml, messa
     assert [path.name for path in tmp_path.iterdir()] == ["study.toml"]
 
 
+@pytest.mark.parametrize("verb", ["explain", "observe", "report"])
+def test_a_stage_is_checked_before_those_before_it_work(verb, tmp_path, exemplum):
+    wrong = {"explain": "[synthetic]\nrecipe = 'borowski'", "observe": "[observers]\nrun = ['ideale']",
+             "report": "[server]\nlanguages = ['xx']"}[verb]  # fmt: skip
+    (tmp_path / "study.toml").write_text(wrong)
+    done = exemplum(verb, str(tmp_path))
+    assert done.returncode == 1
+    assert wrong.splitlines()[0] in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["study.toml"]
+
+
 def test_a_folder_without_a_study_says_how_to_make_one(tmp_path, exemplum):
     done = exemplum("run", str(tmp_path / "nowhere"))
     assert done.returncode == 1

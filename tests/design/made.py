@@ -58,7 +58,7 @@ def _row(unit: dict, method: str, pole: str, k: int, batch: int, position: int) 
         "references": k,
         "batch": batch,
         "position": position,
-        "image": "",
+        "image": f"{unit['unit']} {k} {batch} {pole} {position}.jpg" if method == "natural" else "",
         "group": f"{unit['unit']} {k} {batch} {pole} {position}" if method == "natural" else "",
         "activation": extremity if pole == "max" else -extremity,
         "percentile": np.nan,

@@ -4,12 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from design.made import stimuli, units
-from exemplum import design
+from exemplum import design, store
 from exemplum.design import stage
-from exemplum.store import StoreError
 from exemplum.study import Study
 from exemplum.tables import STIMULI, STUDY_UNITS
 
@@ -20,7 +20,10 @@ def study(tmp_path: Path) -> Study:
     made = Study.open(tmp_path)
     of = units(6, 3)
     STUDY_UNITS.write(made.stage("explanations") / "units.parquet", of)
-    STIMULI.write(made.stage("explanations") / "stimuli.parquet", stimuli(of, batches=6))
+    pictures = STIMULI.write(made.stage("explanations") / "stimuli.parquet", stimuli(of, batches=6))
+    rng = np.random.default_rng(0)
+    for path in pictures["path"].unique():
+        store.write_png(tmp_path / path, rng.integers(256, size=(16, 16, 3), dtype=np.uint8))
     made.finish("explanations", "made for the test", 0.0, {})
     return made
 
@@ -56,7 +59,7 @@ def test_a_study_without_stimuli_says_what_to_run(tmp_path):
     empty = Study.open(tmp_path)
     with pytest.raises(design.DesignError, match="has no units and stimuli yet; run: exemplum run"):
         stage.fingerprint(empty)
-    with pytest.raises(StoreError, match=r"design\.json does not exist"):
+    with pytest.raises(design.DesignError, match="has no design yet; run: exemplum run"):
         design.load(empty)
 
 

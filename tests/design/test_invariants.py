@@ -115,6 +115,13 @@ def test_a_reference_shown_twice():
     assert "references are those of the scheme" in caught(with_trial(old, references=twice))
 
 
+def test_a_reference_too_few():
+    old = trial()
+    message = caught(with_trial(old, references=replace(old.references, min=old.references.min[:8])))
+    assert "references are those of the scheme" in message
+    assert f"{old.trial_id} shows 8 min references; Min-Max-9: 9, all different" in message
+
+
 def test_references_where_there_should_be_none():
     message = caught(with_trial(trial(condition="none"), references=trial().references))
     assert "references are those of the scheme" in message

@@ -109,13 +109,24 @@ def test_natural_images_may_serve_as_queries_only():
     assert {t.condition for t in design.trials} == {"none", "synthetic"}
 
 
-def test_pictures_of_one_pole_only_are_shown_on_one_side():
+@pytest.mark.parametrize("pole", list(Pole))
+@pytest.mark.parametrize("kept", [0, 1, 8])
+def test_fewer_pictures_than_the_scheme_shows_are_refused(pole, kept):
+    """Conditions would differ in the number of references, of one pole or of both."""
     of = units(8, 3)
     pictures = stimuli(of)
-    pictures = pictures[(pictures["method"] == "natural") | (pictures["pole"] == Pole.MAX.value)]
-    design = make("borowski2021-1", of, pictures, participants=2)
-    made = [t for t in design.trials if t.condition == "synthetic"]
-    assert {(len(t.references.max), len(t.references.min)) for t in made} == {(9, 0)}
+    short = (pictures["method"] == "synthetic") & (pictures["pole"] == pole.value) & (pictures["position"] >= kept)
+    told = f"'synthetic' has {kept} {pole} pictures of unit mixed[0-9a-e]+:[0-9]+ for batch .*Min-Max-9 shows 9"
+    with pytest.raises(DesignError, match=told):
+        make("borowski2021-1", of, pictures[~short], participants=2)
+
+
+def test_a_missing_natural_reference_is_refused():
+    of = units(8, 3)
+    pictures = stimuli(of)
+    lost = (pictures["method"] == "natural") & (pictures["position"] == 4) & (pictures["pole"] == "min")
+    with pytest.raises(DesignError, match="'natural' has 8 min pictures of unit"):
+        make("borowski2021-1", of, pictures[~lost], participants=2)
 
 
 def test_unknown_protocol_names_close_matches():
@@ -136,6 +147,7 @@ def test_a_missing_query_is_named():
     of = units(3, 1)
     pictures = stimuli(of, batches=4)
     lost = (pictures["unit"] == of["unit"][1]) & (pictures["batch"] == 2) & (pictures["position"] == 9)
+    lost &= pictures["pole"] == "max"
     with pytest.raises(DesignError, match=r"unit mixed3b:1 has no natural image max_9 in batch 2"):
         make("borowski2021-1", of, pictures[~lost])
 

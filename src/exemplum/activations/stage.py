@@ -116,6 +116,7 @@ def run(study: Study) -> dict[str, Any]:
         sample=section.sample, batch=section.batch, precision=section.precision, seed=study.config.seed,
         folder=study.stage("index"), cluster=Cluster(study.ray) if study.ray else None,
     )  # fmt: skip
+    study.begin_writing("index")
     index.save(study.stage("index"))
     return {
         "images": len(corpus) - len(index.broken), "broken": len(index.broken),

@@ -40,6 +40,7 @@ def run(study: Study) -> dict[str, Any]:
         config.analysis,
         config.exclusions,
     )
+    study.begin_writing("analysis")
     results.write(study.stage("analysis"))
     observers = responses.groupby("observer")["participant"].nunique()
     return {"answers": len(responses), "observers": ", ".join(f"{name} ({n})" for name, n in observers.items()),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from exemplum import pipeline
+from exemplum import pipeline, run_lock
 from exemplum.study import Study
 
 StudyFolder = Annotated[Path, typer.Argument(help="The study's folder, with its study.toml.")]
@@ -48,5 +48,6 @@ def run_stage(study: Study, stage: str, force: bool) -> None:
     """As `run_until`, for a study that is open."""
     before = pipeline.before(study, stage)
     pipeline.check(study, [*before, stage])
-    pipeline.run(study, before)
-    pipeline.run(study, [stage], force)
+    with run_lock.alone(study.folder):  # both times, so that nobody comes between
+        pipeline.run(study, before)
+        pipeline.run(study, [stage], force)

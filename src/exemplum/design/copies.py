@@ -28,7 +28,9 @@ FLAT = 2.0  # grey levels: contrast below it counts as none, so that noise is no
 SEARCH = 1.5, 5.0  # pixels of SIDE: blur, and window of the local mean, of the band in which ways are searched
 CANDIDATE = 0.40  # correlation of the search above which a way is refined; 1 in 100 pairs of photographs
 DETAIL = 1.0, 4.0  # the same of the band in which the best way is refined and judged
-COPY = 0.56  # likeness that no two different pictures reach
+COPY = 0.65  # likeness that different pictures do not reach
+SHIFT = 0.12  # of the side: a picture that fits itself so far off repeats, as gratings and bare edges do
+REPEATS = 0.55  # correlation with itself from which a picture repeats
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,23 @@ class Look:
         ]
         return _normed(np.concatenate(crops))
 
+    @cached_property
+    def repeats(self) -> bool:
+        """Whether it fits itself when shifted: then it fits many other pictures, and that says nothing."""
+        contrast = _contrast(self.grey, *DETAIL)
+        contrast = contrast - contrast.mean()
+        size = 2 * SIDE  # no wrapping round
+        spectrum, whole = np.fft.rfft2(contrast, (size, size)), np.fft.rfft2(np.ones_like(contrast), (size, size))
+        energy = np.fft.rfft2(contrast**2, (size, size))
+        products, one, other, overlap = (
+            np.fft.irfft2(a * np.conj(b), (size, size))
+            for a, b in ((spectrum, spectrum), (energy, whole), (whole, energy), (whole, whole))
+        )
+        shift = np.fft.fftfreq(size, 1 / size) / SIDE
+        counted = (np.hypot(shift[:, None], shift[None, :]) > SHIFT) & (overlap >= SIDE**2 / 2)
+        correlation = products / np.sqrt(np.maximum(one, 1e-3) * np.maximum(other, 1e-3))
+        return bool(correlation[counted].max() >= REPEATS)
+
 
 def look(image: np.ndarray) -> Look:
     """Prepare an image, uint8 (h, w, 3)."""
@@ -64,10 +83,16 @@ def look(image: np.ndarray) -> Look:
 def likenesses(pictures: Sequence[Look], others: Sequence[Look]) -> np.ndarray:
     """How alike every picture is to every other one, (pictures, others): from COPY one was made from the other.
 
-    0 where no way of laying one over the other is worth refining. Either may be the whole, or a crop of the other.
+    0 where no way of laying one over the other is worth refining, and for pictures that repeat, as gratings do. Either
+    may be the whole, or a crop of the other.
     """
-    forth, back = _fitted(pictures, others), _fitted(others, pictures)
-    return np.maximum(forth, back.T)
+    found = np.zeros((len(pictures), len(others)))
+    mine = [place for place, picture in enumerate(pictures) if not picture.repeats]
+    theirs = [place for place, other in enumerate(others) if not other.repeats]
+    if mine and theirs:
+        some, rest = [pictures[place] for place in mine], [others[place] for place in theirs]
+        found[np.ix_(mine, theirs)] = np.maximum(_fitted(some, rest), _fitted(rest, some).T)
+    return found
 
 
 def _fitted(wholes: Sequence[Look], sources: Sequence[Look]) -> np.ndarray:

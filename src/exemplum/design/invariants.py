@@ -170,9 +170,9 @@ def references_are_those_of_the_scheme(design: Design, plan: Plan, _pictures: Pi
             yield f"{trial.trial_id} of {trial.condition} has scheme {trial.scheme!r}"
         elif scheme is not None:
             for pole, shown in ((Pole.MAX, trial.references.max), (Pole.MIN, trial.references.min)):
-                most = scheme.references if pole in scheme.poles else 0
-                if len(set(shown)) != len(shown) or len(shown) > most:
-                    yield f"{trial.trial_id} shows {len(shown)} {pole} references; {scheme.name}: {most}, all different"
+                owed = scheme.references if pole in scheme.poles else 0
+                if len(set(shown)) != len(shown) or len(shown) != owed:
+                    yield f"{trial.trial_id} shows {len(shown)} {pole} references; {scheme.name}: {owed}, all different"
 
 
 def images_are_stimuli_of_their_pole(design: Design, _plan: Plan, pictures: Pictures) -> Iterator[str]:

@@ -63,13 +63,19 @@ class Pictures:
     def references(self, method: str, unit: Unit, scheme: Scheme, batch: int) -> ReferenceSet:
         """The pictures that explain the unit; only of the poles that the scheme shows.
 
-        Raises DesignError if the method has no picture of the unit for any shown pole.
+        Raises DesignError if the method has not exactly as many pictures of each shown pole as the scheme shows.
         """
         shown = {pole: self.explanations(method, unit, pole, scheme.references, batch) for pole in scheme.poles}
         if not any(shown.values()):
             raise DesignError(
                 f"method {method!r} has no pictures of unit {unit}; make them, or leave unit or method out"
             )
+        for pole, images in shown.items():
+            if len(images) != scheme.references:
+                raise DesignError(
+                    f"method {method!r} has {len(images)} {pole} pictures of unit {unit} for batch {batch}, but "
+                    f"{scheme.name} shows {scheme.references}; make the others, or leave unit or method out"
+                )
         return ReferenceSet(max=shown.get(Pole.MAX, ()), min=shown.get(Pole.MIN, ()))
 
     def explanations(self, method: str, unit: Unit, pole: Pole, k: int, batch: int) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from exemplum import conditions
 from exemplum.conditions import NONE
 from exemplum.design.errors import DesignError
 from exemplum.design.order import rotated
@@ -72,7 +73,8 @@ def plan(
 ) -> Plan:
     """Fit a protocol to the units (STUDY_UNITS) and pictures of a study; sizes not given are the protocol's.
 
-    Raises DesignError if there are no main units, no natural images in common, or a method without pictures.
+    Raises DesignError if there are no main units, no natural images in common, or a method without pictures; UserError for a method
+    whose name no condition can have.
     """
     notes: list[str] = []
     everyone = [_study_unit(row) for row in units.itertuples()]
@@ -83,7 +85,7 @@ def plan(
     sets = _sets(protocol, mains, len(schemes), notes)
     smallest = min(len(units) for units in sets)
     easy = _practice_units(everyone, mains, notes)
-    chosen = _methods(pictures, methods)
+    chosen = tuple(conditions.check(name) for name in _methods(pictures, methods))
     batches = _batches(protocol, pictures, mains, schemes, len(chosen), notes)
     sizes = {
         "practice": protocol.practice if practice is None else practice,

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from exemplum import store
+from exemplum.design import leakage
 from exemplum.design.errors import DesignError
 from exemplum.design.pictures import NATURAL
 from exemplum.design.schedule import make
@@ -42,6 +43,8 @@ def run(study: Study) -> dict[str, Any]:
         section.protocol, units, stimuli, section.participants, study.config.seed, methods=_methods(study, stimuli),
         practice=section.practice, blocks=section.blocks, catch=section.catch, repeated=section.repeated,
     )  # fmt: skip
+    leakage.check(design, stimuli, study.folder)
+    study.begin_writing("design")
     save(study, design)
     first = design.sessions[0]
     repeats = sum(block.repeats for block in first.blocks)

@@ -78,6 +78,7 @@ def _run_finished(study: Study) -> dict[str, Any]:
     practice = study.config.units.practice
     parts = finished.study_units(found, len(found) // 4 if practice is None else practice)
     folder = study.stage(FOLDER)
+    study.begin_writing(FOLDER)
     stimuli = tables.STIMULI.write(
         folder / "stimuli.parquet", list(finished.stimuli(found, study.folder, folder, section.rotate))
     )
@@ -104,6 +105,7 @@ def _run_methods(study: Study) -> dict[str, Any]:
             _seen(method, _found(study)), folder / name, study.ray, cache,
         )  # fmt: skip
         kept += gather.pictures(name, method, request, study.folder, keys[name])
+    study.begin_writing(FOLDER)
     for name, key in keys.items():
         gather.settle(folder / name, key)
     tables.STUDY_UNITS.write(folder / "units.parquet", units.rows(chosen))

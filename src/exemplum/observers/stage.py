@@ -58,6 +58,7 @@ def run(study: Study) -> dict[str, Any]:
     observers, unable = _observers(study)
     tables = [answers(observer, design, study.config.seed) for observer in observers]
     everything = pd.concat(tables, ignore_index=True) if tables else RESPONSES.frame()
+    study.begin_writing("responses")
     RESPONSES.write(study.stage("responses") / "machines.parquet", everything)
     return {"answers": len(everything)} | summary(everything) | unable
 

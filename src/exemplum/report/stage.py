@@ -29,6 +29,7 @@ def run(study: Study) -> dict[str, Any]:
     """Write the report. Raises StoreError naming the table that is absent and the stage that makes it."""
     folder = study.stage("report")
     found = read(study)
+    study.begin_writing("report")
     if blinding.is_blind(study):  # figures and tables of a report that one asked for must not stay beside this one
         for held in ("figures", "tables"):
             shutil.rmtree(folder / held, ignore_errors=True)

@@ -24,6 +24,7 @@ from design.made import stimuli, units
 from exemplum import design as designs
 from exemplum.design.stage import save
 from exemplum.server import Experiment, Settings, create_app
+from exemplum.server.slow_connections import TimedHttpProtocol
 from exemplum.study import Study
 from server import made
 from server.walk import Walker
@@ -55,7 +56,9 @@ class Host:
 
     def start(self) -> None:
         app = create_app(self.experiment)
-        self._server = uvicorn.Server(uvicorn.Config(app, port=self.port, log_level="warning", log_config=None))
+        self._server = uvicorn.Server(
+            uvicorn.Config(app, port=self.port, log_level="warning", log_config=None, http=TimedHttpProtocol)
+        )
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
         while not self._server.started:

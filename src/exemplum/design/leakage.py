@@ -1,0 +1,150 @@
+"""Leakage: no trial may show a query's own picture among the references, whatever made it.
+
+A query and a reference may be one file, one image of the corpus, or near-duplicates by their group. Where a reference
+does not say which image of the corpus it is, the pictures themselves are compared: a blurred, cropped or highlighted
+copy of a query tells the answer as well as the query does. Catch trials are meant to show theirs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from exemplum import store
+from exemplum.design import copies
+from exemplum.design.errors import DesignError
+from exemplum.design.pictures import NATURAL
+from exemplum.images.identical import identical, thumbnail
+from exemplum.progress import track
+from exemplum.records import Design, TrialKind
+
+REMEDY = (
+    "take the pictures of a method of your own from request.exemplars, which holds no query, and remove such a picture "
+    "from finished stimuli"
+)
+Asked = dict[str, dict[str, str]]  # reference → query shown beside it → one trial that shows both
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the table of stimuli knows of a picture."""
+
+    image: str
+    group: str
+
+
+def check(design: Design, stimuli: pd.DataFrame, folder: Path) -> None:
+    """Check the references of every trial but catch trials against its two queries.
+
+    `stimuli` is the STIMULI table, `folder` the study folder that its paths are below. Raises DesignError naming the
+    unit, method and files of the first leak and how many more the unit has, StoreError if a picture cannot be read.
+    """
+    known = _known(stimuli)
+    asked = _asked(design)
+    with track("queries among references", len(asked), "units") as advance:
+        for unit, by_method in asked.items():
+            pictures = _Pictures(unit, known, stimuli, folder)
+            for method, references in by_method.items():
+                if faults := list(pictures.faults(method, references)):
+                    more = f" (and {len(faults) - 1} more of this unit)" if len(faults) > 1 else ""
+                    raise DesignError(f"{faults[0]}{more}, which gives the answer away; {REMEDY}")
+            advance(1)
+
+
+class _Pictures:
+    """The pictures of one unit, read when they are needed."""
+
+    def __init__(self, unit: str, known: Mapping[str, Shown], stimuli: pd.DataFrame, folder: Path) -> None:
+        self.unit, self.known, self.folder = unit, known, folder
+        own = stimuli[(stimuli["unit"] == unit) & (stimuli["method"] == NATURAL)]
+        self.natural = list(dict.fromkeys(own["path"]))
+        self.images = {image for image in own["image"] if image}
+        self._read: dict[str, tuple[copies.Look, np.ndarray]] = {}
+
+    def faults(self, method: str, asked: Asked) -> Iterator[str]:
+        told = {}
+        for reference, queries in asked.items():
+            for query in queries:
+                if how := self._by_name(reference, query):
+                    told[reference, query] = how
+        told = self._by_content(asked) | told
+        for (reference, query), how in told.items():
+            yield f"{self.unit}, method {method}: {reference} {how} {query}, a query of trial {asked[reference][query]}"
+
+    def _by_name(self, reference: str, query: str) -> str:
+        one, other = self.known[reference], self.known[query]
+        if reference == query:
+            return "is"
+        if one.image and one.image == other.image:
+            return f"shows the image {one.image} of"
+        if one.group and one.group == other.group:
+            return f"is of the group {one.group}, of near-duplicates, with"
+        return "is a copy of" if _same_bytes(self.folder / reference, self.folder / query) else ""
+
+    def _by_content(self, asked: Asked) -> dict[tuple[str, str], str]:
+        """Copies among the references that do not say which of the unit's natural images they are."""
+        references = [path for path in asked if self.known[path].image not in self.images]
+        queries = list(dict.fromkeys(query for path in references for query in asked[path]))
+        if not references:
+            return {}
+        same = identical([self._thumbnail(path) for path in references], [self._thumbnail(path) for path in queries])
+        alike = self._likenesses(references, queries)
+        found = {}
+        for place, reference in enumerate(references):
+            hits = {query: alike[place, column] for column, query in enumerate(queries) if query in asked[reference]}
+            for column, query in enumerate(queries):
+                if query not in hits:
+                    continue
+                if same[place, column]:
+                    found[reference, query] = "looks the same as"
+                elif hits[query] >= copies.COPY and not self._is_of_another(reference, query, hits[query], asked[reference]):
+                    found[reference, query] = "was made from, or shows a part of,"
+        return found
+
+    def _is_of_another(self, reference: str, query: str, likeness: float, queries: Mapping[str, str]) -> bool:
+        """Whether the reference is more alike to another natural image, no query of its trials: it is made from that."""
+        others = [path for path in self.natural if path not in queries and path not in (reference, query)]
+        return bool(others) and self._likenesses([reference], others).max() > likeness
+
+    def _likenesses(self, references: list[str], queries: list[str]) -> np.ndarray:
+        return copies.likenesses([self._look(path) for path in references], [self._look(path) for path in queries])
+
+    def _look(self, path: str) -> copies.Look:
+        return self._picture(path)[0]
+
+    def _thumbnail(self, path: str) -> np.ndarray:
+        return self._picture(path)[1]
+
+    def _picture(self, path: str) -> tuple[copies.Look, np.ndarray]:
+        if path not in self._read:
+            image = store.read_png(self.folder / path)
+            self._read[path] = copies.look(image), thumbnail(image)
+        return self._read[path]
+
+
+def _known(stimuli: pd.DataFrame) -> dict[str, Shown]:
+    rows = stimuli[["path", "image", "group"]].itertuples(index=False, name=None)
+    return {path: Shown(image, group) for path, image, group in rows}
+
+
+def _asked(design: Design) -> dict[str, dict[str, Asked]]:
+    """By unit and method: which references stand beside which queries."""
+    found: dict[str, dict[str, Asked]] = defaultdict(lambda: defaultdict(lambda: defaultdict(dict)))
+    for trial in design.trials:
+        if trial.kind is not TrialKind.CATCH:
+            for reference in trial.references:
+                for query in (trial.query_max, trial.query_min):
+                    found[str(trial.unit.unit)][trial.condition][reference].setdefault(query, trial.trial_id)
+    return found
+
+
+def _same_bytes(one: Path, other: Path) -> bool:
+    try:
+        return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
+    except OSError as error:
+        raise store.StoreError(f"{error.filename} cannot be read ({error.strerror}); make the study's pictures again") from error

@@ -1,0 +1,193 @@
+"""A query among its references stops the design: by file, id, group and content; what is safe passes."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from design.altered import CHANGES
+from design.made import stimuli, units
+from exemplum import images, store
+from exemplum.design import DesignError, leakage, make
+from exemplum.explanations import finished
+from exemplum.records import Design, TrialKind
+from exemplum.tables import STIMULI
+
+OF = units(2, 1)
+TABLE = stimuli(OF, batches=3, references=(2,))
+SIZES = {"practice": 1, "blocks": 1, "catch": 1, "repeated": 1}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A study folder whose pictures are all different drawings of the embedded corpus, none of which repeats."""
+    home, corpus = tmp_path_factory.mktemp("study"), images.open("embedded")
+    families = ("face", "bird", "fish", "clock", "mushroom", "flower", "snake", "pet", "tree", "eye", "leopard")
+    rows = [row for row in range(len(corpus)) if corpus.record(row).image_id.split("/")[1] in families]
+    for path, row in zip(TABLE["path"].unique(), rows, strict=False):
+        store.write_png(home / path, corpus.decode(row))
+    return home
+
+
+@contextmanager
+def swapped(path: Path, image: np.ndarray) -> Iterator[None]:
+    """While it lasts, another picture in a file."""
+    held = path.read_bytes()
+    store.write_png(path, image)
+    try:
+        yield
+    finally:
+        path.write_bytes(held)
+
+
+def design(table: pd.DataFrame) -> Design:
+    return make("borowski2021-1", OF, table, 2, seed=5, **SIZES)
+
+
+def leak(folder: Path, table: pd.DataFrame) -> str:
+    with pytest.raises(DesignError) as error:
+        leakage.check(design(table), table, folder)
+    assert len(str(error.value).splitlines()) == 1
+    return str(error.value)
+
+
+def query_of(table: pd.DataFrame, unit: str, batch: int) -> pd.Series:
+    chosen = (table["unit"] == unit) & (table["method"] == "natural") & (table["pole"] == "max")
+    return table[chosen & (table["batch"] == batch) & (table["position"] == 2)].iloc[0]
+
+
+def reference_of(table: pd.DataFrame, unit: str, method: str = "synthetic") -> pd.Index:
+    chosen = (table["unit"] == unit) & (table["method"] == method) & (table["pole"] == "max")
+    return table.index[chosen & (table["position"] == 0)][:1]
+
+
+def asked_batch(table: pd.DataFrame) -> int:
+    """A batch that a main trial of the first unit asks for in the condition synthetic."""
+    return next(
+        t.batch for t in design(table).trials
+        if (str(t.unit.unit), t.condition, t.kind) == (OF["unit"][0], "synthetic", TrialKind.MAIN)
+    )  # fmt: skip
+
+
+def test_different_pictures_pass(folder):
+    leakage.check(design(TABLE), TABLE, folder)
+
+
+@pytest.mark.parametrize(
+    ("column", "told"), [("image", "shows the image"), ("group", "is of the group")]
+)
+def test_the_id_or_group_of_a_query_is_refused(folder, column, told):
+    unit, table = OF["unit"][0], TABLE.copy()
+    query = query_of(table, unit, asked_batch(table))
+    row = reference_of(table, unit)
+    table.loc[row, column] = query[column]
+    message = leakage_message(folder, table, column)
+    assert f"{unit}, method synthetic: {table.loc[row[0], 'path']} {told} {query[column]}" in message
+    assert query["path"] in message
+
+
+def leakage_message(folder: Path, table: pd.DataFrame, column: str) -> str:
+    if column == "image":
+        return leak(folder, table)
+    with pytest.raises(DesignError, match="no two images of a group meet"):
+        design(table)  # an invariant of designs, before pictures are looked at
+    with pytest.raises(DesignError) as error:
+        leakage.check(design(TABLE), table, folder)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("name", ["blur 2 %", "crop of 0.7", "mirrored", "greyscale", "spotlight, 30 % outside"])
+def test_a_copy_of_a_query_without_an_id_is_refused(folder, name):
+    unit = OF["unit"][0]
+    query = query_of(TABLE, unit, asked_batch(TABLE))
+    path = TABLE.loc[reference_of(TABLE, unit)[0], "path"]
+    with swapped(folder / path, CHANGES[name](store.read_png(folder / query["path"]), np.random.default_rng(0))):
+        message = leak(folder, TABLE)
+    assert f"{unit}, method synthetic: {path} was made from, or shows a part of, {query['path']}" in message or (
+        f"{path} looks the same as {query['path']}" in message
+    )
+    assert "request.exemplars" in message
+
+
+def test_a_copy_of_an_image_that_is_no_query_passes(folder):
+    """A method may blur what request.exemplars gives it, though a query may look a little like it."""
+    unit = OF["unit"][0]
+    natural = TABLE[(TABLE["unit"] == unit) & (TABLE["method"] == "natural") & (TABLE["position"] == 1)]
+    path = TABLE.loc[reference_of(TABLE, unit)[0], "path"]
+    for source in natural[natural["pole"] == "max"]["path"]:
+        image = CHANGES["blur 2 %"](store.read_png(folder / source), np.random.default_rng(0))
+        with swapped(folder / path, image):
+            leakage.check(design(TABLE), TABLE, folder)
+
+
+def test_the_same_file_under_the_id_of_another_image_is_refused(folder):
+    unit = OF["unit"][0]
+    batch = next(
+        t.batch for t in design(TABLE).trials
+        if (str(t.unit.unit), t.condition, t.kind) == (unit, "natural", TrialKind.MAIN)
+    )  # fmt: skip
+    query = query_of(TABLE, unit, batch)
+    own = TABLE[(TABLE["unit"] == unit) & (TABLE["batch"] == batch) & (TABLE["pole"] == "max")]
+    path = own[own["position"] == 0]["path"].iloc[0]
+    with swapped(folder / path, store.read_png(folder / query["path"])):
+        assert f"{unit}, method natural: {path} is a copy of {query['path']}" in leak(folder, TABLE)
+
+
+def test_a_stripe_pattern_is_refused_only_where_it_is_the_querys_own(folder):
+    unit = OF["unit"][0]
+    query = query_of(TABLE, unit, asked_batch(TABLE))["path"]
+    path = TABLE.loc[reference_of(TABLE, unit)[0], "path"]
+    stripes = np.zeros((128, 128, 3), np.uint8)
+    stripes[:, np.arange(128) % 32 < 16] = (250, 240, 10)
+    wider = np.zeros((128, 128, 3), np.uint8)
+    wider[:, np.arange(128) % 44 < 22] = (10, 240, 250)
+    with swapped(folder / query, stripes):
+        with swapped(folder / path, wider):
+            leakage.check(design(TABLE), TABLE, folder)
+        with swapped(folder / path, CHANGES["JPEG, quality 10"](stripes, np.random.default_rng(0))):
+            assert f"{path} looks the same as {query}" in leak(folder, TABLE)
+
+
+def test_catch_trials_may_show_their_queries(folder):
+    made = design(TABLE)
+    assert any({t.query_max, t.query_min} & set(t.references) for t in made.trials if t.kind is TrialKind.CATCH)
+    leakage.check(made, TABLE, folder)
+
+
+def test_a_picture_that_is_gone_is_named(folder):
+    path = folder / TABLE.loc[reference_of(TABLE, OF["unit"][0])[0], "path"]
+    held = path.read_bytes()
+    path.unlink()
+    try:
+        with pytest.raises(store.StoreError, match=path.name):
+            leakage.check(design(TABLE), TABLE, folder)
+    finally:
+        path.write_bytes(held)
+
+
+def test_finished_stimuli_are_checked(shared_data, tmp_path):
+    """The published stimuli pass; with a query cropped among the optimized images of a unit they do not."""
+    found = finished.read(shared_data / "inceptionv1-stimuli")
+    parts = finished.study_units(found, 1)
+    table = STIMULI.frame(finished.stimuli(found, tmp_path, tmp_path / "explanations", rotate=True))
+    of = pd.DataFrame([
+        {"unit": str(p.unit), "layer": p.unit.layer, "channel": p.unit.channel, "branch": p.branch,
+         "selection": p.selection, "role": p.role, "stimulus_set": ""} for p in parts
+    ])  # fmt: skip
+    made = make("borowski2021-1", of, table, 3, seed=1)
+    leakage.check(made, table, tmp_path)
+    trial = next(t for t in made.trials if t.condition == "synthetic" and t.kind is TrialKind.MAIN)
+    image = CHANGES["crop of 0.7"](store.read_png(tmp_path / trial.query_min), np.random.default_rng(3))
+    store.write_png(tmp_path / trial.references.min[4], image)
+    with pytest.raises(DesignError, match=f"{trial.references.min[4]} was made from.*{trial.query_min}"):
+        leakage.check(made, table, tmp_path)
+
+
+def test_the_check_needs_no_torch():
+    code = "import sys, exemplum.design.leakage; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
