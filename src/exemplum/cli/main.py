@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from importlib import import_module
 
 import typer
@@ -35,7 +36,9 @@ for verb in VERBS:
 
 
 def tell(error: UserError) -> None:
-    """Print an error as it is, in one line."""
+    """Print an error as it is, in one line; with EXEMPLUM_TRACEBACK=1 also where it comes from."""
+    if os.environ.get("EXEMPLUM_TRACEBACK"):
+        traceback.print_exception(error)
     console.print(styled(("error:", "bold red"), f" {error}"))
 
 
