@@ -1,7 +1,10 @@
 """Edits of the user's code, and --force, in the whole line. Oracle: a study made from nothing, and who was asked."""
 
 import json
+import pickle
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -10,7 +13,9 @@ import pandas as pd
 import pytest
 
 from exemplum import pipeline, store
+from exemplum.activations.stage import load_model
 from exemplum.errors import UserError
+from exemplum.explanations import stage
 from exemplum.study import STAGES, Study
 
 TOML = """
@@ -142,8 +147,28 @@ def test_an_edited_observer_answers_anew(study):
 
 
 def test_an_edited_helper_of_a_networks_factory_makes_the_index_anew(study):
+    assert remade(study) == []  # loaded once in this process, as in a notebook
     (study.folder / "parts.py").write_text(PARTS.replace("3, channels, 3", "3, channels, 3, padding=1"))
     assert remade(study)[0] == "index"
+
+
+def test_an_edited_file_of_a_recipe_makes_pictures_anew(study):
+    toml = (study.folder / "study.toml").read_text() + '[synthetic]\nrecipe = "mine.toml"\n'
+    (study.folder / "study.toml").write_text(toml)
+    found = set()
+    for steps in (3, 4, 3):
+        (study.folder / "mine.toml").write_text(f'base = "lucid"\nsteps = {steps}\n')
+        stage.check(opened := Study.open(study.folder))
+        found.add(stage.fingerprint(opened))
+    assert len(found) == 2
+
+
+def test_a_network_in_the_studys_folder_reaches_workers(study, tmp_path):
+    """Sent to a process in another directory, as a Ray worker is."""
+    sent = pickle.dumps(load_model(study))
+    code = "import pickle, sys; print(pickle.loads(sys.stdin.buffer.read()).fingerprint)"
+    done = subprocess.run([sys.executable, "-c", code], input=sent, capture_output=True, cwd=tmp_path, check=True)
+    assert done.stdout.decode().strip() == load_model(study).fingerprint
 
 
 def test_settings_that_come_after_pictures_leave_them_alone(study):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -63,3 +64,8 @@ def _few(opening: str, entries: Iterable[str], more: bool, closing: str, most: i
     text = ", ".join(entries)
     cut = len(text) > most
     return f"{opening}{text[:most]}{'…' if cut else ', …' if more else ''}{closing}"
+
+
+def command(verb: str, folder: object) -> str:
+    """A command to type, whatever the folder is called: `exemplum run 'my study'`."""
+    return f"exemplum {verb} {shlex.quote(str(folder))}"

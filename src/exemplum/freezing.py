@@ -8,12 +8,13 @@ docs/running-a-study.md; everything else needs a new version of the study beside
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from exemplum import status as statuses
-from exemplum.errors import UserError
+from exemplum.errors import UserError, command
 from exemplum.status import Status
 from exemplum.study import Study, versions
 
@@ -111,7 +112,7 @@ def way_on(study: Study) -> str:
     """What to do instead, as the end of a message."""
     folder = study.folder if study.folder.name else study.folder.resolve()
     beside = folder.with_name(f"{folder.name}-2")
-    return f"make a new version beside it: exemplum new {beside} --from {folder}"
+    return f"make a new version beside it: {command('new', beside)} --from {shlex.quote(str(folder))}"
 
 
 def _rules(part: Mapping[str, Any]) -> dict[str, Any]:

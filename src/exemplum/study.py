@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from exemplum import store, toml_files, validation
-from exemplum.errors import UNPRINTABLE, UserError, shown
+from exemplum.errors import UNPRINTABLE, UserError, command, shown
 from exemplum.identity import Identity, identity
 from exemplum.records import Unit
 
@@ -325,7 +325,7 @@ class Study:
         try:
             return cls(folder, parse(toml_files.text(path), path), ray)
         except toml_files.AbsentError as error:
-            raise StudyError(f"{path} does not exist; make a study with: exemplum new {folder}") from error
+            raise StudyError(f"{path} does not exist; make a study with: {command('new', folder)}") from error
 
     @contextmanager
     def setting(self, key: str) -> Iterator[None]:

@@ -173,4 +173,4 @@ def _length(metadata: Iterable[Any]) -> str:
 
 
 def _number(bound: float) -> str:
-    return f"{bound:.0f}" if bound == int(bound) else str(bound)
+    return f"{bound:.0f}" if isinstance(bound, float) and bound.is_integer() else str(bound)

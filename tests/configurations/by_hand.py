@@ -52,7 +52,9 @@ def files() -> Iterator[Case]:
     yield Case("lists nested 3,000 deep", "seed = " + "[" * 3000 + "]" * 3000, about, "nested too deeply", command=True)
     yield Case("tables nested 3,000 deep", "seed = " + "{a=" * 3000 + "1" + "}" * 3000, about, "nested too deeply")
     yield Case("a number of 5,000 digits", "seed = 1" + "0" * 5000, about, "thousands of digits", command=True)
-    yield Case("a hexadecimal number of 5,000 digits", "seed = 0x" + "f" * 5000, "seed", "a whole number from 0 to")
+    yield Case(
+        "a hexadecimal number of 5,000 digits", "seed = 0x" + "f" * 5000, "seed", "from 0 to 9223372036854775807"
+    )
     yield Case(
         "Latin-1", '[server]\ntitle = "für"'.encode("latin-1"), "is not UTF-8", "byte 0xfc in line 2", command=True
     )

@@ -68,8 +68,9 @@ class Api(RuleBasedStateMachine):
     base: Path  # a study with its design
     browsers = Bundle("browsers")
 
-    @initialize()
-    def open_server(self) -> None:
+    @initialize(target=browsers, steps=st.integers(4, 30))
+    def open_server(self, steps: int) -> Any:
+        """A server, and somebody who is under way."""
         self.folder = Path(tempfile.mkdtemp(prefix="exemplum-api-"))
         made.like(self.base, self.folder / "study", "[exclusions]\ncatch_accuracy = 0.5\n")
         self.experiment = Experiment.open(Settings(self.folder / "study", limits=False))
@@ -79,6 +80,9 @@ class Api(RuleBasedStateMachine):
         self.recruitment = "open"
         self.ask(self.client, "GET", "/experimenter", params={"token": self.experiment.token})
         self.once = re.search(r'name="once" value="([^"]+)"', self.client.get("/experimenter/").text)[1]
+        browser = self.begin("PROLIFIC_PID", "early", False, {})
+        self.go_on(browser, steps)
+        return browser
 
     def teardown(self) -> None:
         if hasattr(self, "client"):
@@ -154,18 +158,19 @@ class Api(RuleBasedStateMachine):
     def begin_broken(self, body: Any) -> None:
         assert self.post("/api/sessions", body).status_code in (400, 422)
 
-    @rule(browser=browsers)
-    def go_on(self, browser: Browser) -> None:
-        """The next thing to do, done well: a page, or the rest of a block."""
-        if browser not in self.known or (state := self.state(browser)) is None:
-            return
-        step = state["step"]
-        if step["kind"] == "block":
-            for trial in step["trials"][step["answered"] :]:
-                self.answer(browser, trial["trial"], "top")
-        elif step["kind"] != "finished":
-            done = self.post(f"/api/steps/{step['id']}", TIMES | {"data": usual(step)}, browser)
-            assert done.status_code == 200
+    @rule(browser=browsers, steps=st.integers(1, 12))
+    def go_on(self, browser: Browser, steps: int) -> None:
+        """What comes next, done well: pages, and the rest of blocks."""
+        for _ in range(steps):
+            if browser not in self.known or (state := self.state(browser)) is None:
+                return
+            step = state["step"]
+            if step["kind"] == "block":
+                for trial in step["trials"][step["answered"] :]:
+                    self.answer(browser, trial["trial"], "top")
+            elif step["kind"] != "finished":
+                done = self.post(f"/api/steps/{step['id']}", TIMES | {"data": usual(step)}, browser)
+                assert done.status_code == 200
 
     @rule(browser=browsers, n=st.integers(0, 30), choice=st.sampled_from(["top", "bottom"]))
     def one_answer(self, browser: Browser, n: int, choice: str) -> None:
@@ -231,7 +236,13 @@ class Api(RuleBasedStateMachine):
         response = self.post(f"/api/steps/{step['id']}", TIMES | {"data": usual(step) | {field: value}}, browser)
         assert response.status_code in (200, 400, 409)
 
-    @rule(browser=browsers, seq=st.integers(-1, 5), kind=ANY_TEXT | st.just("error"), at=NUMBER, data=ANY_JSON)
+    @rule(
+        browser=browsers,
+        seq=st.integers(0, 5) | st.just(-1),
+        kind=st.sampled_from(["error", "press", "focus", "Error", "half \ud83d"]),
+        at=st.sampled_from([1.0, 1e12, -1.0, 1e300]),
+        data=st.dictionaries(ANY_TEXT, ANY_TEXT, max_size=2) | ANY_JSON,
+    )
     def event(self, browser: Browser, seq: int, kind: str, at: float, data: Any) -> None:
         body = {"page": "page-load-1", "events": [{"seq": seq, "at": at, "kind": kind, "trial": "", "data": data}]}
         response = self.post("/api/events", body, browser)

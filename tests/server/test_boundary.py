@@ -175,7 +175,7 @@ def test_the_shipped_languages_have_the_same_texts_with_the_same_placeholders():
     import re
 
     found = texts.load(texts.SHIPPED, ("en", "de"))
-    english, german = (texts._read(texts.SHIPPED / f"{language}.toml") for language in ("en", "de"))
+    english, german = (texts.read(texts.SHIPPED / f"{language}.toml") for language in ("en", "de"))
     assert set(english) == set(german)
     for key, text in english.items():
         assert sorted(set(re.findall(r"\{\w+\}", text))) == sorted(set(re.findall(r"\{\w+\}", german[key]))), key

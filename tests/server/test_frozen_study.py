@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import select
 
 from design.made import stimuli, units
-from exemplum import design as designs
 from exemplum import freezing, pipeline, status, store
 from exemplum import new as studies
 from exemplum.design import stage as design_stage
@@ -45,26 +44,37 @@ completed = "DONE"
 """
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """A study whose design stage the pipeline really runs; its index and explanations are given."""
-    folder = made.study(tmp_path / "study", "").folder
-    study = Study.open(folder)
-    shutil.rmtree(folder / "design")
+@pytest.fixture(scope="module")
+def explanations(tmp_path_factory):
+    """A folder of all stimuli of a small study, with their tables."""
+    base = tmp_path_factory.mktemp("explained")
     of = units(4, 9)
-    STUDY_UNITS.write(folder / "explanations" / "units.parquet", of)
-    STIMULI.write(folder / "explanations" / "stimuli.parquet", stimuli(of, batches=4, references=(3,)))
-    study.finish("explanations", "given", 0.0, {}, 2)
+    table = stimuli(of, batches=4, references=(3,))
+    STUDY_UNITS.write(base / "explanations" / "units.parquet", of)
+    STIMULI.write(base / "explanations" / "stimuli.parquet", table)
+    for path in table["path"]:
+        made.picture(base / path)
+    return base / "explanations"
+
+
+@pytest.fixture
+def folder(tmp_path, explanations):
+    """A study whose design stage the pipeline really runs; its explanations are given."""
+    folder = tmp_path / "study"
+    sizes = "\n".join(f"{name} = {value}" for name, value in made.SMALL.items())
+    store.write_text(folder / "study.toml", f"[design]\nparticipants = 6\n{sizes}\n")
+    (folder / "explanations").mkdir()
+    for part in explanations.iterdir():
+        if part.is_dir():
+            (folder / "explanations" / part.name).symlink_to(part)
+        else:
+            shutil.copy(part, folder / "explanations")
+    Study.open(folder).finish("explanations", "given", 0.0, {}, 2)
     return folder
 
 
 def design(folder, force=False):
-    """Run the design stage, and draw what its trials show."""
     pipeline.run(Study.open(folder), ["design"], force)
-    for trial in designs.load(Study.open(folder)).trials:
-        for path in (*trial.references, trial.query_max, trial.query_min):
-            if not (folder / path).exists():
-                made.picture(folder / path)
 
 
 def change(folder, old, new):
@@ -192,7 +202,7 @@ def test_rules_may_change_until_results_are_looked_at(serve, study_folder):
         (folder / "study.toml").write_text(f"{text}[exclusions]\ncatch_accuracy = {share}\n")
         client = let_in(serve(folder=folder))
         if share == 0.7:
-            press(client, "/experimenter/results")
+            press(client, "/experimenter/results", reason="a planned look")
         stop(client)
     (folder / "study.toml").write_text(f"{text}[exclusions]\ncatch_accuracy = 0.8\n")
     with pytest.raises(FrozenError) as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,14 +21,12 @@ VERSION = 2
 
 
 def load_model(study: Study) -> Model:
-    """The model that study.toml names, with its weights."""
-    section = study.config.model
-    return _load_model(section.load, study.weights(section.weights), section.input_size, usercode.places(study.folder))
-
-
-@lru_cache(maxsize=1)  # every stage asks for it
-def _load_model(load: str, weights: str | None, input_size: int | None, places: tuple[Path, ...]) -> Model:
-    return models.load(load, weights=weights, input_size=input_size, places=places)
+    """The model that study.toml names, with its weights; loaded once a command, as every stage asks for it."""
+    if "model" not in study.opened:
+        section, places = study.config.model, usercode.places(study.folder)
+        study.opened["model"] = models.load(section.load, study.weights(section.weights), section.input_size, places)
+    model: Model = study.opened["model"]
+    return model
 
 
 def open_corpus(study: Study) -> Corpus:

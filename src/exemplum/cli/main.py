@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import sys
+import traceback
 from importlib import import_module
 
 import typer
@@ -42,7 +43,9 @@ for verb in VERBS:
 
 
 def tell(error: UserError) -> None:
-    """Print an error as it is, in one line."""
+    """Print an error as it is, in one line; with EXEMPLUM_TRACEBACK=1 also where it comes from."""
+    if os.environ.get("EXEMPLUM_TRACEBACK"):
+        traceback.print_exception(error)
     console.print(styled(("error:", "bold red"), f" {error}"))
 
 

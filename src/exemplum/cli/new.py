@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from exemplum import new as studies
+from exemplum.errors import command
 from exemplum.progress import console
 
 
@@ -32,7 +33,7 @@ def new(
     """Make a study folder with a study.toml to edit; `exemplum run FOLDER` then does the rest."""
     if version_of:
         path = studies.version(folder, version_of)
-        console.print(f"{path} written; edit it, then: exemplum run {folder}", highlight=False, soft_wrap=True)
+        console.print(f"{path} written; edit it, then: {command('run', folder)}", highlight=False, soft_wrap=True)
         return
     path = studies.create(folder, studies.text(model, weights, images, stimuli, protocol, participants, seed))
-    console.print(f"{path} written; edit it if you like, then: exemplum run {folder}")
+    console.print(f"{path} written; edit it if you like, then: {command('run', folder)}")

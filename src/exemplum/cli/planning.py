@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from exemplum import blinding, store
+from exemplum import blinding, design, store
 from exemplum.analysis import checks
 from exemplum.analysis import power as planning
 from exemplum.analysis.simulate import Spread
@@ -69,6 +69,8 @@ def plan(
 
 
 def _of_study(study: Study, observer: str, method: str) -> tuple[float, Spread]:
+    if not any(study.stage("responses").glob("*.parquet")):
+        design.load(study)  # says so if there is none yet
     responses = checks.read(study.stage("responses"))
     blinding.refuse(study, responses, observer)
     return planning.fitted(responses[responses["observer"] == observer], "natural", method)

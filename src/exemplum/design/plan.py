@@ -73,8 +73,8 @@ def plan(
 ) -> Plan:
     """Fit a protocol to the units (STUDY_UNITS) and pictures of a study; sizes not given are the protocol's.
 
-    Raises DesignError if there are no main units, no natural images in common, or a method without pictures; UserError for a method
-    whose name no condition can have.
+    Raises DesignError if there are no main units, no natural images in common, or a method without pictures, and
+    UserError for a method whose name no condition can have.
     """
     notes: list[str] = []
     everyone = [_study_unit(row) for row in units.itertuples()]

@@ -43,8 +43,8 @@ class Request:
     model: Model
     corpus: Corpus
     index: ActivationIndex
-    config: Config  # study.toml
-    folder: Path  # the method's own; what it keeps there is still there when it is asked again
+    config: Config  # study.toml; of a user's method only what can decide its pictures, the rest at its defaults
+    folder: Path  # the method's own; what it keeps there is still there when it is asked again, until it is edited
     ray: str | None = None  # address of a Ray cluster to spread the work over, if one is to be used
     cache: ImageCache = field(default_factory=ImageCache, repr=False, compare=False)
 
@@ -92,7 +92,9 @@ class Request:
 
     def batches(self, unit: Unit, *, references: int | None = None) -> range:
         """The batches of a unit's natural images; small corpora have fewer than study.toml asks for."""
-        return range(1 + max(image.batch for image in self.dealt(unit, self.most if references is None else references)))
+        return range(
+            1 + max(image.batch for image in self.dealt(unit, self.most if references is None else references))
+        )
 
     def dealt(self, unit: Unit, references: int) -> list[dealing.DealtImage]:
         """Every batch's images, the queries among them, for sets of so many references."""

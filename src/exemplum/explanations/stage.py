@@ -10,7 +10,7 @@ import pandas as pd
 from exemplum import store, tables, usercode
 from exemplum.activations import stage as index_stage
 from exemplum.activations.index import ActivationIndex
-from exemplum.errors import UserError
+from exemplum.errors import UserError, command
 from exemplum.explanations import checking, finished, gather, registry, units
 from exemplum.explanations.base import ExplanationMethod, Request
 from exemplum.explanations.image_cache import ImageCache
@@ -40,7 +40,7 @@ def check(study: Study) -> None:
     with study.setting("[explanations] methods"):
         checking.methods(_methods(study), lambda spec: _load(study, spec))
     with study.setting("" if isinstance(config.synthetic.recipe, dict) else "[synthetic] recipe"):
-        chosen = recipe(config.synthetic.recipe)
+        chosen = recipe(_found(study).synthetic.recipe)
     with study.setting("[synthetic] snapshots"):
         checking.snapshots(config.synthetic, chosen)
     with study.setting(""):
@@ -89,7 +89,7 @@ def _run_finished(study: Study) -> dict[str, Any]:
 def _run_methods(study: Study) -> dict[str, Any]:
     if not study.is_current("index", index_stage.fingerprint(study)):
         raise UserError(
-            f"the index of {study.folder} is of other images or settings; run: exemplum index {study.folder}"
+            f"the index of {study.folder} is of other images or settings; run: {command('index', study.folder)}"
         )
     model, index, folder = index_stage.load_model(study), index_stage.load(study), study.stage(FOLDER)
     plan = protocol(study.config.design.protocol)
@@ -102,7 +102,7 @@ def _run_methods(study: Study) -> dict[str, Any]:
         name = registry.name(spec)
         request = Request(
             [entry.unit for entry in chosen], plan.reference_counts, model, index_stage.open_corpus(study), index,
-            _seen(study, method), folder / name, study.ray, cache,
+            _seen(method, _found(study)), folder / name, study.ray, cache,
         )  # fmt: skip
         kept += gather.pictures(name, method, request, study.folder, keys[name])
     study.begin_writing(FOLDER)
@@ -136,18 +136,27 @@ def _key(study: Study, spec: str, method: ExplanationMethod) -> str:
     elif spec == "synthetic":
         own = config.synthetic.model_dump()
     elif isinstance(method, OwnMethod):
-        own = [method.source, _seen(study, method).model_dump()]
+        own = [method.source, _seen(method, config).model_dump()]
     else:
         own = gather.files(study.resolve(spec.removeprefix("folder:")))
-    return store.digest(*common, own)
+    from_file = [] if spec == "natural" or _found(study) == config else [recipe(_found(study).synthetic.recipe).digest]
+    return store.digest(*common, own, *from_file)
 
 
-def _seen(study: Study, method: ExplanationMethod) -> Config:
+def _found(study: Study) -> Config:
+    """The configuration, the file of a recipe with the path that it is found by."""
+    section = study.config.synthetic
+    if isinstance(section.recipe, str) and section.recipe.endswith(".toml"):
+        path = {"recipe": str(study.resolve(section.recipe))}
+        return study.config.model_copy(update={"synthetic": section.model_copy(update=path)})
+    return study.config
+
+
+def _seen(method: ExplanationMethod, config: Config) -> Config:
     """The configuration that a method sees. All of it decides a user's pictures, which are made anew if it changes.
 
     So what comes after pictures, and which other units and methods there are, is left at its defaults for them.
     """
-    config = study.config
     if not isinstance(method, OwnMethod):
         return config
     return Config(

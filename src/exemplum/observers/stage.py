@@ -10,6 +10,7 @@ import pandas as pd
 
 from exemplum import design as designs
 from exemplum import store, usercode
+from exemplum.errors import command
 from exemplum.observers.base import Observer, ObserverError, ObserverFactory, UnableError
 from exemplum.observers.features import load as load_features
 from exemplum.observers.own import OwnFactory
@@ -39,7 +40,7 @@ def check(study: Study) -> None:
 def fingerprint(study: Study) -> str:
     upstream = study.made("design")
     if upstream is None:
-        raise ObserverError(f"{study.folder} has no design yet; run: exemplum run {study.folder}")
+        raise ObserverError(f"{study.folder} has no design yet; run: {command('run', study.folder)}")
     section = study.config.observers
     network = load_features(study)[0].fingerprint if "similarity" in section.run else ""
     own = [made.source for made in _factories(study).values() if isinstance(made, OwnFactory)]

@@ -6,11 +6,12 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Orm
 
-from exemplum import status
+from exemplum import freezing, status
 from exemplum.errors import UserError
 from exemplum.server.database import Database, sqlite_url
 from exemplum.server.schema import Audit, StudyRow, now_ms
@@ -31,12 +32,20 @@ def note(study: Study, reason: str, url: str = "") -> None:
         return
     database = Database(url or _own(study))
     try:
-        first = database.writer.submit_sync(lambda orm: mark(orm, row_of(orm, study), reason))
+        first, frozen = database.writer.submit_sync(lambda orm: _mark(orm, study, reason))
     finally:
         database.close()
     said = status.read(study)
     if said is not None and said.unblinded_at is None:
-        status.write(study, replace(said, unblinded_at=first))
+        status.write(study, replace(said, unblinded_at=first, frozen=frozen if said.frozen else {}))
+
+
+def _mark(orm: Orm, study: Study, reason: str) -> tuple[int, dict[str, Any]]:
+    """As `mark`; the rules that study.toml says at the first look are those that hold from then on."""
+    row = row_of(orm, study)
+    if row.unblinded_at is None and row.frozen:
+        row.frozen = freezing.with_rules_of(row.frozen, study)
+    return mark(orm, row, reason), row.frozen or {}
 
 
 def mark(orm: Orm, row: StudyRow, reason: str) -> int:
