@@ -74,7 +74,7 @@ def new_study(folder: Path) -> Path:
 def start(folder: Path) -> subprocess.Popen[str]:
     """The command in a process group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-c", "from exemplum.cli.main import run; run()", "run", str(folder)],
+        [sys.executable, "-m", "exemplum", "run", str(folder)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, cwd=folder,
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])},
     )  # fmt: skip
