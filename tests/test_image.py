@@ -15,9 +15,8 @@ import pytest
 
 import dockerfile
 from building import ROOT
-from server import made
 from server.walk import Walker
-from serving import free_port, visit_pages, wait_until_healthy
+from serving import finished_study, free_port, visit_pages, wait_until_healthy
 
 pytestmark = pytest.mark.slow  # it downloads every package of the image
 
@@ -51,7 +50,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> dockerfile.Image:
 
 def test_the_images_server_takes_a_session(image, tmp_path):
     """It starts with a study as /study, and with a free port in the place of the exposed one."""
-    folder, port = made.study(tmp_path / "study").folder, free_port()
+    folder, port = finished_study(tmp_path / "study"), free_port()
     url = f"http://127.0.0.1:{port}"
     words = [str(folder) if word == "/study" else word for word in (*image.entrypoint, *image.command)]
     words[0] = shutil.which(words[0], path=image.variables()["PATH"]) or words[0]

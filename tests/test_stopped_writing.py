@@ -14,6 +14,8 @@ import pytest
 
 from design.made import stimuli, units
 from exemplum import pipeline, store
+from exemplum.errors import UserError
+from exemplum.server import Experiment, Settings
 from exemplum.study import Study
 from exemplum.tables import STIMULI, STUDY_UNITS
 from server import made
@@ -24,6 +26,8 @@ KILLED_AT_BLOCKS = """
 import os, signal, sys
 from pathlib import Path
 from exemplum import pipeline, store
+from exemplum.errors import UserError
+from exemplum.server import Experiment, Settings
 from exemplum.study import Study
 
 write = store.Table.write
@@ -130,3 +134,12 @@ def test_two_threads_may_write_one_file(tmp_path):
         threading.excepthook = hook
     assert faults == []
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("stage", ["explanations", "design"])
+def test_a_study_whose_run_was_killed_is_not_served(stage, tmp_path):
+    explained(tmp_path, 2)
+    run_design(tmp_path, 2)
+    Study.open(tmp_path).begin_writing(stage)
+    with pytest.raises(UserError, match="not complete: a run was stopped or is under way"):
+        Experiment.open(Settings(tmp_path))

@@ -14,8 +14,7 @@ from tools.server_requirements import LEFT_OUT, requirements
 
 import dockerfile
 from building import ROOT, alone
-from server import made
-from serving import free_port, visit_pages, wait_until_healthy
+from serving import finished_study, free_port, visit_pages, wait_until_healthy
 
 # what the image lacks, as Python tells it
 ABSENT = """
@@ -59,7 +58,7 @@ def test_the_installed_command_serves_without_torch(wheel, tmp_path):
     (site / "sitecustomize.py").write_text(ABSENT)
     said = dict(dockerfile.instructions((ROOT / "Dockerfile").read_text(encoding="utf-8")))
     assert said["ENTRYPOINT"] == '["exemplum", "serve"]'
-    folder, port = made.study(tmp_path / "study").folder, free_port()
+    folder, port = finished_study(tmp_path / "study"), free_port()
     process = subprocess.Popen(
         [site / "bin" / "exemplum", "serve", folder, "--port", str(port)], cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(site)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

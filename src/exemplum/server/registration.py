@@ -138,9 +138,16 @@ def _freeze(orm: Session, study: Study, row: StudyRow, design: str) -> None:
 
 
 def _refuse_stale(study: Study) -> None:
-    """Nobody is to answer a design that study.toml does not say any more."""
-    made = study.record("design")
-    if made and study.record("explanations") and made["fingerprint"] != design_stage.fingerprint(study):
+    """Nobody is to answer a design that study.toml does not say any more, or half of two designs."""
+    made, explained = study.record("design"), study.record("explanations")
+    if not made and not explained:  # saved by a program, without the line's stages
+        return
+    if not made or not explained:
+        raise UserError(
+            f"the design or the explanations of {study.folder} are not complete: a run was stopped or is under way; "
+            f"run: exemplum design {study.folder}"
+        )
+    if made["fingerprint"] != design_stage.fingerprint(study):
         raise UserError(
             f"{study.stage('design')} was made from another study.toml, other explanations or by another exemplum; "
             f"run: exemplum design {study.folder}"
