@@ -75,6 +75,10 @@ def create(folder: Path, toml: str, version_of: str = "") -> Path:
     path = folder / "study.toml"
     if path.exists():
         raise StudyError(f"{path} exists already; choose another folder, or edit it")
+    if (folder / identity.FILE).exists():
+        raise StudyError(
+            f"{folder / identity.FILE} exists already: the folder is another study's; choose another folder"
+        )
     parse(toml, path)
     store.write_text(path, toml)
     identity.make(folder, version_of)

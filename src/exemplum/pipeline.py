@@ -9,6 +9,7 @@ from types import ModuleType
 
 from exemplum import freezing, server_lock
 from exemplum.errors import UserError
+from exemplum.identity import identity
 from exemplum.progress import console
 from exemplum.status import Status
 from exemplum.study import STAGES, Study
@@ -38,13 +39,15 @@ def run(study: Study, only: Iterable[str] | None = None, force: bool = False) ->
     """
     chosen = list(stages(study) if only is None else only)
     frozen = freezing.frozen_by(study)
+    if frozen and force:
+        _refuse_force(study, frozen, chosen)
     for name in chosen:
         if check := getattr(import_module(MODULES[name]), "check", None):
             check(study)
-    assert study.id  # an older folder is given one
+    identity(study.folder)  # an older folder is given an id
     for name in chosen:
         if frozen and name in freezing.STAGES:
-            _keep_stage(study, name, frozen, force)
+            _keep_stage(study, name, frozen)
         else:
             _run_stage(study, name, force)
 
@@ -74,13 +77,16 @@ def _run_stage(study: Study, name: str, force: bool) -> None:
     console.print(f"[bold green]{name}[/bold green]: {said} [dim]({seconds:.1f} s)[/dim]")
 
 
-def _keep_stage(study: Study, name: str, frozen: Status, force: bool) -> None:
-    """A stage that people's answers rest on: never made anew. Raises FrozenError if it would have to be."""
-    if force:
+def _refuse_force(study: Study, frozen: Status, chosen: Iterable[str]) -> None:
+    if kept := [name for name in chosen if name in freezing.STAGES]:
         raise freezing.FrozenError(
-            f"the {name} of {study.folder} is not made anew, since people have given {frozen.answers} answers to it; "
-            + freezing.way_on(study)
+            f"{study.folder}: {', '.join(kept)} cannot be made anew, not even with --force, since people have given "
+            f"{frozen.answers} answers; leave --force out, or {freezing.way_on(study)}"
         )
+
+
+def _keep_stage(study: Study, name: str, frozen: Status) -> None:
+    """A stage that people's answers rest on: never made anew. Raises FrozenError if it would have to be."""
     held = frozen.frozen["stages"].get(name)
     if held is None or study.record(name) is None:
         console.print(f"[dim]{name}: not there, and not made anew: people have answered[/dim]")

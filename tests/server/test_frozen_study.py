@@ -3,13 +3,13 @@
 import dataclasses
 import shutil
 import signal
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from sqlalchemy import select
 
 from design.made import stimuli, units
-from exemplum import design as designs
 from exemplum import freezing, pipeline, status, store
 from exemplum import new as studies
 from exemplum.design import stage as design_stage
@@ -44,26 +44,37 @@ completed = "DONE"
 """
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """A study whose design stage the pipeline really runs; its index and explanations are given."""
-    folder = made.study(tmp_path / "study", "").folder
-    study = Study.open(folder)
-    shutil.rmtree(folder / "design")
+@pytest.fixture(scope="module")
+def explanations(tmp_path_factory):
+    """A folder of all stimuli of a small study, with their tables."""
+    base = tmp_path_factory.mktemp("explained")
     of = units(4, 9)
-    STUDY_UNITS.write(folder / "explanations" / "units.parquet", of)
-    STIMULI.write(folder / "explanations" / "stimuli.parquet", stimuli(of, batches=4, references=(3,)))
-    study.finish("explanations", "given", 0.0, {}, 2)
+    table = stimuli(of, batches=4, references=(3,))
+    STUDY_UNITS.write(base / "explanations" / "units.parquet", of)
+    STIMULI.write(base / "explanations" / "stimuli.parquet", table)
+    for path in table["path"]:
+        made.picture(base / path)
+    return base / "explanations"
+
+
+@pytest.fixture
+def folder(tmp_path, explanations):
+    """A study whose design stage the pipeline really runs; its explanations are given."""
+    folder = tmp_path / "study"
+    sizes = "\n".join(f"{name} = {value}" for name, value in made.SMALL.items())
+    store.write_text(folder / "study.toml", f"[design]\nparticipants = 6\n{sizes}\n")
+    (folder / "explanations").mkdir()
+    for part in explanations.iterdir():
+        if part.is_dir():
+            (folder / "explanations" / part.name).symlink_to(part)
+        else:
+            shutil.copy(part, folder / "explanations")
+    Study.open(folder).finish("explanations", "given", 0.0, {}, 2)
     return folder
 
 
 def design(folder, force=False):
-    """Run the design stage, and draw what its trials show."""
     pipeline.run(Study.open(folder), ["design"], force)
-    for trial in designs.load(Study.open(folder)).trials:
-        for path in (*trial.references, trial.query_max, trial.query_min):
-            if not (folder / path).exists():
-                made.picture(folder / path)
 
 
 def change(folder, old, new):
@@ -99,6 +110,16 @@ def test_without_answers_the_design_follows_study_toml(folder, serve):
     assert status.read(Study.open(folder)).frozen == {}
 
 
+def test_a_design_of_another_study_toml_is_not_served(folder, serve):
+    design(folder)
+    change(folder, "participants = 6", "participants = 5")
+    with pytest.raises(UserError) as error:
+        serve(folder=folder)
+    assert "was made from another study.toml" in said(error)
+    design(folder)
+    assert len(serve(folder=folder).experiment.design.sessions) == 5
+
+
 def test_one_answer_freezes_the_study(folder, serve):
     design(folder)
     before = (folder / "design" / "trials.parquet").read_bytes()
@@ -129,7 +150,7 @@ def test_force_does_not_get_around_it(folder, serve):
     answer_one(client)
     stop(client)
     record = Study.open(folder).record("design")
-    with pytest.raises(FrozenError, match="is not made anew"):
+    with pytest.raises(FrozenError, match="not even with --force"):
         design(folder, force=True)
     assert Study.open(folder).record("design") == record
 
@@ -181,7 +202,7 @@ def test_rules_may_change_until_results_are_looked_at(serve, study_folder):
         (folder / "study.toml").write_text(f"{text}[exclusions]\ncatch_accuracy = {share}\n")
         client = let_in(serve(folder=folder))
         if share == 0.7:
-            press(client, "/experimenter/results")
+            press(client, "/experimenter/results", reason="a planned look")
         stop(client)
     (folder / "study.toml").write_text(f"{text}[exclusions]\ncatch_accuracy = 0.8\n")
     with pytest.raises(FrozenError) as error:
@@ -349,3 +370,13 @@ def test_a_new_version_stands_beside_the_frozen_study(folder, serve):
     stop(client)
     stop(serve(folder=folder))
     assert [status.read(Study.open(one)).answers for one in (folder, beside)] == [1, 1]
+
+
+def test_the_manual_lists_what_may_change():
+    """Oracle: the lists of exemplum.freezing."""
+    manual = (Path(freezing.__file__).parents[2] / "docs" / "running-a-study.md").read_text(encoding="utf-8")
+    table = manual.partition("## Frozen by the first answer")[2].partition("Anything else")[0]
+    for key in (*freezing.MAY_CHANGE, *freezing.UNTIL_UNBLINDED, *freezing.MAY_GROW):
+        section, _, name = key.partition(".")
+        assert f"`[{section}]`" in table
+        assert f"`{name or f'[{section}]'}`" in table, key

@@ -2,13 +2,23 @@
 
 import json
 import shutil
+import threading
+from dataclasses import asdict
+from pathlib import Path
 
+import alembic.command
 import pandas as pd
 import pytest
-from sqlalchemy import create_engine, delete, func, select
+from alembic.config import Config
+from sqlalchemy import create_engine, delete, func, select, text
 
+from exemplum import design as designs
+from exemplum import identity, store
 from exemplum.errors import UserError
+from exemplum.server import database as server_database
 from exemplum.server.database import sqlite_url
+from exemplum.server.export import publish
+from exemplum.server.published import publishing
 from exemplum.server.schema import Answer, Audit, Participant, SessionRow, StudyRow
 from exemplum.study import Study
 from server.conftest import new_database, stop
@@ -162,6 +172,7 @@ def test_an_older_study_goes_on_under_any_name(serve, tmp_path, name):
     assert client.experiment.study.identity.older
     assert "legacy-one" in client.get("/experimenter/").text
     stop(client)
+    assert client.experiment.trouble == ""
     pd.testing.assert_frame_equal(published(folder), before)
     assert len(before) == ANSWERS
     engine = create_engine(sqlite_url(folder / "server" / "experiment.sqlite"))
@@ -170,6 +181,46 @@ def test_an_older_study_goes_on_under_any_name(serve, tmp_path, name):
         actions = connection.execute(select(Audit.action, Audit.detail)).all()
     engine.dispose()
     assert actions == [("withdraw", "P0003"), ("deleted from files", "P0003")]
+
+
+def test_an_older_shared_database_is_known_by_name_or_design(serve, study_folder, database, tmp_path):
+    """A database of several studies, of schema 0001: the folder of that name goes on, or the one of that design."""
+    url = database or sqlite_url(tmp_path / "shared.sqlite")
+    folder, moved, new = study_folder("", "named"), study_folder("", "moved", participants=3), study_folder("", "new")
+    hashed = store.digest(asdict(designs.load(Study.open(moved))))
+    at_revision_0001(url, {"other": "aaaa", "named": "bbbb", "before": hashed, "new": "cccc"})
+    identity.make(new)  # by `exemplum new`, of this version: nothing of before can be its own
+    for one, known in ((folder, "named"), (moved, "before"), (new, None)):
+        client = serve(folder=one, database=url)
+        with client.experiment.database.read() as orm:
+            row = orm.get_one(StudyRow, client.experiment.study_id)
+            assert row.uid == Study.open(one).id
+            assert row.created_at == ({"named": 2, "before": 3}[known] if known else row.created_at)
+            assert (row.id <= 4) is (known is not None)
+        stop(client)
+
+
+def at_revision_0001(url, studies):
+    """A database of the first schema with studies (name → design hash), numbered in the order given."""
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    config = Config()
+    config.set_main_option("script_location", str(Path(server_database.__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "0001")
+        for number, (name, hashed) in enumerate(studies.items(), 1):
+            connection.execute(
+                text("INSERT INTO studies (name, recruitment, created_at) VALUES (:name, 'open', :number)"),
+                {"name": name, "number": number},
+            )
+            connection.execute(
+                text(
+                    "INSERT INTO study_versions (study_id, hash, design_hash, manifest, created_at) "
+                    'VALUES (:number, :name, :hashed, \'{"images": {"bytes": 1}}\', 1)'
+                ),
+                {"name": name, "number": number, "hashed": hashed},
+            )
+    engine.dispose()
 
 
 @ON_SQLITE
@@ -211,3 +262,17 @@ def test_a_broken_study_json_is_told_in_one_line(serve, study_folder):
     folder = study_folder("")
     (folder / "study.json").write_text('{"id": "mine"}')
     assert "study.json" in refused(serve, folder)
+
+
+def test_tables_of_people_are_written_one_at_a_time(serve, study_folder):
+    """An older state that is written last would bring back who has withdrawn."""
+    folder = study_folder("")
+    answered(serve, folder)
+    client = serve(folder=folder)
+    with publishing(client.experiment.study):
+        other = threading.Thread(target=publish, args=(client.experiment,))
+        other.start()
+        other.join(0.5)
+        assert other.is_alive()
+    other.join(60)
+    assert not other.is_alive()

@@ -97,10 +97,8 @@ def _publish(experiment: Experiment) -> None:
     try:
         status_file.keep(experiment)
         publish(experiment)
-        experiment.trouble = ""
     except UserError as error:  # it will not go away by trying again
         log.error("responses/people.parquet was not written", extra={"cause": str(error)})
-        experiment.trouble = str(error)
     except Exception:  # a full disk, say: the database still has everything, and the next end tries again
         log.exception("responses/people.parquet could not be written")
         experiment.ended.set()

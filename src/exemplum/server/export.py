@@ -7,6 +7,7 @@ import json
 import logging
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -15,9 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session as Orm
 
 from exemplum.csv_text import csv_text
+from exemplum.errors import UserError
 from exemplum.server.exclusion import evaluated
 from exemplum.server.experiment import Experiment
-from exemplum.server.published import ANSWERS, FILES, refuse_fewer, withdrawn
+from exemplum.server.published import ANSWERS, FILES, publishing, refuse_fewer, withdrawn
 from exemplum.server.rows import Member, label, members, people, ratings, responses
 from exemplum.server.schema import Answer, Event, StepRecord, TrialRow
 from exemplum.store import Column, Table
@@ -86,7 +88,18 @@ def publish(experiment: Experiment) -> int:
     The analysis reads them beside the machines' answers; exclusion is left to it. Returns the number of participants.
     Raises FewerError, and writes nothing, if people's rows would be lost who did not withdraw.
     """
-    folder = experiment.study.stage("responses")
+    # one at a time, of all threads and processes: an older state written last would bring back who has withdrawn
+    with publishing(experiment.study):
+        try:
+            published = _publish(experiment, experiment.study.stage("responses"))
+        except UserError as error:
+            experiment.trouble = str(error)
+            raise
+        experiment.trouble = ""
+        return published
+
+
+def _publish(experiment: Experiment, folder: Path) -> int:
     with experiment.database.read() as orm:
         of = members(orm, experiment.study_id, finished=True)
         if not of and not (folder / ANSWERS).exists():
@@ -115,7 +128,8 @@ def archive(orm: Orm, experiment: Experiment, form: str, anonymous: bool) -> byt
             pack.writestr(f"{table.name}.{form}", WRITERS[form](frame))
         pack.writestr("dictionary.csv", csv_text(dictionary([table for table, _ in tables])))
         if problems:
-            pack.writestr("problems.csv", csv_text(pd.DataFrame(problems)))
+            told = pd.DataFrame(problems).drop(columns="detail" if anonymous else [])  # it may quote what was entered
+            pack.writestr("problems.csv", csv_text(told))
     return buffer.getvalue()
 
 
@@ -147,7 +161,8 @@ def _readable(of: list[Member], make: Callable[[list[Member]], T]) -> tuple[T, l
         except SQLAlchemyError:
             raise
         except Exception as error:
-            problems.append({"participant": label(member[0]), "problem": f"{type(error).__name__}: {error}"})
+            said = {"problem": type(error).__name__, "detail": str(error)}
+            problems.append({"participant": label(member[0])} | said)
     return make(good), problems
 
 

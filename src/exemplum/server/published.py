@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Orm
 
@@ -51,9 +52,20 @@ def refuse_fewer(folder: Path, frames: dict[str, pd.DataFrame], gone: set[str]) 
             )
 
 
+def publishing(study: Study) -> FileLock:
+    """Held while the tables of people are written."""
+    return FileLock(study.folder / "server" / "publishing.lock")
+
+
 def withdrawn(orm: Orm, study_id: int) -> set[str]:
-    """Labels of those who withdrew."""
-    return set(orm.scalars(select(Audit.detail).where(Audit.study_id == study_id, Audit.action == "withdraw")))
+    """Labels of those who withdrew, and whom no one after them has: SQLite gave labels again before schema 0002."""
+    gone = orm.scalars(select(Audit.detail).where(Audit.study_id == study_id, Audit.action == "withdraw"))
+    here = orm.scalars(
+        select(SessionRow.id)
+        .join(Participant, Participant.id == SessionRow.participant_id)
+        .where(Participant.study_id == study_id)
+    )
+    return set(gone) - {label_of(session) for session in here}
 
 
 def _said(path: Path, what: str, lost: Rows, gone: set[str]) -> str:

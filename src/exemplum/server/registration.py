@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from exemplum import freezing, status
+from exemplum.design import stage as design_stage
 from exemplum.errors import UserError
 from exemplum.server.published import missing
 from exemplum.server.schema import Answer, Participant, Secret, SessionRow, StudyRow, StudyVersion
@@ -113,13 +114,14 @@ def _perhaps(orm: Session, study: Study) -> str:
             f"; if the folder was renamed, write its name in the database ({', '.join(names)}) into "
             f'{study.folder / "study.json"}, as in "adopt": "{names[0]}"'
         )
-    return "; serve the one that has them (--database), or move the folder's responses/ and server/ away"
+    return "; serve the database that has them (--database), or if there is none any more keep responses/ elsewhere"
 
 
 def _freeze(orm: Session, study: Study, row: StudyRow, design: str) -> None:
     answers = real_answers(orm, row.id)
     _looked_at_by_stages(study, row)
     if not answers:
+        _refuse_stale(study)
         row.frozen = freezing.snapshot(study, design)
         return
     if row.frozen is None:  # served before studies were frozen: the design is all that is known
@@ -133,6 +135,16 @@ def _freeze(orm: Session, study: Study, row: StudyRow, design: str) -> None:
     freezing.refuse(study, row.frozen, answers, row.unblinded_at is not None)
     if row.unblinded_at is None:
         row.frozen = freezing.with_rules_of(row.frozen, study)
+
+
+def _refuse_stale(study: Study) -> None:
+    """Nobody is to answer a design that study.toml does not say any more."""
+    made = study.record("design")
+    if made and study.record("explanations") and made["fingerprint"] != design_stage.fingerprint(study):
+        raise UserError(
+            f"{study.stage('design')} was made from another study.toml, other explanations or by another exemplum; "
+            f"run: exemplum design {study.folder}"
+        )
 
 
 def _looked_at_by_stages(study: Study, row: StudyRow) -> None:
