@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -147,7 +148,7 @@ def test_people_stand_in_the_report_beside_the_machines_and_rules_judge_alike_li
             ).all()
     assert live == {"P0001": False, "P0002": True}
     machines = (folder / "responses" / "machines.parquet").stat().st_mtime_ns
-    pipeline.run(Study.open(folder))
+    pipeline.run(replace(Study.open(folder), unblinded="a test"))  # the study still recruits
     assert (folder / "responses" / "machines.parquet").stat().st_mtime_ns == machines
     verdicts = pd.read_parquet(folder / "analysis" / "exclusions.parquet")
     people = verdicts[verdicts["observer"] == "participants"].set_index("participant")["verdict"]

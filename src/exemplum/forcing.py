@@ -23,18 +23,20 @@ def ask(study: Study, stages: Sequence[str]) -> None:
         })  # fmt: skip
 
 
-def begin(study: Study, stage: str, forget: Callable[[Study], None] | None) -> bool:
-    """Whether a stage is to be made anew. When it begins, `forget` drops what would be taken for made already."""
+def is_asked(study: Study, stage: str) -> bool:
+    """Whether a stage is still to be made anew."""
+    return stage in _read(study)["left"]
+
+
+def begin(study: Study, stage: str, forget: Callable[[Study], None] | None) -> None:
+    """When a stage begins to be made anew, and not when it goes on, `forget` drops what would be taken for made."""
     held = _read(study)
-    if stage not in held["left"]:
-        return False
     if held["left"][stage] is None:
-        if forget:
-            forget(study)
         remade = (study.record(stage) or {}).get("remade")
         held["left"][stage] = {"files": _content(study.stage(stage)), "remade": remade}
+        if forget:
+            forget(study)
         store.write_json(study.folder / FILE, held)
-    return True
 
 
 def done(study: Study, stage: str) -> None:

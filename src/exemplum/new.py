@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
-from exemplum import store
-from exemplum.study import StudyError, parse
+from exemplum import identity, store
+from exemplum.study import Study, StudyError, parse
 
 # Small enough for five minutes on two cores, and the whole line
 DEMO = """\
@@ -51,7 +53,12 @@ def text(
     participants: int | None,
     seed: int,
 ) -> str:
-    """study.toml of a study of one's own; what is left out has the defaults that docs/pipeline.md lists."""
+    """study.toml of a study of one's own; what is left out has the defaults that docs/pipeline.md lists.
+
+    Paths are relative to the working directory, and written whole: the study may be run from another one.
+    """
+    weights, stimuli = _whole(weights), _whole(stimuli)
+    images = _whole(images) or images
     lines = [f"seed = {seed}", ""]
     if stimuli:
         lines += ["[stimuli]", f"load = {_quoted(stimuli)}", "rotate = true  # every image is the query once", ""]
@@ -68,14 +75,59 @@ def text(
     return "\n".join(lines) + "\n"
 
 
-def create(folder: Path, toml: str) -> Path:
+def create(folder: Path, toml: str, version_of: str = "") -> Path:
     """Write FOLDER/study.toml. Raises StudyError if there is one already, or if the text is no valid study."""
     path = folder / "study.toml"
     if path.exists():
         raise StudyError(f"{path} exists already; choose another folder, or edit it")
+    if (folder / identity.FILE).exists():
+        raise StudyError(
+            f"{folder / identity.FILE} exists already: the folder is another study's; choose another folder"
+        )
     parse(toml, path)
     store.write_text(path, toml)
+    identity.make(folder, version_of)
     return path
+
+
+def version(folder: Path, old: Path) -> Path:
+    """A new version of a study in a folder of its own: its study.toml, texts, Python files, index and explanations.
+
+    Answers and what follows from them stay with the old one. Raises StudyError if `old` is no study or `folder` is one.
+    """
+    study = Study.open(old)
+    path = create(folder, _from_elsewhere(study, folder), version_of=study.id)
+    for file in sorted(old.glob("*.py")):
+        shutil.copy2(file, folder / file.name)
+    for name in ("texts", "index", "explanations"):
+        made = old / name
+        if made.is_dir() and (name == "texts" or study.record(name)):  # the stages see for themselves what is current
+            shutil.copytree(made, folder / name, ignore=shutil.ignore_patterns(".*.part", "partial*"))
+    return path
+
+
+def _from_elsewhere(study: Study, folder: Path) -> str:
+    """The text of study.toml with paths inside of its folder written as they are from `folder`."""
+    text = (study.folder / "study.toml").read_text(encoding="utf-8")
+    config = study.config
+    named = [config.images.load, config.model.weights, *config.explanations.methods, config.synthetic.recipe]
+    named += [config.stimuli.load] if config.stimuli else []
+    for value in (value for value in named if isinstance(value, str)):
+        prefix = "folder:" if value.startswith("folder:") else ""
+        path = study.folder / value.removeprefix(prefix)
+        if path.exists() and path.is_relative_to(study.folder):
+            there = prefix + os.path.relpath(path.resolve(), folder.resolve())
+            for quote in "\"'":
+                text = text.replace(f"{quote}{value}{quote}", _quoted(there))
+    return text
+
+
+def _whole(given: str | None) -> str | None:
+    """A path as it is from anywhere, with its `folder:` or `webdataset:`; a name that is no path stays as it is."""
+    kind, colon, path = (given or "").partition(":")
+    if colon and path and kind in ("folder", "webdataset"):
+        return f"{kind}:{Path(path).expanduser().absolute()}"
+    return str(Path(given).absolute()) if given and not colon and Path(given).is_file() else given
 
 
 def _observers(stimuli: str | None) -> list[str]:

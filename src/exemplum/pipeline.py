@@ -7,8 +7,11 @@ from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
 
-from exemplum import forcing
-from exemplum.progress import console
+from exemplum import forcing, freezing, run_lock, server_lock, store
+from exemplum.errors import UserError
+from exemplum.identity import identity
+from exemplum.progress import console, styled
+from exemplum.status import Status
 from exemplum.study import STAGES, Study
 
 # Each module has `fingerprint(study) -> str`, a hash of all that its result depends on, and
@@ -33,32 +36,102 @@ def stages(study: Study) -> tuple[str, ...]:
 def run(study: Study, only: Iterable[str] | None = None, force: bool = False) -> None:
     """Do every stale stage in order, or just those of `only`; with `force` also those that are current, anew.
 
-    A forced run that was stopped goes on in the next run, forced or not.
+    A forced run that was stopped goes on in the next run, forced or not. Raises FrozenError if people have answered
+    and something has changed that must not (exemplum.freezing), UserError if another command is at work on the study.
     """
     chosen = list(stages(study) if only is None else only)
-    for name in chosen:
-        if check := getattr(import_module(MODULES[name]), "check", None):
-            check(study)
+    frozen = freezing.frozen_by(study)
     if force:
-        forcing.ask(study, chosen)
-    for name in chosen:
-        _run_stage(study, name)
+        _refuse_force(study, frozen, chosen)
+    check(study, chosen)
+    with run_lock.alone(study.folder):
+        store.remove_leftovers(study.folder, below=False)
+        identity(study.folder)  # an older folder is given an id
+        if force:
+            forcing.ask(study, chosen)
+        for name in chosen:
+            if frozen and name in freezing.STAGES:
+                _keep_stage(study, name, frozen)
+            else:
+                _run_stage(study, name)
+
+
+def before(study: Study, stage: str) -> list[str]:
+    """The stages that a stage needs, as far as they may run: what people have seen is kept, whatever else changes."""
+    needed = [name for name in stages(study) if STAGES.index(name) < STAGES.index(stage)]
+    if stage in freezing.STAGES or not freezing.frozen_by(study):
+        return needed
+    console.print(styled(("index, explanations, design: kept, as people saw them", "dim")))
+    return [name for name in needed if name not in freezing.STAGES]
+
+
+def check(study: Study, names: Iterable[str] | None = None) -> None:
+    """Raise UserError, before any work, for what these stages (all if not given) would refuse in study.toml.
+
+    What the server would refuse is told as well, since people come last.
+    """
+    for name in stages(study) if names is None else names:
+        if of_stage := getattr(import_module(MODULES[name]), "check", None):
+            of_stage(study)
+    if "server" in study.config.model_fields_set or (study.folder / "texts").exists():
+        import_module("exemplum.server.configuration").check(study)
 
 
 def _run_stage(study: Study, name: str) -> None:
     module: ModuleType = import_module(MODULES[name])
     fingerprint = module.fingerprint(study)
-    if not forcing.begin(study, name, getattr(module, "forget", None)) and study.is_current(name, fingerprint):
-        console.print(f"[dim]{name}: up to date[/dim]")
+    anew = forcing.is_asked(study, name)
+    if not anew and study.is_current(name, fingerprint):
+        console.print(styled((f"{name}: up to date", "dim")))
         return
+    _refuse_if_served(study, name)
+    store.remove_leftovers(study.stage(name))
+    if anew:
+        forcing.begin(study, name, getattr(module, "forget", None))
     began = time.monotonic()
     summary = module.run(study)
     seconds = time.monotonic() - began
-    study.finish(name, fingerprint, seconds, summary)
+    study.finish(name, fingerprint, seconds, summary, getattr(module, "VERSION", None))
     forcing.done(study, name)
     said = ", ".join(f"{key} {value}" for key, value in summary.items())
-    console.print(f"[bold green]{name}[/bold green]: {said} [dim]({seconds:.1f} s)[/dim]")
+    console.print(styled((name, "bold green"), f": {said} ", (f"({seconds:.1f} s)", "dim")))
+
+
+def _refuse_force(study: Study, frozen: Status | None, chosen: Iterable[str]) -> None:
+    """Refuse before anything is forgotten or noted what must not be made anew, or not now."""
+    for name in (name for name in chosen if name in freezing.STAGES):
+        if frozen:
+            raise freezing.FrozenError(
+                f"the {name} of {study.folder} cannot be made anew, not even with --force, since people have given "
+                f"{frozen.answers} answers; leave --force out, or {freezing.way_on(study)}"
+            )
+        _refuse_if_served(study, name)
+
+
+def _refuse_if_served(study: Study, name: str) -> None:
+    if name in freezing.STAGES and server_lock.is_served(study.folder / "server"):
+        raise UserError(f"{study.folder} is being served: stop exemplum serve before its {name} is made anew")
+
+
+def _keep_stage(study: Study, name: str, frozen: Status) -> None:
+    """A stage that people's answers rest on: never made anew. Raises FrozenError if it would have to be."""
+    held = frozen.frozen["stages"].get(name)
+    if held is None or study.record(name) is None:
+        console.print(styled((f"{name}: not there, and not made anew: people have answered", "dim")))
+    elif import_module(MODULES[name]).fingerprint(study) == held["fingerprint"]:
+        console.print(styled((f"{name}: up to date", "dim")))
+    elif freezing.is_of_this_code(frozen.frozen, {n: _version(n) for n in freezing.UPSTREAM[name]}):
+        raise freezing.FrozenError(
+            f"{name} of {study.folder}: {freezing.SOURCES[name]} changed since people answered ({frozen.answers} "
+            f"answers); put it back, or {freezing.way_on(study)}"
+        )
+    else:
+        console.print(styled((f"{name}: kept as people saw it; this exemplum would make it anew", "dim")))
+
+
+def _version(name: str) -> int:
+    return int(import_module(MODULES[name]).VERSION)
 
 
 def point_to_report(study: Study) -> None:
-    console.print(f"report: {study.stage('report') / 'index.html'}", highlight=False)
+    console.print(f"report: {study.stage('report') / 'index.html'}")

@@ -6,14 +6,28 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
+
+from exemplum.errors import one_line
 
 LINE_EVERY_S = 15.0  # without a terminal (CI, a log file) a line this often
 
-console = Console(stderr=True)
-output = Console()  # what a command was asked for, as distinct from how it went
+# What is printed holds names from users: folders, methods, keys of study.toml. Nothing in it is taken as markup, an
+# emoji's code or something to colour; what is to be styled is a rich.text.Text, as `styled` makes it.
+PLAIN: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
+
+console = Console(stderr=True, soft_wrap=True, **PLAIN)  # a line stays one line, however narrow the terminal
+output = Console(**PLAIN)  # what a command was asked for, as distinct from how it went
+
+
+def styled(*parts: str | tuple[str, str]) -> Text:
+    """A line of which some parts have a style: `styled(("index", "bold green"), ": 4 units")`. No part is markup."""
+    return Text.assemble(*((one_line(part), "") if isinstance(part, str) else (one_line(part[0]), part[1])
+                           for part in parts))  # fmt: skip
 
 
 @contextmanager
@@ -30,7 +44,8 @@ def track(label: str, total: int, unit: str, done: int = 0) -> Iterator[Callable
 @contextmanager
 def _bar(label: str, total: int, unit: str, done: int) -> Iterator[Callable[[int], None]]:
     columns = (
-        TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.description}", style="bold", markup=False), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}", markup=False),
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=console) as progress:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from exemplum.errors import shown
+
 
 class Pole(StrEnum):
     """Which extreme of a unit's activation an image stands for."""
@@ -51,8 +53,8 @@ class Unit:
     def parse(cls, text: str) -> Unit:
         """Read `mixed4a:17`. Raises ValueError if the text is not a layer, a colon and a channel ≥ 0."""
         layer, colon, channel = text.rpartition(":")
-        if not (layer and colon and channel.isdecimal()):
-            raise ValueError(f"{text!r} is not a unit; write LAYER:CHANNEL, as in mixed4a:17")
+        if not (layer and colon and channel.isascii() and channel.isdecimal() and len(channel) < 10):
+            raise ValueError(f"{shown(text)} is not a unit; write LAYER:CHANNEL, as in mixed4a:17")
         return cls(layer, int(channel))
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
+import platform
+import re
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 from PIL import Image
 
 from exemplum.errors import UserError
 
+DAY_S = 24 * 3600.0
 DTYPES = {"str": "str", "int": "int64", "float": "float64", "bool": "bool"}
 
 
@@ -90,18 +96,52 @@ class Table:
 def atomic(path: Path, sync: bool = True) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it is synced and renamed onto it, on failure removed.
 
-    Without `sync` a power cut may lose the file, but no reader ever sees half of it.
+    Without `sync` a power cut may lose the file, but no reader ever sees half of it. Raises StoreError naming the file
+    if the system refuses to write it: a full disk, a folder that is read-only.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{_MACHINE}-{os.getpid()}-{next(_written)}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         if sync:
             with temporary.open("rb") as handle:
                 os.fsync(handle.fileno())
         temporary.replace(path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {_reason(error)}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that is read-only: the reason is told already
+            temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path, below: bool = True) -> None:
+    """Remove temporary files of writers that were killed; with `below`, in the folders below too.
+
+    A writer of another machine cannot be asked whether it lives: its files are removed when they are a day old.
+    """
+    for path in folder.rglob(".*.part") if below else folder.glob(".*.part"):
+        with suppress(OSError):  # another writer's, done meanwhile
+            if _is_leftover(path):
+                path.unlink()
+
+
+def _is_leftover(path: Path) -> bool:
+    found = re.fullmatch(r"\..+\.([0-9a-f]{8})-(\d+)-\d+\.part", path.name)
+    if found and found[1] == _MACHINE:
+        return not psutil.pid_exists(int(found[2]))
+    return abs(time.time() - path.stat().st_mtime) > DAY_S
+
+
+def _machine() -> str:
+    """What tells apart the machines, and the containers of one machine, that write into one folder."""
+    space = Path("/proc/self/ns/pid")  # process numbers count within it
+    about = platform.node() + (os.readlink(space) if space.is_symlink() else "")
+    return hashlib.sha256(about.encode()).hexdigest()[:8]
+
+
+def _reason(error: OSError) -> str:
+    """`No space left on device`; libraries that write put it in words of their own."""
+    return error.strerror or os.strerror(error.errno) if error.errno else " ".join(str(error).split())
 
 
 def write_text(path: Path, text: str) -> None:
@@ -148,3 +188,7 @@ def digest(*values: Any) -> str:
     """A short stable hash of JSON-like values, 16 hex digits."""
     text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+_MACHINE = _machine()
+_written = itertools.count()  # two threads may write one file

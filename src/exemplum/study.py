@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
-import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from exemplum import store
-from exemplum.errors import UserError, did_you_mean
+from exemplum import store, toml_files, validation
+from exemplum.errors import UNPRINTABLE, UserError, command, shown
+from exemplum.identity import Identity, identity
+from exemplum.records import Unit
 
 STAGES = ("index", "explanations", "design", "responses", "analysis", "report")  # folders, in the order of the line
+LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"  # BCP 47: en, pt-BR, zh-Hant
+WEB_ADDRESS = re.compile(r"https?://[^\s/?#{}]+\S*$")  # a host that no participant's link can choose
+Demographic = Literal["age", "gender", "handedness", "visual_aid"]  # questions that the server has
+COMMENT, EXPERTISE = "comment", "expertise"  # names of further questions that the server asks
 
 
 class StudyError(UserError):
@@ -23,168 +40,258 @@ class StudyError(UserError):
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    """A table of study.toml. Values have TOML's type for them: a number is not read from a text, nor 1 as true."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def _without_controls(text: str) -> str:
+    if UNPRINTABLE.search(text):
+        raise ValueError(f"must be text without control characters (got {shown(text)})")
+    return text
+
+
+Text = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_without_controls)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_without_controls)]
+
+
+def _ordered(least: str, low: float | None, most: str, high: float | None) -> None:
+    if low is not None and high is not None and low > high:
+        raise ValueError(f"{least} must not be above {most} (got {low} and {high})")
+
+
+def _once(entries: tuple[Any, ...]) -> tuple[Any, ...]:
+    for entry in entries:
+        if entries.count(entry) > 1:
+            raise ValueError(f"names {shown(entry)} more than once; each entry may stand there once")
+    return entries
+
+
+Once = AfterValidator(_once)  # of lists whose entries must differ
+Names = Annotated[tuple[Name, ...], Once]
+# Upper bounds are what a large machine can still do; nobody has needed more.
+Pixels = Annotated[int, Field(ge=16, le=2048)]
+Seconds = Annotated[float, Field(ge=0, le=1_000_000)]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ModelSection(Section):
-    load: str = "embedded"  # embedded, torchvision:NAME, timm:NAME, package.module:factory
-    weights: str | None = None  # DEFAULT, a file, or none: random weights (seeded)
-    input_size: PositiveInt | None = None  # pixels; the model's own if not given
+    load: Name = "embedded"  # embedded, inceptionv1, torchvision:NAME, timm:NAME, package.module:factory
+    weights: Name | None = None  # DEFAULT, a file, or none: random weights (seeded)
+    input_size: Pixels | None = None  # the model's own if not given
 
 
 class ImagesSection(Section):
-    load: str = "embedded"  # embedded, folder:PATH, torchvision:NAME
-    limit: PositiveInt | None = None  # use only this many images, drawn by the seed
+    load: Name = "embedded"  # embedded, folder:PATH, torchvision:NAME, webdataset:GLOB
+    limit: int | None = Field(None, ge=1, le=1_000_000_000)  # use only this many images, drawn by the seed
 
 
 class StimuliSection(Section):
-    load: str  # folder:PATH of finished stimuli: UNIT/channel_N/{natural,optimized}_images/{max,min}_K.png
+    # folder:PATH of finished stimuli: UNIT/channel_N/{natural,optimized}_images/{max,min}_K.png
+    load: Name = Field(pattern=r"^folder:.", description="folder:PATH, the folder of the finished stimuli")
     rotate: bool = False  # every image is the query in one of k + 1 batches, instead of the most extreme in one batch
 
 
 class UnitsSection(Section):
-    layers: tuple[str, ...] = ()  # the model's own choice if empty
-    choose: str = Field("one per branch", pattern=r"^(one|\d+) per (branch|layer)$|^none$")
-    hand_picked: tuple[str, ...] = ()  # mixed4a:17, …
-    practice: PositiveInt | None = None  # units for practice and catch trials; the protocol's if not given
+    layers: Names = ()  # the model's own choice if empty
+    choose: str = Field(
+        "one per branch",
+        pattern=r"^(one|[1-9][0-9]{0,4}) per (branch|layer)$|^none$",
+        description="none, one per branch, one per layer, or N per branch or layer with N from 1 to 99999",
+    )
+    hand_picked: Names = ()  # mixed4a:17, …
+    # units for practice and catch trials; the protocol's if not given
+    practice: int | None = Field(None, ge=1, le=10_000)
+
+    @model_validator(mode="after")
+    def _chooses_some(self) -> UnitsSection:
+        if self.choose == "none" and not self.hand_picked:
+            raise ValueError("choose = 'none' chooses no unit: name some in hand_picked, or choose 'one per branch'")
+        return self
+
+    @field_validator("hand_picked")
+    @classmethod
+    def _are_units(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        _once(tuple(Unit.parse(name) for name in names))  # mixed4a:17 and mixed4a:017 are one
+        return names
 
 
 class IndexSection(Section):
     relu: Literal["before", "after"] = "before"  # activations before or after the layer's ReLU
     objective: Literal["channel", "neuron"] = "channel"  # spatial mean, or the centre of the map
-    keep: PositiveInt = 300  # highest and lowest images kept of every unit
-    sample: PositiveInt = 4096  # images whose activations give the quantiles; exact for corpora up to this size
-    batch: PositiveInt = 32  # images a forward pass
+    keep: int = Field(300, ge=1, le=10_000)  # highest and lowest images kept of every unit
+    # images whose activations give the quantiles; exact for corpora up to this size
+    sample: int = Field(4096, ge=1, le=100_000)
+    batch: int = Field(32, ge=1, le=4096)  # images a forward pass
     # of the pass over all images; extremes are measured once more in float32. auto: what saves time (docs/index.md)
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    precision: Precision = "auto"
 
 
 class ExplanationsSection(Section):
-    methods: tuple[str, ...] = ("natural", "synthetic")  # or folder:PATH, package.module:name, a registered name
-    batches: PositiveInt = 20  # how many sets of natural images the extremes of a unit are dealt into
+    # natural, synthetic, folder:PATH, package.module:name, a registered name
+    methods: Annotated[Names, Field(min_length=1)] = ("natural", "synthetic")
+    batches: int = Field(20, ge=1, le=1000)  # how many sets of natural images the extremes of a unit are dealt into
 
 
 class SyntheticSection(Section):
-    recipe: str | dict[str, Any] = "borowski2021"  # a name, a TOML file, or a table: base = NAME and what differs
-    steps: PositiveInt | None = None  # updates; the recipe's if not given
-    size: PositiveInt | None = None  # pixels of the picture; the model's input size if not given
+    recipe: Name | dict[str, Any] = "borowski2021"  # a name, a TOML file, or a table: base = NAME and what differs
+    steps: int | None = Field(None, ge=1, le=1_000_000)  # updates; the recipe's if not given
+    size: Pixels | None = None  # of the picture; the model's input size if not given
     # weight of the likeness of a unit's pictures: a number, or the recipe's own, which suits Lucid's InceptionV1, or in
     # proportion to the unit's spread over the corpus; auto: the recipe's for networks with inputs of Lucid's range
-    diversity: Literal["auto", "recipe", "spread"] | float = "auto"
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # of the network; auto: what is fast here
-    snapshots: tuple[int, ...] = (0, 4, 48)  # steps whose pictures are kept, beside the last
+    diversity: Literal["auto", "recipe", "spread"] | Annotated[float, Field(ge=0, le=1e9)] = "auto"
+    precision: Precision = "auto"  # of the network; auto: what is fast here
+    # steps whose pictures are kept, beside the last
+    snapshots: Annotated[tuple[Annotated[int, Field(ge=0, le=1_000_000)], ...], Once] = (0, 4, 48)
 
 
 class DesignSection(Section):
-    protocol: str = "borowski2021-1"
-    participants: PositiveInt = 10
-    practice: int | None = Field(None, ge=0)  # practice trials a condition; the protocol's if not given, as below
-    blocks: PositiveInt | None = None  # main blocks a condition with references
-    catch: int | None = Field(None, ge=0)  # catch trials a main block
-    repeated: int | None = Field(None, ge=0)  # repeated trials a condition
+    protocol: Name = "borowski2021-1"
+    participants: int = Field(10, ge=1, le=10_000)
+    # practice trials a condition; the protocol's if not given, as below
+    practice: int | None = Field(None, ge=0, le=1000)
+    blocks: int | None = Field(None, ge=1, le=1000)  # main blocks a condition with references
+    catch: int | None = Field(None, ge=0, le=1000)  # catch trials a main block
+    repeated: int | None = Field(None, ge=0, le=1000)  # repeated trials a condition
 
 
 class SimulatedSection(Section):
-    accuracy: dict[str, float] = {"natural": 0.92, "synthetic": 0.82, "none": 0.46}  # by condition, before lapses
+    # by condition (catch, METHOD, METHOD SCHEME or none), before lapses
+    accuracy: dict[Name, Annotated[float, Field(gt=0, lt=1)]] = {"natural": 0.92, "synthetic": 0.82, "none": 0.46}
     bias: float = Field(0.0, ge=-3, le=3)  # criterion in d′ units; above 0 prefers the top
-    lapse: float = Field(0.0, ge=0, le=1)  # share of trials answered at random
-    spread: float = Field(0.3, ge=0)  # standard deviation over observers, in d′ units
-    rt_median_ms: float = Field(3500.0, gt=0)
-    rt_sigma: float = Field(0.5, ge=0)  # of ln RT
-
-    @model_validator(mode="after")
-    def _shares(self) -> SimulatedSection:
-        for condition, share in self.accuracy.items():
-            if not 0 < share < 1:
-                raise ValueError(f"accuracy of {condition} must lie between 0 and 1, got {share}")
-        return self
+    lapse: Share = 0.0  # share of trials answered at random
+    spread: float = Field(0.3, ge=0, le=10)  # standard deviation over observers, in d′ units
+    rt_median_ms: float = Field(3500.0, gt=0, le=1_000_000)
+    rt_sigma: float = Field(0.5, ge=0, le=5)  # of ln RT
 
 
 class SimilaritySection(Section):
-    model: str = "embedded"
-    weights: str | None = None
-    layer: str | None = None  # every default layer of that model but the tested one if not given
+    model: Name = "embedded"
+    weights: Name | None = None
+    layer: Name | None = None  # every default layer of that model but the tested one if not given
 
 
 class ObserversSection(Section):
-    run: tuple[str, ...] = ("ideal", "chance", "similarity")
+    run: Names = ("ideal", "chance", "similarity")
     simulated: SimulatedSection = SimulatedSection()
     similarity: SimilaritySection = SimilaritySection()
 
 
 class AnalysisSection(Section):
-    bootstrap: PositiveInt = 10_000
+    bootstrap: int = Field(10_000, ge=1, le=1_000_000)
     margin: float = Field(0.05, gt=0, lt=0.5)  # differences in accuracy below this count as equivalent
 
 
 class ExclusionsSection(Section):
     """Rules by which participants are left out of the main result. None of them excludes anybody unless declared."""
 
-    catch_accuracy: float | None = Field(None, ge=0, le=1)  # at least this share of catch trials right
-    answers_each_side: int | None = Field(None, ge=0)  # at least so many main trials answered top, and so many bottom
-    instruction_time_s: float | None = Field(None, ge=0)  # at least so long on the instructions
-    practice_attempts: PositiveInt | None = None  # at most so many rounds of practice
-    total_time_s_min: float | None = Field(None, ge=0)  # from first to last trial at least
-    total_time_s_max: float | None = Field(None, gt=0)  # and at most
+    catch_accuracy: Share | None = None  # at least this share of catch trials right
+    # at least so many main trials answered top, and so many bottom
+    answers_each_side: int | None = Field(None, ge=0, le=10_000)
+    instruction_time_s: Seconds | None = None  # at least so long on the instructions
+    practice_attempts: int | None = Field(None, ge=1, le=1000)  # at most so many rounds of practice
+    total_time_s_min: Seconds | None = None  # from first to last trial at least
+    total_time_s_max: float | None = Field(None, gt=0, le=1_000_000)  # and at most
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ExclusionsSection:
+        _ordered("total_time_s_min", self.total_time_s_min, "total_time_s_max", self.total_time_s_max)
+        return self
 
 
 class FieldSection(Section):
     """A question of the study's own in the demographics form; its texts stand in STUDY/texts/LANGUAGE.toml."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]{0,40}$",
+        description="a name of lower-case letters, digits and _, of at most 41 characters, that begins with a letter",
+    )
     type: Literal["integer", "choice", "text"] = "text"
-    options: tuple[str, ...] = ()  # of a choice
+    options: Annotated[tuple[Annotated[Name, Field(max_length=100)], ...], Once] = ()  # of a choice
     required: bool = False
-    min: int | None = None
-    max: int | None = None
-    max_length: PositiveInt | None = 2000
+    min: int | None = Field(None, ge=-1_000_000_000, le=1_000_000_000)  # of an integer
+    max: int | None = Field(None, ge=-1_000_000_000, le=1_000_000_000)
+    max_length: int | None = Field(2000, ge=1, le=100_000)  # characters of a text
 
     @model_validator(mode="after")
-    def _options(self) -> FieldSection:
+    def _fits_its_type(self) -> FieldSection:
         if (self.type == "choice") != bool(self.options):
-            raise ValueError(f"field {self.name!r}: options belong to type choice, and it needs some")
+            raise ValueError(f"options belong to type choice, which needs some (got type {self.type})")
+        if self.type != "integer" and (self.min is not None or self.max is not None):
+            raise ValueError(f"min and max belong to type integer (got type {self.type})")
+        _ordered("min", self.min, "max", self.max)
         return self
 
 
-class OutcomesSection(Section):
-    """What participants get at the end, by outcome; {survey_code} and other parameters of their link are filled in."""
+class CodesSection(Section):
+    """Completion codes by outcome; {survey_code} and other parameters of the participant's link are filled in."""
 
-    completed: str = ""
-    failed_attention: str = ""
-    no_consent: str = ""
+    completed: Text = ""
+    failed_attention: Text = ""
+    no_consent: Text = ""
+
+
+class RedirectsSection(CodesSection):
+    """Where participants are sent at the end, by outcome; parameters of their link are filled in as in codes."""
+
+    @field_validator("completed", "failed_attention", "no_consent")
+    @classmethod
+    def _is_address(cls, address: str) -> str:
+        if address and not WEB_ADDRESS.match(address):
+            raise ValueError(f"must be an address that begins with https:// or http:// (got {shown(address)})")
+        return address
 
 
 class ServerSection(Section):
     """The web experiment."""
 
-    title: str = ""  # shown to participants; a neutral one if not given
-    contact: str = ""  # whom participants can write to
-    languages: tuple[str, ...] = Field(("en", "de"), min_length=1)  # the first is the default
+    title: Text = ""  # shown to participants; a neutral one if not given
+    contact: Text = ""  # whom participants can write to
+    # the first is the default
+    languages: Annotated[tuple[Annotated[str, Field(pattern=LANGUAGE)], ...], Once] = Field(
+        ("en", "de"), min_length=1, description="a list of language codes, as in en, de or pt-BR"
+    )
     groups: Literal["none", "question", "link"] = "none"  # expert and lay: asked, or told by the link
-    group_names: tuple[str, ...] = ("expert", "lay")
-    demographics: tuple[str, ...] = ("age", "gender", "handedness", "visual_aid")
+    group_names: Annotated[tuple[Annotated[Name, Field(max_length=40)], ...], Once] = Field(
+        ("expert", "lay"), min_length=1
+    )
+    demographics: Annotated[tuple[Demographic, ...], Once] = ("age", "gender", "handedness", "visual_aid")
     fields: tuple[FieldSection, ...] = ()
-    intuitiveness: tuple[Literal["before", "after"], ...] | None = None  # the protocol's if not given
+    # the protocol's if not given
+    intuitiveness: Annotated[tuple[Literal["before", "after"], ...], Once] | None = None
     intuitiveness_units: int = Field(3, ge=0, le=20)
     fullscreen: bool = True
-    min_width: PositiveInt = 1000  # CSS pixels of the window
-    min_height: PositiveInt = 600
+    min_width: int = Field(1000, ge=1, le=10_000)  # CSS pixels of the window
+    min_height: int = Field(600, ge=1, le=10_000)
     break_s: float = Field(0.0, ge=0, le=3600)  # shortest break after a block
-    practice_pass: float = Field(0.0, ge=0, le=1)  # share right below which a practice block is shown again
-    practice_rounds: PositiveInt = 3  # at most so often
+    practice_pass: Share = 0.0  # share right below which a practice block is shown again
+    practice_rounds: int = Field(3, ge=1, le=100)  # at most so often
     resume: Literal["browser", "anywhere"] = "browser"  # where someone known by an external id may go on
-    dropout_minutes: float = Field(120.0, gt=0)  # without a sign of life after which the place is given again
-    recruit: PositiveInt | None = None  # close when so many have completed; never if not given
+    # without a sign of life after which the place is given again
+    dropout_minutes: float = Field(120.0, gt=0, le=100_000)
+    recruit: int | None = Field(None, ge=1, le=1_000_000)  # close when so many have completed; never if not given
     image_format: Literal["jpeg", "png"] = "jpeg"
     image_quality: int = Field(92, ge=50, le=100)  # of jpeg, without chroma subsampling
-    codes: OutcomesSection = OutcomesSection()  # one for each participant is made where none is given
-    redirects: OutcomesSection = OutcomesSection()
+    codes: CodesSection = CodesSection()  # one for each participant is made where none is given
+    redirects: RedirectsSection = RedirectsSection()
+
+    @model_validator(mode="after")
+    def _asks_everything_once(self) -> ServerSection:
+        if self.groups == "question" and len(self.group_names) < 2:
+            raise ValueError("group_names must name at least two groups, since groups = question asks which")
+        taken = {*self.demographics, COMMENT, *([EXPERTISE] if self.groups == "question" else [])}
+        for question in self.fields:
+            if question.name in taken:
+                raise ValueError(f"fields must have names of their own: {question.name!r} is another question already")
+            taken.add(question.name)
+        return self
 
 
 class Config(Section):
     """study.toml."""
 
-    seed: int = Field(2021, ge=0)
+    seed: int = Field(2021, ge=0, le=2**63 - 1)
     model: ModelSection = ModelSection()
     images: ImagesSection = ImagesSection()
     stimuli: StimuliSection | None = None  # finished stimuli instead of model and images
@@ -206,26 +313,51 @@ class Study:
     folder: Path
     config: Config
     ray: str | None = None  # address of the Ray cluster that index and synthesis are spread over; none: this machine
+    unblinded: str = ""  # why people's answers are included while the study recruits; "": they are not (blinding.py)
     opened: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # by stages, once a command
 
     @classmethod
     def open(cls, folder: Path, ray: str | None = None) -> Study:
         """Read FOLDER/study.toml. Raises StudyError if it is absent, not TOML, or has a wrong key or value."""
         path = folder / "study.toml"
-        if not path.exists():
-            raise StudyError(f"{path} does not exist; make a study with: exemplum new {folder}")
-        return cls(folder, parse(path.read_text(encoding="utf-8"), path), ray)
+        try:
+            return cls(folder, parse(toml_files.text(path), path), ray)
+        except toml_files.AbsentError as error:
+            raise StudyError(f"{path} does not exist; make a study with: {command('new', folder)}") from error
+
+    @contextmanager
+    def setting(self, key: str) -> Iterator[None]:
+        """Within, a UserError is told as one of this key: `study.toml: [units] hand_picked: …`; with "" of the file."""
+        try:
+            yield
+        except UserError as error:
+            where = f"{self.folder / 'study.toml'}: " + (f"{key}: " if key else "")
+            raise StudyError(f"{where}{error}") from error
+
+    @property
+    def identity(self) -> Identity:
+        """STUDY/study.json; an older folder is given one. Raises UserError if the file is broken."""
+        return identity(self.folder)
+
+    @property
+    def id(self) -> str:
+        """32 hex digits that stay the same when the folder is renamed, moved or copied."""
+        return self.identity.id
 
     def stage(self, name: str) -> Path:
         return self.folder / name
 
     def resolve(self, path: str) -> Path:
-        """A path that study.toml names: absolute, or relative to the working directory or to the study folder."""
-        given = Path(path).expanduser()
-        if given.is_absolute() or given.exists():
-            return given
-        beside = self.folder / given
-        return beside if beside.exists() else given
+        """A path that study.toml names: absolute, or relative to the study folder, or else to the working directory.
+
+        Raises StudyError if it is no path.
+        """
+        try:
+            given = Path(path).expanduser()
+            beside = self.folder.absolute() / given  # given itself if that is absolute
+            return beside if beside.exists() else given.absolute()
+        except (OSError, RuntimeError) as error:  # too long a name, ~NOBODY
+            raise StudyError(f"{path} is no path ({getattr(error, 'strerror', None) or error})") from error
 
     def weights(self, given: str | None) -> str | None:
         """What study.toml says of weights: DEFAULT or another name stays, a file gets its whole path."""
@@ -246,10 +378,19 @@ class Study:
         path = self.stage(stage) / "record.json"
         return store.read_json(path) if path.exists() else None
 
-    def finish(self, stage: str, fingerprint: str, seconds: float, summary: dict[str, Any]) -> None:
-        """Mark the stage as done, last of all its writes."""
+    def begin_writing(self, stage: str) -> None:
+        """Take back the stage's record, before the first of its tables is written: who is killed now leaves a mixture.
+
+        The record of an earlier run would else be true of it again when study.toml is changed back.
+        """
+        (self.stage(stage) / "record.json").unlink(missing_ok=True)
+
+    def finish(
+        self, stage: str, fingerprint: str, seconds: float, summary: dict[str, Any], code: int | None = None
+    ) -> None:
+        """Mark the stage as done, last of all its writes. `code` is the VERSION of the stage's module."""
         store.write_json(self.stage(stage) / "record.json", {
-            "stage": stage, "fingerprint": fingerprint, "seconds": round(seconds, 2),
+            "stage": stage, "fingerprint": fingerprint, "code": code, "seconds": round(seconds, 2),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "seed": self.config.seed,
             "summary": summary, "versions": versions(), "machine": platform.platform(),
         })  # fmt: skip
@@ -258,33 +399,9 @@ class Study:
 def parse(text: str, path: Path) -> Config:
     """Check the text of a study.toml. Raises StudyError with one line that names file, key and what is allowed."""
     try:
-        return Config.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise StudyError(f"{path} is not valid TOML: {error}") from error
+        return Config.model_validate(toml_files.parse(text, path))
     except ValidationError as error:
-        raise StudyError(f"{path}: " + "; ".join(_explain(problem) for problem in error.errors())) from error
-
-
-def _explain(problem: Any) -> str:
-    location = [str(part) for part in problem["loc"]]
-    key = ".".join(location)
-    if problem["type"] == "extra_forbidden":
-        known = list(_section(location[:-1]).model_fields)
-        where = f"[{'.'.join(location[:-1])}]" if location[:-1] else "the top level"
-        return f"unknown key {location[-1]!r} in {where}{did_you_mean(location[-1], known)}"
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{key}: {message} (got {problem['input']!r})"
-
-
-def _section(location: list[str]) -> type[BaseModel]:
-    section: type[BaseModel] = Config
-    for name in location:
-        if name.isdecimal():  # place in a list of sections
-            continue
-        annotation = section.model_fields[name].annotation
-        candidates = [annotation, *getattr(annotation, "__args__", ())]
-        section = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
-    return section
+        raise StudyError(f"{path}: {validation.problems(error, Config)}") from error
 
 
 def versions() -> dict[str, str]:

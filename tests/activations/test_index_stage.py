@@ -23,7 +23,8 @@ methods = ["natural", "synthetic"]
 @pytest.fixture
 def folder(tmp_path):
     store.write_text(tmp_path / "study.toml", TOML)
-    store.write_png(tmp_path / "pictures" / "grey.png", images.open("embedded").decode(0))
+    for row in range(20):  # as many as one batch of exemplars needs
+        store.write_png(tmp_path / "pictures" / f"{row}.png", images.open("embedded").decode(row))
     return tmp_path
 
 

@@ -1,11 +1,14 @@
 """Split halves and repeats against closed forms and simulated truth."""
 
+import warnings
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from exemplum.analysis import reliability
+from exemplum.analysis import kappa, reliability
 
 
 def test_spearman_brown_of_a_half() -> None:
@@ -51,3 +54,17 @@ def test_repeats_are_matched_to_their_first_showing(answers) -> None:
     assert kappa["n_trials"] == 12
     unlinked = both.assign(repeats=both["repeats"].where(both["repeats"] == "", "elsewhere"))
     assert "repeat_kappa" not in set(reliability.estimates(unlinked, seed=1)["measure"])
+
+
+def test_kappa_of_any_small_table_is_quiet_and_as_sklearns() -> None:
+    """Variances that a small table leaves undefined are NaN, and no warning on the user's console."""
+    cells = [np.array(counts) for counts in product(range(4), repeat=4) if sum(counts) > 1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = [kappa.cohen(counts.reshape(2, 2))[0] for counts in cells]
+    for counts, value in zip(cells, found, strict=True):
+        if max(counts) == sum(counts):
+            assert np.isnan(value)
+            continue
+        first, second = np.repeat([0, 0, 1, 1], counts), np.repeat([0, 1, 0, 1], counts)
+        assert value == pytest.approx(cohen_kappa_score(first, second))

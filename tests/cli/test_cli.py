@@ -5,8 +5,11 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
+from exemplum import design
 from exemplum.cli import main
+from exemplum.study import Study
 
 VERBS = ("demo", "new", "run", "units", "index", "explain", "design", "observe", "analyze", "report")
 
@@ -43,8 +46,8 @@ def test_help_names_every_verb(exemplum):
     ("toml", "message"),
     [
         ("sed = 1", "unknown key 'sed' in the top level; did you mean seed?"),
-        ("[design]\nparticipants = 0", "design.participants: Input should be greater than 0 (got 0)"),
-        ("[design]\nparticipants = 'ten'", "design.participants: Input should be a valid integer"),
+        ("[design]\nparticipants = 0", "[design] participants must be a whole number from 1 to 10000 (got 0)"),
+        ("[design]\nparticipants = 'ten'", "[design] participants must be a whole number from 1 to 10000 (got 'ten')"),
         ("[design]\nprotocol = 'borowski2021'", "did you mean borowski2021-2, borowski2021-1"),
         ("[model]\nload = 'torchvision:gogglenet'", "did you mean googlenet"),
         ("[model]\nweights = 'absent.pt'", "absent.pt"),
@@ -65,6 +68,17 @@ def test_a_mistake_in_study_toml_is_told_in_one_line_before_any_work(toml, messa
     assert message in " ".join(done.stderr.split())
     assert done.stderr.strip().count("\n") == 0
     assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["study.toml"]
+
+
+@pytest.mark.parametrize("verb", ["explain", "observe", "report"])
+def test_a_stage_is_checked_before_those_before_it_work(verb, tmp_path, exemplum):
+    wrong = {"explain": "[synthetic]\nrecipe = 'borowski'", "observe": "[observers]\nrun = ['ideale']",
+             "report": "[server]\nlanguages = ['xx']"}[verb]  # fmt: skip
+    (tmp_path / "study.toml").write_text(wrong)
+    done = exemplum(verb, str(tmp_path))
+    assert done.returncode == 1
+    assert wrong.splitlines()[0] in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["study.toml"]
 
 
@@ -92,3 +106,39 @@ def test_units_lists_layers_and_branches(exemplum):
     done = exemplum("units", "torchvision:gogglenet")
     assert done.returncode == 1
     assert "did you mean googlenet" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("serve",), ("design", "--nothing"), ("power", "--difference", "0.05", "--study")],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_study_without_a_design_says_what_to_run(arguments, tmp_path, exemplum):
+    folder = tmp_path / "my study"
+    assert exemplum("new", str(folder)).returncode == 0
+    if arguments[-1] == "--nothing":
+        with pytest.raises(design.DesignError) as caught:
+            design.load(Study.open(folder))
+        said = str(caught.value)
+    else:
+        said = exemplum(*arguments, str(folder)).stderr
+    assert f"{folder} has no design yet; run: exemplum run '{folder}'\n" in f"{said}\n"
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("name", ["my stimuli", "my stimuli/", "./x/../my stimuli", "ünï/it's \"q\" [red] 'x'"])
+def test_paths_given_to_new_hold_from_anywhere(name, tmp_path, monkeypatch, exemplum):
+    """Spaces, quotes, brackets, a slash at the end: the study is made in one directory and used in another."""
+    for directory in ("x", name, "elsewhere"):
+        (tmp_path / directory).mkdir(parents=True, exist_ok=True)
+    for file in ("max_0", "max_1", "min_0", "min_1"):
+        for unit in range(4):
+            home = tmp_path / name / "mixed4a" / f"channel_{unit}" / "natural_images"
+            home.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8), (unit, len(file), 0)).save(home / f"{file}.png")
+    monkeypatch.chdir(tmp_path)
+    assert exemplum("new", "my study", "--stimuli", f"folder:{name}").returncode == 0
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    done = exemplum("explain", "../my study")
+    assert "explanations: units 4" in done.stderr
+    assert done.returncode == 0

@@ -9,25 +9,34 @@ from hypothesis import strategies as st
 from exemplum import tables
 from exemplum.activations import ActivationIndex
 from exemplum.errors import UserError
-from exemplum.explanations import natural
+from exemplum.explanations import natural, units
 from exemplum.records import Pole, Unit
+from exemplum.study import UnitsSection
 
 UNIT = Unit("mixed4a", 3)
 
 
-def index_of(images: int, keep: int, groups=lambda row: "") -> ActivationIndex:
-    """An index of one unit whose activation for image `row` is `row`."""
+def index_of(images: int, keep: int, groups=lambda row: "", dead: bool = False) -> ActivationIndex:
+    """An index of one unit whose activation for image `row` is `row`, or 0 for all if it is dead."""
     rows = np.arange(images)
     facts = {"unit": str(UNIT), "layer": "mixed4a", "channel": 3, "branch": "1x1"}
-    tops = {"max": rows[::-1][:keep], "min": rows[:keep]}
+    tops = {"max": rows[:keep] if dead else rows[::-1][:keep], "min": rows[:keep]}
     extremes = [
-        facts | {"pole": pole, "rank": rank, "row": row, "image": f"i{row}", "group": groups(row), "activation": row}
+        facts
+        | {
+            "pole": pole,
+            "rank": rank,
+            "row": row,
+            "image": f"i{row}",
+            "group": groups(row),
+            "activation": 0 if dead else row,
+        }
         for pole, order in tops.items()
         for rank, row in enumerate(order)
     ]
     unit = facts | dict.fromkeys(
         ["mean", "std", "low", "high", "q01", "q05", "q25", "q50", "q75", "q95", "q99"], 1.0
-    ) | {"count": images, "dead": False}  # fmt: skip
+    ) | {"count": images, "dead": dead}  # fmt: skip
     broken = pd.DataFrame({"image": [], "reason": []})
     return ActivationIndex(tables.INDEX_UNITS.frame([unit]), tables.EXTREMES.frame(extremes), broken, rows[None])
 
@@ -93,3 +102,15 @@ def test_references_are_the_exemplars_but_the_most_extreme(dealt):
     positions = {pole: sorted(image.position for image in references if image.pole is pole) for pole in Pole}
     assert positions == {Pole.MAX: list(range(9)), Pole.MIN: list(range(1, 10))}
     assert set(references) < set(dealt)
+
+
+def test_a_dead_unit_is_said_to_be_dead():
+    dead = index_of(50, keep=15, dead=True)
+    with pytest.raises(UserError, match="mixed4a:3 is dead: it has the same activation for every image"):
+        natural.exemplars(dead, UNIT, 9, 20, seed=0)
+
+
+def test_a_dead_unit_cannot_be_hand_picked(model):
+    section = UnitsSection(hand_picked=(str(UNIT),), choose="none")
+    with pytest.raises(UserError, match=r"study.toml: \[units\] hand_picked: mixed4a:3 is dead"):
+        units.choose(model, index_of(50, keep=15, dead=True), section, 0.3, np.random.default_rng(0))

@@ -219,11 +219,14 @@ def test_a_recipe_of_ones_own_from_a_table_or_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"base": "lucid", "step": 3}, "step: .*did you mean steps"),
-        ({"base": "lucid", "transforms": [{"jiter": 4}]}, "transforms.0: .*not a transform; known: {jitter"),
-        ({"base": "lucid", "images": 0}, "images: "),
+        ({"base": "lucid", "step": 3}, r"unknown key 'step' in \[synthetic.recipe\]; did you mean steps"),
+        ({"base": "lucid", "transforms": [{"jiter": 4}]}, "transforms, entry 1: .*not a transform; known: {jitter"),
+        (
+            {"base": "lucid", "images": 0},
+            r"\[synthetic.recipe\] images must be a whole number from 1 to 1000 \(got 0\)",
+        ),
         ({"base": "nobody"}, "no recipe 'nobody'"),
-        ({"name": "bare"}, "size: Field required"),
+        ({"name": "bare"}, "size is missing; it must be a whole number from 16 to 4096"),
     ],
 )
 def test_a_wrong_recipe_names_its_field(fields, message):

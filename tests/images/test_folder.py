@@ -146,3 +146,17 @@ def test_real_photographs_of_imagenet_decode(shared_data):
         image = corpus.decode(int(row))
         assert image.shape[2] == 3
         assert image.std() > 0
+
+
+def test_a_link_to_nothing_is_a_broken_image(tmp_path):
+    write(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to(tmp_path / "gone.png")
+    (tmp_path / "c.png").symlink_to("c.png")
+    (tmp_path / "notes").symlink_to("nowhere")
+    corpus = images.open(f"folder:{tmp_path}")
+    assert ids(corpus) == ["a.png", "b.png", "c.png"]
+    assert corpus.decode(0).shape == (6, 8, 3)
+    with pytest.raises(ImageError, match="the file is gone"):
+        corpus.decode(1)
+    with pytest.raises(ImageError, match="symbolic links"):
+        corpus.decode(2)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from batchnorms import with_statistics
 from exemplum import models
+from exemplum.models import Network, Preprocessing
 from exemplum.models.model import Model
 
 SIZE = 64
@@ -235,3 +236,13 @@ def test_a_compiled_reader_gives_the_same_values_and_gradients_at_every_size():
         torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)
     with compiled.redirected_relu(), plain.redirected_relu():
         torch.testing.assert_close(compiled(pixels)["mixed3a"], plain(pixels)["mixed3a"])
+
+
+def test_a_network_without_parameters_is_read():
+    pool = nn.Sequential(nn.AvgPool2d(2), nn.ReLU())
+    model = Model("pool", Network(pool, Preprocessing(8, 8, mean=(0.0,) * 3, std=(1.0,) * 3)))
+    reader = model.reader(["0"])
+    images = torch.rand(2, 3, 8, 8)
+    assert reader.device == torch.device("cpu")
+    with reader.redirected_relu():
+        torch.testing.assert_close(reader(images)["0"], nn.functional.avg_pool2d(images, 2))

@@ -40,7 +40,7 @@ def test_ideal_scores_one_on_main_trials(study):
     main = table[(table["observer"] == "ideal") & (table["trial_kind"] == "main")]
     assert len(main) == 3 * 27
     assert main["correct"].all()
-    assert stage.run(study)["ideal"] == "right on natural 100.0%, synthetic 100.0%, none 100.0%; catch 100.0%"
+    assert stage.run(study)["ideal"] == "(right on natural 100.0%, synthetic 100.0%, none 100.0%; catch 100.0%)"
 
 
 def test_the_same_seed_gives_the_same_answers_whoever_else_answers(study):

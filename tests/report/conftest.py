@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from skimage import data, filters
 
-from exemplum import store, tables
+from exemplum import status, store, tables
 from exemplum.report import stage
 from exemplum.study import Study
 
@@ -69,6 +69,7 @@ def make_study(folder: Path, network: bool = True) -> Study:
     tables.COMPARISONS.write(folder / "analysis/comparisons.parquet", comparisons(responses))
     if network:
         tables.IMAGES.write(folder / "index/broken.parquet", [{"image": "torn.jpg", "reason": "truncated"}])
+    status.write(study, status.Status("0" * 32, "closed", 1, int(people.sum()), 4, "design", "experiment.sqlite"))
     for name in ("index",) * network + ("explanations", "design", "responses", "analysis"):
         study.finish(name, f"{name}-fingerprint", 1.5, {"made": 3})
     return study

@@ -1,10 +1,12 @@
 """The report as a stage: stale when its inputs are, whole or not at all, and for studies of every kind."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from exemplum import store, tables
+from exemplum import status, store, tables
 from exemplum.report import stage
 
 
@@ -15,6 +17,28 @@ def test_more_answers_make_the_report_stale(finished_stimuli):
     assert stage.fingerprint(finished_stimuli) == before
     tables.RESPONSES.write(path, rows.iloc[:-5])
     assert stage.fingerprint(finished_stimuli) != before
+
+
+@pytest.mark.parametrize("recruitment", ["open", "paused"])
+def test_people_are_hidden_while_the_study_recruits(finished_stimuli, parse, recruitment):
+    shown = 'data-observer="participants"'
+    index = finished_stimuli.folder / "report/index.html"
+    stage.run(finished_stimuli)
+    assert shown in index.read_text(encoding="utf-8")
+    before = stage.fingerprint(finished_stimuli)
+    closed = status.read(finished_stimuli)
+    status.write(finished_stimuli, replace(closed, recruitment=recruitment))
+    assert stage.fingerprint(finished_stimuli) != before
+    stage.run(finished_stimuli)
+    assert "left out while the study recruits" in parse(index).text["result"]
+    assert shown not in index.read_text(encoding="utf-8")
+    assert "people in the browser" not in parse(index).text["answered"]
+    for path in (finished_stimuli.folder / "report/tables").glob("*.parquet"):
+        table = pd.read_parquet(path)
+        assert "participants" not in set(table.get("observer", ())), path.name
+    stage.run(replace(finished_stimuli, unblinded="planned"))
+    assert "the reason given: planned" in parse(index).text["result"]
+    assert shown in index.read_text(encoding="utf-8")
 
 
 def test_an_absent_table_is_named(finished_stimuli):

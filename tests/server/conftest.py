@@ -90,7 +90,7 @@ def serve(database: str, study_folder: Callable[..., Path]) -> Iterator[Callable
         toml: str = "", *, folder: Path | None = None, base: dict | None = None, **settings: object
     ) -> TestClient:
         folder = folder or study_folder(toml, **(base or {}))
-        experiment = Experiment.open(Settings(folder, database=database, **({"limits": False} | settings)))
+        experiment = Experiment.open(Settings(folder, **({"database": database, "limits": False} | settings)))
         client = TestClient(create_app(experiment), client=("10.0.0.1", 1234))
         client.__enter__()
         client.experiment = client.app.state.experiment
@@ -100,3 +100,9 @@ def serve(database: str, study_folder: Callable[..., Path]) -> Iterator[Callable
     yield start
     for client in opened:
         client.__exit__(None, None, None)
+
+
+def stop(client: TestClient) -> None:
+    """Stop a server of `serve` before the end of the test: it writes what it has, and its folder may be moved."""
+    client.__exit__(None, None, None)
+    client.__exit__ = lambda *_: None

@@ -27,11 +27,11 @@ serving.run(Settings(Path(folder), database, limits=False), port=int(port))
 class Server:
     """`with Server(folder) as server:` runs until the end of the block.
 
-    `most_bytes`: no file may grow beyond that, which is a full disk to the database.
+    `most_bytes`: no file may grow beyond that, which is a full disk to the database. `head`: Python run before.
     """
 
-    def __init__(self, folder: Path, database: str = "", most_bytes: int = 0) -> None:
-        self.folder, self.database, self.most_bytes = folder, database, most_bytes
+    def __init__(self, folder: Path, database: str = "", most_bytes: int = 0, head: str = "") -> None:
+        self.folder, self.database, self.most_bytes, self.head = folder, database, most_bytes, head
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
@@ -39,7 +39,7 @@ class Server:
     def start(self) -> None:
         arguments = [str(self.folder), str(self.port), self.database, str(self.most_bytes)]
         log = (self.folder / "server.log").open("ab")
-        self.process = subprocess.Popen([sys.executable, "-c", START, *arguments], stdout=log, stderr=log)
+        self.process = subprocess.Popen([sys.executable, "-c", self.head + START, *arguments], stdout=log, stderr=log)
         began = time.monotonic()
         while time.monotonic() - began < 120:
             if self.process.poll() is not None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import select, update
@@ -9,6 +10,7 @@ from sqlalchemy import select, update
 from exemplum.server import Experiment, Settings, entry, steps
 from exemplum.server.identity import link_code
 from exemplum.server.schema import Participant, SessionRow, TrialRow, now_ms
+from server.conftest import stop
 from server.walk import TIMES, Walker, usual
 
 BEGUN = {"key": "", "params": {}, "participant": "", "language": "en", "client": {}, "token": ""}
@@ -35,20 +37,28 @@ def places(experiment, **only):
         return Counter(orm.scalars(chosen))
 
 
-def test_places_fill_evenly_when_many_come_at_once_to_two_servers(serve, database):
-    first = serve().experiment
+@contextmanager
+def another(first, database):
+    """A second server of the study, where there may be one: on PostgreSQL."""
+    if not database:
+        yield first
+        return
     second = Experiment.open(Settings(first.study.folder, database=database))
-    with ThreadPoolExecutor(8) as pool:
+    yield second
+    second.close()
+
+
+def test_places_fill_evenly_when_many_come_at_once(serve, database):
+    first = serve().experiment
+    with another(first, database) as second, ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: enter((first, second)[n % 2], n), range(24)))
     assert places(first) == dict.fromkeys(range(1, 7), 4)
-    second.close()
 
 
 def test_one_external_id_that_comes_twice_at_once_is_one_participant(serve, database):
     first = serve('[server]\nresume = "anywhere"\n').experiment
-    second = Experiment.open(Settings(first.study.folder, database=database))
 
-    def come(n):
+    def come(n, second):
         wish = entry.Wish(**BEGUN | {"key": f"key-of-browser-{n:04d}", "params": {"PROLIFIC_PID": "p1"}})
         experiment = (first, second)[n % 2]
         try:
@@ -56,12 +66,11 @@ def test_one_external_id_that_comes_twice_at_once_is_one_participant(serve, data
         except Exception as error:
             return getattr(error, "code", error)  # lost the race: the page sends it again
 
-    with ThreadPoolExecutor(8) as pool:
-        came = set(pool.map(come, range(8)))
+    with another(first, database) as second, ThreadPoolExecutor(8) as pool:
+        came = set(pool.map(lambda n: come(n, second), range(8)))
     assert len(came - {"unavailable"}) == 1
     with first.database.read() as orm:
         assert len(orm.scalars(select(Participant)).all()) == 1
-    second.close()
 
 
 def test_each_place_has_its_own_order_and_batches(serve):
@@ -143,8 +152,10 @@ class TruthTeller:
 
 @pytest.mark.parametrize("changed", ["title", "design"])
 def test_a_new_version_of_the_study_goes_on_counting_only_if_its_design_is_the_same(serve, study_folder, changed):
-    first = serve(base={"participants": 2}).experiment
+    before = serve(base={"participants": 2})
+    first = before.experiment
     enter(first, 1)
+    stop(before)
     folder = first.study.folder
     if changed == "title":
         text = (folder / "study.toml").read_text()

@@ -105,10 +105,13 @@ def test_events_are_added_once(serve):
         {"seq": n, "at": 1.5, "kind": "visibility", "trial": "", "data": {"state": "hidden"}} for n in range(3)
     ]}  # fmt: skip
     send = lambda body: client.post("/api/events", json=body, headers=walker.headers)  # noqa: E731
-    assert send(batch).json() == {"stored": 3}
-    assert send(batch).json() == {"stored": 0}
-    assert send(batch | {"events": [*batch["events"], batch["events"][0] | {"seq": 3}]}).json() == {"stored": 1}
-    assert send({"page": "page-load-1", "events": []}).json() == {"stored": 0}
+    assert send(batch).json() == {"stored": 3, "full": False}
+    assert send(batch).json() == {"stored": 0, "full": False}
+    assert send(batch | {"events": [*batch["events"], batch["events"][0] | {"seq": 3}]}).json() == {
+        "stored": 1,
+        "full": False,
+    }
+    assert send({"page": "page-load-1", "events": []}).json() == {"stored": 0, "full": False}
     too_much = batch["events"][0] | {"seq": 9, "data": {"text": "x" * 3000}}
     assert send(batch | {"events": [too_much]}).status_code == 400
 
@@ -172,7 +175,7 @@ def test_the_shipped_languages_have_the_same_texts_with_the_same_placeholders():
     import re
 
     found = texts.load(texts.SHIPPED, ("en", "de"))
-    english, german = (texts._read(texts.SHIPPED / f"{language}.toml") for language in ("en", "de"))
+    english, german = (texts.read(texts.SHIPPED / f"{language}.toml") for language in ("en", "de"))
     assert set(english) == set(german)
     for key, text in english.items():
         assert sorted(set(re.findall(r"\{\w+\}", text))) == sorted(set(re.findall(r"\{\w+\}", german[key]))), key

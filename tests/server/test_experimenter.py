@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 from sqlalchemy import func, select
 
+from exemplum.csv_text import restored
 from exemplum.server.schema import Answer, Audit, Event, Participant, SessionRow, StepRecord, TrialRow
 from exemplum.tables import RESPONSES
 from server.walk import Walker
 
 
 def let_in(client):
+    """The client with the experimenter's cookie."""
     token = client.experiment.token
     assert client.get("/experimenter", params={"token": token}).status_code == 200
     return client
@@ -29,6 +31,12 @@ def press(client, path, **fields):
     return client.post(path, data={"once": once(client)} | fields)
 
 
+def session_page(client, label="P0001"):
+    """Address of a session's page, as the list has it."""
+    link = re.search(rf'href="(session/[^"]+)">{label}<', client.get("/experimenter/").text)
+    return f"/experimenter/{link[1]}"
+
+
 def counts(client):
     with client.experiment.database.read() as orm:
         return {t.__tablename__: orm.scalar(select(func.count()).select_from(t))
@@ -36,7 +44,15 @@ def counts(client):
 
 
 TRIALS = 28  # of the small study: 6 practice, 12 main, 4 catch, 6 repeated
-PAGES = ("/", "/session/1", "/results", "/downloads", "/download/full-csv.zip", "/download/anonymous-json.zip")
+PAGES = (
+    "/",
+    "/session/1",
+    "/results",
+    "/downloads",
+    "/audit",
+    "/download/full-csv.zip",
+    "/download/anonymous-json.zip",
+)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -92,7 +108,7 @@ def test_a_session_shows_what_was_entered_and_nothing_of_it_as_markup(serve):
     walker = Walker(client)
     walker.start()
     walker.do(walker.walk(until=lambda step: step["kind"] == "debrief"), {"comment": "images <b>too</b> small"})
-    page = client.get("/experimenter/session/1").text
+    page = client.get(session_page(client)).text
     assert "images &lt;b&gt;too&lt;/b&gt; small" in page
     assert "contact lenses" not in page
     assert '<th scope="row">visual aid</th><td>none</td>' in page
@@ -113,7 +129,8 @@ def test_accuracy_by_condition_is_hidden_until_asked_for_and_that_is_noted(serve
     walker.walk()
     hidden = client.get("/experimenter/results").text
     assert "synthetic" not in hidden
-    shown = press(client, "/experimenter/results").text
+    assert press(client, "/experimenter/results").status_code == 400  # no reason is given while the study recruits
+    shown = press(client, "/experimenter/results", reason="planned <b>look</b>").text
     with client.experiment.database.read() as orm:
         right = dict(
             orm.execute(
@@ -127,6 +144,45 @@ def test_accuracy_by_condition_is_hidden_until_asked_for_and_that_is_noted(serve
     for condition in ("natural", "synthetic", "none"):
         assert f'{condition}</th><td class="number">{right.get(condition, 0) / 4:.3f}' in shown
     assert actions == ["unblind"]
+    assert "planned &lt;b&gt;look&lt;/b&gt;" in client.get("/experimenter/audit").text
+
+
+def test_after_recruitment_a_look_needs_no_reason_and_is_noted(serve):
+    client = let_in(serve())
+    press(client, "/experimenter/recruitment", state="closed")
+    assert press(client, "/experimenter/results").status_code == 200
+    page = client.get("/experimenter/audit").text
+    assert page.index("recruitment is closed: results page") < page.index("<td>recruitment</td>")  # the newest first
+
+
+@pytest.mark.parametrize("state", ["paused", "closed"])
+def test_the_pilot_link_enters_whatever_recruitment_is(serve, state):
+    client = let_in(serve())
+    press(client, "/experimenter/recruitment", state=state)
+    link = pilot_link(client)
+    assert client.get("/api/config").json() | {"open": False, "pilot": False} == client.get("/api/config").json()
+    for_pilots = client.get("/api/config", params={"link": link}).json()
+    assert (for_pilots["open"], for_pilots["pilot"]) == (True, True)
+    assert client.get("/api/config", params={"link": "pilot-guessed"}).json()["open"] is False
+    assert Walker(client, link=link).start().json()["state"]["pilot"] is True
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+def test_pilot_and_real_are_told_apart_on_every_page(serve):
+    client = let_in(serve())
+    Walker(client).start()
+    Walker(client, link=pilot_link(client)).start()
+    assert ">real<" in client.get(session_page(client, "P0001")).text
+    assert ">pilot<" in client.get(session_page(client, "P0002")).text
+    rows = re.findall(r"<tr>.*?</tr>", client.get("/experimenter/").text, re.DOTALL)
+    marked = {label: ">pilot<" in row for row in rows if (label := "".join(re.findall(r">(P\d{4})<", row)))}
+    assert marked == {"P0001": False, "P0002": True}
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@pytest.mark.parametrize("path", ["", "results", "downloads", "audit"])
+def test_a_pilot_server_says_so_on_every_page(serve, path):
+    assert "Pilot server" in let_in(serve(pilot=True)).get(f"/experimenter/{path}").text
 
 
 def test_withdrawal_deletes_all_that_is_known_and_refuses_a_second_entry(serve):
@@ -138,8 +194,9 @@ def test_withdrawal_deletes_all_that_is_known_and_refuses_a_second_entry(serve):
     leaving.start()
     block = leaving.walk(until=lambda step: step["kind"] == "block")
     leaving.do_block(block)
-    assert press(client, "/experimenter/session/2/withdraw").status_code == 400  # the box is not ticked
-    assert press(client, "/experimenter/session/2/withdraw", sure="yes").status_code == 200
+    page = session_page(client, "P0002")
+    assert press(client, f"{page}/withdraw").status_code == 400  # the box is not ticked
+    assert press(client, f"{page}/withdraw", sure="yes").status_code == 200
     assert counts(client) == only
     assert client.get("/api/session", headers=leaving.headers).status_code == 401
     assert "leaves" not in client.get("/experimenter/").text
@@ -147,6 +204,7 @@ def test_withdrawal_deletes_all_that_is_known_and_refuses_a_second_entry(serve):
         assert "leaves" not in orm.scalars(select(Participant.external_id)).all()
     assert Walker(client, PROLIFIC_PID="leaves").start().json()["error"]["code"] == "already_done"
     if client.experiment.database.is_sqlite:  # not in the file either
+        assert "Deletion pending" not in client.get("/experimenter/").text
         folder = client.experiment.study.folder / "server"
         assert not any(b"leaves" in file.read_bytes() for file in folder.glob("experiment.sqlite*"))
 
@@ -155,7 +213,7 @@ def test_a_link_hands_the_session_to_another_browser_once(serve):
     client = let_in(serve())
     lost = Walker(client, PROLIFIC_PID="p")
     lost.start()
-    page = press(client, "/experimenter/session/1/resume").text
+    page = press(client, f"{session_page(client)}/resume").text
     code = re.search(r"\?resume=([\w-]+)", page)[1]
     found = Walker(client, resume=code)
     assert found.start().json()["resumed"] is True
@@ -228,3 +286,25 @@ def table(pack, name, form):
     if form == "json":
         return pd.DataFrame(json.load(content))
     return pd.read_parquet(content) if form == "parquet" else pd.read_csv(content)
+
+
+FORMULA = '=HYPERLINK("http://x","y")'
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+def test_no_text_of_a_participant_becomes_a_formula(serve):
+    client = let_in(serve('[[server.fields]]\nname = "job"\nrequired = true\n'))
+    walker = Walker(client, PROLIFIC_PID=FORMULA, note="+1+1")
+    walker.start()
+    form = walker.walk(until=lambda step: step["kind"] == "form")
+    asked = {"age": 30, "gender": "female", "handedness": "left", "visual_aid": "none", "job": "@SUM(A1)"}
+    assert walker.do(form, asked).status_code == 200
+    walker.walk()
+    packs = {form: unpacked(client, f"full-{form}.zip") for form in ("csv", "parquet", "json")}
+    for content in (text for pack in packs.values() for name, text in pack.items() if name.endswith(".csv")):
+        rows = csv.reader(io.StringIO(content.decode(), newline=""))
+        assert not [cell for row in rows for cell in row if cell[:1] in set("=+@") or re.match(r"-\D", cell)]
+    sessions = {form: table(pack, "sessions", form) for form, pack in packs.items()}
+    assert sessions["csv"]["external_id"].tolist() == ["'" + FORMULA]
+    assert sessions["parquet"]["external_id"].tolist() == sessions["json"]["external_id"].tolist() == [FORMULA]
+    assert restored(sessions["csv"])["external_id"].tolist() == [FORMULA]

@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from exemplum.server.rows import OBSERVER, members, people, ratings, responses
 from exemplum.server.schema import Answer, SessionRow, StepRecord, TrialRow
+from server.conftest import stop
 from server.walk import TIMES, Walker
 
 
@@ -184,6 +185,7 @@ def test_who_began_under_an_earlier_version_of_the_study_finishes_that_one(serve
     walker = Walker(client)
     walker.start()
     walker.walk(until=lambda step: step["kind"] == "block")
+    stop(client)
     folder = client.experiment.study.folder
     text = (folder / "study.toml").read_text()
     (folder / "study.toml").write_text(text + '[server]\nimage_format = "png"\n[[server.fields]]\nname = "new"\n')

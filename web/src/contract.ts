@@ -7,7 +7,8 @@ export interface Config {
   languages: string[];
   language: string;
   lab: boolean;
-  open: boolean;
+  open: boolean; // to this link
+  pilot: boolean; // whether answers by this link are a pilot's
   asset: string;
 }
 

@@ -1,6 +1,7 @@
 /** The log of what happened on the page: sent in batches, never waited for, dropped rather than holding anything up. */
 
 import { uuid } from "./identity";
+import { cut } from "./unicode";
 
 interface Entry {
   seq: number;
@@ -14,6 +15,7 @@ const EVERY_MS = 10_000;
 const BATCH = 50;
 const MOST_KEPT = 1000;
 const MOST_SENT = 150;
+const MOST_TEXT = 500; // code points
 
 const page = uuid();
 let entries: Entry[] = [];
@@ -21,12 +23,19 @@ let seq = 0;
 let token = "";
 let sending = false;
 let shown = ""; // key of the trial on the screen
+let full = false; // the server keeps no more events of this session
 
 /** Write down an event; `trial` is the key of the trial on the screen. */
 export function log(kind: string, data: Record<string, unknown> = {}, trial = ""): void {
+  if (full) return;
   entries.push({ seq: seq++, at: performance.timeOrigin + performance.now(), kind, trial, data });
   if (entries.length > MOST_KEPT) entries = entries.slice(-MOST_KEPT);
   if (entries.length >= BATCH) void flush();
+}
+
+/** Write down an error's message, cut where it is long. */
+export function logError(message: unknown): void {
+  log("error", { message: cut(String(message), MOST_TEXT) });
 }
 
 /** A trial is on the screen: every press on it is written down from now on, also those that are ignored. */
@@ -55,11 +64,17 @@ export async function flush(last = false): Promise<void> {
     });
     // 4xx: it would be refused again
     if (response.status < 500 && response.status !== 429) entries = entries.filter((entry) => !batch.includes(entry));
+    if (response.ok && ((await response.json()) as { full: boolean }).full) stop();
   } catch {
     // Kept for the next batch.
   } finally {
     sending = false;
   }
+}
+
+function stop(): void {
+  full = true;
+  entries = [];
 }
 
 function watchPage(): void {
@@ -73,8 +88,8 @@ function watchPage(): void {
   document.addEventListener("keydown", onPress, { capture: true });
   document.addEventListener("visibilitychange", () => log("visibility", { state: document.visibilityState }));
   document.addEventListener("fullscreenchange", () => log("fullscreen", { on: document.fullscreenElement !== null }));
-  addEventListener("error", (event) => log("error", { message: String(event.message).slice(0, 500) }));
-  addEventListener("unhandledrejection", (event) => log("error", { message: String(event.reason).slice(0, 500) }));
+  addEventListener("error", (event) => logError(event.message));
+  addEventListener("unhandledrejection", (event) => logError(event.reason));
 }
 
 function onPress(event: MouseEvent | KeyboardEvent): void {

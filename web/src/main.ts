@@ -4,7 +4,7 @@ import "jspsych/css/jspsych.css";
 import "./style.css";
 
 import type { Config, State, Step } from "./contract";
-import { startLog, log } from "./events";
+import { log, logError, startLog } from "./events";
 import { forget, keep, kept, uuid } from "./identity";
 import { askParticipant } from "./lab";
 import { chooseLanguage, languageSwitch } from "./language";
@@ -12,7 +12,7 @@ import { onConnection, Refusal } from "./network";
 import { notice, refused } from "./notice";
 import { Outbox } from "./outbox";
 import { config as getConfig, Session, start, texts, type Simulation } from "./session";
-import { showProgress, showStatus, simulateWith } from "./stage";
+import { showPilot, showProgress, showStatus, simulateWith } from "./stage";
 import { block } from "./steps/block";
 import { check } from "./steps/check";
 import { consent } from "./steps/consent";
@@ -37,6 +37,7 @@ async function main(): Promise<void> {
   setTexts(await texts(language), language);
   config.study.title ||= say("page.title");
   document.title = config.study.title;
+  showPilot(config.pilot);
 
   if (gaveWay() || (await openElsewhere())) {
     await notice(gaveWay() ? "notice.gave_way" : "notice.elsewhere");
@@ -76,6 +77,7 @@ async function runSession(session: Session, config: Config): Promise<void> {
   for (;;) {
     const { step, progress } = session.state;
     showProgress(progress);
+    showPilot(session.state.pilot);
     Object.assign(document.body.dataset, { step: step.id, kind: step.kind });
     languageSwitch(step.kind === "consent" ? config.languages : []);
     if (step.kind === "finished") {
@@ -118,7 +120,7 @@ async function perform(step: Exclude<Step, { kind: "finished" }>, session: Sessi
 /** Go on from where the server is. Gives the field that it did not take, or "". Throws what cannot be mended. */
 async function recover(error: unknown, session: Session): Promise<string> {
   if (!(error instanceof Refusal)) throw error;
-  log("error", { message: error.message.slice(0, 500) });
+  logError(error.message);
   switch (error.code) {
     case "bad_request":
       if (error.body.error?.field) return error.body.error.field;
@@ -150,6 +152,6 @@ function simulationOf(state: State): Simulation | null {
 
 main().catch((error: unknown) => {
   console.error(error);
-  log("error", { message: String(error).slice(0, 500) });
+  logError(error);
   refused("other", "");
 });

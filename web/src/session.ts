@@ -4,8 +4,13 @@ import type { Accepted, AnswerBody, Config, Done, Started, State } from "./contr
 import type { Identity } from "./identity";
 import { json, Refusal } from "./network";
 import type { Outbox } from "./outbox";
+import { cut } from "./unicode";
 
-export const config = () => json<Config>("api/config", { method: "GET" });
+/** What the study is, and whether this link may enter: a pilot's may whenever. */
+export function config(): Promise<Config> {
+  const link = new URLSearchParams(location.search).get("link") ?? "";
+  return json<Config>(`api/config${link ? `?${new URLSearchParams({ link })}` : ""}`, { method: "GET" });
+}
 
 export const texts = (language: string) => json<Record<string, string>>(`api/texts/${language}`, { method: "GET" });
 
@@ -86,16 +91,17 @@ function token(identity: Identity): { token?: string } {
   return identity.token ? { token: identity.token } : {};
 }
 
+/** Browser and screen; cut to what the server takes, so that an odd browser bars nobody. */
 function client() {
   return {
-    user_agent: navigator.userAgent,
+    user_agent: cut(navigator.userAgent, 600),
     screen_width: screen.width,
     screen_height: screen.height,
     width: innerWidth,
     height: innerHeight,
     pixel_ratio: devicePixelRatio,
-    language: navigator.language,
-    time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone ?? "",
+    language: cut(navigator.language ?? "", 40),
+    time_zone: cut(Intl.DateTimeFormat().resolvedOptions().timeZone ?? "", 60),
     touch: navigator.maxTouchPoints > 0,
   };
 }

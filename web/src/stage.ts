@@ -72,6 +72,13 @@ export function showProgress({ answered, total }: Progress): void {
   bar.querySelector<HTMLElement>("span")!.style.width = `${share}%`;
 }
 
+/** A badge on every page whose answers do not count. */
+export function showPilot(pilot: boolean): void {
+  const badge = document.querySelector<HTMLElement>("#pilot")!;
+  badge.textContent = pilot ? say("page.pilot") : "";
+  badge.hidden = !pilot;
+}
+
 /** A word at the lower edge, about the connection; "" takes it away. */
 export function showStatus(text: string): void {
   const status = document.querySelector<HTMLElement>("#status")!;

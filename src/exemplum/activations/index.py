@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from exemplum import store, tables
-from exemplum.errors import UserError
+from exemplum.errors import UserError, command
 from exemplum.records import Pole, Unit
 
 
@@ -82,7 +82,7 @@ class ActivationIndex:
     def load(cls, folder: Path) -> ActivationIndex:
         """Read an index. Raises StoreError naming a table that is absent or broken."""
         if not (folder / "sample.npy").exists():
-            raise store.StoreError(f"{folder} holds no index; run: exemplum index {folder.parent}")
+            raise store.StoreError(f"{folder} holds no index; run: {command('index', folder.parent)}")
         return cls(
             tables.INDEX_UNITS.read(folder / "units.parquet"),
             tables.EXTREMES.read(folder / "extremes.parquet"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from exemplum.cluster import Cluster
 from exemplum.errors import UserError
 from exemplum.images import Corpus
 from exemplum.models import Model
+from exemplum.models.errors import ModelError, WeightsError
 from exemplum.records import Unit
 from exemplum.study import Study
 
@@ -22,14 +21,12 @@ VERSION = 2
 
 
 def load_model(study: Study) -> Model:
-    """The model that study.toml names, with its weights."""
-    section = study.config.model
-    return _load_model(section.load, study.weights(section.weights), section.input_size, usercode.places(study.folder))
-
-
-@lru_cache(maxsize=1)  # every stage asks for it
-def _load_model(load: str, weights: str | None, input_size: int | None, places: tuple[Path, ...]) -> Model:
-    return models.load(load, weights=weights, input_size=input_size, places=places)
+    """The model that study.toml names, with its weights; loaded once a command, as every stage asks for it."""
+    if "model" not in study.opened:
+        section, places = study.config.model, usercode.places(study.folder)
+        study.opened["model"] = models.load(section.load, study.weights(section.weights), section.input_size, places)
+    model: Model = study.opened["model"]
+    return model
 
 
 def open_corpus(study: Study) -> Corpus:
@@ -42,8 +39,8 @@ def open_corpus(study: Study) -> Corpus:
 
 def _open_corpus(study: Study) -> Corpus:
     section = study.config.images
-    kind, colon, path = section.load.partition(":")
-    spec = f"{kind}:{study.resolve(path)}" if kind == "folder" and colon else section.load
+    kind, _, path = section.load.partition(":")
+    spec = f"{kind}:{study.resolve(path)}" if kind == "folder" and path else section.load
     corpus = images.open(spec, seed=study.config.seed)
     if not section.limit:
         return corpus
@@ -53,6 +50,8 @@ def _open_corpus(study: Study) -> Corpus:
 def layers(study: Study, model: Model) -> list[str]:
     """Layers to index: those that study.toml names, or the model's default ones."""
     chosen = list(study.config.units.layers) or model.default_layers
+    if not chosen:
+        raise UserError(f"model {model.name} has no layer that can be read; name some in [units] layers")
     for name in chosen:
         model.layer(name)  # a wrong name is told now, not after an hour
     return chosen
@@ -60,23 +59,34 @@ def layers(study: Study, model: Model) -> list[str]:
 
 def check(study: Study) -> None:
     """Raise UserError if study.toml names a model, images, layers or units that do not exist."""
-    model = load_model(study)
-    open_corpus(study)
-    indexed = layers(study, model)
-    for name in study.config.units.hand_picked:
-        _check_unit(name, model, indexed)
+    model = _readable_model(study)
+    with study.setting("[images] load"):
+        open_corpus(study)
+    with study.setting("[units] layers" if study.config.units.layers else "[model] load"):
+        indexed = layers(study, model)
+    with study.setting("[units] hand_picked"):
+        for name in study.config.units.hand_picked:
+            _check_unit(Unit.parse(name), model, indexed)
 
 
-def _check_unit(name: str, model: Model, indexed: list[str]) -> None:
+def _readable_model(study: Study) -> Model:
+    """The model, once it has taken an image of its input size."""
     try:
-        unit = Unit.parse(name)
-    except ValueError as error:
-        raise UserError(f"[units] hand_picked: {error}") from error
+        model = load_model(study)
+        model.layers  # noqa: B018  # found by running the network
+        return model
+    except UserError as error:  # of the network, its file of weights, or a path that is none
+        of_network = isinstance(error, ModelError) and not isinstance(error, WeightsError)
+        with study.setting("[model] load" if of_network else "[model] weights"):
+            raise
+
+
+def _check_unit(unit: Unit, model: Model, indexed: list[str]) -> None:
     channels = model.layer(unit.layer).channels
     if unit.channel >= channels:
-        raise UserError(f"[units] hand_picked: {unit.layer} has channels 0 to {channels - 1}, not {unit.channel}")
+        raise UserError(f"{unit.layer} has channels 0 to {channels - 1}, not {unit.channel}")
     if unit.layer not in indexed:
-        raise UserError(f"[units] hand_picked: {unit} is of a layer that is not in [units] layers; add {unit.layer}")
+        raise UserError(f"{unit} is of a layer that is not in [units] layers; add {unit.layer}")
 
 
 def fingerprint(study: Study) -> str:
@@ -106,6 +116,7 @@ def run(study: Study) -> dict[str, Any]:
         sample=section.sample, batch=section.batch, precision=section.precision, seed=study.config.seed,
         folder=study.stage("index"), cluster=Cluster(study.ray) if study.ray else None,
     )  # fmt: skip
+    study.begin_writing("index")
     index.save(study.stage("index"))
     return {
         "images": len(corpus) - len(index.broken), "broken": len(index.broken),

@@ -7,11 +7,11 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
-from statsmodels.stats.inter_rater import cohens_kappa
 
 from exemplum import tables
 from exemplum.analysis import tidy
 from exemplum.analysis.cells import order
+from exemplum.analysis.kappa import cohen
 
 Array = np.ndarray
 SHARED = 10  # items that two participants must share for a κ between them
@@ -134,19 +134,10 @@ def _between(responses: pd.DataFrame) -> list[dict[str, object]]:
                 pair = both[both["condition"] == condition]
                 where = {"experiment": experiment, "observer": a, "condition": condition, "trial_kind": "main"}
                 table = np.bincount(2 * pair["correct"].astype(int) + pair["correct_b"].astype(int), minlength=4)
-                kappa, error = _cohen(table.reshape(2, 2))
+                kappa, error = cohen(table.reshape(2, 2))
                 interval = tidy.normal(kappa, error)
                 rows.append(tidy.row(where, "kappa_cohen", kappa, interval, tidy.size(pair), by="observer", group=b))
     return rows
-
-
-def _cohen(table: Array) -> tuple[float, float]:
-    n = table.sum()
-    if n < 2 or (table.sum(axis=0).max() == n and table.sum(axis=1).max() == n):
-        return np.nan, np.nan
-    with np.errstate(divide="ignore", invalid="ignore"):  # of variances that a small table leaves undefined: NaN
-        found = cohens_kappa(table)
-        return float(found.kappa), float(found.std_kappa)
 
 
 def _bootstrap(right: Array, n: Array, rng: np.random.Generator, resamples: int) -> tuple[str, float, float]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from exemplum.conditions import NONE
+from exemplum.conditions import check as check_condition
 from exemplum.errors import UserError, did_you_mean
 from exemplum.tables import RESPONSES
 
@@ -40,14 +43,17 @@ def check(
 ) -> pd.DataFrame:
     """Return the table if every value is one that the analysis knows; `conditions` are those of the design if given.
 
-    Raises UserError for missing columns, an unknown condition or value, an answer marked right or wrong against the
-    side chosen, or a trial answered twice.
+    Raises UserError for missing columns, an unknown condition or value, a condition that is called as something else in
+    the tables, a reaction time below 0 or without end, an answer marked right or wrong against the side chosen, or a
+    trial answered twice.
     """
     if missing := [name for name in RESPONSES.columns if name not in responses]:
         raise UserError(f"{source} lacks the columns {', '.join(missing)}; docs/tables.md lists what responses hold")
     for column, allowed in ALLOWED.items():
         _only(responses, column, allowed, source)
     _only(responses, "condition", conditions if conditions is not None else _named(responses), source)
+    _conditions(responses, source)
+    _reaction_times(responses, source)
     wrong = responses["correct"] != (responses["choice"] == responses["max_side"])
     if wrong.any():
         row = responses[wrong].iloc[0]
@@ -70,6 +76,28 @@ def _only(responses: pd.DataFrame, column: str, allowed: Collection[object], sou
         raise UserError(
             f"{source}: {column} of {unknown['trial_id'].iloc[0]} is {value!r} ({len(unknown)} rows)"
             f"{did_you_mean(str(value), map(str, allowed))}"
+        )
+
+
+def _conditions(responses: pd.DataFrame, source: str) -> None:
+    """No condition may have a name that the tables give to something else."""
+    for name in responses["condition"].unique():
+        if name != NONE:
+            try:
+                check_condition(name)
+            except UserError as error:
+                where = responses.index[responses["condition"] == name][0]
+                raise UserError(f"{source}: condition of row {where + 1}: {error}") from error
+
+
+def _reaction_times(responses: pd.DataFrame, source: str) -> None:
+    """A reaction time is finite and not negative, or NaN where none was measured."""
+    wrong = responses[np.isinf(responses["rt_ms"]) | (responses["rt_ms"] < 0)]
+    if len(wrong):
+        first = wrong.iloc[0]
+        raise UserError(
+            f"{source}: rt_ms of row {wrong.index[0] + 1} ({first['trial_id']} of {first['participant']}) is "
+            f"{first['rt_ms']} ({len(wrong)} rows); it must be milliseconds from 0, or empty where none was measured"
         )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.inter_rater import cohens_kappa
 
 from exemplum import tables
 from exemplum.analysis import tidy
+from exemplum.analysis.kappa import cohen
 
 Array = np.ndarray
 SPLITS = 100
@@ -33,7 +33,8 @@ def estimates(responses: pd.DataFrame, seed: int, splits: int = SPLITS) -> pd.Da
             rows.append(tidy.row(where, f"split_half_{level}s", full, interval, tidy.size(trials)))
     pairs = repeats(responses)
     for where, trials in tidy.by_condition(pairs, "repeated"):
-        kappa, error = _kappa(trials["first"].to_numpy(dtype=int), trials["correct"].to_numpy(dtype=int))
+        both = trials["first"].to_numpy(dtype=int) * 2 + trials["correct"].to_numpy(dtype=int)
+        kappa, error = cohen(np.bincount(both, minlength=4).reshape(2, 2))
         rows.append(tidy.row(where, "repeat_kappa", kappa, tidy.normal(kappa, error), tidy.size(trials)))
     return tables.ESTIMATES.frame(rows)
 
@@ -81,11 +82,3 @@ def _at_full_length(half: float, levels: int) -> tuple[float, tuple[str, float, 
     reach = tidy.Z95 / np.sqrt(levels - 3)
     low, high = (spearman_brown(float(np.tanh(np.arctanh(half) + sign * reach))) for sign in (-1, 1))
     return spearman_brown(half), ("normal", low, high)
-
-
-def _kappa(first: Array, second: Array) -> tuple[float, float]:
-    table = np.bincount(first * 2 + second, minlength=4).reshape(2, 2)
-    if len(first) < 2 or table.sum(axis=0).max() == len(first) == table.sum(axis=1).max():
-        return np.nan, np.nan
-    found = cohens_kappa(table)
-    return float(found.kappa), float(found.std_kappa)

@@ -12,6 +12,7 @@ from exemplum.analysis import checks, published
 from exemplum.analysis.importers import borowski2021, findings
 from exemplum.analysis.intervals import RESAMPLES
 from exemplum.analysis.results import Results, analyse, write
+from exemplum.csv_text import csv_text
 from exemplum.study import AnalysisSection
 from exemplum.tables import RATINGS, RESPONSES
 
@@ -45,4 +46,4 @@ def _write(out: Path, imported: borowski2021.Imported, results: Results, compare
     write(out, "ratings", RATINGS, imported.ratings)
     results.write(out)
     for name, table in (("findings", findings.as_table(imported.findings)), ("published", compared)):
-        store.write_text(out / f"{name}.csv", table.to_csv(index=False, float_format="%.10g"))
+        store.write_text(out / f"{name}.csv", csv_text(table, float_format="%.10g"))

@@ -22,6 +22,7 @@ from exemplum.analysis import (
 )
 from exemplum.analysis.comparisons import comparisons
 from exemplum.analysis.estimates import estimates
+from exemplum.csv_text import csv_text
 from exemplum.store import Table
 from exemplum.study import AnalysisSection, ExclusionsSection
 from exemplum.tables import COMPARISONS, ESTIMATES, EXCLUSIONS, MODELS, RATINGS, VERDICTS
@@ -105,4 +106,4 @@ def together(table: Table, frames: list[pd.DataFrame]) -> pd.DataFrame:
 def write(folder: Path, name: str, table: Table, rows: pd.DataFrame) -> None:
     """Write a table as FOLDER/NAME.parquet and, for reading, FOLDER/NAME.csv."""
     frame = table.write(folder / f"{name}.parquet", rows)
-    store.write_text(folder / f"{name}.csv", frame.to_csv(index=False, float_format="%.10g"))
+    store.write_text(folder / f"{name}.csv", csv_text(frame, float_format="%.10g"))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from exemplum import store
+from exemplum import blinding, store
 from exemplum.analysis import checks
 from exemplum.analysis.results import analyse, together
+from exemplum.errors import UserError
 from exemplum.study import Study
 from exemplum.tables import PEOPLE, RATINGS, TRIALS
 
@@ -19,7 +20,7 @@ def fingerprint(study: Study) -> str:
     files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in _files(study)]
     said = study.config
     rules = (said.analysis.model_dump(), said.exclusions.model_dump())
-    return store.digest(VERSION, said.seed, *rules, study.made("responses"), files)
+    return store.digest(VERSION, said.seed, *rules, study.made("responses"), files, *blinding.state(study))
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -27,15 +28,19 @@ def run(study: Study) -> dict[str, Any]:
     folder, config = study.stage("responses"), study.config
     responses = checks.read(folder, _conditions(study))
     ratings = together(RATINGS, [RATINGS.read(path) for path in sorted(folder.glob("ratings/*.parquet"))])
-    people = [PEOPLE.read(path) for path in sorted(folder.glob("sessions/*.parquet"))]
+    sessions = [PEOPLE.read(path) for path in sorted(folder.glob("sessions/*.parquet"))]
+    responses, ratings, people = blinding.visible(study, responses, ratings, together(PEOPLE, sessions))
+    if responses.empty and (said := blinding.notice(study)):
+        raise UserError(f"{folder} holds no answers of machines. {said}")
     results = analyse(
         responses,
         ratings,
-        together(PEOPLE, people) if people else None,
+        people if sessions else None,
         config.seed,
         config.analysis,
         config.exclusions,
     )
+    study.begin_writing("analysis")
     results.write(study.stage("analysis"))
     observers = responses.groupby("observer")["participant"].nunique()
     return {"answers": len(responses), "observers": ", ".join(f"{name} ({n})" for name, n in observers.items()),

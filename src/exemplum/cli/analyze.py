@@ -1,8 +1,9 @@
 """`exemplum analyze`."""
 
-from exemplum.cli.arguments import Force, StudyFolder, run_until
+from exemplum.cli.arguments import DatabaseUrl, Force, StudyFolder, Unblind, run_stage
+from exemplum.cli.looking import open_study
 
 
-def analyze(study: StudyFolder, force: Force = False) -> None:
+def analyze(study: StudyFolder, force: Force = False, unblind: Unblind = None, database: DatabaseUrl = "") -> None:
     """Turn answers into estimates and comparisons, as tables."""
-    run_until(study, "analysis", force)
+    run_stage(open_study(study, unblind=unblind, database=database), "analysis", force)

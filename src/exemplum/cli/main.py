@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from importlib import import_module
 
 import typer
 
 from exemplum.errors import UserError
-from exemplum.progress import console
+from exemplum.progress import console, styled
 
 # Threads that wait by spinning take the cores from whoever has the work: with another process on two cores synthesis
 # ran at a sixth of its speed (docs/performance.md). Read when torch is first imported, which the verbs do late.
@@ -34,12 +35,19 @@ for verb in VERBS:
     app.command(verb)(getattr(import_module(f"exemplum.cli.{verb}"), verb))
 
 
+def tell(error: UserError) -> None:
+    """Print an error as it is, in one line; with EXEMPLUM_TRACEBACK=1 also where it comes from."""
+    if os.environ.get("EXEMPLUM_TRACEBACK"):
+        traceback.print_exception(error)
+    console.print(styled(("error:", "bold red"), f" {error}"))
+
+
 def run() -> None:
     """Entry point of the command."""
     try:
         app()
     except UserError as error:
-        console.print(f"[bold red]error:[/bold red] {error}", highlight=False, soft_wrap=True)
+        tell(error)
         sys.exit(1)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:

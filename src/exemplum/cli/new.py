@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from exemplum import new as studies
+from exemplum.errors import command
 from exemplum.progress import console
 
 
@@ -24,7 +25,15 @@ def new(
     protocol: Annotated[str, typer.Option(help="borowski2021-1 or borowski2021-2.")] = "borowski2021-1",
     participants: Annotated[int | None, typer.Option(help="How many; the protocol's number if not given.")] = None,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 2021,
+    version_of: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="STUDY", help="A new version of this study: all but its design and answers."),
+    ] = None,
 ) -> None:
     """Make a study folder with a study.toml to edit; `exemplum run FOLDER` then does the rest."""
+    if version_of:
+        path = studies.version(folder, version_of)
+        console.print(f"{path} written; edit it, then: {command('run', folder)}", highlight=False, soft_wrap=True)
+        return
     path = studies.create(folder, studies.text(model, weights, images, stimuli, protocol, participants, seed))
-    console.print(f"{path} written; edit it if you like, then: exemplum run {folder}", highlight=False)
+    console.print(f"{path} written; edit it if you like, then: {command('run', folder)}")

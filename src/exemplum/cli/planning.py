@@ -8,15 +8,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from exemplum import store
+from exemplum import blinding, design, store
 from exemplum.analysis import checks
 from exemplum.analysis import power as planning
 from exemplum.analysis.simulate import Spread
+from exemplum.csv_text import csv_text
 from exemplum.errors import UserError
 from exemplum.progress import console, output, track
 from exemplum.report.figures import save
 from exemplum.report.figures.power import power as draw
 from exemplum.report.style import typography
+from exemplum.study import Study
 
 # log odds; `planning.fitted` for Experiment I of Borowski et al. (2021) gives 0, 0.88, 0.24 and 0.47
 TYPICAL = Spread(participant=0.0, unit=0.9, participant_condition=0.25, unit_condition=0.5)
@@ -27,7 +29,7 @@ def assumed(
     difference: float,
     baseline: float | None,
     deviations: tuple[float | None, ...],
-    study: Path | None,
+    study: Study | None,
     observer: str,
     method: str,
 ) -> planning.Scenario:
@@ -57,7 +59,7 @@ def plan(
         structure.check(total)
     with track("power", len(sizes) * len(totals) * simulations, "studies") as advance:
         result = planning.table(scenario, sizes, totals, test, simulations, seed, advance, structure.sets)
-    store.write_text(out / "power.csv", result.to_csv(index=False))
+    store.write_text(out / "power.csv", csv_text(result))
     with typography():
         figure = Figure(figsize=(4.5, 3.2), layout="constrained")
         draw(result, figure.add_subplot())
@@ -66,8 +68,11 @@ def plan(
     console.print(f"written: {out / 'power.csv'}, {out / 'power.png'}, {out / 'power.svg'}")
 
 
-def _of_study(folder: Path, observer: str, method: str) -> tuple[float, Spread]:
-    responses = checks.read(folder / "responses")
+def _of_study(study: Study, observer: str, method: str) -> tuple[float, Spread]:
+    if not any(study.stage("responses").glob("*.parquet")):
+        design.load(study)  # says so if there is none yet
+    responses = checks.read(study.stage("responses"))
+    blinding.refuse(study, responses, observer)
     return planning.fitted(responses[responses["observer"] == observer], "natural", method)
 
 

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from exemplum.cli.arguments import DatabaseUrl, Unblind
+from exemplum.cli.looking import open_study
+
 
 def power(
     difference: Annotated[float, typer.Option(help="Difference in accuracy to find: 0.05 is five points.")],
@@ -24,11 +27,14 @@ def power(
     test: Annotated[str, typer.Option(help="participants, both (participants and units), or glmm (slow).")] = "both",
     simulations: Annotated[int, typer.Option(min=10, help="Simulated studies for each size.")] = 1000,
     seed: Annotated[int, typer.Option(min=0)] = 2021,
+    unblind: Unblind = None,
+    database: DatabaseUrl = "",
     out: Annotated[Path, typer.Option(help="Folder for power.csv, power.png and power.svg.")] = Path("power"),
 ) -> None:
     """How many participants and units it takes to find a difference between two methods, by simulation."""
     from exemplum.cli import planning  # late: the other verbs need no statistics
 
     given = (sd_participant, sd_unit, sd_participant_condition, sd_unit_condition)
-    scenario = planning.assumed(difference, baseline, given, study, observer, method)
+    opened = None if study is None else open_study(study, unblind=unblind, database=database)
+    scenario = planning.assumed(difference, baseline, given, opened, observer, method)
     planning.plan(scenario, participants, units, protocol, test, simulations, seed, out)

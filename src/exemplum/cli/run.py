@@ -1,12 +1,14 @@
 """`exemplum run`."""
 
 from exemplum import pipeline
-from exemplum.cli.arguments import Force, Ray, StudyFolder
-from exemplum.study import Study
+from exemplum.cli.arguments import DatabaseUrl, Force, Ray, StudyFolder, Unblind
+from exemplum.cli.looking import open_study
 
 
-def run(study: StudyFolder, force: Force = False, ray: Ray = None) -> None:
+def run(
+    study: StudyFolder, force: Force = False, ray: Ray = None, unblind: Unblind = None, database: DatabaseUrl = ""
+) -> None:
     """Do every stage whose inputs have changed: index, explanations, design, responses, analysis, report. Resumes."""
-    opened = Study.open(study, ray)
+    opened = open_study(study, ray, unblind, database)
     pipeline.run(opened, force=force)
     pipeline.point_to_report(opened)

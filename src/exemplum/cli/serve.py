@@ -6,16 +6,14 @@ from typing import Annotated
 
 import typer
 
-from exemplum.cli.arguments import StudyFolder
+from exemplum.cli.arguments import DatabaseUrl, StudyFolder
 
 
 def serve(
     study: StudyFolder,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for other machines.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 for any that is free.")] = 8000,
-    database: Annotated[
-        str, typer.Option(help="postgresql://USER:PASSWORD@HOST/NAME; SQLite in the study folder if not given.")
-    ] = "",
+    database: DatabaseUrl = "",
     lab: Annotated[bool, typer.Option("--lab", help="In the laboratory: participant numbers are typed.")] = False,
     pilot: Annotated[bool, typer.Option("--pilot", help="Mark all data as pilot data.")] = False,
     address: Annotated[

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from exemplum import conditions
+from exemplum.conditions import NONE
 from exemplum.design.errors import DesignError
 from exemplum.design.order import rotated
 from exemplum.design.pictures import NATURAL, Pictures
 from exemplum.protocols import Protocol, Scheme
 from exemplum.records import StudyUnit, Unit
-
-NONE = "none"  # the condition without references
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ def plan(
 ) -> Plan:
     """Fit a protocol to the units (STUDY_UNITS) and pictures of a study; sizes not given are the protocol's.
 
-    Raises DesignError if there are no main units, no natural images in common, or a method without pictures.
+    Raises DesignError if there are no main units, no natural images in common, or a method without pictures, and
+    UserError for a method whose name no condition can have.
     """
     notes: list[str] = []
     everyone = [_study_unit(row) for row in units.itertuples()]
@@ -84,7 +85,7 @@ def plan(
     sets = _sets(protocol, mains, len(schemes), notes)
     smallest = min(len(units) for units in sets)
     easy = _practice_units(everyone, mains, notes)
-    chosen = _methods(pictures, methods)
+    chosen = tuple(conditions.check(name) for name in _methods(pictures, methods))
     batches = _batches(protocol, pictures, mains, schemes, len(chosen), notes)
     sizes = {
         "practice": protocol.practice if practice is None else practice,

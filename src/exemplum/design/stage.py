@@ -12,6 +12,8 @@ from exemplum.design.errors import DesignError
 from exemplum.design.pictures import NATURAL
 from exemplum.design.schedule import make
 from exemplum.design.tables import blocks_table, design_of, trials_table
+from exemplum.errors import command
+from exemplum.protocols import protocol
 from exemplum.records import Design
 from exemplum.study import Study
 from exemplum.tables import BLOCKS, STIMULI, STUDY_UNITS, TRIALS
@@ -19,10 +21,16 @@ from exemplum.tables import BLOCKS, STIMULI, STUDY_UNITS, TRIALS
 VERSION = 2
 
 
+def check(study: Study) -> None:
+    """Raise UserError if study.toml names a protocol that does not exist."""
+    with study.setting("[design] protocol"):
+        protocol(study.config.design.protocol)
+
+
 def fingerprint(study: Study) -> str:
     upstream = study.made("explanations")
     if upstream is None:
-        raise DesignError(f"{study.folder} has no units and stimuli yet; run: exemplum run {study.folder}")
+        raise DesignError(f"{study.folder} has no units and stimuli yet; run: {command('run', study.folder)}")
     section, methods = study.config.design.model_dump(), study.config.explanations.methods
     return store.digest(VERSION, upstream, section, methods, study.config.seed)
 
@@ -36,6 +44,7 @@ def run(study: Study) -> dict[str, Any]:
         practice=section.practice, blocks=section.blocks, catch=section.catch, repeated=section.repeated,
     )  # fmt: skip
     leakage.check(design, stimuli, study.folder)
+    study.begin_writing("design")
     save(study, design)
     first = design.sessions[0]
     repeats = sum(block.repeats for block in first.blocks)
@@ -58,7 +67,7 @@ def load(study: Study) -> Design:
     """The design in the study folder. Raises DesignError if there is none, StoreError naming a broken file."""
     folder = study.stage("design")
     if not (folder / "design.json").exists():
-        raise DesignError(f"{study.folder} has no design yet; run: exemplum run {study.folder}")
+        raise DesignError(f"{study.folder} has no design yet; run: {command('run', study.folder)}")
     about = store.read_json(folder / "design.json")
     trials, blocks = TRIALS.read(folder / "trials.parquet"), BLOCKS.read(folder / "blocks.parquet")
     return design_of(trials, blocks, about["protocol"], about["seed"], tuple(about["notes"]))

@@ -43,8 +43,8 @@ class Request:
     model: Model
     corpus: Corpus
     index: ActivationIndex
-    config: Config  # study.toml
-    folder: Path  # the method's own; what it keeps there is still there when it is asked again
+    config: Config  # study.toml; of a user's method only what can decide its pictures, the rest at its defaults
+    folder: Path  # the method's own; what it keeps there is still there when it is asked again, until it is edited
     ray: str | None = None  # address of a Ray cluster to spread the work over, if one is to be used
     cache: ImageCache = field(default_factory=ImageCache, repr=False, compare=False)
 

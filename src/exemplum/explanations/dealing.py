@@ -54,6 +54,9 @@ def exemplars(
                 rng = np.random.default_rng([seed, references, unit.channel, *unit.layer.encode()])
                 return _deal(chosen, bins, count, rng)
             candidates = told  # images of one group by now: choose again
+    row = index.units[index.units["unit"] == str(unit)]
+    if row["dead"].any():
+        raise UserError(f"{unit} is dead: it has the same activation for every image; choose another unit")
     raise UserError(
         f"{unit} has too few images for {references} references a pole: it needs {bins} for each pole, none for "
         f"both and no two of one group; use more images, or raise [index] keep"

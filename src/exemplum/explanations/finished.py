@@ -34,19 +34,17 @@ class Finished:
 def read(root: Path) -> list[Finished]:
     """Find every unit below `root`. Raises UserError if there is none, or a unit's natural pictures have gaps."""
     if not root.is_dir():
-        raise UserError(f"[stimuli] load: folder {root} does not exist")
+        raise UserError(f"folder {root} does not exist")
     found = [_unit(home) for home in sorted(root.glob("*/channel_*")) if home.is_dir()]
     if not found:
-        raise UserError(
-            f"[stimuli] load: {root} has no UNIT/channel_N/natural_images/max_0.png; that is the layout that is read"
-        )
+        raise UserError(f"{root} has no UNIT/channel_N/natural_images/max_0.png; that is the layout that is read")
     return found
 
 
 def _unit(home: Path) -> Finished:
     layer, channel = home.parent.name, home.name.removeprefix("channel_")
-    if not channel.isdecimal():
-        raise UserError(f"[stimuli] load: {home}: a channel's folder is named channel_N")
+    if not (channel.isascii() and channel.isdecimal() and len(channel) < 10):
+        raise UserError(f"{home}: a channel's folder is named channel_N")
     branch = next((name for part, name in BRANCHES.items() if part in layer), "")
     files = {(method, pole): _pictures(home / folder, pole) for folder, method in METHODS.items() for pole in Pole}
     natural = {pole: len(files["natural", pole]) for pole in Pole}

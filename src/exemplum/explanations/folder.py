@@ -18,14 +18,19 @@ def pictures(path: str, request: Request) -> Iterator[Picture]:
 
     Raises UserError naming a unit's folder or a picture that is absent.
     """
-    root = Path(path).expanduser()
-    if not root.is_dir():
-        raise UserError(f"explanation folder {root} does not exist")
+    root = existing(Path(path).expanduser())
     for unit in request.units:
         home = _home(root, unit)
         for pole in Pole:
             for position in range(request.most):
                 yield Picture(unit, pole, position, images.decode_file(_file(home, pole, position)))
+
+
+def existing(root: Path) -> Path:
+    """The folder. Raises UserError if it does not exist."""
+    if not root.is_dir():
+        raise UserError(f"the folder {root} does not exist; check the path after folder:")
+    return root
 
 
 def _home(root: Path, unit: Unit) -> Path:

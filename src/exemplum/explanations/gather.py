@@ -122,7 +122,9 @@ def _marker(folder: Path) -> Any:
 
 
 def _is_done(record: Path, key: str) -> bool:
-    held = store.read_json(record) if record.exists() else {"key": None}
+    if not record.exists():
+        return False
+    held = store.read_json(record)
     return held["key"] == key and all((record.parent / Path(e["path"]).name).exists() for e in held["pictures"])
 
 

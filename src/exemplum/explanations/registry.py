@@ -16,7 +16,6 @@ from exemplum.explanations.synthetic import method as synthetic
 
 GROUP = "exemplum.explanations"  # entry points of other packages
 BUILT_IN: dict[str, ExplanationMethod] = {"natural": natural.pictures, "synthetic": synthetic.pictures}
-NONE = "none"  # the condition without references
 
 
 def load(spec: str, places: Sequence[Path] | None = None, resolve: Callable[[str], Path] = Path) -> ExplanationMethod:
@@ -30,7 +29,9 @@ def load(spec: str, places: Sequence[Path] | None = None, resolve: Callable[[str
         return BUILT_IN[spec]
     kind, colon, rest = spec.partition(":")
     if kind == "folder" and colon:
-        return partial(folder.pictures, str(resolve(rest)))
+        if not rest:
+            raise UserError("'folder:' names no folder; write folder:PATH")
+        return partial(folder.pictures, str(folder.existing(resolve(rest))))
     places = usercode.places() if places is None else places
     if colon:
         loaded = usercode.load(spec, "explanation method", places)
@@ -46,20 +47,3 @@ def load(spec: str, places: Sequence[Path] | None = None, resolve: Callable[[str
 def name(spec: str) -> str:
     """The method's name as a condition: the last part of a path or import."""
     return spec.rstrip("/").replace("\\", "/").split("/")[-1].split(":")[-1]
-
-
-def check_names(specs: Sequence[str]) -> None:
-    """Raise UserError if two methods would be one condition and one folder, or one would be another thing's."""
-    taken = {NONE: "the condition without references"} | {known: f"the method {known}" for known in BUILT_IN}
-    for spec in specs:
-        condition = name(spec)
-        if condition in ("", ".", ".."):
-            raise UserError(f"{spec!r} gives its condition no name; write the folder's own, as in folder:PATH/NAME")
-        if spec in BUILT_IN:
-            continue
-        if other := taken.get(condition.casefold()):
-            raise UserError(
-                f"{spec!r} and {other} would both be the condition {condition!r}; "
-                "rename the function or the folder of one"
-            )
-        taken[condition.casefold()] = repr(spec)

@@ -10,8 +10,8 @@ import pandas as pd
 from exemplum import store, tables, usercode
 from exemplum.activations import stage as index_stage
 from exemplum.activations.index import ActivationIndex
-from exemplum.errors import UserError
-from exemplum.explanations import finished, gather, registry, units
+from exemplum.errors import UserError, command
+from exemplum.explanations import checking, finished, gather, registry, units
 from exemplum.explanations.base import ExplanationMethod, Request
 from exemplum.explanations.image_cache import ImageCache
 from exemplum.explanations.measure import measured
@@ -27,16 +27,26 @@ FOLDER = "explanations"
 
 
 def check(study: Study) -> None:
-    """Raise UserError if study.toml names a protocol, method, recipe or stimuli that do not exist."""
+    """Raise UserError if study.toml names a protocol, method, recipe or stimuli that do not exist or do not fit."""
     config = study.config
-    protocol(config.design.protocol)
+    with study.setting("[design] protocol"):
+        plan = protocol(config.design.protocol)
     if config.stimuli:
-        finished.read(study.resolve(config.stimuli.load.removeprefix("folder:")))
+        with study.setting("[stimuli] load"):
+            found = finished.read(study.resolve(config.stimuli.load.removeprefix("folder:")))
+        with study.setting(""):
+            finished.study_units(found, config.units.practice or 0)
         return
-    registry.check_names(_methods(study))
-    for spec in config.explanations.methods:
-        _load(study, spec)
-    recipe(config.synthetic.recipe)
+    with study.setting("[explanations] methods"):
+        checking.methods(_methods(study), lambda spec: _load(study, spec))
+    with study.setting("" if isinstance(config.synthetic.recipe, dict) else "[synthetic] recipe"):
+        chosen = recipe(_found(study).synthetic.recipe)
+    with study.setting("[synthetic] snapshots"):
+        checking.snapshots(config.synthetic, chosen)
+    with study.setting(""):
+        model = index_stage.load_model(study)
+        checking.images(index_stage.open_corpus(study), config, plan)
+        units.check(model, index_stage.layers(study, model), config.units, len(plan.main_sets) or 1)
 
 
 def fingerprint(study: Study) -> str:
@@ -68,6 +78,7 @@ def _run_finished(study: Study) -> dict[str, Any]:
     practice = study.config.units.practice
     parts = finished.study_units(found, len(found) // 4 if practice is None else practice)
     folder = study.stage(FOLDER)
+    study.begin_writing(FOLDER)
     stimuli = tables.STIMULI.write(
         folder / "stimuli.parquet", list(finished.stimuli(found, study.folder, folder, section.rotate))
     )
@@ -78,7 +89,7 @@ def _run_finished(study: Study) -> dict[str, Any]:
 def _run_methods(study: Study) -> dict[str, Any]:
     if not study.is_current("index", index_stage.fingerprint(study)):
         raise UserError(
-            f"the index of {study.folder} is of other images or settings; run: exemplum index {study.folder}"
+            f"the index of {study.folder} is of other images or settings; run: {command('index', study.folder)}"
         )
     model, index, folder = index_stage.load_model(study), index_stage.load(study), study.stage(FOLDER)
     plan = protocol(study.config.design.protocol)
@@ -91,9 +102,10 @@ def _run_methods(study: Study) -> dict[str, Any]:
         name = registry.name(spec)
         request = Request(
             [entry.unit for entry in chosen], plan.reference_counts, model, index_stage.open_corpus(study), index,
-            _seen(study, method), folder / name, study.ray, cache,
+            _seen(method, _found(study)), folder / name, study.ray, cache,
         )  # fmt: skip
         kept += gather.pictures(name, method, request, study.folder, keys[name])
+    study.begin_writing(FOLDER)
     for name, key in keys.items():
         gather.settle(folder / name, key)
     tables.STUDY_UNITS.write(folder / "units.parquet", units.rows(chosen))
@@ -124,18 +136,27 @@ def _key(study: Study, spec: str, method: ExplanationMethod) -> str:
     elif spec == "synthetic":
         own = config.synthetic.model_dump()
     elif isinstance(method, OwnMethod):
-        own = [method.source, _seen(study, method).model_dump()]
+        own = [method.source, _seen(method, config).model_dump()]
     else:
         own = gather.files(study.resolve(spec.removeprefix("folder:")))
-    return store.digest(*common, own)
+    from_file = [] if spec == "natural" or _found(study) == config else [recipe(_found(study).synthetic.recipe).digest]
+    return store.digest(*common, own, *from_file)
 
 
-def _seen(study: Study, method: ExplanationMethod) -> Config:
+def _found(study: Study) -> Config:
+    """The configuration, the file of a recipe with the path that it is found by."""
+    section = study.config.synthetic
+    if isinstance(section.recipe, str) and section.recipe.endswith(".toml"):
+        path = {"recipe": str(study.resolve(section.recipe))}
+        return study.config.model_copy(update={"synthetic": section.model_copy(update=path)})
+    return study.config
+
+
+def _seen(method: ExplanationMethod, config: Config) -> Config:
     """The configuration that a method sees. All of it decides a user's pictures, which are made anew if it changes.
 
     So what comes after pictures, and which other units and methods there are, is left at its defaults for them.
     """
-    config = study.config
     if not isinstance(method, OwnMethod):
         return config
     return Config(

@@ -33,6 +33,12 @@ def choose(
     there are fewer units than wanted.
     """
     picked = [Unit.parse(name) for name in section.hand_picked]
+    dead = set(index.units["unit"][index.units["dead"]])
+    if found := [str(unit) for unit in picked if str(unit) in dead]:
+        raise UserError(
+            f"study.toml: [units] hand_picked: {found[0]} is dead: it has the same activation for every image; "
+            "choose another"
+        )
     layers = list(section.layers) or list(dict.fromkeys(index.units["layer"]))
     alive = index.units[~index.units["dead"] & ~index.units["unit"].isin([str(unit) for unit in picked])]
     pools = list(_pools(alive, layers, section.choose, rng))
@@ -40,18 +46,44 @@ def choose(
     for name in main_sets:
         for label, wanted, pool in pools:
             if len(pool) < wanted:
-                raise UserError(f"[units] choose = {section.choose!r}: {label} has too few units left; choose fewer")
+                raise UserError(
+                    f"study.toml: [units] choose = {section.choose!r}: {label} has too few units left that are not "
+                    "dead; choose fewer"
+                )
             chosen += [_study_unit(model, pool.pop(), RANDOM, MAIN, name) for _ in range(wanted)]
     if not chosen:
-        raise UserError('[units] chooses no unit: set hand_picked, or choose = "one per branch"')
+        raise UserError('study.toml: [units] chooses no unit: set hand_picked, or choose = "one per branch"')
     practice = max(3, round(practice_share * len(chosen))) if section.practice is None else section.practice
     spare = _in_turn([pool for _, _, pool in pools] or [[unit for _, unit in _shuffled(alive, rng)]])
     for place in range(practice):
         unit = next(spare, None)
         if unit is None:
-            raise UserError(f"[units] practice = {practice}: only {place} units are left besides the main ones")
+            raise UserError(
+                f"study.toml: [units] practice = {practice}: only {place} units are left besides the main ones"
+            )
         chosen.append(_study_unit(model, unit, RANDOM, PRACTICE, practice_sets[place % len(practice_sets)]))
     return chosen
+
+
+def check(model: Model, layers: Iterable[str], section: UnitsSection, sets: int) -> None:
+    """Raise UserError if the layers have too few units to choose from, even if none of them is dead.
+
+    `sets` is the number of stimulus sets for each of which `section.choose` units are drawn.
+    """
+    picked = {Unit.parse(name) for name in section.hand_picked}
+    number, _, what = section.choose.partition(" per ")
+    wanted = 0 if section.choose == "none" else sets * (1 if number == "one" else int(number))
+    left = 0
+    for layer in map(model.layer, layers):
+        branches = {"": range(layer.channels)} if what == "layer" or not layer.branches else layer.branches
+        for branch, channels in branches.items():
+            there = sum(Unit(layer.name, channel) not in picked for channel in channels)
+            if wanted > there:
+                label = f"{layer.name} {branch}".strip()
+                raise UserError(f"[units] choose = {section.choose!r}: {label} has {there} units, {wanted} are wanted")
+            left += there - wanted
+    if section.practice is not None and section.practice > left:
+        raise UserError(f"[units] practice = {section.practice}: only {left} units are left besides the main ones")
 
 
 def _pools(

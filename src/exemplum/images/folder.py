@@ -26,12 +26,15 @@ class FolderCorpus:
         """List the tree. Raises CorpusError if `path` is not a folder or holds no image file."""
         self.folder = Path(path).expanduser()
         self.name = f"folder:{path}"
-        if not self.folder.exists():
-            raise CorpusError(f"the image folder {self.folder} does not exist; check the path after folder:")
-        if not self.folder.is_dir():
-            raise CorpusError(f"{self.folder} is a file; folder: takes the folder that holds the images")
-        ignored: dict[str, int] = {}
-        self._names, self.fingerprint = _listing(self.folder, ignored)
+        try:
+            if not self.folder.exists():
+                raise CorpusError(f"the image folder {self.folder} does not exist; check the path after folder:")
+            if not self.folder.is_dir():
+                raise CorpusError(f"{self.folder} is a file; folder: takes the folder that holds the images")
+            ignored: dict[str, int] = {}
+            self._names, self.fingerprint = _listing(self.folder, ignored)
+        except OSError as error:  # too long a name, or a folder that may not be listed
+            raise CorpusError(f"{error.filename or self.folder} cannot be read ({error.strerror})") from error
         if not len(self):
             raise CorpusError(f"the image folder {self.folder} holds no image file{_instead(ignored)}")
 
@@ -58,7 +61,7 @@ def _listing(folder: Path, ignored: dict[str, int]) -> tuple[Names, str]:
 
     def names() -> Iterator[bytes]:
         for name, entry in _image_files(os.fsencode(folder), b"", frozenset(), ignored):
-            status = entry.stat()
+            status = entry.stat(follow_symlinks=not _dangles(entry))
             seen.update(b"%s\0%d\0%d\0" % (name, status.st_size, status.st_mtime_ns))
             yield name
 
@@ -69,7 +72,10 @@ def _listing(folder: Path, ignored: dict[str, int]) -> tuple[Names, str]:
 def _image_files(
     folder: bytes, prefix: bytes, above: frozenset[tuple[int, int]], ignored: dict[str, int]
 ) -> Iterator[tuple[bytes, os.DirEntry[bytes]]]:
-    """Image files below `folder` by name, links followed but never in a circle; hidden names are left out."""
+    """Image files below `folder` by name, links followed but never in a circle; hidden names are left out.
+
+    Links to nothing that are named as images are among them; they cannot be decoded.
+    """
     status = os.stat(folder)
     here = (status.st_dev, status.st_ino)
     if here in above:
@@ -78,12 +84,18 @@ def _image_files(
         listed = sorted((entry for entry in entries if not entry.name.startswith(b".")), key=lambda entry: entry.name)
     for entry in listed:
         name = prefix + entry.name
-        if entry.is_dir():
+        dangles = _dangles(entry)
+        if not dangles and entry.is_dir():
             yield from _image_files(entry.path, name + b"/", above | {here}, ignored)
-        elif _extension(entry.name) in EXTENSIONS and entry.is_file():
+        elif _extension(entry.name) in EXTENSIONS and (dangles or entry.is_file()):
             yield name, entry
         else:
             ignored[_extension(entry.name)] = ignored.get(_extension(entry.name), 0) + 1
+
+
+def _dangles(entry: os.DirEntry[bytes]) -> bool:
+    """Whether it is a link to nothing: an image that is told to be broken rather than left out without a word."""
+    return entry.is_symlink() and not os.path.exists(entry.path)
 
 
 def _extension(name: bytes) -> str:

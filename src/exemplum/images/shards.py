@@ -22,7 +22,7 @@ from exemplum.images.decoding import decode_bytes
 from exemplum.images.folder import EXTENSIONS
 from exemplum.images.names import Names, as_id
 from exemplum.images.places import data_root
-from exemplum.store import atomic, digest
+from exemplum.store import StoreError, atomic, digest
 
 SIDECARS = ("", "cls", "json", "txt")  # what says more of an image; the first of them is read
 SCHEMA = 1  # of the kept list of places
@@ -108,7 +108,7 @@ def _contents(shards: list[Path], kept: Path) -> Contents:
     names = Names.of(_scan(shards, places))
     table = np.frombuffer(places, dtype=np.int64).reshape(-1, 6)
     # where nothing can be kept, the shards are read again the next time
-    with suppress(OSError), atomic(kept) as temporary, temporary.open("wb") as handle:
+    with suppress(StoreError), atomic(kept) as temporary, temporary.open("wb") as handle:
         np.savez(handle, block=np.frombuffer(names.block, dtype=np.uint8), ends=names.ends, places=table)
     return Contents(names, table)
 

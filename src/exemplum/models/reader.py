@@ -56,8 +56,8 @@ class Reader(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are, and so where images go."""
-        return next(self.body.parameters()).device
+        """Where the network is, and so where images go."""
+        return self.normalize.mean.device  # of the network as well, which may have no parameters
 
     @contextmanager
     def redirected_relu(self, images: Tensor | None = None) -> Iterator[None]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -25,23 +23,15 @@ def read(path: Path) -> dict[str, Tensor]:
     Pickled code is not run.
     Raises WeightsError naming close matches if the file is absent, and the reason if it cannot be read.
     """
-    if not path.is_file():
-        folder = path.parent if path.parent.is_dir() else Path()
-        names = [str(other.relative_to(folder)) for other in sorted(folder.iterdir()) if other.suffix in SUFFIXES]
-        raise WeightsError(f"no file of weights {path}{did_you_mean(path.name, names)}")
+    if not _is_file(path):
+        raise WeightsError(f"no file of weights {path}{did_you_mean(path.name, _beside(path))}")
     try:
-        found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except (
-        OSError,
-        EOFError,
-        RuntimeError,
-        ValueError,
-        SafetensorError,
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-    ) as error:
-        reason = str(error).partition("\n")[0]
-        raise WeightsError(f"{path} is neither a safetensors file nor a torch state dict: {reason}") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of protocols of pickle; what it cannot read it raises
+            found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    except Exception as error:  # each reader raises kinds of its own for a broken file, KeyError among them
+        reason = f"{type(error).__name__}: {_first_sentence(str(error))}"
+        raise WeightsError(f"{path} is neither a safetensors file nor a torch state dict ({reason})") from error
     return _tensors(found, path)
 
 
@@ -66,14 +56,39 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], path: Path, ignore: tupl
     module.load_state_dict({name: tensor for name, tensor in tensors.items() if name in own}, strict=False)
 
 
+def _first_sentence(text: str, most: int = 120) -> str:
+    sentence = text.partition("\n")[0].partition(". ")[0]
+    return sentence if len(sentence) <= most else sentence[:most] + "…"
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # too long a name
+        return False
+
+
+def _beside(path: Path) -> list[str]:
+    """Files of weights in the folder of this path, or else in the working directory."""
+    try:
+        folder = path.parent if path.parent.is_dir() else Path()
+        return sorted(other.name for other in folder.iterdir() if other.suffix in SUFFIXES)
+    except OSError:
+        return []
+
+
 def _tensors(found: object, path: Path) -> dict[str, Tensor]:
     for key in ("state_dict", "model_state_dict", "model"):
         if isinstance(found, dict) and isinstance(found.get(key), dict):
             found = found[key]
-    if not isinstance(found, dict) or not found or not all(isinstance(value, Tensor) for value in found.values()):
+    if (
+        not isinstance(found, dict)
+        or not found
+        or not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in found.items())
+    ):
         raise WeightsError(f"{path} holds no state dict (names and tensors); save the model's state_dict()")
-    if all(str(name).startswith("module.") for name in found):
-        found = {str(name).removeprefix("module."): tensor for name, tensor in found.items()}
+    if all(name.startswith("module.") for name in found):
+        found = {name.removeprefix("module."): tensor for name, tensor in found.items()}
     return found
 
 

@@ -65,6 +65,15 @@ def features(study: Study, paths: Sequence[str]) -> Features:
 
 def load(study: Study) -> tuple[Model, list[str]]:
     """The network and its layers that give the features: the one that study.toml names, or the default ones."""
+    section = study.config.observers.similarity
+    key = f"features of {section}"
+    if key not in study.opened:
+        study.opened[key] = _load(study)
+    loaded: tuple[Model, list[str]] = study.opened[key]
+    return loaded
+
+
+def _load(study: Study) -> tuple[Model, list[str]]:
     from exemplum import models  # torch is wanted only here
 
     section = study.config.observers.similarity

@@ -33,7 +33,7 @@ class OwnFactory:
             raise ObserverError(f"{self.what} gave a {type(made).__name__} without a name; name is a text{place}")
         if name == PEOPLE:
             raise ObserverError(f"{self.what} is named {PEOPLE}, as people's answers are; give it another name{place}")
-        respond = getattr(made, "respond", None)
+        respond: Any = getattr(made, "respond", None)
         usercode.check_call(respond, None, None, what=f"respond of {self.what}", fault=ObserverError)
         return OwnObserver(self.spec, made, name)
 
@@ -76,4 +76,4 @@ class OwnObserver:
 
 
 def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and math.isfinite(value) and value > 0
+    return isinstance(value, int | float | np.number) and bool(math.isfinite(value) and value > 0)

@@ -8,17 +8,22 @@ analysis and for planning studies.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 from scipy.special import ndtri  # Φ⁻¹
 
+from exemplum.conditions import NONE
 from exemplum.design.order import generator
+from exemplum.errors import did_you_mean, shown
 from exemplum.observers.base import ObserverError, answer, coin, graded
+from exemplum.protocols import protocol
 from exemplum.records import Response, Side, Trial, TrialKind
 from exemplum.study import SimulatedSection, Study
 
 SQRT2 = 2**0.5
+SCHEME = re.compile(r"(Min-Max|Max)-[0-9]{1,4}")
 # of |D + bias| in d′ units: about a third of the trials in each class at 82 % right
 THRESHOLDS = (1.0, 2.0)
 FASTER = 0.2  # of ln RT: a step of confidence shortens the reaction time by about a fifth
@@ -78,6 +83,34 @@ class Simulated:
     def _rt_ms(self, confidence: int, rng: np.random.Generator) -> float:
         location = np.log(self.section.rt_median_ms) - FASTER * (confidence - 2)
         return float(np.exp(rng.normal(location, self.section.rt_sigma)))
+
+
+def check_accuracy(study: Study, must: bool) -> None:
+    """Raise ObserverError if an accuracy is given for no condition of the study, or, if they must all be, one lacks."""
+    section = study.config.observers.simulated
+    given = set(section.accuracy) if "accuracy" in section.model_fields_set else set()
+    methods = _methods(study)
+    plain = {*methods, NONE, TrialKind.CATCH.value}
+    for name in sorted(given - plain):
+        method, _, scheme = name.rpartition(" ")
+        if method not in methods or not SCHEME.fullmatch(scheme):
+            raise ObserverError(
+                f"{shown(name)} is no condition of the study{did_you_mean(name, sorted(plain))}; a scheme may follow a "
+                "method, as in 'natural Max-1'"
+            )
+    shown_without = [NONE] if protocol(study.config.design.protocol).none_blocks else []
+    for name in (*methods, *shown_without) if must else ():
+        if not any(key == name or key.startswith(f"{name} ") for key in section.accuracy):
+            raise ObserverError(f"the simulated observer has none for {name!r}; add {name} = 0.8 there, or so")
+
+
+def _methods(study: Study) -> list[str]:
+    """The conditions with references."""
+    if study.config.stimuli:
+        return ["natural", "synthetic"]
+    from exemplum.explanations import registry  # late: it needs torch
+
+    return [registry.name(spec) for spec in study.config.explanations.methods]
 
 
 def simulated(study: Study) -> Simulated:

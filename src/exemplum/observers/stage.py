@@ -10,12 +10,14 @@ import pandas as pd
 
 from exemplum import design as designs
 from exemplum import store, usercode
+from exemplum.errors import command
 from exemplum.observers.base import Observer, ObserverError, ObserverFactory, UnableError
 from exemplum.observers.features import load as load_features
 from exemplum.observers.own import OwnFactory
 from exemplum.observers.registry import factory
+from exemplum.observers.simulated import check_accuracy
 from exemplum.observers.sitting import sit
-from exemplum.progress import console
+from exemplum.progress import console, styled
 from exemplum.records import Design
 from exemplum.study import Config, Study
 from exemplum.tables import RESPONSES
@@ -24,14 +26,21 @@ VERSION = 1
 
 
 def check(study: Study) -> None:
-    """Raise ObserverError if study.toml names an observer that does not exist."""
-    _factories(study)
+    """Raise UserError if study.toml names an observer, network, layer or condition that does not exist."""
+    section = study.config.observers
+    with study.setting("[observers] run"):
+        _factories(study)
+    if "similarity" in section.run:
+        with study.setting("[observers.similarity]"):
+            load_features(study)
+    with study.setting("[observers.simulated] accuracy"):
+        check_accuracy(study, must="simulated" in section.run)
 
 
 def fingerprint(study: Study) -> str:
     upstream = study.made("design")
     if upstream is None:
-        raise ObserverError(f"{study.folder} has no design yet; run: exemplum run {study.folder}")
+        raise ObserverError(f"{study.folder} has no design yet; run: {command('run', study.folder)}")
     section = study.config.observers
     network = load_features(study)[0].fingerprint if "similarity" in section.run else ""
     own = [made.source for made in _factories(study).values() if isinstance(made, OwnFactory)]
@@ -49,6 +58,7 @@ def run(study: Study) -> dict[str, Any]:
     observers, unable = _observers(study)
     tables = [answers(observer, design, study.config.seed) for observer in observers]
     everything = pd.concat(tables, ignore_index=True) if tables else RESPONSES.frame()
+    study.begin_writing("responses")
     RESPONSES.write(study.stage("responses") / "machines.parquet", everything)
     return {"answers": len(everything)} | summary(everything) | unable
 
@@ -66,7 +76,7 @@ def _observers(study: Study) -> tuple[list[Observer], dict[str, str]]:
         try:
             observer = make(_seen(study) if isinstance(make, OwnFactory) else study)
         except UnableError as error:
-            console.print(f"[yellow]{spec} does not answer: {error}[/yellow]")
+            console.print(styled((f"{spec} does not answer: {error}", "yellow")))
             unable[spec] = "cannot answer"
             continue
         if observer.name in observers:
@@ -105,4 +115,4 @@ def _shares(answers: pd.DataFrame) -> str:
     shares = main.groupby("condition")["correct"].mean()
     order = sorted(shares.index, key=lambda condition: (condition == "none", condition != "natural", condition))
     said = ", ".join(f"{condition} {shares[condition]:.1%}" for condition in order)
-    return f"right on {said}" + (f"; catch {catch['correct'].mean():.1%}" if len(catch) else "")
+    return f"(right on {said}" + (f"; catch {catch['correct'].mean():.1%})" if len(catch) else ")")

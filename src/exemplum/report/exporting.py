@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from exemplum import store
+from exemplum.csv_text import csv_text
 
 
 @dataclass(frozen=True)
@@ -27,5 +28,5 @@ def export(folder: Path, name: str, frame: pd.DataFrame, meaning: str) -> Export
         if len(flat) and isinstance(flat[column].iloc[0], (tuple, list)):
             flat[column] = flat[column].map(" ".join)
     with store.atomic(folder / f"{name}.csv") as temporary:
-        flat.to_csv(temporary, index=False)
+        temporary.write_text(csv_text(flat), encoding="utf-8", newline="")
     return Exported(name, meaning, len(frame), frame.shape[1])

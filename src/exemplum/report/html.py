@@ -30,7 +30,12 @@ QUESTION = "Which of the two images at the center is also a strongly (maximally)
 
 
 def write(
-    study: Study, tables: Tables, folder: Path, exported: list[exporting.Exported], notes: tuple[str, ...] = ()
+    study: Study,
+    tables: Tables,
+    folder: Path,
+    exported: list[exporting.Exported],
+    notes: tuple[str, ...] = (),
+    blinding: str = "",
 ) -> dict[str, Any]:
     """Write folder/index.html and folder/figures. Returns a summary: figures, units, megabytes, missing pictures."""
     pictures = Pictures(study.folder)
@@ -64,6 +69,7 @@ def write(
         comparisons=listing.listing(tables.comparisons, listing.COMPARISON_COLUMNS),
         provenance=provenance.provenance(study),
         notes=notes,
+        blinding=blinding,
         verdicts=findings.verdicts(tables.verdicts),
         exclusions=respondents.exclusions(tables.exclusions),
         exported=exported,

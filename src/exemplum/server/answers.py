@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session as Orm
 
@@ -12,14 +12,14 @@ from exemplum.records import Side
 from exemplum.server.errors import ApiError
 from exemplum.server.identity import hashed
 from exemplum.server.schema import Base, now_ms
+from exemplum.server.text import Body
 
 DAY_MS = 86_400_000
 
 
-class GivenAnswer(BaseModel):
+class GivenAnswer(Body):
     """What the page sends."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     trial: str = Field(max_length=22)
     key: str = Field(min_length=8, max_length=80)
     choice: Literal["top", "bottom"]

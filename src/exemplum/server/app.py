@@ -12,15 +12,17 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from exemplum.errors import UserError
+from exemplum.server import scrubbing, status_file
 from exemplum.server.boundary import Boundary
+from exemplum.server.error_responses import ErrorResponses
 from exemplum.server.errors import ApiError
 from exemplum.server.experiment import Experiment, Settings
 from exemplum.server.experimenter_routes import routes as experimenter_routes
@@ -45,21 +47,26 @@ def create_app(experiment: Experiment) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(TURN_S)
-        publishing = asyncio.create_task(_publish_what_ends(experiment))
+        await run_in_threadpool(status_file.keep, experiment)
+        tasks = [asyncio.create_task(work(experiment)) for work in (_publish_what_ends, scrubbing.keep_trying)]
         yield
-        publishing.cancel()
+        for task in tasks:
+            task.cancel()
+        await run_in_threadpool(scrubbing.attempt, experiment, quiet=True)
         await run_in_threadpool(experiment.database.writer.stop)
         await run_in_threadpool(_publish, experiment)
         experiment.close()
 
     app = FastAPI(title="exemplum", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.router.redirect_slashes = False  # such a redirect would follow the Host header
     app.state.experiment = experiment
     buckets = Buckets(experiment.settings.limits)
     app.add_middleware(ImageFiles, experiment=experiment, buckets=buckets)
     app.add_middleware(Boundary)
-    app.add_exception_handler(ApiError, _api_error)
-    app.add_exception_handler(RequestValidationError, _bad_request)
-    app.add_exception_handler(HTTPException, _http_error)
+    errors = ErrorResponses(experiment.texts)
+    app.add_exception_handler(ApiError, errors.api_error)
+    app.add_exception_handler(RequestValidationError, errors.bad_request)
+    app.add_exception_handler(HTTPException, errors.http_error)
     app.include_router(participant_routes(experiment, buckets))
     app.include_router(experimenter_routes(experiment, buckets))
     _health(app, experiment)
@@ -88,7 +95,10 @@ async def _publish_what_ends(experiment: Experiment) -> None:
 def _publish(experiment: Experiment) -> None:
     experiment.ended.clear()
     try:
+        status_file.keep(experiment)
         publish(experiment)
+    except UserError as error:  # it will not go away by trying again
+        log.error("responses/people.parquet was not written", extra={"cause": str(error)})
     except Exception:  # a full disk, say: the database still has everything, and the next end tries again
         log.exception("responses/people.parquet could not be written")
         experiment.ended.set()
@@ -112,8 +122,8 @@ def _static(app: FastAPI) -> None:
 
     @app.get("/{path:path}", include_in_schema=False)
     async def static(path: str) -> FileResponse:
-        file = (STATIC / (path or "index.html")).resolve()
-        if not (file.is_relative_to(STATIC.resolve()) and file.is_file()) or file.name.startswith("."):
+        file = _file(path or "index.html")
+        if file is None:
             if not path:
                 raise ApiError("not_found", "the participant's pages are not built; run: npm --prefix web run build")
             raise ApiError("not_found", "no such page")
@@ -121,18 +131,11 @@ def _static(app: FastAPI) -> None:
         return FileResponse(file, headers={"Cache-Control": kept})
 
 
-async def _api_error(_request: Request, error: Any) -> JSONResponse:
-    return error.response()
-
-
-async def _bad_request(_request: Request, error: Any) -> JSONResponse:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "body")
-    message = f"{where}: {first['msg']}" if where else first["msg"]
-    return ApiError("bad_request", message, field=where).response()
-
-
-async def _http_error(_request: Request, error: Any) -> JSONResponse:
-    code = {404: "not_found", 413: "too_large"}.get(error.status_code, "bad_request")
-    body = {"error": {"code": code, "message": str(error.detail)}}
-    return JSONResponse(body, status_code=error.status_code, headers=error.headers)
+def _file(path: str) -> Path | None:
+    """A file of the built pages; None for what is none of them, and for names that no file can have."""
+    try:
+        file = (STATIC / path).resolve()
+        known = file.is_relative_to(STATIC.resolve()) and file.is_file() and not file.name.startswith(".")
+    except (ValueError, OSError):  # a zero byte; a name that is too long
+        return None
+    return file if known else None

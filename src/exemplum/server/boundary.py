@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exemplum.server.image_files import ImageFiles
@@ -43,7 +44,7 @@ class Boundary:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, status, received = time.perf_counter(), 500, 0
+        began, status, received, started = time.perf_counter(), 500, 0, False
 
         async def limited() -> Message:
             nonlocal received
@@ -55,16 +56,29 @@ class Boundary:
             return message
 
         async def headed(message: Message) -> None:
-            nonlocal status
+            nonlocal status, started
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, started = message["status"], True
                 message["headers"] = [*message["headers"], *HEADERS, *_policy(scope, message)]
             await send(message)
 
         try:
             await self.app(scope, limited, headed)
+        except Exception:
+            # Without the headers a page of the framework's would be the one that another site may frame.
+            log.exception("a request failed", extra={"route": getattr(scope.get("route"), "path", "-")})
+            if started:  # the status is gone already: uvicorn cuts the connection, so that no half passes as a whole
+                raise
+            await _failed(scope)(scope, limited, headed)
         finally:
             _log(scope, status, began)
+
+
+def _failed(scope: Scope) -> Response:
+    said = "The server failed. Please try again."
+    if scope["path"].startswith("/api/"):
+        return JSONResponse({"error": {"code": "other", "message": said}}, status_code=500)
+    return PlainTextResponse(said, status_code=500)
 
 
 def _policy(scope: Scope, message: Message) -> list[tuple[bytes, bytes]]:

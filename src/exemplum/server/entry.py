@@ -26,6 +26,7 @@ class Wish:
     language: str
     client: dict[str, Any]
     token: str  # kept from before; "" for none
+    replaced: int = 0  # characters of the request that could not be stored
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def _new(orm: Orm, experiment: Experiment, identity: Identity, wish: Wish) -> Se
         steps=steps_before(experiment.form_fields()),
         total=len(first.trials) + sum(block.repeats for block in first.blocks),  # until its own is known
         language=_language(experiment, wish, experiment.config.languages[0]),
-        params=wish.params, client=wish.client,
+        params=wish.params, client=wish.client, replaced=wish.replaced,
     )  # fmt: skip
     orm.add(row)
     orm.flush()

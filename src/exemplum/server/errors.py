@@ -13,6 +13,7 @@ STATUS = {
     "closed": 403,
     "preview": 403,
     "bad_link": 403,
+    "unfilled_link": 403,
     "forbidden": 403,
     "not_found": 404,
     "already_done": 409,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,12 +12,15 @@ from sqlalchemy.orm import Session
 
 from exemplum import design as designs
 from exemplum import store
+from exemplum.progress import console
 from exemplum.records import Design
-from exemplum.server import pictures, texts
-from exemplum.server.database import Database, sqlite_url
+from exemplum.server import configuration, pictures, texts
+from exemplum.server.database import Database, sqlite_file, sqlite_url
 from exemplum.server.fields import form_fields
+from exemplum.server.registration import real_answers, register, secret_keys
 from exemplum.server.rehearsal import Rehearsal, rehearsal
-from exemplum.server.schema import Secret, StudyRow, StudyVersion
+from exemplum.server.schema import StudyVersion
+from exemplum.server_lock import ServerLock
 from exemplum.study import ServerSection, Study
 
 FREEZE = 1  # raise when the same study is shown in another way
@@ -35,6 +37,9 @@ class Settings:
     pilot: bool = False  # everything is marked as pilot
     limits: bool = True  # rate limits; off for load tests alone
     log_level: str = "info"
+    # What participants reach the server by. Links are made from it, never from a request's Host header: whoever sends
+    # the request chooses that.
+    address: str = "http://127.0.0.1:8000"
 
 
 @dataclass
@@ -53,37 +58,60 @@ class Experiment:
     version_id: int
     design_hash: str
     texts: dict[str, dict[str, str]]
+    lock: ServerLock
+    is_frozen: bool  # somebody who is no pilot has answered
     ended: threading.Event = field(default_factory=threading.Event)  # a session ended: responses are to be published
+    withdrew: threading.Event = field(default_factory=threading.Event)  # somebody did: files are to be scrubbed
+    rewritten_to: int = 0  # audit id: SQLite's file was written anew after the withdrawals up to it
+    trouble: str = ""  # why responses/ is not up to date, for the experimenter; "" if it is
 
     @classmethod
     def open(cls, settings: Settings, design: Design | None = None) -> Experiment:
-        """Freeze the study as it is now and open its database.
+        """Take the study as it is now and open its database.
 
-        Raises UserError (no design yet, a broken image, a database that cannot be opened).
+        Raises UserError: no design yet, a broken image, a database that cannot be opened or is of another study, a
+        change in what is frozen, another server on the same SQLite database.
         """
         study = Study.open(settings.folder)
-        design = design or designs.load(study)
-        said = study.config.server
-        items = rehearsal(design, said.intuitiveness_units if intuitiveness_phases(study) else 0)
-        shown = {path for trial in design.trials for path in (*trial.references, trial.query_max, trial.query_min)}
-        images = pictures.encode_all(
-            study.folder, shown | items.paths, folder(study) / "images", said.image_format, said.image_quality
-        )
-        words = texts.load(study.folder, said.languages)
-        database = Database(settings.database or sqlite_url(folder(study) / "experiment.sqlite"))
+        configuration.check(study)
+        url = settings.database or sqlite_url(folder(study) / "experiment.sqlite")
+        lock = ServerLock(folder(study), sqlite_file(url))
         try:
-            manifest = _manifest(study, design, images, words)
-            study_id, version_id, keys = database.writer.submit_sync(lambda orm: _register(orm, study, manifest))
+            return cls._opened(settings, study, design or designs.load(study), url, lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def _opened(cls, settings: Settings, study: Study, design: Design, url: str, lock: ServerLock) -> Experiment:
+        database, hashed = Database(url), store.digest(asdict(design))
+        try:
+            if database.migrated_from:
+                console.print(f"{database.shown}: brought up to this version's schema", highlight=False, soft_wrap=True)
+            own = database.file is not None and database.file.resolve().is_relative_to(study.folder.resolve())
+            study_id, keys = database.writer.submit_sync(
+                lambda orm: (register(orm, study, hashed, database.shown, own).id, secret_keys(orm))
+            )
+            said = study.config.server
+            items = rehearsal(design, said.intuitiveness_units if intuitiveness_phases(study) else 0)
+            shown = {path for trial in design.trials for path in (*trial.references, trial.query_max, trial.query_min)}
+            images = pictures.encode_all(
+                study.folder, shown | items.paths, folder(study) / "images", said.image_format, said.image_quality
+            )
+            words = texts.load(study.folder, said.languages)
+            manifest = _manifest(study, design, hashed, images, words)
+            version_id = database.writer.submit_sync(lambda orm: _version(orm, study_id, manifest))
             # Sessions begun under an earlier version go on with its images: all that is sent has one length.
             with database.read() as orm:
                 images = replace(images, length=_longest(orm, study_id))
+                is_frozen = real_answers(orm, study_id) > 0
         except BaseException:
             database.close()
             raise
         return cls(
             settings=settings, study=study, design=design, rehearsal=items, pictures=images, database=database,
             secret=bytes.fromhex(keys["secret"]), token=keys["experimenter"], study_id=study_id,
-            version_id=version_id, design_hash=manifest["design"], texts=words,
+            version_id=version_id, design_hash=hashed, texts=words, lock=lock, is_frozen=is_frozen,
         )  # fmt: skip
 
     @property
@@ -95,6 +123,7 @@ class Experiment:
 
     def close(self) -> None:
         self.database.close()
+        self.lock.release()
 
 
 def folder(study: Study) -> Path:
@@ -110,7 +139,7 @@ def intuitiveness_phases(study: Study) -> tuple[str, ...]:
 
 
 def _manifest(
-    study: Study, design: Design, images: pictures.Pictures, words: dict[str, dict[str, str]]
+    study: Study, design: Design, hashed: str, images: pictures.Pictures, words: dict[str, dict[str, str]]
 ) -> dict[str, Any]:
     """What a study version is; its digest is the version's hash."""
     return {
@@ -118,7 +147,7 @@ def _manifest(
         "protocol": design.protocol,
         "seed": design.seed,
         "participants": len(design.sessions),
-        "design": store.digest(asdict(design)),
+        "design": hashed,
         "images": {
             "count": len(images.names), "side": images.side, "bytes": images.length,
             "digest": store.digest(dict(images.names)),
@@ -135,25 +164,12 @@ def _longest(orm: Session, study_id: int) -> int:
     return max(manifest["images"]["bytes"] for manifest in manifests)
 
 
-def _register(orm: Session, study: Study, manifest: dict[str, Any]) -> tuple[int, int, dict[str, str]]:
-    """Rows of the study and its version, and the secrets; each is made once."""
-    name = study.folder.resolve().name
-    row = orm.scalar(select(StudyRow).where(StudyRow.name == name))
-    if row is None:
-        row = StudyRow(name=name)
-        orm.add(row)
-        orm.flush()
+def _version(orm: Session, study_id: int, manifest: dict[str, Any]) -> int:
+    """Id of the study version of this manifest; its row is made once."""
     hashed = store.digest(manifest)
-    version = orm.scalar(select(StudyVersion).where(StudyVersion.study_id == row.id, StudyVersion.hash == hashed))
+    version = orm.scalar(select(StudyVersion).where(StudyVersion.study_id == study_id, StudyVersion.hash == hashed))
     if version is None:
-        version = StudyVersion(study_id=row.id, hash=hashed, design_hash=manifest["design"], manifest=manifest)
+        version = StudyVersion(study_id=study_id, hash=hashed, design_hash=manifest["design"], manifest=manifest)
         orm.add(version)
-    keys = {}
-    for key, make in (("secret", lambda: secrets.token_hex(32)), ("experimenter", lambda: secrets.token_urlsafe(24))):
-        held = orm.get(Secret, key)
-        if held is None:
-            held = Secret(name=key, value=make())
-            orm.add(held)
-        keys[key] = held.value
-    orm.flush()
-    return row.id, version.id, keys
+        orm.flush()
+    return version.id

@@ -15,19 +15,22 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session as Orm
 from starlette.concurrency import run_in_threadpool
 
-from exemplum.server import entry, export, limits, monitor, withdrawal
+from exemplum.server import entry, export, limits, monitor, scrubbing, status_file, unblinding, withdrawal
 from exemplum.server.errors import ApiError
 from exemplum.server.experiment import Experiment
 from exemplum.server.identity import link_code, link_names
 from exemplum.server.limits import Buckets
 from exemplum.server.participant_routes import address
 from exemplum.server.pictures import opaque
-from exemplum.server.schema import Audit, Participant, SessionRow, StudyRow, now_ms
+from exemplum.server.schema import Audit, SessionRow, StudyRow
+from exemplum.server.text import well_formed
 
 HERE = Path(__file__).parent
 COOKIE = "exemplum_experimenter"
 FILES = {"style.css": "text/css", "live.js": "text/javascript"}
 FORMS = ("csv", "parquet", "json")
+MOST_AUDIT = 1000  # lines of the audit on its page, the newest first
+GONE = "there is no such session: its participant has withdrawn already, or it never was"
 
 
 def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
@@ -45,7 +48,7 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
 
     async def form(request: Request) -> dict[str, str]:
         known(request)
-        sent = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        sent = {k: well_formed(v) for k, v in parse_qsl((await request.body()).decode("utf-8", "replace"))}
         if not hmac.compare_digest(sent.get("once", "").encode(), once.encode()):
             raise ApiError("forbidden", "this form is not of this page; load the page again")
         return sent
@@ -55,7 +58,11 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
     def page(name: str, orm: Orm, root: str = "", **values: Any) -> HTMLResponse:
         """`root` leads from the page to /experimenter/: addresses are relative, for proxies with a prefix."""
         study = orm.get_one(StudyRow, experiment.study_id)
-        common = {"study": study, "experiment": experiment, "once": once, "is_open": entry.is_open(orm, experiment)}
+        common = {
+            "study": study, "experiment": experiment, "once": once, "is_open": entry.is_open(orm, experiment),
+            "pending": scrubbing.pending(orm, experiment),
+            "outdated": withdrawal.outdated(experiment.study, withdrawal.last_withdrawal(orm, study.id)),
+        }  # fmt: skip
         return HTMLResponse(pages.get_template(name).render(**common, **values, root=root))
 
     outside, inside = APIRouter(), APIRouter(prefix="/experimenter", dependencies=[Depends(known)])
@@ -76,8 +83,8 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
         return FileResponse(HERE / "experimenter" / name, media_type=FILES[name], headers={"Cache-Control": "no-cache"})
 
     @inside.get("/")
-    def sessions(request: Request) -> HTMLResponse:
-        base = str(request.base_url).rstrip("/")
+    def sessions() -> HTMLResponse:
+        base = experiment.settings.address
         links = [(name, f"{base}/?link={link_code(experiment, name)}") for name in link_names(experiment)]
         if experiment.config.groups != "link":
             links.insert(0, ("participants", f"{base}/"))
@@ -85,13 +92,13 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
             of = monitor.lines(orm, experiment)
             return page("sessions.html", orm, lines=of, summary=monitor.summary(of), links=links)
 
-    @inside.get("/session/{session_id}")
-    def session(request: Request, session_id: int) -> HTMLResponse:
+    @inside.get("/session/{key}")
+    def session(request: Request, key: str) -> HTMLResponse:
         with database.read() as orm:
-            row = _row(orm, experiment, session_id)
-            line = next(line for line in monitor.lines(orm, experiment) if line.session_id == session_id)
+            row = _row(orm, experiment, key)
+            line = next(line for line in monitor.lines(orm, experiment) if line.key == key)
             resume = request.query_params.get("resume", "")
-            link = f"{str(request.base_url).rstrip('/')}/?resume={resume}" if resume else ""
+            link = f"{experiment.settings.address}/?resume={resume}" if resume else ""
             details = monitor.details(orm, row)
             return page("session.html", orm, "../", line=line, details=details, link=link)
 
@@ -106,6 +113,14 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
         with database.read() as orm:
             tables = [export.DETAILED, export.SESSIONS, export.RATINGS, export.EXCLUSIONS, export.EVENTS]
             return page("downloads.html", orm, forms=FORMS, tables=tables, anonymous=[export.ANONYMOUS])
+
+    @inside.get("/audit")
+    def audit() -> HTMLResponse:
+        with database.read() as orm:
+            done = orm.scalars(
+                select(Audit).where(Audit.study_id == experiment.study_id).order_by(Audit.id.desc()).limit(MOST_AUDIT)
+            ).all()
+            return page("audit.html", orm, done=done)
 
     @inside.get("/download/{kind}-{form}.zip")
     async def download(kind: str, form: str) -> Response:
@@ -123,39 +138,37 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
         if state not in ("open", "paused", "closed"):
             raise ApiError("bad_request", "recruitment is open, paused or closed", field="state")
         await writer.submit(lambda orm: _recruit(orm, experiment, state))
+        await run_in_threadpool(status_file.keep, experiment)
         return RedirectResponse("./", status_code=303)
 
     @inside.post("/results")
-    async def unblind(_sent: dict[str, str] = sealed) -> Response:
-        await writer.submit(lambda orm: _unblind(orm, experiment))
+    async def unblind(sent: dict[str, str] = sealed) -> Response:
+        await writer.submit(lambda orm: _unblind(orm, experiment, sent.get("reason", "").strip()))
+        await run_in_threadpool(status_file.keep, experiment)
         return RedirectResponse("results", status_code=303)
 
-    @inside.post("/session/{session_id}/resume")
-    async def resume(session_id: int, _sent: dict[str, str] = sealed) -> Response:
-        code = await writer.submit(lambda orm: entry.resume_link(orm, _row(orm, experiment, session_id)))
-        return RedirectResponse(f"../{session_id}?resume={code}", status_code=303)
+    @inside.post("/session/{key}/resume")
+    async def resume(key: str, _sent: dict[str, str] = sealed) -> Response:
+        code = await writer.submit(lambda orm: entry.resume_link(orm, _row(orm, experiment, key)))
+        return RedirectResponse(f"../{key}?resume={code}", status_code=303)
 
-    @inside.post("/session/{session_id}/withdraw")
-    async def withdraw(session_id: int, sent: dict[str, str] = sealed) -> Response:
+    @inside.post("/session/{key}/withdraw")
+    async def withdraw(key: str, sent: dict[str, str] = sealed) -> Response:
         if sent.get("sure") != "yes":
-            raise ApiError("bad_request", "tick the box: deleted data cannot be had back", field="sure")
-        if not await writer.submit(lambda orm: withdrawal.withdraw(orm, experiment, session_id)):
-            raise ApiError("not_found", "no such session")
-        await run_in_threadpool(database.scrub)
+            raise ApiError("bad_request", "tick the box: deletion cannot be undone", field="sure")
+        if not await writer.submit(lambda orm: withdrawal.withdraw(orm, experiment, key)):
+            raise ApiError("not_found", GONE)
+        await run_in_threadpool(scrubbing.attempt, experiment)  # done at once, unless something is in the way
         return RedirectResponse("../../", status_code=303)
 
     outside.include_router(inside)
     return outside
 
 
-def _row(orm: Orm, experiment: Experiment, session_id: int) -> SessionRow:
-    row = orm.scalar(
-        select(SessionRow)
-        .join(Participant, Participant.id == SessionRow.participant_id)
-        .where(SessionRow.id == session_id, Participant.study_id == experiment.study_id)
-    )
+def _row(orm: Orm, experiment: Experiment, key: str) -> SessionRow:
+    row = withdrawal.session_of_key(orm, experiment, key)
     if row is None:
-        raise ApiError("not_found", "no such session")
+        raise ApiError("not_found", GONE)
     return row
 
 
@@ -169,11 +182,11 @@ def _recruit(orm: Orm, experiment: Experiment, state: str) -> None:
     _note(orm, experiment, "recruitment", state)
 
 
-def _unblind(orm: Orm, experiment: Experiment) -> None:
+def _unblind(orm: Orm, experiment: Experiment, reason: str) -> None:
     study = orm.get_one(StudyRow, experiment.study_id)
-    if study.unblinded_at is None:
-        study.unblinded_at = now_ms()
-        _note(orm, experiment, "unblind", "accuracy by condition was asked for")
+    if not reason and study.recruitment != "closed":
+        raise ApiError("bad_request", "give the reason for looking while the study recruits", field="reason")
+    unblinding.mark(orm, study, reason or "recruitment is closed: results page")
 
 
 def _note(orm: Orm, experiment: Experiment, action: str, detail: str) -> None:

@@ -7,19 +7,25 @@ import json
 import logging
 import zipfile
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pandas as pd
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session as Orm
 
+from exemplum.csv_text import csv_text
+from exemplum.errors import UserError
 from exemplum.server.exclusion import evaluated
 from exemplum.server.experiment import Experiment
+from exemplum.server.published import ANSWERS, FILES, publishing, refuse_fewer, withdrawn
 from exemplum.server.rows import Member, label, members, people, ratings, responses
 from exemplum.server.schema import Answer, Event, StepRecord, TrialRow
 from exemplum.store import Column, Table
 from exemplum.tables import EXCLUSIONS, PEOPLE, RATINGS, RESPONSES
 
+T = TypeVar("T")
 log = logging.getLogger("exemplum.server")
 MEASURED = {
     "shown_at": Column("float", "first frame that showed the trial, ms since 1970 by the browser's clock"),
@@ -70,7 +76,7 @@ ANONYMOUS = Table("sessions", "One row a participant, without anything that name
     **{name: column for name, column in SESSION.items() if not name.endswith("_at")},
 })  # fmt: skip
 WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {
-    "csv": lambda frame: frame.to_csv(index=False, float_format="%.10g").encode(),
+    "csv": lambda frame: csv_text(frame, float_format="%.10g").encode(),
     "parquet": lambda frame: _parquet(frame),
     "json": lambda frame: frame.to_json(orient="records", force_ascii=False).encode(),
 }
@@ -80,18 +86,32 @@ def publish(experiment: Experiment) -> int:
     """Write finished sessions, without pilots, as responses/people.parquet with sessions and ratings beside it.
 
     The analysis reads them beside the machines' answers; exclusion is left to it. Returns the number of participants.
+    Raises FewerError, and writes nothing, if people's rows would be lost who did not withdraw.
     """
-    folder = experiment.study.stage("responses")
+    # one at a time, of all threads and processes: an older state written last would bring back who has withdrawn
+    with publishing(experiment.study):
+        try:
+            published = _publish(experiment, experiment.study.stage("responses"))
+        except UserError as error:
+            experiment.trouble = str(error)
+            raise
+        experiment.trouble = ""
+        return published
+
+
+def _publish(experiment: Experiment, folder: Path) -> int:
     with experiment.database.read() as orm:
         of = members(orm, experiment.study_id, finished=True)
-        if not of and not (folder / "people.parquet").exists():
+        if not of and not (folder / ANSWERS).exists():
             return 0
-        frames = (RESPONSES, responses(orm, of)), (PEOPLE, people(orm, of)), (RATINGS, ratings(orm, of))
-    for (table, frame), path in zip(
-        frames, ("people.parquet", "sessions/people.parquet", "ratings/people.parquet"), strict=True
-    ):
-        table.write(folder / path, frame)
-    log.info("published", extra={"participants": len(of), "answers": len(frames[0][1])})
+        frames, _ = _readable(of, lambda some: dict(
+            zip(FILES, (responses(orm, some), people(orm, some), ratings(orm, some)), strict=True)
+        ))  # fmt: skip
+        gone = withdrawn(orm, experiment.study_id)
+    refuse_fewer(folder, frames, gone)
+    for name, frame in frames.items():
+        FILES[name][0].write(folder / name, frame)
+    log.info("published", extra={"participants": len(of), "answers": len(frames[ANSWERS])})
     return len(of)
 
 
@@ -101,12 +121,14 @@ def archive(orm: Orm, experiment: Experiment, form: str, anonymous: bool) -> byt
     `anonymous`: no ids, codes, links, browsers, free text or clock times; the age in groups of ten years; no pilots.
     """
     of = members(orm, experiment.study_id, pilot=False if anonymous else None)
-    tables = _tables(orm, experiment, of, anonymous)
+    tables, problems = _readable(of, lambda some: _tables(orm, experiment, some, anonymous))
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as pack:
         for table, frame in tables:
             pack.writestr(f"{table.name}.{form}", WRITERS[form](frame))
-        pack.writestr("dictionary.csv", dictionary([table for table, _ in tables]).to_csv(index=False))
+        pack.writestr("dictionary.csv", csv_text(dictionary([table for table, _ in tables])))
+        if problems:
+            pack.writestr("problems.csv", csv_text(pd.DataFrame(problems)))
     return buffer.getvalue()
 
 
@@ -117,6 +139,29 @@ def dictionary(tables: list[Table]) -> pd.DataFrame:
         for table in tables
         for name, column in table.columns.items()
     )
+
+
+def _readable(of: list[Member], make: Callable[[list[Member]], T]) -> tuple[T, list[dict[str, str]]]:
+    """The tables of all sessions that can be read; and those that cannot, with the reason.
+
+    One broken row of an old database must not take everybody's data away.
+    """
+    try:
+        return make(of), []
+    except SQLAlchemyError:  # the database itself
+        raise
+    except Exception:
+        log.exception("a session cannot be read")
+    good, problems = [], []
+    for member in of:
+        try:
+            make([member])
+            good.append(member)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            problems.append({"participant": label(member[0]), "problem": f"{type(error).__name__}: {error}"})
+    return make(good), problems
 
 
 def _tables(orm: Orm, experiment: Experiment, of: list[Member], anonymous: bool) -> list[tuple[Table, pd.DataFrame]]:

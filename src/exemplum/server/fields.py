@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from exemplum.errors import UserError, did_you_mean
+from exemplum import study
 from exemplum.server.errors import ApiError
 from exemplum.study import FieldSection, ServerSection
 
@@ -26,19 +26,13 @@ SHIPPED = {
         ),
     )
 }  # fmt: skip
-COMMENT = FieldSection(name="comment", type="text", max_length=2000)
-GROUP = "expertise"  # the question that tells the group
+COMMENT = FieldSection(name=study.COMMENT, type="text", max_length=2000)
+GROUP = study.EXPERTISE  # the question that tells the group
 Field = dict[str, Any]
 
 
 def form_fields(section: ServerSection) -> list[Field]:
-    """The demographics form: the shipped questions that the study wants, the group's, and its own.
-
-    Raises UserError naming a shipped question that does not exist.
-    """
-    for name in section.demographics:
-        if name not in SHIPPED:
-            raise UserError(f"study.toml: server.demographics: no question {name!r}{did_you_mean(name, SHIPPED)}")
+    """The demographics form: the shipped questions that the study wants, the group's, and its own."""
     fields = [SHIPPED[name] for name in section.demographics]
     if section.groups == "question":
         fields.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from exemplum.server.pictures import opaque
 
 CODE = 12  # characters of a link's code
 PILOT = "pilot"
+# What panels fill in, as it stands in the link before: {{%PROLIFIC_PID%}}, ${workerId}, %SURVEY_CODE%, {participant}, …
+PLACEHOLDER = re.compile(r"\{\{.*\}\}|\$?\{.*\}|%[^%]*%|\[%?\w+%?\]|<\w+>", re.DOTALL)
 PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"  # what MTurk sends while a worker only looks
 
 
@@ -41,8 +44,10 @@ def identify(experiment: Experiment, params: Mapping[str, str], typed: str) -> I
         return Identity(str(int(typed)), "lab", group, pilot)
     for source, name in (("prolific", "PROLIFIC_PID"), ("mturk", "workerId"), ("sona", "survey_code"), ("sona", "id"),
                          ("link", "participant")):  # fmt: skip
-        if params.get(name, "").strip():
-            return Identity(f"{params[name].strip()}", source, group, pilot)
+        if external_id := params.get(name, "").strip():
+            if PLACEHOLDER.fullmatch(external_id):
+                raise ApiError("unfilled_link", f"{name} is {external_id!r}: the panel did not fill in its link")
+            return Identity(external_id, source, group, pilot)
     return Identity("anonymous-" + secrets.token_hex(8), "anonymous", group, pilot)
 
 
@@ -55,6 +60,16 @@ def link_names(experiment: Experiment) -> list[str]:
 def link_code(experiment: Experiment, name: str) -> str:
     """The parameter `link` of a link: its name with a code that cannot be guessed."""
     return f"{name}-{opaque(experiment.secret, 'link', experiment.study_id, name)[:CODE]}"
+
+
+def is_pilot(experiment: Experiment, code: str) -> bool:
+    """Whether what is entered by this link is marked as pilot data; False for a link that is none of the study's."""
+    if experiment.settings.pilot or not code:
+        return experiment.settings.pilot
+    try:
+        return _link(experiment, code)[1]
+    except ApiError:
+        return False
 
 
 def _link(experiment: Experiment, code: str) -> tuple[str, bool]:

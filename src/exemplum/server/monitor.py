@@ -21,7 +21,7 @@ from exemplum.server.schema import Answer, Event, Participant, SessionRow, StepR
 class Line:
     """One session in the list."""
 
-    session_id: int
+    key: str  # of the session, in addresses and forms: never given again, and not to be guessed
     label: str
     external_id: str
     source: str
@@ -48,7 +48,7 @@ def lines(orm: Orm, experiment: Experiment) -> list[Line]:
     alive = now_ms() - experiment.config.dropout_minutes * 60_000
     made = [
         Line(
-            session_id=row.id, label=label(row), external_id=person.external_id, source=person.source,
+            key=row.image_ref, label=label(row), external_id=person.external_id, source=person.source,
             group=person.group, pilot=person.pilot, place=row.slot,
             status=row.outcome or ("active" if row.seen_at > alive else "away"),
             answered=row.answered, total=row.total, catch_right=catch[row.id][0], catch_trials=catch[row.id][1],
@@ -132,6 +132,7 @@ def details(orm: Orm, row: SessionRow) -> dict[str, Any]:
         ],
         "events": [(kind, count) for kind, count in happened],
         "client": row.client,
+        "replaced": row.replaced,
     }  # fmt: skip
 
 

@@ -24,4 +24,9 @@ def finish(orm: Orm, experiment: Experiment, row: SessionRow, result: str = "") 
         row.excluded = bool(broken)
     row.status, row.outcome, row.finished_at = "finished", result, now_ms()
     experiment.ended.set()
-    row.code = getattr(experiment.config.codes, result) or "".join(secrets.choice(LETTERS) for _ in range(10))
+    # Who refuses consent has completed nothing: only a code that the study declares for that is given.
+    row.code = getattr(experiment.config.codes, result) or ("" if result == NO_CONSENT else _made_up())
+
+
+def _made_up() -> str:
+    return "".join(secrets.choice(LETTERS) for _ in range(10))

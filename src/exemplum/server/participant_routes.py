@@ -12,13 +12,14 @@ from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from exemplum import store
-from exemplum.server import answers, entry, events, limits, steps
+from exemplum.server import answers, entry, events, limits, status_file, steps
 from exemplum.server.errors import ApiError
 from exemplum.server.experiment import Experiment
-from exemplum.server.identity import hashed
+from exemplum.server.identity import hashed, is_pilot
 from exemplum.server.limits import Buckets
 from exemplum.server.schema import SessionRow
 from exemplum.server.state import state
+from exemplum.server.text import Body
 
 API = 1
 
@@ -38,15 +39,14 @@ class Surroundings(BaseModel):
     touch: bool = False
 
 
-class Start(BaseModel):
+class Start(Body):
     """What the page sends to begin."""
 
-    model_config = ConfigDict(extra="forbid")
     key: str = Field(min_length=16, max_length=80)
-    params: dict[str, str] = {}
+    params: dict[str, str] = Field(default_factory=dict)
     participant: str = Field("", max_length=60)
     language: str = Field("", max_length=20)
-    client: Surroundings = Surroundings()
+    client: Surroundings = Field(default_factory=Surroundings)
 
     @field_validator("params")
     @classmethod
@@ -76,14 +76,16 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
     asset = store.digest(experiment.texts, experiment.design_hash)
 
     @router.get("/api/config")
-    def config(request: Request) -> dict[str, Any]:
+    def config(request: Request, link: str = "") -> dict[str, Any]:
         buckets.take(limits.PUBLIC, address(request))
         said = experiment.config
+        pilot = is_pilot(experiment, link)
         with database.read() as orm:
-            is_open = entry.is_open(orm, experiment) or experiment.settings.pilot
+            is_open = pilot or entry.is_open(orm, experiment)
         return {
             "api": API, "study": {"title": said.title, "contact": said.contact}, "languages": list(said.languages),
-            "language": said.languages[0], "lab": experiment.settings.lab, "open": is_open, "asset": asset,
+            "language": said.languages[0], "lab": experiment.settings.lab, "open": is_open, "pilot": pilot,
+            "asset": asset,
         }  # fmt: skip
 
     @router.get("/api/texts/{language}")
@@ -96,7 +98,7 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
     @router.post("/api/sessions", status_code=201)
     async def begin(request: Request, start: Start, token: Token) -> dict[str, Any]:
         buckets.take(limits.STARTS, address(request))
-        wish = entry.Wish(**start.model_dump(), token=token)
+        wish = entry.Wish(**start.model_dump(), token=token, replaced=start.replaced)
         begun = await database.writer.submit(lambda orm: entry.begin(orm, experiment, wish))
         now = await run_in_threadpool(_state_of, experiment, begun.session_id)
         return {"token": begun.token, "resumed": begun.resumed, "state": now}
@@ -122,10 +124,13 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
     async def answer(request: Request, given: answers.GivenAnswer, token: Token) -> dict[str, Any]:
         buckets.take(limits.ANSWERS, hashed(token))
         with _strangers_counted(request):
-            return await database.writer.submit(lambda orm: answers.record(orm, token, given), urgent=True)
+            said = await database.writer.submit(lambda orm: answers.record(orm, token, given), urgent=True)
+        if not experiment.is_frozen:
+            await run_in_threadpool(status_file.note_answer, experiment)
+        return said
 
     @router.post("/api/events")
-    async def happened(request: Request, given: events.GivenEvents, token: Token) -> dict[str, int]:
+    async def happened(request: Request, given: events.GivenEvents, token: Token) -> dict[str, Any]:
         buckets.take(limits.EVENTS, hashed(token))
         with _strangers_counted(request):
             return await database.writer.submit(lambda orm: events.append(orm, token, given))

@@ -10,7 +10,6 @@ import base64
 import hashlib
 import hmac
 import io
-import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -58,6 +57,7 @@ def encode_all(folder: Path, paths: Iterable[str], into: Path, form: str, qualit
     ledger_path = into / f"{form}-{quality if form == 'jpeg' else 0}-{side}-{ENCODING}.json"
     ledger: dict[str, list[Any]] = store.read_json(ledger_path) if ledger_path.exists() else {}
     into.mkdir(parents=True, exist_ok=True)
+    store.remove_leftovers(into)
 
     def encode(path: str) -> tuple[str, list[Any]]:
         status = (folder / path).stat()
@@ -67,9 +67,8 @@ def encode_all(folder: Path, paths: Iterable[str], into: Path, form: str, qualit
         data = _encoded(folder / path, side, form, quality)
         name = hashlib.sha256(data).hexdigest()[:32] + "." + form
         if not (into / name).exists():
-            temporary = into / f".{name}.{threading.get_ident()}.part"  # two threads may hold the same picture
-            temporary.write_bytes(data)
-            temporary.replace(into / name)
+            with store.atomic(into / name, sync=False) as temporary:
+                temporary.write_bytes(data)
         return path, [*stamp, name, len(data)]
 
     done: dict[str, list[Any]] = {}

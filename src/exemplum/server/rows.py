@@ -35,7 +35,11 @@ def members(orm: Orm, study_id: int, *, pilot: bool | None = False, finished: bo
 
 def label(row: SessionRow) -> str:
     """A participant's name in tables: it says nothing about the person."""
-    return f"P{row.id:04d}"
+    return label_of(row.id)
+
+
+def label_of(session_id: int) -> str:
+    return f"P{session_id:04d}"
 
 
 def responses(orm: Orm, of: Iterable[Member]) -> pd.DataFrame:

@@ -15,6 +15,8 @@ NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_name)s",
     "pk": "pk_%(table_name)s",
 }
+# SQLite gives the largest id again once its row is deleted, unless told not to: a label would name two people.
+ONCE = {"sqlite_autoincrement": True}
 # SQLite numbers rows by itself only where the key is INTEGER; PostgreSQL needs 8 bytes for events.
 Key = BigInteger().with_variant(Integer, "sqlite")
 
@@ -26,6 +28,7 @@ def now_ms() -> int:
 
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMES)
+    __table_args__: Any = ONCE
     type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, int: Key}  # noqa: RUF012 — SQLAlchemy's declaration
 
 
@@ -42,9 +45,12 @@ class StudyRow(Base):
 
     __tablename__ = "studies"
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(200), unique=True)
+    uid: Mapped[str | None] = mapped_column(String(32), unique=True)  # of study.json; none: not served since 0002
+    name: Mapped[str] = mapped_column(String(200))  # of the folder when it was last served: a label, no more
     recruitment: Mapped[str] = mapped_column(String(10), default="open")  # open, paused or closed
     unblinded_at: Mapped[int | None]  # when the accuracy by condition was first asked for
+    frozen: Mapped[dict[str, Any] | None]  # exemplum.freezing: kept at each start until somebody has answered
+    scrubbed_to: Mapped[int] = mapped_column(default=0)  # audit id: withdrawals up to it are out of SQLite's files
     created_at: Mapped[int] = mapped_column(default=now_ms)
 
 
@@ -52,7 +58,7 @@ class StudyVersion(Base):
     """What a study was when sessions began: its design, images and questions, by the hash of them all."""
 
     __tablename__ = "study_versions"
-    __table_args__ = (UniqueConstraint("study_id", "hash"),)
+    __table_args__ = (UniqueConstraint("study_id", "hash"), ONCE)
     id: Mapped[int] = mapped_column(primary_key=True)
     study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"))
     hash: Mapped[str] = mapped_column(String(64))
@@ -65,7 +71,7 @@ class Participant(Base):
     """One person in one study; pilot participants are persons of their own."""
 
     __tablename__ = "participants"
-    __table_args__ = (UniqueConstraint("study_id", "external_id", "pilot"),)
+    __table_args__ = (UniqueConstraint("study_id", "external_id", "pilot"), ONCE)
     id: Mapped[int] = mapped_column(primary_key=True)
     study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"))
     external_id: Mapped[str] = mapped_column(String(250))  # after withdrawal a keyed hash of it
@@ -80,7 +86,7 @@ class SessionRow(Base):
     """One participant's way through a study version, with the whole schedule from its seed on."""
 
     __tablename__ = "sessions"
-    __table_args__ = (Index("ix_sessions_version_slot", "version_id", "slot"),)
+    __table_args__ = (Index("ix_sessions_version_slot", "version_id", "slot"), ONCE)
     id: Mapped[int] = mapped_column(primary_key=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participants.id", ondelete="CASCADE"), unique=True)
     version_id: Mapped[int] = mapped_column(ForeignKey("study_versions.id"))
@@ -106,13 +112,16 @@ class SessionRow(Base):
     assigned_at: Mapped[int | None]
     seen_at: Mapped[int] = mapped_column(default=now_ms)  # last answer or step
     finished_at: Mapped[int | None]
+    replaced: Mapped[int] = mapped_column(default=0)  # characters sent that were no Unicode and became U+FFFD
+    event_rows: Mapped[int] = mapped_column(default=0)  # stored, against the quota of a session
+    event_bytes: Mapped[int] = mapped_column(default=0)
 
 
 class StepRecord(Base):
     """What was done on one page: consent, questions, ratings, with times."""
 
     __tablename__ = "steps"
-    __table_args__ = (UniqueConstraint("session_id", "position"),)
+    __table_args__ = (UniqueConstraint("session_id", "position"), ONCE)
     id: Mapped[int] = mapped_column(primary_key=True)
     session_id: Mapped[int] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
     position: Mapped[int]
@@ -128,7 +137,7 @@ class TrialRow(Base):
     """One trial of one session, with all that is shown and the truth."""
 
     __tablename__ = "trials"
-    __table_args__ = (UniqueConstraint("session_id", "position"), UniqueConstraint("session_id", "key"))
+    __table_args__ = (UniqueConstraint("session_id", "position"), UniqueConstraint("session_id", "key"), ONCE)
     id: Mapped[int] = mapped_column(primary_key=True)
     session_id: Mapped[int] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
     position: Mapped[int]  # from 0, within the session, as shown
@@ -170,7 +179,7 @@ class Event(Base):
     """What happened in the browser beside the answers; rows are only ever added."""
 
     __tablename__ = "events"
-    __table_args__ = (UniqueConstraint("session_id", "page", "seq"),)
+    __table_args__ = (UniqueConstraint("session_id", "page", "seq"), ONCE)
     id: Mapped[int] = mapped_column(primary_key=True)
     session_id: Mapped[int] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
     page: Mapped[str] = mapped_column(String(80))

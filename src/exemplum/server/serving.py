@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import uvicorn
@@ -36,11 +36,12 @@ def run(
     if workers > 1 and not settings.database.startswith("postgres"):
         raise UserError("several workers need PostgreSQL; give --database postgresql://USER:PASSWORD@HOST/NAME")
     bound = _bind(host, port)
+    settings = replace(settings, address=address.rstrip("/") or f"http://{_spoken(host)}:{bound.getsockname()[1]}")
     experiment = Experiment.open(settings)
-    base = address.rstrip("/") or f"http://{_spoken(host)}:{bound.getsockname()[1]}"
-    print("\n".join(links(experiment, base)), flush=True)
+    print("\n".join(links(experiment, settings.address)), flush=True)
     configure(settings.log_level)
     common: dict[str, Any] = {
+        "http": "exemplum.server.slow_connections:TimedHttpProtocol", "ws": "none",
         "log_config": None, "access_log": False, "server_header": False, "timeout_keep_alive": 30,
         "timeout_graceful_shutdown": GRACE_S, "forwarded_allow_ips": "*" if behind_proxy else "127.0.0.1",
     }  # fmt: skip

@@ -18,18 +18,18 @@ from exemplum.server.identity import hashed
 from exemplum.server.schedule import place, session_of, show_again, trial_of, turned
 from exemplum.server.schema import Answer, Participant, SessionRow, StepRecord, StudyVersion, TrialRow, now_ms
 from exemplum.server.state import RATING, must_practise_again, step_id
+from exemplum.server.text import Body
 
 DAY_MS = 86_400_000
 
 
-class DoneStep(BaseModel):
+class DoneStep(Body):
     """What the page sends when a step is done."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     shown_at: float = Field(ge=0, le=1e14)
     ms: float = Field(ge=0, le=30 * DAY_MS)
     visible_ms: float = Field(ge=0, le=30 * DAY_MS)
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = Field(default_factory=dict)
 
 
 class Rating(BaseModel):
@@ -64,6 +64,7 @@ def complete(orm: Orm, experiment: Experiment, token: str, step: str, done: Done
     ))  # fmt: skip
     orm.flush()
     row.seen_at = now_ms()
+    row.replaced += done.replaced
     _move_on(orm, experiment, row, current, data)
     orm.flush()
     return row.id

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from exemplum.errors import UserError
+from exemplum import toml_files
+from exemplum.errors import UserError, shown
 
 SHIPPED = Path(__file__).parent / "texts"
 
@@ -22,22 +22,28 @@ def load(folder: Path, languages: Iterable[str]) -> dict[str, dict[str, str]]:
     A language that is not shipped needs a file of the study's own; keys that it lacks are filled from English. Raises
     TextsError.
     """
-    english = _read(SHIPPED / "en.toml")
+    check_languages(folder, languages := tuple(languages))
+    english = read(SHIPPED / "en.toml")
     found = {}
     for language in languages:
         shipped, own = SHIPPED / f"{language}.toml", folder / "texts" / f"{language}.toml"
-        if not shipped.exists() and not own.exists():
-            raise TextsError(f"there are no texts in {language!r}: write {own}, or name another in server.languages")
-        texts = english | (_read(shipped) if shipped.exists() else {})
-        found[language] = texts | (_read(own) if own.exists() else {})
+        texts = english | (read(shipped) if shipped.exists() else {})
+        found[language] = texts | (read(own) if own.exists() else {})
     return found
 
 
-def _read(path: Path) -> dict[str, str]:
-    try:
-        return dict(_flat(tomllib.loads(path.read_text(encoding="utf-8")), "", path))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TextsError(f"{path} is not valid TOML: {error}") from error
+def check_languages(folder: Path, languages: Iterable[str]) -> None:
+    """Raise TextsError for a language that is neither shipped nor has a file of the study's own."""
+    known = sorted(path.stem for path in SHIPPED.glob("*.toml"))
+    for language in languages:
+        own = folder / "texts" / f"{language}.toml"
+        if language not in known and not own.exists():
+            raise TextsError(f"there are no texts in {language!r}: write {own}, or choose of {', '.join(known)}")
+
+
+def read(path: Path) -> dict[str, str]:
+    """The texts of a file by their whole keys, as in `consent.text`. Raises UserError naming the file."""
+    return dict(_flat(toml_files.read(path), "", path))
 
 
 def _flat(table: dict[str, Any], prefix: str, path: Path) -> Iterable[tuple[str, str]]:
@@ -47,4 +53,4 @@ def _flat(table: dict[str, Any], prefix: str, path: Path) -> Iterable[tuple[str,
         elif isinstance(value, str):
             yield prefix + key, value.strip()
         else:
-            raise TextsError(f"{path}: {prefix}{key} must be a text in quotes, not {value!r}")
+            raise TextsError(f"{path}: {shown(prefix + key)} must be text in quotes (got {shown(value)})")

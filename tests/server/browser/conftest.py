@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import importlib.util
 import json
 import os
@@ -11,7 +10,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -21,10 +19,12 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from building import alone
 from design.made import stimuli, units
 from exemplum import design as designs
 from exemplum.design.stage import save
 from exemplum.server import Experiment, Settings, create_app
+from exemplum.server.slow_connections import TimedHttpProtocol
 from exemplum.study import Study
 from server import made
 from server.walk import Walker
@@ -56,7 +56,9 @@ class Host:
 
     def start(self) -> None:
         app = create_app(self.experiment)
-        self._server = uvicorn.Server(uvicorn.Config(app, port=self.port, log_level="warning", log_config=None))
+        self._server = uvicorn.Server(
+            uvicorn.Config(app, port=self.port, log_level="warning", log_config=None, http=TimedHttpProtocol)
+        )
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
         while not self._server.started:
@@ -95,14 +97,6 @@ def axe(hook: ModuleType) -> str:
         if not script.exists():
             hook.npm(["ci", "--no-audit", "--no-fund"], ROOT / "web")
     return script.read_text(encoding="utf-8")
-
-
-@contextmanager
-def alone() -> Iterator[None]:
-    """One process at a time builds in the checkout, also when tests run in several."""
-    with (ROOT / "web" / "package.json").open() as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 @pytest.fixture(scope="package")

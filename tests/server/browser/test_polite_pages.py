@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select, update
 
-from exemplum.server.schema import SessionRow, StudyRow
+from exemplum.server import events
+from exemplum.server.identity import link_code
+from exemplum.server.schema import Event, SessionRow, StudyRow
 
 
 def heading(page):
@@ -81,3 +84,95 @@ def test_a_wrong_link_is_named(host, context):
     page = context.new_page()
     page.goto(f"{running.url}?resume=nobody")
     expect(heading(page)).to_have_text("This link does not work")
+
+
+def pause(running):
+    running.experiment.database.writer.submit_sync(
+        lambda orm: orm.execute(update(StudyRow).values(recruitment="paused"))
+    )
+
+
+def test_a_pilot_enters_a_paused_study_and_sees_that_it_is_one(host, chromium):
+    running = host(main=1)
+    pause(running)
+    link = f"{running.url}?link={link_code(running.experiment, 'pilot')}"
+    for language, badge in (("en-GB", "Pilot: these answers do not count"), ("de-DE", "Probelauf")):
+        context = chromium.new_context(locale=language, viewport={"width": 1280, "height": 720})
+        page = context.new_page()
+        page.goto(link)
+        expect(page.locator("body")).to_have_attribute("data-kind", "consent")
+        for kind in ("consent", "form"):
+            expect(page.locator("body")).to_have_attribute("data-kind", kind)
+            expect(page.locator("#pilot")).to_be_visible()
+            expect(page.locator("#pilot")).to_contain_text(badge)
+            if kind == "consent":
+                page.locator(".primary").click()
+        context.close()
+
+
+def test_real_participants_see_no_badge(host, context):
+    running = host(main=1)
+    page = context.new_page()
+    page.goto(running.url)
+    expect(page.locator("body")).to_have_attribute("data-kind", "consent")
+    expect(page.locator("#pilot")).to_be_hidden()
+
+
+def test_a_link_that_was_not_filled_in_is_explained(host, context):
+    running = host(main=1)
+    page = context.new_page()
+    page.goto(f"{running.url}?PROLIFIC_PID={{{{%PROLIFIC_PID%}}}}&STUDY_ID={{{{%STUDY_ID%}}}}")
+    expect(heading(page)).to_have_text("This link is not complete")
+    expect(page.locator("#main")).to_contain_text("copied")
+
+
+@pytest.mark.parametrize(("toml", "code"), [("", ""), ('[server.codes]\nno_consent = "NOPE12"\n', "NOPE12")])
+def test_who_refuses_consent_gets_no_completion_code(host, context, toml, code):
+    running = host(main=1, toml=toml)
+    page = context.new_page()
+    page.goto(running.url)
+    page.get_by_role("button", name="I do not agree").click()
+    expect(heading(page)).to_have_text("Thank you all the same")
+    expect(page.locator("#main")).not_to_contain_text("completion")
+    expect(page.locator("output")).to_have_count(1 if code else 0)
+    if code:
+        expect(page.locator("output")).to_have_text(code)
+
+
+def raise_error(page, message):
+    page.evaluate("message => dispatchEvent(new ErrorEvent('error', {message}))", message)
+
+
+def test_a_long_message_is_cut_between_characters(host, context):
+    running = host(main=1)
+    page = context.new_page()
+    page.goto(running.url)
+    expect(page.locator("body")).to_have_attribute("data-kind", "consent")
+    raise_error(page, "x" * 499 + "\U0001f600" * 3)
+    with page.expect_response(lambda response: "api/events" in response.url):
+        for _ in range(60):
+            page.evaluate("dispatchEvent(new Event('blur'))")
+    with running.experiment.database.read() as orm:
+        stored = orm.scalars(select(Event.data).where(Event.kind == "error")).all()
+        assert stored == [{"message": "x" * 499 + "\U0001f600"}]
+        assert orm.scalar(select(SessionRow.replaced)) == 0
+
+
+def test_a_full_log_is_sent_no_more(host, context, monkeypatch):
+    monkeypatch.setattr(events, "MOST_ROWS", 3)
+    running = host(main=1)
+    page = context.new_page()
+    sent = []
+    page.on("request", lambda request: sent.append(request) if "api/events" in request.url else None)
+    page.goto(running.url)
+    expect(page.locator("body")).to_have_attribute("data-kind", "consent")
+    flood = "() => { for (let n = 0; n < 60; n++) dispatchEvent(new Event('blur')); }"
+    with page.expect_response(lambda response: "api/events" in response.url) as answered:
+        page.evaluate(flood)
+    assert answered.value.json() == {"stored": 0, "full": True}
+    page.wait_for_timeout(200)
+    known = len(sent)
+    for _ in range(3):
+        page.evaluate(flood)
+        page.wait_for_timeout(200)
+    assert len(sent) == known

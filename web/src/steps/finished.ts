@@ -1,7 +1,7 @@
 import type { FinishedStep } from "../contract";
 import { leaveFullscreen } from "../fullscreen";
 import { card } from "../page";
-import { escape, html, paragraphs, say } from "../texts";
+import { escape, has, html, paragraphs, say } from "../texts";
 
 const REDIRECT_S = 5;
 
@@ -9,8 +9,9 @@ const REDIRECT_S = 5;
 export async function finished(step: FinishedStep, again: boolean, next: () => void): Promise<void> {
   await leaveFullscreen();
   const key = `finished.${step.outcome}`;
+  const said = has(`${key}.code`) ? `${key}.code` : "finished.code"; // who refused consent has completed nothing
   const code = step.code
-    ? `<p>${html("finished.code")}</p><p class="code"><output>${escape(step.code)}</output></p>`
+    ? `<p>${html(said)}</p><p class="code"><output>${escape(step.code)}</output></p>`
     : "";
   const redirect = step.redirect
     ? `<p class="leaving" role="status"></p><p><a class="jspsych-btn primary" href="#">${html("finished.leave")}</a></p>`

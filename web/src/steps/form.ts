@@ -3,6 +3,7 @@ import SurveyHtmlForm from "@jspsych/plugin-survey-html-form";
 import type { DebriefStep, Done, Field, FormStep } from "../contract";
 import { isSimulated, turn } from "../stage";
 import { escape, has, html, paragraphs, say } from "../texts";
+import { wellFormed } from "../unicode";
 
 /** Questions on a page, checked by the browser; `wrong` is a field that the server did not take. */
 export async function form(step: FormStep, wrong = ""): Promise<Done> {
@@ -61,7 +62,7 @@ function optionText(field: string, option: string): string {
 }
 
 function value(field: Field, entered: Record<string, string>): string | number | null {
-  const text = (entered[field.name] ?? "").trim();
+  const text = wellFormed(entered[field.name] ?? "").trim();
   if (text === "") return null;
   return field.type === "integer" ? Number(text) : text;
 }

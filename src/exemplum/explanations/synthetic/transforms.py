@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from exemplum.errors import shown
 from exemplum.explanations.synthetic import resampling
 
 # Lucid computes radians as 3.14 · degrees / 180
@@ -138,15 +139,28 @@ def transform(given: Any) -> Transform:
     match given:
         case Jitter() | Scale() | Rotate() | Crops():
             return given
-        case {"jitter": int(pixels), **rest} if not rest and pixels > 0:
-            return Jitter(pixels)
+        case {"jitter": pixels, **rest} if not rest:
+            return Jitter(_whole("jitter", pixels, 1, 1024))
         case {"scale": [*factors], **rest} if not rest and factors:
-            return Scale(tuple(float(factor) for factor in factors))
+            return Scale(tuple(float(_number("scale", factor, 0.1, 10)) for factor in factors))
         case {"rotate": [*degrees], **rest} if not rest and degrees:
-            return Rotate(tuple(degrees))
-        case {"crops": int(count), "share": [first, last], "side": int(side), **rest} if not rest and count * side > 0:
-            return Crops(count, (float(first), float(last)), side)
-    raise ValueError(f"{given} is not a transform; known: {KNOWN}")
+            return Rotate(tuple(_number("rotate", angle, -360, 360) for angle in degrees))
+        case {"crops": count, "share": [*ends], "side": side, **rest} if not rest and len(ends) == 2:
+            first, last = (float(_number("share", end, 0.01, 1)) for end in ends)
+            return Crops(_whole("crops", count, 1, 1024), (first, last), _whole("side", side, 8, 2048))
+    raise ValueError(f"{shown(given)} is not a transform; known: {KNOWN}")
+
+
+def _number(name: str, value: Any, least: float, most: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:  # NaN neither
+        raise ValueError(f"{name} takes numbers from {least} to {most} (got {shown(value)})")
+    return value
+
+
+def _whole(name: str, value: Any, least: int, most: int) -> int:
+    if not isinstance(value, int):
+        raise ValueError(f"{name} takes a whole number from {least} to {most} (got {shown(value)})")
+    return int(_number(name, value, least, most))
 
 
 def draw(chain: Sequence[Transform], seed: int, step: int, steps: int) -> Draws:

@@ -3,51 +3,82 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from exemplum import store
-from exemplum.errors import UserError, did_you_mean
-from exemplum.explanations.synthetic.transforms import Crops, Jitter, Transform, transform
+from exemplum import store, toml_files, validation
+from exemplum.errors import UserError, did_you_mean, shown
+from exemplum.explanations.synthetic.transforms import KNOWN, Crops, Jitter, Scale, Transform, transform
+from exemplum.study import Name
+
+# As study.toml: types are TOML's, and no number is infinite or NaN
+CONFIG = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+LARGEST_CANVAS = 8192  # pixels a side: one picture of it in float32 is 800 MB
+SMALLEST_INPUT = 8  # pixels a side that the network may be shown of a picture
 
 
 class Plateau(BaseModel):
     """When a picture is done: the norm of its gradient, as a moving average, no longer changes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = CONFIG
 
     decay: float = Field(0.99, gt=0, lt=1)  # of the average, a step
-    window: PositiveInt = 128  # steps over which the average is compared
-    tolerance: float = Field(0.05, gt=0)  # share by which it may still change
+    window: int = Field(128, ge=1, le=100_000)  # steps over which the average is compared
+    tolerance: float = Field(0.05, gt=0, le=1)  # share by which it may still change
 
 
 class Recipe(BaseModel):
     """How pictures are made. Lengths are in pixels at the recipe's own size; `at` scales them to another."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = CONFIG
 
-    name: str
-    size: PositiveInt  # side of the finished picture
-    pad: int = Field(0, ge=0)  # margin on each side of the canvas, cropped from the finished picture
-    zoom: float = Field(1.0, gt=0)  # the canvas without its margin is so many times the picture, and scaled down to it
+    name: Annotated[Name, Field(max_length=100)]
+    size: int = Field(ge=16, le=4096)  # side of the finished picture
+    pad: int = Field(0, ge=0, le=2048)  # margin on each side of the canvas, cropped from the finished picture
+    # the canvas without its margin is so many times the picture, and scaled down to it
+    zoom: float = Field(1.0, ge=0.1, le=10)
     parametrization: Literal["fourier", "pixel", "maco"] = "fourier"
-    decay: float = 1.0  # fourier: power of the frequency by which amplitudes fall
-    sd: float = 0.01  # standard deviation of the start
-    transforms: tuple[Annotated[Transform, BeforeValidator(transform)], ...] = ()
-    noise: float = Field(0.0, ge=0)  # standard deviation of noise on what the network sees, of a range of 1
-    steps: PositiveInt  # the last step; steps are counted from 0, so there are steps + 1 updates
+    decay: float = Field(1.0, ge=0, le=10)  # fourier: power of the frequency by which amplitudes fall
+    sd: float = Field(0.01, gt=0, le=100)  # standard deviation of the start
+    transforms: tuple[Annotated[Transform, BeforeValidator(transform)], ...] = Field(
+        (), description=f"a list of {KNOWN}"
+    )
+    noise: float = Field(0.0, ge=0, le=10)  # standard deviation of noise on what the network sees, of a range of 1
+    steps: int = Field(ge=1, le=1_000_000)  # the last step; steps are counted from 0, so there are steps + 1 updates
     plateau: Plateau | None = None  # stop before the last step
-    images: PositiveInt = 10  # pictures a unit and pole, made together
+    images: int = Field(10, ge=1, le=1000)  # pictures a unit and pole, made together
     optimizer: Literal["adam", "nadam"] = "adam"
-    learning_rate: float = Field(0.05, gt=0)
-    diversity: float = Field(0.0, ge=0)  # weight of the likeness between a unit's pictures, which is subtracted
-    searches: int = Field(0, ge=0)  # rounds in which the weight is searched that the weakest picture just bears
-    redirected_steps: int = Field(0, ge=0)  # first steps with redirected ReLU gradients
+    learning_rate: float = Field(0.05, gt=0, le=1000)
+    diversity: float = Field(0.0, ge=0, le=1e9)  # weight of the likeness between a unit's pictures, which is subtracted
+    searches: int = Field(0, ge=0, le=100)  # rounds in which the weight is searched that the weakest picture just bears
+    redirected_steps: int = Field(0, ge=0, le=1_000_000)  # first steps with redirected ReLU gradients
+
+    @model_validator(mode="after")
+    def _shows_something(self) -> Recipe:
+        if self.canvas > LARGEST_CANVAS:
+            raise ValueError(
+                f"size, zoom and pad must make a canvas of at most {LARGEST_CANVAS} pixels (got {self.canvas})"
+            )
+        if any(isinstance(each, Crops) for each in self.transforms[:-1]):
+            raise ValueError("transforms must have crops, if any, as the last")
+        if (least := self._smallest_input()) < SMALLEST_INPUT:
+            raise ValueError(
+                f"transforms leave {max(least, 0)} pixels of a canvas of {self.canvas}; jitter and scale must leave "
+                f"at least {SMALLEST_INPUT}"
+            )
+        return self
+
+    def _smallest_input(self) -> int:
+        """Side of the smallest image that the transforms can give the network."""
+        size = self.canvas
+        for each in self.transforms:
+            drawn = (min(each.factors),) if isinstance(each, Scale) else ()
+            size = each.size(size, drawn)
+        return size
 
     @property
     def updates(self) -> int:
@@ -108,35 +139,36 @@ def recipe(given: str | Mapping[str, Any] | Recipe) -> Recipe:
     A file or table may say `base = NAME` and then only what differs. Raises UserError with close matches for an unknown
     name, and naming the field for a wrong one.
     """
+    return _recipe(given, ())
+
+
+def _recipe(given: Any, above: tuple[Path, ...]) -> Recipe:
+    """`above`: files whose `base` leads here."""
     if isinstance(given, Recipe):
         return given
     if isinstance(given, Mapping):
-        return _checked(dict(given), str(given.get("name", "own")), "[synthetic.recipe]")
+        return _checked(toml_files.frozen(dict(given)), str(given.get("name", "own")), "", "synthetic.recipe", above)
+    if not isinstance(given, str):
+        raise UserError(f"a recipe's base must be the name of a recipe or a .toml file (got {shown(given)})")
     if given.endswith(".toml"):
         path = Path(given).expanduser()
-        if not path.exists():
-            raise UserError(f"{path} does not exist; it should be a recipe")
-        return _checked(_parsed(path.read_text(encoding="utf-8"), given), path.stem, given)
+        if path in above:
+            raise UserError(f"{path} is its own base; name another, as in base = 'borowski2021'")
+        return _checked(toml_files.read(path), path.stem, f"{path}: ", "", (*above, path))
     if given not in RECIPES:
-        raise UserError(f"there is no recipe {given!r}{did_you_mean(given, RECIPES)}")
+        raise UserError(f"there is no recipe {shown(given)}{did_you_mean(given, RECIPES)}")
     text = (resources.files(__name__) / f"{given}.toml").read_text(encoding="utf-8")
-    return _checked(tomllib.loads(text), given, given)
+    return _checked(toml_files.parse(text, Path(given)), given, f"{given}: ", "", above)
 
 
-def _checked(fields: dict[str, Any], name: str, where: str) -> Recipe:
-    base = fields.pop("base", None)
-    inherited = {field: getattr(recipe(base), field) for field in Recipe.model_fields} if base else {}
+def _checked(fields: dict[str, Any], name: str, where: str, table: str, above: tuple[Path, ...]) -> Recipe:
+    """The recipe of these fields. `where` begins an error; `table` is what the fields' table is called in it."""
+    try:
+        base = _recipe(fields.pop("base"), above) if "base" in fields else None
+    except UserError as error:
+        raise UserError(f"{where}{f'[{table}] ' if table else ''}base: {error}") from error
+    inherited = {field: getattr(base, field) for field in Recipe.model_fields} if base else {}
     try:
         return Recipe.model_validate({**inherited, "name": name, **fields})
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"] if isinstance(part, str | int))
-        hint = did_you_mean(field, Recipe.model_fields) if first["type"] == "extra_forbidden" else ""
-        raise UserError(f"{where}: {field}: {first['msg']}{hint}") from error
-
-
-def _parsed(text: str, where: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{where} is not TOML: {error}") from error
+        raise UserError(f"{where}{validation.problems(error, Recipe, table)}") from error

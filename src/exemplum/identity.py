@@ -1,0 +1,69 @@
+"""A study's identity: the id in STUDY/study.json, which stays the same when the folder is renamed, moved or copied."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exemplum import store
+from exemplum.errors import UserError
+from exemplum.progress import console
+
+FILE = "study.json"
+STATUS = "server/status.json"  # the server's word, which names the id too
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What STUDY/study.json holds."""
+
+    id: str  # 32 hex digits
+    older: bool = False  # given to a folder that was there before: its data may lie in a database without ids
+    version_of: str = ""  # id of the study that this one is a new version of
+    adopt: str = ""  # written by hand: name of the study without an id, in the database, that belongs to this folder
+
+
+def identity(folder: Path) -> Identity:
+    """The identity of a study folder; an older folder without one is given one, with a line that says so.
+
+    Raises UserError naming study.json if it is broken.
+    """
+    path = folder / FILE
+    if not path.exists():
+        _give(folder)
+    return _checked(path, store.read_json(path))
+
+
+def make(folder: Path, version_of: str = "") -> None:
+    """Write the identity of a new study."""
+    _write(folder, {"id": secrets.token_hex(16)} | ({"version_of": version_of} if version_of else {}))
+
+
+def _give(folder: Path) -> None:
+    """An id for an older folder: the one that its server knew, if study.json was lost."""
+    status = folder / STATUS
+    known = store.read_json(status).get("id", "") if status.exists() else ""
+    _write(folder, {"id": known or secrets.token_hex(16), "older": True})
+    console.print(
+        f"{folder / FILE} written: the study's id, by which its data are known from now on",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _write(folder: Path, held: dict[str, Any]) -> None:
+    store.write_json(folder / FILE, held | {"created": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
+
+
+def _checked(path: Path, held: Any) -> Identity:
+    fields = held if isinstance(held, dict) else {}
+    found = fields.get("id")
+    if not (isinstance(found, str) and re.fullmatch(r"[0-9a-f]{32}", found)):
+        raise UserError(
+            f'{path}: "id" must be 32 hexadecimal digits (got {found!r}); bring the file back from a backup'
+        )
+    return Identity(found, bool(fields.get("older")), str(fields.get("version_of", "")), str(fields.get("adopt", "")))

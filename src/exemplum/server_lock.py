@@ -1,0 +1,59 @@
+"""Locks of running servers: one server per SQLite database, and no stage is rebuilt under a running one.
+
+The operating system gives a lock back when its process ends, also after `kill -9`: a file that was left behind blocks
+nobody.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from exemplum.errors import UserError
+
+
+class ServerLock:
+    """Held by a server for as long as it runs. Raises UserError if `database` is served already."""
+
+    def __init__(self, folder: Path, database: Path | None) -> None:
+        """`folder` is STUDY/server; `database` the file of SQLite, None for PostgreSQL, which many may serve."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._alone = _lock(database.with_name(database.name + ".lock")) if database else None
+        self._present = _lock(folder / f"serve-{secrets.token_hex(4)}.lock")
+        try:
+            if self._alone:
+                self._alone.acquire()
+        except Timeout as error:
+            raise UserError(
+                f"{database} is served already: one server per SQLite database; stop the other one, or open its pilot "
+                "link for pilots (several servers at once need --database postgresql://…)"
+            ) from error
+        self._present.acquire()
+
+    def release(self) -> None:
+        self._present.release()
+        Path(self._present.lock_file).unlink(missing_ok=True)
+        if self._alone:
+            self._alone.release()
+
+
+def is_served(folder: Path) -> bool:
+    """Whether a server runs on this machine for the study whose STUDY/server is `folder`."""
+    return any(_is_held(path) for path in folder.glob("serve-*.lock"))
+
+
+def _is_held(path: Path) -> bool:
+    lock = _lock(path)
+    try:
+        with lock:
+            path.unlink(missing_ok=True)  # of a server that was killed
+    except Timeout:
+        return True
+    return False
+
+
+def _lock(path: Path) -> FileLock:
+    # not thread_local: a server is opened in one thread and may be closed in another
+    return FileLock(path, timeout=0, thread_local=False)

@@ -1,0 +1,382 @@
+"""A study that people have answered is frozen: what may still change is listed, everything else is refused."""
+
+import dataclasses
+import shutil
+import signal
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sqlalchemy import select
+
+from design.made import stimuli, units
+from exemplum import freezing, pipeline, status, store
+from exemplum import new as studies
+from exemplum.design import stage as design_stage
+from exemplum.errors import UserError
+from exemplum.freezing import FrozenError
+from exemplum.server import Experiment, Settings
+from exemplum.server.schema import StudyRow
+from exemplum.study import Study
+from exemplum.tables import STIMULI, STUDY_UNITS
+from server import made
+from server.conftest import stop
+from server.legacy import legacy_study
+from server.process import Server
+from server.test_experimenter import let_in, pilot_link, press
+from server.walk import Walker
+
+ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+FREE = """
+[exclusions]
+catch_accuracy = 0.5
+[analysis]
+bootstrap = 77
+[observers]
+run = ["chance"]
+[server]
+title = "Another title"
+contact = "someone@example.org"
+recruit = 40
+languages = ["en", "de"]
+[server.codes]
+completed = "DONE"
+"""
+
+
+@pytest.fixture(scope="module")
+def explanations(tmp_path_factory):
+    """A folder of all stimuli of a small study, with their tables."""
+    base = tmp_path_factory.mktemp("explained")
+    of = units(4, 9)
+    table = stimuli(of, batches=4, references=(3,))
+    STUDY_UNITS.write(base / "explanations" / "units.parquet", of)
+    STIMULI.write(base / "explanations" / "stimuli.parquet", table)
+    for path in table["path"]:
+        made.picture(base / path)
+    return base / "explanations"
+
+
+@pytest.fixture
+def folder(tmp_path, explanations):
+    """A study whose design stage the pipeline really runs; its explanations are given."""
+    folder = tmp_path / "study"
+    sizes = "\n".join(f"{name} = {value}" for name, value in made.SMALL.items())
+    store.write_text(folder / "study.toml", f"[design]\nparticipants = 6\n{sizes}\n")
+    (folder / "explanations").mkdir()
+    for part in explanations.iterdir():
+        if part.is_dir():
+            (folder / "explanations" / part.name).symlink_to(part)
+        else:
+            shutil.copy(part, folder / "explanations")
+    Study.open(folder).finish("explanations", "given", 0.0, {}, 2)
+    return folder
+
+
+def design(folder, force=False):
+    pipeline.run(Study.open(folder), ["design"], force)
+
+
+def change(folder, old, new):
+    path = folder / "study.toml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def answer_one(client, **params):
+    """One answer, of a block that goes on."""
+    walker = Walker(client, **params)
+    walker.start()
+    block = walker.walk(until=lambda step: step["kind"] == "block")
+    assert walker.answer(block["trials"][0]["trial"]).status_code == 200
+    return walker
+
+
+def said(error):
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_without_answers_the_design_follows_study_toml(folder, serve):
+    design(folder)
+    client = serve(folder=folder)
+    answer_one(client, link=pilot_link(client))  # pilots freeze nothing
+    stop(client)
+    change(folder, "participants = 6", "participants = 5")
+    design(folder)
+    assert pd.read_parquet(folder / "design" / "trials.parquet")["participant"].nunique() == 5
+    stop(serve(folder=folder))
+    assert status.read(Study.open(folder)).frozen == {}
+
+
+def test_a_design_of_another_study_toml_is_not_served(folder, serve):
+    design(folder)
+    change(folder, "participants = 6", "participants = 5")
+    with pytest.raises(UserError) as error:
+        serve(folder=folder)
+    assert "was made from another study.toml" in said(error)
+    design(folder)
+    assert len(serve(folder=folder).experiment.design.sessions) == 5
+
+
+def test_one_answer_freezes_the_study(folder, serve):
+    design(folder)
+    before = (folder / "design" / "trials.parquet").read_bytes()
+    client = serve(folder=folder)
+    answer_one(client)
+    held = status.read(Study.open(folder))  # at once, while the server runs
+    assert (held.answers, held.participants, held.id) == (1, 1, Study.open(folder).id)
+    assert held.frozen["stages"]["design"]["fingerprint"] == Study.open(folder).record("design")["fingerprint"]
+    stop(client)
+    change(folder, "participants = 6", "participants = 5")
+    for act in (lambda: design(folder), lambda: design(folder, force=True), lambda: serve(folder=folder)):
+        with pytest.raises(FrozenError) as error:
+            act()
+        message = said(error)
+        assert "[design] participants: 6 → 5" in message
+        assert f"exemplum new {folder}-2 --from {folder}" in message
+    with pytest.raises(FrozenError):
+        pipeline.before(Study.open(folder), "report")
+    assert (folder / "design" / "trials.parquet").read_bytes() == before
+    change(folder, "participants = 5", "participants = 6")
+    design(folder)
+    stop(serve(folder=folder))
+
+
+def test_force_does_not_get_around_it(folder, serve):
+    design(folder)
+    client = serve(folder=folder)
+    answer_one(client)
+    stop(client)
+    record = Study.open(folder).record("design")
+    with pytest.raises(FrozenError, match="not even with --force"):
+        design(folder, force=True)
+    assert Study.open(folder).record("design") == record
+
+
+def test_what_is_listed_may_change(folder, serve):
+    design(folder)
+    client = serve(folder=folder)
+    answer_one(client)
+    stop(client)
+    store.write_text(folder / "study.toml", (folder / "study.toml").read_text() + FREE)
+    store.write_text(folder / "texts" / "en.toml", '[consent]\ntext = "Ours."\n')
+    design(folder)
+    client = serve(folder=folder)
+    assert client.get("/api/config").json()["study"]["title"] == "Another title"
+    assert answer_one(client).state()
+
+
+@pytest.mark.parametrize(
+    ("toml", "shown"),
+    [
+        ('[server]\nlanguages = ["en"]\n', '[server] languages: ["en", "de"] → ["en"]'),
+        ("[server]\nbreak_s = 5\n", "[server] break_s: 0.0 → 5.0"),
+        ("[index]\nkeep = 7\n", "[index] keep: 300 → 7"),
+        ('[stimuli]\nload = "folder:x"\n', '[stimuli] load: nothing → "folder:x"'),
+        ('[[server.fields]]\nname = "why"\n', '[server] fields: [] → [{"name": "why"'),
+        ("seed = 3\n", "seed: 2021 → 3"),
+    ],
+)
+@ON_SQLITE
+def test_anything_else_is_refused_with_the_difference(serve, study_folder, toml, shown):
+    folder = study_folder("")
+    client = serve(folder=folder)
+    answer_one(client)
+    stop(client)
+    text = (folder / "study.toml").read_text()
+    (folder / "study.toml").write_text(toml + text if toml.startswith("seed") else text + toml)
+    with pytest.raises(FrozenError) as error:
+        serve(folder=folder)
+    assert shown in said(error)
+
+
+def test_rules_may_change_until_results_are_looked_at(serve, study_folder):
+    folder = study_folder("")
+    client = serve(folder=folder)
+    answer_one(client)
+    stop(client)
+    text = (folder / "study.toml").read_text()
+    for share in (0.6, 0.7):
+        (folder / "study.toml").write_text(f"{text}[exclusions]\ncatch_accuracy = {share}\n")
+        client = let_in(serve(folder=folder))
+        if share == 0.7:
+            press(client, "/experimenter/results", reason="a planned look")
+        stop(client)
+    (folder / "study.toml").write_text(f"{text}[exclusions]\ncatch_accuracy = 0.8\n")
+    with pytest.raises(FrozenError) as error:
+        serve(folder=folder)
+    assert "[exclusions] catch_accuracy: 0.7 → 0.8" in said(error)
+    with pytest.raises(FrozenError, match=r"catch_accuracy: 0\.7 → 0\.8"):
+        pipeline.run(Study.open(folder), ["analysis"])
+
+
+def test_rules_that_the_command_line_unblinded_by_hold(serve, study_folder):
+    """`exemplum report --unblind` while no server runs: it notes time and rules in the status."""
+    folder = study_folder("")
+    client = serve(folder=folder)
+    answer_one(client)
+    stop(client)
+    text = (folder / "study.toml").read_text()
+    (folder / "study.toml").write_text(f"{text}[exclusions]\ncatch_accuracy = 0.6\n")
+    study = Study.open(folder)
+    held = status.read(study)
+    rules = freezing.with_rules_of(held.frozen, study)
+    status.write(study, dataclasses.replace(held, unblinded_at=1_800_000_000_000, frozen=rules))
+    client = serve(folder=folder)
+    with client.experiment.database.read() as orm:
+        assert orm.scalar(select(StudyRow.unblinded_at)) == 1_800_000_000_000
+    stop(client)
+    (folder / "study.toml").write_text(text)
+    with pytest.raises(FrozenError) as error:
+        serve(folder=folder)
+    assert "[exclusions] catch_accuracy: 0.6 → nothing" in said(error)
+
+
+def test_a_stage_whose_sources_changed_is_refused(folder, serve):
+    design(folder)
+    client = serve(folder=folder)
+    answer_one(client)
+    stop(client)
+    study = Study.open(folder)
+    study.finish("explanations", "made of other images", 0.0, {}, 2)
+    with pytest.raises(FrozenError) as error:
+        design(folder)
+    assert "design of" in said(error)
+    assert "the explanations have changed since people answered" in said(error)
+
+
+def test_what_an_older_exemplum_made_is_kept(folder, serve, monkeypatch, capsys):
+    design(folder)
+    before = (folder / "design" / "trials.parquet").read_bytes()
+    client = serve(folder=folder)
+    answer_one(client)
+    stop(client)
+    monkeypatch.setattr(design_stage, "VERSION", design_stage.VERSION + 1)
+    capsys.readouterr()
+    design(folder)
+    assert "design: kept as people saw it" in capsys.readouterr().err
+    assert (folder / "design" / "trials.parquet").read_bytes() == before
+
+
+@ON_SQLITE
+def test_an_older_study_with_answers_keeps_its_design(serve, tmp_path, capsys):
+    """Folder and database of the code before studies were frozen."""
+    folder = legacy_study(tmp_path)
+    before = (folder / "design" / "trials.parquet").read_bytes()
+    stop(serve(folder=folder))
+    capsys.readouterr()
+    design(folder)
+    assert "design: kept as people saw it" in capsys.readouterr().err
+    assert (folder / "design" / "trials.parquet").read_bytes() == before
+    change(folder, "participants = 2", "participants = 3")
+    with pytest.raises(FrozenError):
+        design(folder)
+    with pytest.raises(FrozenError):
+        serve(folder=folder)
+
+
+def test_another_design_than_the_answered_one_is_refused(serve, study_folder):
+    folder = study_folder("")
+    client = serve(folder=folder)
+    answer_one(client)
+    stop(client)
+    shutil.rmtree(folder / "design")
+    shutil.copytree(study_folder("", "other", participants=3) / "design", folder / "design")
+    with pytest.raises(FrozenError) as error:
+        serve(folder=folder)
+    assert "is not the design that people have given 1 answers to" in said(error)
+
+
+@ON_SQLITE
+def test_an_older_study_with_a_changed_design_is_refused(serve, tmp_path):
+    folder = legacy_study(tmp_path)
+    shutil.rmtree(folder / "design")
+    shutil.copytree(made.study(tmp_path / "other", participants=2).stage("design"), folder / "design")
+    with pytest.raises(FrozenError, match="is not the design that people have given 22 answers to"):
+        serve(folder=folder)
+
+
+def test_a_withdrawn_only_participant_leaves_nothing_frozen(serve, study_folder):
+    client = let_in(serve(folder=study_folder("")))
+    answer_one(client)
+    key = client.get("/experimenter/").text.partition('href="session/')[2].partition('"')[0]
+    press(client, f"/experimenter/session/{key}/withdraw", sure="yes")
+    stop(client)
+    held = status.read(client.experiment.study)
+    assert (held.answers, held.participants, held.frozen) == (0, 0, {})
+
+
+@ON_SQLITE
+def test_a_second_server_on_one_sqlite_study_is_refused(serve, study_folder):
+    folder = study_folder("")
+    serve(folder=folder)
+    with pytest.raises(UserError) as error:
+        Experiment.open(Settings(folder))
+    assert "is served already: one server per SQLite database" in said(error)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_several_servers_share_postgresql(serve, study_folder):
+    folder = study_folder("")
+    first, second = serve(folder=folder), serve(folder=folder)
+    assert Walker(first).start().status_code == Walker(second).start().status_code == 201
+
+
+def test_a_lock_left_by_kill_9_blocks_nobody(study_folder):
+    folder = study_folder("")
+    server = Server(folder)
+    server.start()
+    with pytest.raises(UserError, match="is served already"):
+        Experiment.open(Settings(folder))
+    server.kill()
+    assert server.process.returncode == -signal.SIGKILL
+    assert list((folder / "server").glob("*.lock"))
+    Experiment.open(Settings(folder)).close()
+
+
+def test_no_stage_is_rebuilt_under_a_running_server(folder, serve):
+    design(folder)
+    client = serve(folder=folder)
+    with pytest.raises(UserError, match="is being served: stop exemplum serve"):
+        design(folder, force=True)
+    design(folder)  # up to date: nothing to do
+    stop(client)
+    design(folder, force=True)
+
+
+def test_a_new_version_stands_beside_the_frozen_study(folder, serve):
+    design(folder)
+    store.write_text(folder / "texts" / "en.toml", '[consent]\ntext = "Ours."\n')
+    store.write_text(folder / "mine.py", "STRENGTH = 2\n")
+    client = serve(folder=folder)
+    answer_one(client)
+    stop(client)
+    beside = folder.with_name("study-2")
+    studies.version(beside, folder)
+    assert (Study.open(beside).identity.version_of, Study.open(beside).id == Study.open(folder).id) == (
+        Study.open(folder).id, False,
+    )  # fmt: skip
+    for name in ("study.toml", "texts/en.toml", "mine.py", "explanations/stimuli.parquet", "explanations/record.json"):
+        assert (beside / name).read_bytes() == (folder / name).read_bytes(), name
+    for name in ("server", "responses", "design", "analysis", "report"):
+        assert not (beside / name).exists(), name
+    change(beside, "participants = 6", "participants = 5")
+    design(beside)
+    client = serve(folder=beside)
+    assert client.experiment.is_frozen is False
+    answer_one(client)
+    stop(client)
+    stop(serve(folder=folder))
+    assert [status.read(Study.open(one)).answers for one in (folder, beside)] == [1, 1]
+
+
+def test_the_manual_lists_what_may_change():
+    """Oracle: the lists of exemplum.freezing."""
+    manual = (Path(freezing.__file__).parents[2] / "docs" / "running-a-study.md").read_text(encoding="utf-8")
+    table = manual.partition("## Frozen by the first answer")[2].partition("Anything else")[0]
+    for key in (*freezing.MAY_CHANGE, *freezing.UNTIL_UNBLINDED, *freezing.MAY_GROW):
+        section, _, name = key.partition(".")
+        assert f"`[{section}]`" in table
+        assert f"`{name or f'[{section}]'}`" in table, key

@@ -1,0 +1,29 @@
+"""`exemplum new NEW --from OLD`: paths of study.toml go on naming the same files."""
+
+import pytest
+
+from exemplum import new as studies
+from exemplum.study import Study, StudyError
+
+
+def test_paths_inside_the_old_folder_are_named_from_the_new_one(tmp_path):
+    old, new = tmp_path / "old", tmp_path / "deeper" / "new"
+    images, weights = old / "images", old / "weights.pt"
+    images.mkdir(parents=True)
+    weights.write_bytes(b"")
+    studies.create(old, "[images]\nload = \"folder:images\"  # ours\n[model]\nweights = 'weights.pt'\n")
+    studies.version(new, old)
+    config = Study.open(new).config
+    assert config.images.load == "folder:../../old/images"
+    assert Study.open(new).resolve(config.images.load.removeprefix("folder:")).resolve() == images.resolve()
+    assert Study.open(new).resolve(config.model.weights).resolve() == weights.resolve()
+    assert "# ours" in (new / "study.toml").read_text()
+
+
+def test_a_folder_with_a_study_is_not_overwritten(tmp_path):
+    for name in ("old", "new"):
+        studies.create(tmp_path / name, "seed = 1\n")
+    with pytest.raises(StudyError, match="exists already"):
+        studies.version(tmp_path / "new", tmp_path / "old")
+    with pytest.raises(StudyError, match="does not exist"):
+        studies.version(tmp_path / "third", tmp_path / "absent")

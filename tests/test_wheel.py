@@ -1,0 +1,99 @@
+"""The package as a wheel: complete, and its server runs where torch and what belongs to it is not installed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import httpx
+import pytest
+from tools.server_requirements import LEFT_OUT, requirements
+
+import dockerfile
+from building import ROOT, alone
+from server import made
+from serving import free_port, visit_pages, wait_until_healthy
+
+# what the image lacks, as Python tells it
+ABSENT = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "torchvision", "timm", "numba", "safetensors", "skimage", "ray"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from this checkout, with the pages."""
+    folder = tmp_path_factory.mktemp("wheel")
+    with alone():
+        pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT))
+    return next(folder.glob("*.whl"))
+
+
+def pip(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "pip", "-q", *arguments], check=True, capture_output=True)
+
+
+def test_the_wheel_holds_every_file_of_the_package(wheel):
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("exemplum/")}
+    source = ROOT / "src"
+    there = {path.relative_to(source).as_posix() for path in (source / "exemplum").rglob("*") if path.is_file()}
+    assert packed == {name for name in there if "__pycache__" not in name}
+    for needed in ("static/index.html", "texts/en.toml", "templates/layout.html", "migrations/env.py"):
+        assert f"exemplum/server/{needed}" in packed
+
+
+def test_the_installed_command_serves_without_torch(wheel, tmp_path):
+    """Started as the Dockerfile's ENTRYPOINT says."""
+    site = tmp_path / "site"
+    pip("install", "--no-deps", "--target", str(site), str(wheel))
+    (site / "sitecustomize.py").write_text(ABSENT)
+    said = dict(dockerfile.instructions((ROOT / "Dockerfile").read_text(encoding="utf-8")))
+    assert said["ENTRYPOINT"] == '["exemplum", "serve"]'
+    folder, port = made.study(tmp_path / "study").folder, free_port()
+    process = subprocess.Popen(
+        [site / "bin" / "exemplum", "serve", folder, "--port", str(port)], cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(site)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        wait_until_healthy(process, f"http://127.0.0.1:{port}")
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, follow_redirects=True) as client:
+            visit_pages(client, process)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_image_installs_the_wheel_and_no_path_to_sources():
+    """`importlib.metadata.version` needs an installed package: without one the image did not start."""
+    steps = dockerfile.instructions((ROOT / "Dockerfile").read_text(encoding="utf-8"))
+    last = steps[max(place for place, (word, _) in enumerate(steps) if word == "FROM") :]
+    assert any(word == "RUN" and "pip install" in rest and ".whl" in rest for word, rest in last)
+    assert not any("PYTHONPATH" in rest or rest.startswith("src") for _, rest in last)
+
+
+def test_requirements_leave_out_torch_and_add_the_driver():
+    project = {"dependencies": [f"{name}>=1" for name in LEFT_OUT] + ["numpy>=1.26", "uvloop>=0.21; os_name == 'x'"]}
+    project["optional-dependencies"] = {"postgres": ["psycopg[binary]>=3.2"]}
+    assert requirements(project) == ["numpy>=1.26", "uvloop>=0.21; os_name == 'x'", "psycopg[binary]>=3.2"]
+    project["dependencies"].remove("torch>=1")
+    with pytest.raises(ValueError, match="no longer needs torch"):
+        requirements(project)
+
+
+@pytest.mark.parametrize(
+    ("path", "left_out"),
+    [("src/a/b.py", False), ("tests/a.py", True), ("web/node_modules/x/y", True), ("src/a/__pycache__/b.pyc", True)],
+)
+def test_dockerignore_is_read_as_docker_reads_it(path, left_out):
+    # docs.docker.com, .dockerignore: the last pattern that matches the path or a parent decides
+    assert dockerfile.ignoring("**\n!src\n!web\nweb/node_modules\n**/__pycache__\n")(path) is left_out
