@@ -22,7 +22,7 @@ with run_lock.alone(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
 """
-COMMAND = [sys.executable, "-c", "from exemplum.cli.main import run; run()"]
+COMMAND = [sys.executable, "-m", "exemplum"]
 
 
 @pytest.fixture

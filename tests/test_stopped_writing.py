@@ -16,6 +16,7 @@ from design.made import stimuli, units
 from exemplum import pipeline, store
 from exemplum.study import Study
 from exemplum.tables import STIMULI, STUDY_UNITS
+from server import made
 
 DESIGN = ("design/trials.parquet", "design/blocks.parquet")
 TOML = "[design]\npractice = 2\nblocks = 1\ncatch = 1\nrepeated = 1\nparticipants = {}\n"
@@ -41,7 +42,9 @@ def explained(folder: Path, participants: int) -> Study:
     store.write_text(folder / "study.toml", TOML.format(participants))
     study = Study.open(folder)
     of = units(4, 9)
-    STIMULI.write(folder / "explanations" / "stimuli.parquet", stimuli(of, batches=4, references=(9,)))
+    shown = STIMULI.write(folder / "explanations" / "stimuli.parquet", stimuli(of, batches=4, references=(9,)))
+    for path in shown["path"]:
+        made.picture(folder / path)
     STUDY_UNITS.write(folder / "explanations" / "units.parquet", of)
     study.finish("explanations", "made here", 0.0, {})
     return study

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -320,6 +321,7 @@ class Study:
     def open(cls, folder: Path, ray: str | None = None) -> Study:
         """Read FOLDER/study.toml. Raises StudyError if it is absent, not TOML, or has a wrong key or value."""
         path = folder / "study.toml"
+        _check_name(folder.absolute())
         try:
             return cls(folder, parse(toml_files.text(path), path), ray)
         except toml_files.AbsentError as error:
@@ -394,6 +396,15 @@ class Study:
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "seed": self.config.seed,
             "summary": summary, "versions": versions(), "machine": platform.platform(),
         })  # fmt: skip
+
+
+def _check_name(folder: Path) -> None:
+    """Python stands for bytes of a name that are not in the system's encoding by characters that no library writes."""
+    if not str(folder).isascii() and any("\ud800" <= character <= "\udfff" for character in str(folder)):
+        raise StudyError(
+            f"{folder}: the name cannot be read as {sys.getfilesystemencoding()}; set PYTHONUTF8=1, or give the folder "
+            "another name"
+        )
 
 
 def parse(text: str, path: Path) -> Config:

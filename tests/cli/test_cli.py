@@ -32,7 +32,7 @@ def exemplum(monkeypatch, capsys):
 
 
 def test_the_installed_command_starts():
-    command = [sys.executable, "-c", "from exemplum.cli.main import run; run()", "--help"]
+    command = [sys.executable, "-m", "exemplum", "--help"]
     assert "demo" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 import traceback
@@ -16,8 +18,11 @@ from exemplum.progress import console, styled
 # ran at a sixth of its speed (docs/performance.md). Read when torch is first imported, which the verbs do late.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-INTERRUPTED = 130  # the exit status that typer makes of Ctrl-C
-
+# What the system says of files and folders that a command cannot do its work with
+REFUSALS = frozenset({
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOTDIR,
+    errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.ENFILE,
+})  # fmt: skip
 # verb → function of the module of the same name, in the order in which help lists them
 VERBS = (
     "demo", "new", "run", "units", "index", "explain", "design", "observe", "serve", "analyze", "report", "power",
@@ -43,13 +48,18 @@ def tell(error: UserError) -> None:
 
 
 def run() -> None:
-    """Entry point of the command."""
+    """Parse the command line and do what it says; exemplum.__main__ is the entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks must not stop the work
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except UserError as error:
         tell(error)
         sys.exit(1)
-    except SystemExit as stop:
-        if stop.code == INTERRUPTED:
-            console.print("stopped; the same command goes on from here")
-        raise
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        reason = os.strerror(error.errno)
+        tell(UserError(f"{error.filename or 'a file'}: {reason}; nothing that was made before is lost"))
+        sys.exit(1)

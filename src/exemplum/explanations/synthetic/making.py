@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from exemplum import memory, store
-from exemplum.explanations.synthetic import room
+from exemplum.explanations.synthetic import room, state_files
 from exemplum.explanations.synthetic.cohort import Cohort, narrowed
 from exemplum.explanations.synthetic.jobs import Job
 from exemplum.explanations.synthetic.optimize import Batch
@@ -178,8 +178,7 @@ class _Line:
         cohorts = [{"jobs": self._digests(cohort.jobs), **cohort.state()} for cohort in self.batch.cohorts]
         digests = self._digests([made.job for made in self.leaving])
         made = {digest: one.packed() for digest, one in zip(digests, self.leaving, strict=True)}
-        with store.atomic(self.partial) as temporary:
-            torch.save({"key": self.setup.key, "cohorts": cohorts, "made": made}, temporary)
+        state_files.save(self.partial, {"key": self.setup.key, "cohorts": cohorts, "made": made})
         self.saved = time.monotonic()
 
     def _resume(self) -> None:

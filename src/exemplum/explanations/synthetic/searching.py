@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
-from exemplum import store
 from exemplum.activations import ActivationIndex
+from exemplum.explanations.synthetic import state_files
 from exemplum.explanations.synthetic.jobs import Job
 from exemplum.explanations.synthetic.making import Made, Setup
 from exemplum.explanations.synthetic.measuring import Clean
@@ -91,8 +91,7 @@ def remembered(make: Make, folder: Path | None, model: Model) -> Make:
         found = [job for job, path in files.items() if path.exists()]
         yield from (Made.unpacked(job, torch.load(files[job], weights_only=True)) for job in found)
         for made in make([job for job in jobs if job not in found]):
-            with store.atomic(files[made.job]) as temporary:
-                torch.save(made.packed(), temporary)
+            state_files.save(files[made.job], made.packed())
             yield made
 
     return kept
