@@ -1,6 +1,7 @@
 """What code a result depends on. Oracle: which files Python runs, and which edits change what they do."""
 
 import importlib.machinery
+import sys
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,15 @@ def test_an_installed_package_counts_with_its_version_and_source(tmp_path, monke
         monkeypatch.syspath_prepend(str(site))
         seen.append(usercode.load("sharply.method:f", "method", usercode.places()).fingerprint)
     assert len(set(seen)) == 3
+
+
+def test_a_path_that_others_bring_back_does_not_mix_studies(places, tmp_path, monkeypatch):
+    """As pytest, notebooks and profilers do: sys.path is saved and put back."""
+    fingerprint(places)
+    saved = list(sys.path)
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two/method.py").write_text("def sharp(request):\n    return 2\n")
+    second = usercode.places(tmp_path / "two")
+    for _ in range(2):
+        assert usercode.load("method:sharp", "method", second).value(None) == 2
+        monkeypatch.setattr(sys, "path", list(saved))

@@ -24,7 +24,7 @@ BEGAN = time.time()  # a file changed since may have been imported, by others th
 FAULTS = (Exception, SystemExit)
 
 _imported: dict[str, tuple[Path, str]] = {}  # modules of the user's: file and text when they were imported here
-_on_path: list[str] = []  # folders that were put on sys.path here
+_put: set[str] = set()  # folders that were ever put on sys.path here: others may save the path and bring them back
 
 
 @dataclass(frozen=True)
@@ -167,15 +167,12 @@ def _put_on_path(places: Sequence[Path]) -> None:
     They stay there, since functions import while they run. Where the working directory stands further up, as in a
     notebook, a study's folder comes right before it.
     """
-    for folder in _on_path:
-        if folder in sys.path:
-            sys.path.remove(folder)
-    _on_path.clear()
+    sys.path[:] = [entry for entry in sys.path if entry not in _put]
     given = [Path(entry or ".").resolve() for entry in sys.path]
     at = min((given.index(place) for place in places if place in given), default=len(sys.path))
     for folder in reversed([str(place) for place in places if place not in given]):
         sys.path.insert(at, folder)
-        _on_path.append(folder)
+        _put.add(folder)
 
 
 def _is_stale(name: str, file: Path, text: str) -> bool:

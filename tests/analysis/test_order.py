@@ -6,6 +6,7 @@ import pytest
 
 from exemplum.analysis import order, simulate
 from exemplum.analysis.order import welch
+from exemplum.analysis.results import analyse
 
 
 def test_welch_and_hedges_are_those_of_r() -> None:
@@ -55,3 +56,24 @@ def test_one_order_only_gives_nan_with_n(answers) -> None:
     assert np.isnan(row["p"])
     assert row["n"] == 2
     assert order.comparisons(trials[:0]).empty
+
+
+@pytest.mark.parametrize("who", [("a",), ("a", "b", "c")])
+def test_sessions_with_all_answers_on_one_side_give_nan_with_n(answers, who) -> None:
+    """Sides are coins: all of a cell's answers may be on top. Nobody is dropped, and nothing fails."""
+    marks = {"a": "1101", "b": "1001", "c": "0111"}
+    trials = answers(*((name, condition, run) for name, run in marks.items() for condition in ("natural", "synthetic")))
+    trials = trials.assign(trial=trials.groupby("participant").cumcount())
+    sides = trials["max_side"].where(trials["participant"].isin(who) | (trials["trial"] % 2 == 0), "bottom")
+    trials = trials.assign(max_side=sides)
+    trials = trials.assign(choice=sides.where(trials["correct"], sides.map({"top": "bottom", "bottom": "top"})))
+    found = analyse(trials, seed=1)
+    each = found["estimates"].query("measure == 'd_prime' and by == 'participant' and condition == 'natural'")
+    assert each["group"].tolist() == ["a", "b", "c"]
+    assert each["estimate"].isna().tolist() == [name in who for name in "abc"]
+    assert (each["n_trials"] == 4).all()
+    side = found["comparisons"].query("by == 'side'")
+    assert (side["n"] == 3 - len(who)).all()
+    assert np.isnan(side["p"]).all() == (len(who) == 3)
+    accuracy = found["estimates"].query("measure == 'accuracy' and by == 'participant'")
+    assert accuracy["estimate"].notna().any()

@@ -1,8 +1,11 @@
-"""Tables of units and stimuli as the explanations stage writes them, without images."""
+"""Tables of units and stimuli as the explanations stage writes them, and pictures of noise."""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from exemplum import store
 from exemplum.tables import STIMULI, STUDY_UNITS
 
 LAYERS = ("mixed3a", "mixed3b", "mixed4a", "mixed4b", "mixed4c", "mixed4d", "mixed4e", "mixed5a", "mixed5b")
@@ -65,3 +68,10 @@ def _row(unit: dict, method: str, pole: str, k: int, batch: int, position: int) 
         "margin": np.nan,
         "failed": False,
     }
+
+
+def write_pictures(folder: Path, table: pd.DataFrame) -> None:
+    """Every picture of the table as noise, none like another: 16 × 16 px below the study folder."""
+    rng = np.random.default_rng(0)
+    for path in table["path"].unique():
+        store.write_png(folder / path, rng.integers(256, size=(16, 16, 3), dtype=np.uint8))

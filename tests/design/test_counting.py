@@ -147,7 +147,5 @@ def test_lopsided_sessions_of_a_fair_coin_are_not_refused():
     design = make("borowski2021-1", of, pictures, seed=7)
     block = design.sessions[0].blocks[5]
     first = {t.trial_id for t in block.trials}
-    changed = with_sides(
-        design, lambda s: [Side.TOP if t.trial_id in first else t.max_side for t in s.trials]
-    )
+    changed = with_sides(design, lambda s: [Side.TOP if t.trial_id in first else t.max_side for t in s.trials])
     check(changed, of, pictures)

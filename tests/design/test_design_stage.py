@@ -4,11 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from design.made import stimuli, units
-from exemplum import design, store
+from design.made import stimuli, units, write_pictures
+from exemplum import design
 from exemplum.design import stage
 from exemplum.study import Study
 from exemplum.tables import STIMULI, STUDY_UNITS
@@ -21,9 +20,7 @@ def study(tmp_path: Path) -> Study:
     of = units(6, 3)
     STUDY_UNITS.write(made.stage("explanations") / "units.parquet", of)
     pictures = STIMULI.write(made.stage("explanations") / "stimuli.parquet", stimuli(of, batches=6))
-    rng = np.random.default_rng(0)
-    for path in pictures["path"].unique():
-        store.write_png(tmp_path / path, rng.integers(256, size=(16, 16, 3), dtype=np.uint8))
+    write_pictures(tmp_path, pictures)
     made.finish("explanations", "made for the test", 0.0, {})
     return made
 
@@ -52,6 +49,19 @@ def test_the_fingerprint_follows_seed_sizes_and_stimuli(study, tmp_path):
     study.finish("explanations", "other stimuli", 0.0, {})
     prints.add(stage.fingerprint(study))
     assert len(prints) == 4
+
+
+def test_a_query_among_its_references_stops_the_stage(study):
+    """By the id of the image, before anything is written."""
+    table = STIMULI.read(study.stage("explanations") / "stimuli.parquet")
+    queries = table[(table["method"] == "natural") & (table["pole"] == "max") & (table["position"] == 9)]
+    for unit, batches in queries.groupby("unit"):
+        mine = table.index[(table["unit"] == unit) & (table["method"] == "synthetic") & (table["pole"] == "max")]
+        table.loc[mine[: len(batches)], "image"] = batches["image"].to_list()
+    STIMULI.write(study.stage("explanations") / "stimuli.parquet", table)
+    with pytest.raises(design.DesignError, match=r"method synthetic: .*max_\d\.png shows the image .* of .*max_9\.png"):
+        stage.run(study)
+    assert not (study.stage("design") / "design.json").exists()
 
 
 def test_a_study_without_stimuli_says_what_to_run(tmp_path):

@@ -73,7 +73,7 @@ def test_a_catch_trial_too_many():
 def test_a_side_too_often():
     message = caught(changed(lambda t: replace(t, max_side=t.max_side.TOP)))
     n = len(DESIGN.trials)
-    assert f"sides cannot be counted: the strategy 'always top' is right in {n} of {n} trials without looking" in message
+    assert f"sides cannot be counted: the strategy 'always top' is right in {n} of {n} trials" in message
 
 
 def test_a_unit_twice_in_a_condition():

@@ -78,9 +78,7 @@ def test_different_pictures_pass(folder):
     leakage.check(design(TABLE), TABLE, folder)
 
 
-@pytest.mark.parametrize(
-    ("column", "told"), [("image", "shows the image"), ("group", "is of the group")]
-)
+@pytest.mark.parametrize(("column", "told"), [("image", "shows the image"), ("group", "is of the group")])
 def test_the_id_or_group_of_a_query_is_refused(folder, column, told):
     unit, table = OF["unit"][0], TABLE.copy()
     query = query_of(table, unit, asked_batch(table))

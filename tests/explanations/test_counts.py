@@ -56,7 +56,7 @@ FAULTS = {
         [picture(UNITS[1], pole, place) for pole in Pole for place in (1, 2, 3)], "at positions 1, 2, 3, not 0 to 2",
     ),
     "too small sets": (
-        [picture(UNITS[1], pole, 0, references=1) for pole in Pole], "pictures for 1 references, but the protocol shows 3",
+        [picture(UNITS[1], pole, 0, references=1) for pole in Pole], "for 1 references, but the protocol shows 3",
     ),
     "a short batch": (
         [picture(UNITS[1], pole, place, batch=2) for pole in Pole for place in range(2 + (pole is Pole.MAX))],

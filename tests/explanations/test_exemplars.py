@@ -1,4 +1,4 @@
-"""What a method may use: no query, nor its near-duplicate. Oracle: the deal itself, and whole studies of such methods."""
+"""What a method may use: no query, nor its near-duplicate. Oracle: the deal, and whole studies of methods."""
 
 import itertools
 from pathlib import Path
@@ -223,7 +223,7 @@ def study_of(tmp_path_factory):
 
 
 @pytest.mark.parametrize("method", ["top", "top_without_id", "blurred", "cropped"])
-def test_the_obvious_first_ideas_are_stopped(study_of, method, tmp_path_factory):
+def test_the_obvious_first_ideas_are_stopped(study_of, method):
     """Before, each of these had a query's picture among the references of main trials, and a study went ahead."""
     with pytest.raises(DesignError, match="gives the answer away") as error:
         study_of(method)
@@ -233,7 +233,10 @@ def test_the_obvious_first_ideas_are_stopped(study_of, method, tmp_path_factory)
     assert len(message.splitlines()) == 1
 
 
-@pytest.mark.parametrize("method", ["safe_top", "safe_blurred", "safe_cropped", "safe_blurred_without_id", "safe_by_batch"])
+SAFE = ("safe_top", "safe_blurred", "safe_cropped", "safe_blurred_without_id", "safe_by_batch")
+
+
+@pytest.mark.parametrize("method", SAFE)
 def test_the_same_ideas_pass_with_the_requests_exemplars(study_of, method):
     study = study_of(method)
     made = load(study)

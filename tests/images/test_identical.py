@@ -1,4 +1,4 @@
-"""The same image under another name is told. Oracle: files written of one image, and photographs of different things."""
+"""The same image under another name is told. Oracle: files of one image, and of different ones."""
 
 import io
 

@@ -26,8 +26,8 @@ def study(tmp_path: Path) -> Study:
     made = Study.open(tmp_path)
     of = units(9, 3)
     STUDY_UNITS.write(made.stage("explanations") / "units.parquet", of)
-    STIMULI.write(made.stage("explanations") / "stimuli.parquet", stimuli(of, batches=6))
+    pictures = STIMULI.write(made.stage("explanations") / "stimuli.parquet", stimuli(of, batches=6))
     made.finish("explanations", "made for the test", 0.0, {})
-    stage.run(made)
+    stage.save(made, make("borowski2021-1", of, pictures, 3, seed=4))
     made.finish("design", stage.fingerprint(made), 0.0, {})
     return made

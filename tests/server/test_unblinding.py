@@ -1,5 +1,7 @@
 """People's answers stay out of what is computed while a study recruits, unless the audit has a reason."""
 
+import contextlib
+import io
 import re
 import shutil
 import sys
@@ -41,22 +43,15 @@ UNITS = 4
 
 def command(*arguments):
     """The command's entry point in this process: its status and what it printed."""
-    import contextlib
-    import io
-
-    from exemplum import progress
-
     held, out, err = sys.argv, io.StringIO(), io.StringIO()
     sys.argv = ["exemplum", *map(str, arguments)]
     code = 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        progress.console.file, before = err, progress.console.file
         try:
             main.run()
         except SystemExit as stop:
             code = stop.code or 0
         finally:
-            progress.console.file = before
             sys.argv = held
     return SimpleNamespace(code=code, out=out.getvalue(), err=err.getvalue())
 

@@ -28,9 +28,9 @@ FLAT = 2.0  # grey levels: contrast below it counts as none, so that noise is no
 SEARCH = 1.5, 5.0  # pixels of SIDE: blur, and window of the local mean, of the band in which ways are searched
 CANDIDATE = 0.40  # correlation of the search above which a way is refined; 1 in 100 pairs of photographs
 DETAIL = 1.0, 4.0  # the same of the band in which the best way is refined and judged
-COPY = 0.65  # likeness that different pictures do not reach
+COPY = 0.58  # likeness that different pictures do not reach: of 160,000 pairs of photographs the highest is 0.48
 SHIFT = 0.12  # of the side: a picture that fits itself so far off repeats, as gratings and bare edges do
-REPEATS = 0.55  # correlation with itself from which a picture repeats
+REPEATS = 0.6  # correlation with itself from which a picture repeats
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,7 @@ class Look:
     def views(self) -> np.ndarray:
         """Its crops: (views, GRID²) float32 of norm 1."""
         blur, window = SEARCH
-        crops = [
-            _contrast(self.grey, blur * scale, window * scale).ravel()[samples] for scale, samples in _CROPS
-        ]
+        crops = [_contrast(self.grey, blur * scale, window * scale).ravel()[samples] for scale, samples in _CROPS]
         return _normed(np.concatenate(crops))
 
     @cached_property
@@ -102,7 +100,7 @@ def _fitted(wholes: Sequence[Look], sources: Sequence[Look]) -> np.ndarray:
     for place, source in enumerate(sources):
         scores = (frames @ source.views.T).reshape(len(wholes), -1)  # of each whole: turns × views
         best = scores.argmax(1)
-        for number in np.flatnonzero(scores.max(1) > CANDIDATE):
+        for number in map(int, np.flatnonzero(scores.max(1) > CANDIDATE)):
             turn, view = divmod(int(best[number]), len(_WAYS))
             found[number, place] = _refined(wholes[number].grey, turn, source.grey, _WAYS[view])
     return found

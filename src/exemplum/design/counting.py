@@ -71,7 +71,7 @@ def _after(count: int) -> Strategy:
 
 
 STRATEGIES = (
-    Strategy("always top", lambda trial, past: ()),
+    Strategy("always top", lambda _trial, _past: ()),
     Strategy("behind in the block", _block, behind=True),
     Strategy("behind in the condition", _condition, behind=True),
     Strategy("behind in the kind of trial", _kind, behind=True),
@@ -81,7 +81,7 @@ STRATEGIES = (
     # the side of the last answer: who stays on a side that was right and leaves one that was wrong is there
     Strategy("win-stay, lose-shift", _session, latest=True),
     *(_after(count) for count in (1, 2, 3)),
-    Strategy("as the unit last time", lambda trial, past: ((trial.participant, trial.unit.unit),), latest=True),
-    Strategy("as the queries last time", lambda trial, past: ((trial.query_max, trial.query_min),), latest=True),
-    Strategy("as others at this place", lambda trial, past: (trial.index,)),
+    Strategy("as the unit last time", lambda trial, _past: ((trial.participant, trial.unit.unit),), latest=True),
+    Strategy("as the queries last time", lambda trial, _past: ((trial.query_max, trial.query_min),), latest=True),
+    Strategy("as others at this place", lambda trial, _past: (trial.index,)),
 )

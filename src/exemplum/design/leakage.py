@@ -96,20 +96,19 @@ class _Pictures:
         alike = self._likenesses(references, queries)
         found = {}
         for place, reference in enumerate(references):
-            hits = {query: alike[place, column] for column, query in enumerate(queries) if query in asked[reference]}
             for column, query in enumerate(queries):
-                if query not in hits:
-                    continue
-                if same[place, column]:
-                    found[reference, query] = "looks the same as"
-                elif hits[query] >= copies.COPY and not self._is_of_another(reference, query, hits[query], asked[reference]):
-                    found[reference, query] = "was made from, or shows a part of,"
+                if query in asked[reference]:
+                    likeness = alike[place, column]
+                    if same[place, column]:
+                        found[reference, query] = "looks the same as"
+                    elif likeness >= copies.COPY and not self._is_of_another(reference, likeness, asked[reference]):
+                        found[reference, query] = "was made from, or shows a part of,"
         return found
 
-    def _is_of_another(self, reference: str, query: str, likeness: float, queries: Mapping[str, str]) -> bool:
-        """Whether the reference is more alike to another natural image, no query of its trials: it is made from that."""
-        others = [path for path in self.natural if path not in queries and path not in (reference, query)]
-        return bool(others) and self._likenesses([reference], others).max() > likeness
+    def _is_of_another(self, reference: str, likeness: float, queries: Mapping[str, str]) -> bool:
+        """Whether a natural image that is no query of its trials is more alike: the reference is made from that."""
+        others = [path for path in self.natural if path not in queries and path != reference]
+        return bool(others) and bool(self._likenesses([reference], others).max() > likeness)
 
     def _likenesses(self, references: list[str], queries: list[str]) -> np.ndarray:
         return copies.likenesses([self._look(path) for path in references], [self._look(path) for path in queries])
@@ -147,4 +146,5 @@ def _same_bytes(one: Path, other: Path) -> bool:
     try:
         return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
     except OSError as error:
-        raise store.StoreError(f"{error.filename} cannot be read ({error.strerror}); make the study's pictures again") from error
+        told = f"{error.filename} cannot be read ({error.strerror}); make the study's pictures again"
+        raise store.StoreError(told) from error

@@ -13,6 +13,7 @@ T = TypeVar("T")
 
 SIDES = 3  # spawn key: which query is on top is drawn apart from all else
 
+
 def generator(seed: int, participant: int, *purpose: int) -> np.random.Generator:
     """A participant's own randomness: it does not depend on how many others there are."""
     return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(participant, *purpose)))

@@ -92,9 +92,8 @@ class Request:
 
     def batches(self, unit: Unit, *, references: int | None = None) -> range:
         """The batches of a unit's natural images; small corpora have fewer than study.toml asks for."""
-        return range(
-            1 + max(image.batch for image in self.dealt(unit, self.most if references is None else references))
-        )
+        dealt = self.dealt(unit, self.most if references is None else references)
+        return range(1 + max(image.batch for image in dealt))
 
     def dealt(self, unit: Unit, references: int) -> list[dealing.DealtImage]:
         """Every batch's images, the queries among them, for sets of so many references."""

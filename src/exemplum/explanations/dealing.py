@@ -99,7 +99,9 @@ def of_any_batch(
         candidates = told
 
 
-def _told_apart(candidates: list[DealtImage], shown: list[DealtImage], thumbnails: Thumbnails | None) -> list[DealtImage]:
+def _told_apart(
+    candidates: list[DealtImage], shown: list[DealtImage], thumbnails: Thumbnails | None
+) -> list[DealtImage]:
     """The candidates, with those among `shown` that look the same joined to one group."""
     if thumbnails is None:
         return candidates

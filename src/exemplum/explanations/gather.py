@@ -49,8 +49,11 @@ def pictures(name: str, method: ExplanationMethod, request: Request, study: Path
     if missing:
         made = method(request.only(missing))
         for unit, own in itertools.groupby(made, key=lambda picture: picture.unit):
-            if unit not in missing or records[unit].exists() and _is_done(records[unit], key):
-                raise UserError(f"explanation method {name}: {unit} came twice or was not asked for; give all pictures of a unit in one go")
+            if unit not in missing or (records[unit].exists() and _is_done(records[unit], key)):
+                raise UserError(
+                    f"explanation method {name}: pictures of {unit} came again, or were not asked for; give all "
+                    f"pictures of a unit one after the other"
+                )
             entries: list[dict[str, Any]] = []
             for picture in own:
                 records[unit].unlink(missing_ok=True)  # it was told complete, but there are more
@@ -125,9 +128,7 @@ def _is_done(record: Path, key: str) -> bool:
     return held["key"] == key and all((record.parent / Path(e["path"]).name).exists() for e in held["pictures"])
 
 
-def _write(
-    record: Path, key: str, name: str, unit: Unit, entries: list[dict[str, Any]], request: Request
-) -> None:
+def _write(record: Path, key: str, name: str, unit: Unit, entries: list[dict[str, Any]], request: Request) -> None:
     """Tell that a unit's pictures are all there. Raises UserError if they are not those that were asked for."""
     if problem := counts.problem(entries, request.references, queries=name == NATURAL):
         raise UserError(f"explanation method {name} gave {problem} for {unit}")

@@ -128,7 +128,8 @@ def archive(orm: Orm, experiment: Experiment, form: str, anonymous: bool) -> byt
             pack.writestr(f"{table.name}.{form}", WRITERS[form](frame))
         pack.writestr("dictionary.csv", csv_text(dictionary([table for table, _ in tables])))
         if problems:
-            pack.writestr("problems.csv", csv_text(pd.DataFrame(problems)))
+            told = pd.DataFrame(problems).drop(columns="detail" if anonymous else [])  # it may quote what was entered
+            pack.writestr("problems.csv", csv_text(told))
     return buffer.getvalue()
 
 
@@ -160,7 +161,8 @@ def _readable(of: list[Member], make: Callable[[list[Member]], T]) -> tuple[T, l
         except SQLAlchemyError:
             raise
         except Exception as error:
-            problems.append({"participant": label(member[0]), "problem": f"{type(error).__name__}: {error}"})
+            said = {"problem": type(error).__name__, "detail": str(error)}
+            problems.append({"participant": label(member[0])} | said)
     return make(good), problems
 
 
