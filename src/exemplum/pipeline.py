@@ -39,7 +39,7 @@ def run(study: Study, only: Iterable[str] | None = None, force: bool = False) ->
     """
     chosen = list(stages(study) if only is None else only)
     frozen = freezing.frozen_by(study)
-    if frozen and force:
+    if force:
         _refuse_force(study, frozen, chosen)
     for name in chosen:
         if check := getattr(import_module(MODULES[name]), "check", None):
@@ -67,8 +67,7 @@ def _run_stage(study: Study, name: str, force: bool) -> None:
     if not force and study.is_current(name, fingerprint):
         console.print(f"[dim]{name}: up to date[/dim]")
         return
-    if name in freezing.STAGES and server_lock.is_served(study.folder / "server"):
-        raise UserError(f"{study.folder} is being served: stop exemplum serve before its {name} is made anew")
+    _refuse_if_served(study, name)
     began = time.monotonic()
     summary = module.run(study)
     seconds = time.monotonic() - began
@@ -77,12 +76,20 @@ def _run_stage(study: Study, name: str, force: bool) -> None:
     console.print(f"[bold green]{name}[/bold green]: {said} [dim]({seconds:.1f} s)[/dim]")
 
 
-def _refuse_force(study: Study, frozen: Status, chosen: Iterable[str]) -> None:
-    if kept := [name for name in chosen if name in freezing.STAGES]:
-        raise freezing.FrozenError(
-            f"{study.folder}: {', '.join(kept)} cannot be made anew, not even with --force, since people have given "
-            f"{frozen.answers} answers; leave --force out, or {freezing.way_on(study)}"
-        )
+def _refuse_force(study: Study, frozen: Status | None, chosen: Iterable[str]) -> None:
+    """Refuse before anything is forgotten or noted what must not be made anew, or not now."""
+    for name in (name for name in chosen if name in freezing.STAGES):
+        if frozen:
+            raise freezing.FrozenError(
+                f"the {name} of {study.folder} cannot be made anew, not even with --force, since people have given "
+                f"{frozen.answers} answers; leave --force out, or {freezing.way_on(study)}"
+            )
+        _refuse_if_served(study, name)
+
+
+def _refuse_if_served(study: Study, name: str) -> None:
+    if name in freezing.STAGES and server_lock.is_served(study.folder / "server"):
+        raise UserError(f"{study.folder} is being served: stop exemplum serve before its {name} is made anew")
 
 
 def _keep_stage(study: Study, name: str, frozen: Status) -> None:
