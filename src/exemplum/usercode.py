@@ -79,6 +79,8 @@ def registered(point: EntryPoint, kind: str, places: Sequence[Path], fault: type
 
 def told(what: str, error: BaseException) -> str:
     """An exception of the user's code in one line, with the last place in the user's files that it passed."""
+    if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
+        error = error.__cause__  # Python's own wrapping of a `next` inside of a generator hides the place
     if isinstance(error, SyntaxError) and error.filename:
         return f"{what}: {error.msg} ({error.filename}, line {error.lineno})"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]

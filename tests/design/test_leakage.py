@@ -136,6 +136,21 @@ def test_the_same_file_under_the_id_of_another_image_is_refused(folder):
         assert f"{unit}, method natural: {path} is a copy of {query['path']}" in leak(folder, TABLE)
 
 
+def test_a_copy_under_the_id_of_another_image_is_refused(folder):
+    """A method that mixes up its images says in good faith that it shows one that it may use."""
+    unit, table = OF["unit"][0], TABLE.copy()
+    query = query_of(TABLE, unit, asked_batch(TABLE))
+    allowed = TABLE[(TABLE["unit"] == unit) & (TABLE["method"] == "natural") & (TABLE["position"] == 1)].iloc[0]
+    row = reference_of(TABLE, unit)
+    table.loc[row, ["image", "group"]] = allowed[["image", "group"]].to_list()
+    path = TABLE.loc[row[0], "path"]
+    image = CHANGES["blur 2 %"](store.read_png(folder / query["path"]), np.random.default_rng(0))
+    with swapped(folder / path, image):
+        message = leak(folder, table)
+    assert f"{unit}, method synthetic: {path} " in message
+    assert query["path"] in message
+
+
 def test_a_stripe_pattern_is_refused_only_where_it_is_the_querys_own(folder):
     unit = OF["unit"][0]
     query = query_of(TABLE, unit, asked_batch(TABLE))["path"]

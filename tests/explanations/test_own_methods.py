@@ -53,7 +53,16 @@ FAULTS = {
     "a position": ("    yield from all_of(request, position=2)", "of mixed3b:8 at position 2; positions are 0 to 1"),
     "half a position": (
         "    yield from all_of(request, position=0.5)",
-        "position, batch or references is no whole",
+        "whose position is 0.5; it must be a whole number",
+    ),
+    "group in the place of batch": (
+        "    yield Picture(request.units[0], Pole.MAX, 0, IMAGE, None, 'dogs-7')  # FAULT",
+        "whose batch is 'dogs-7'; it must be a whole number",
+    ),
+    "the next of nothing": ("    next(iter(()))  # FAULT\n    yield", "failed: StopIteration ("),
+    "an object that cannot be gone through": (
+        "    class Of:\n        def __iter__(self):\n            raise ValueError('no')  # FAULT\n    return Of()",
+        "failed: ValueError: no",
     ),
     "references": ("    yield from all_of(request, references=7)", "for 7 references; this study shows 2"),
     "a batch": ("    yield from all_of(request, batch=20)", "for batch 20; batches are 0 to 19"),

@@ -1,8 +1,8 @@
 """Leakage: no trial may show a query's own picture among the references, whatever made it.
 
-A query and a reference may be one file, one image of the corpus, or near-duplicates by their group. Where a reference
-does not say which image of the corpus it is, the pictures themselves are compared: a blurred, cropped or highlighted
-copy of a query tells the answer as well as the query does. Catch trials are meant to show theirs.
+A query and a reference may be one file, one image of the corpus, or near-duplicates by their group. Pictures that a
+method made are compared themselves, whatever image they say they were made from: a blurred, cropped or highlighted copy
+of a query tells the answer as well as the query does. Catch trials are meant to show theirs.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class _Pictures:
         self.unit, self.known, self.folder = unit, known, folder
         own = stimuli[(stimuli["unit"] == unit) & (stimuli["method"] == NATURAL)]
         self.natural = list(dict.fromkeys(own["path"]))
-        self.images = {image for image in own["image"] if image}
+        self.of_corpus = {path for path, image in zip(own["path"], own["image"], strict=True) if image}
         self._read: dict[str, tuple[copies.Look, np.ndarray]] = {}
 
     def faults(self, method: str, asked: Asked) -> Iterator[str]:
@@ -87,8 +87,8 @@ class _Pictures:
         return "is a copy of" if _same_bytes(self.folder / reference, self.folder / query) else ""
 
     def _by_content(self, asked: Asked) -> dict[tuple[str, str], str]:
-        """Copies among the references that do not say which of the unit's natural images they are."""
-        references = [path for path in asked if self.known[path].image not in self.images]
+        """Copies among the references, but for the corpus's own images, which were compared when they were dealt."""
+        references = [path for path in asked if path not in self.of_corpus]
         queries = list(dict.fromkeys(query for path in references for query in asked[path]))
         if not references:
             return {}

@@ -50,7 +50,8 @@ class OwnMethod:
         return f"explanation method {self.spec}"
 
     def _raised(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
-        left = iter(pictures)
+        with usercode.telling(f"{self.what} failed"):
+            left = iter(pictures)
         while True:
             with usercode.telling(f"{self.what} failed"):
                 try:
@@ -92,8 +93,10 @@ def _of_asked(picture: Picture, request: Request) -> str:
         return f"of {picture.unit}, which it was not asked for; request.units has the units that are"
     if picture.pole not in list(Pole):
         return f"of {picture.unit} whose pole is {picture.pole!r}; it must be Pole.MAX or Pole.MIN"
-    if not all(_is_whole(value) for value in (picture.position, picture.batch, picture.references or 0)):
-        return f"of {picture.unit} whose position, batch or references is no whole number"
+    for name in ("position", "batch", "references"):
+        value = getattr(picture, name)
+        if not (_is_whole(value) or (name == "references" and value is None)):
+            return f"of {picture.unit} whose {name} is {value!r:.40}; it must be a whole number"
     if picture.references is not None and picture.references not in request.references:
         asked = " or ".join(str(k) for k in request.references)
         return f"of {picture.unit} for {picture.references} references; this study shows {asked}"
