@@ -28,7 +28,7 @@ class Plateau(BaseModel):
 
     decay: float = Field(0.99, gt=0, lt=1)  # of the average, a step
     window: int = Field(128, ge=1, le=100_000)  # steps over which the average is compared
-    tolerance: float = Field(0.05, gt=0, le=1)  # share by which it may still change
+    tolerance: float = Field(0.05, gt=0, le=1000)  # share by which it may still change
 
 
 class Recipe(BaseModel):
