@@ -46,6 +46,17 @@ def cropped(share: float) -> Change:
     return change
 
 
+def boxed(height: float, width: float) -> Change:
+    """A box of these shares of the sides, cut out around the middle and left as it is, not square."""
+
+    def change(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        h, w = round(height * len(image)), round(width * image.shape[1])
+        y, x = (len(image) - h) // 2, (image.shape[1] - w) // 2
+        return np.ascontiguousarray(image[y : y + h, x : x + w])
+
+    return change
+
+
 def framed(share: float) -> Change:
     """Shrunk to this share of the side, in a grey frame."""
 
@@ -116,6 +127,8 @@ CHANGES: dict[str, Change] = {
     "crop of 0.9": cropped(0.9),
     "crop of 0.7": cropped(0.7),
     "crop of 0.5": cropped(0.5),
+    "box of 0.6 by 0.9": boxed(0.6, 0.9),
+    "box of 1 by 0.5": boxed(1, 0.5),
     "shrunk to 0.7, framed": framed(0.7),
     "mirrored": mirrored,
     "a quarter turn": quarter_turned,

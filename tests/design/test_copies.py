@@ -36,7 +36,7 @@ def looks(photographs) -> list[copies.Look]:
 def found(photographs, looks, change) -> float:
     rng = np.random.default_rng(0)
     alike = [
-        copies.likenesses([copies.look(change(image, rng))], [look])[0, 0]
+        copies.likenesses([copies.look(square) for square in copies.squares(change(image, rng))], [look]).max()
         for image, look in zip(photographs, looks, strict=True)
     ]
     return float(np.mean([value >= copies.COPY for value in alike]))

@@ -106,7 +106,10 @@ def test_near_duplicates_in_one_trial():
     twins = STIMULI.copy()
     twins.loc[twins["path"].isin([old.query_max, old.references.max[4]]), "group"] = "one photograph"
     message = caught(DESIGN, twins)
-    assert f"no two images of a group meet: {old.trial_id} shows 2 images of group one photograph" in message
+    assert (
+        f"no two images of a group meet: {old.trial_id} ({old.unit.unit}, method {old.condition}) shows 2 "
+        f"images of group one photograph, of near-duplicates, {old.query_max} and {old.references.max[4]}; take"
+    ) in message
 
 
 def test_a_reference_shown_twice():

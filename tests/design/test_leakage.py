@@ -99,7 +99,9 @@ def leakage_message(folder: Path, table: pd.DataFrame, column: str) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize("name", ["blur 2 %", "crop of 0.7", "mirrored", "greyscale", "spotlight, 30 % outside"])
+@pytest.mark.parametrize(
+    "name", ["blur 2 %", "crop of 0.7", "box of 0.6 by 0.9", "mirrored", "greyscale", "spotlight, 30 % outside"]
+)
 def test_a_copy_of_a_query_without_an_id_is_refused(folder, name):
     unit = OF["unit"][0]
     query = query_of(TABLE, unit, asked_batch(TABLE))

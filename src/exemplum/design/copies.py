@@ -71,11 +71,20 @@ class Look:
 
 
 def look(image: np.ndarray) -> Look:
-    """Prepare an image, uint8 (h, w, 3)."""
+    """Prepare a square image, uint8 (h, h, 3)."""
     grey = Image.fromarray(image).convert("L")
     shrinks = min(grey.size) >= 2 * SIDE
     resampling = Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC
     return Look(np.asarray(grey.resize((SIDE, SIDE), resampling), dtype=np.float32))
+
+
+def squares(image: np.ndarray) -> list[np.ndarray]:
+    """A square image, (h, w, 3), alone; of a longer one the middle and both ends, since `look` would distort it."""
+    short, long = sorted(image.shape[:2])
+    starts = dict.fromkeys([(long - short) // 2, 0, long - short])
+    if image.shape[0] > image.shape[1]:
+        return [image[start : start + short] for start in starts]
+    return [image[:, start : start + short] for start in starts]
 
 
 def likenesses(pictures: Sequence[Look], others: Sequence[Look]) -> np.ndarray:

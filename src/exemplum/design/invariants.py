@@ -155,11 +155,18 @@ def catch_queries_are_shown_references(design: Design, plan: Plan, pictures: Pic
 
 def no_two_images_of_a_group_meet(design: Design, _plan: Plan, pictures: Pictures) -> Iterator[str]:
     for trial in design.trials:
-        paths = {*trial.references, trial.query_max, trial.query_min}
-        groups = Counter(group for path in paths if (group := pictures.groups.get(path)))
-        for group, count in groups.items():
-            if count > 1:
-                yield f"{trial.trial_id} shows {count} images of group {group}; a group is of near-duplicates"
+        shown = dict.fromkeys((trial.query_max, trial.query_min, *trial.references))
+        groups: dict[str, list[str]] = defaultdict(list)
+        for path in shown:
+            if group := pictures.groups.get(path):
+                groups[group].append(path)
+        for group, (first, *others) in groups.items():
+            if others:
+                yield (
+                    f"{trial.trial_id} ({trial.unit.unit}, method {trial.condition}) shows {len(others) + 1} images of "
+                    f"group {group}, of near-duplicates, {first} and {others[0]}; take the pictures of a method of "
+                    f"your own from request.exemplars, each from another one"
+                )
 
 
 def references_are_those_of_the_scheme(design: Design, plan: Plan, _pictures: Pictures) -> Iterator[str]:

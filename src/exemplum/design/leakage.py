@@ -7,6 +7,7 @@ of a query tells the answer as well as the query does. Catch trials are meant to
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ class _Pictures:
         own = stimuli[(stimuli["unit"] == unit) & (stimuli["method"] == NATURAL)]
         self.natural = list(dict.fromkeys(own["path"]))
         self.of_corpus = {path for path, image in zip(own["path"], own["image"], strict=True) if image}
-        self._read: dict[str, tuple[copies.Look, np.ndarray]] = {}
+        self._read: dict[str, tuple[list[copies.Look], np.ndarray]] = {}
 
     def faults(self, method: str, asked: Asked) -> Iterator[str]:
         told = {}
@@ -111,18 +112,23 @@ class _Pictures:
         return bool(others) and bool(self._likenesses([reference], others).max() > likeness)
 
     def _likenesses(self, references: list[str], queries: list[str]) -> np.ndarray:
-        return copies.likenesses([self._look(path) for path in references], [self._look(path) for path in queries])
+        """Of every reference to every query; of pictures that are not square their most alike parts count."""
+        some, others = [self._looks(path) for path in references], [self._looks(path) for path in queries]
+        alike = copies.likenesses(
+            [look for looks in some for look in looks], [look for looks in others for look in looks]
+        )
+        return np.maximum.reduceat(np.maximum.reduceat(alike, _starts(some), axis=0), _starts(others), axis=1)
 
-    def _look(self, path: str) -> copies.Look:
+    def _looks(self, path: str) -> list[copies.Look]:
         return self._picture(path)[0]
 
     def _thumbnail(self, path: str) -> np.ndarray:
         return self._picture(path)[1]
 
-    def _picture(self, path: str) -> tuple[copies.Look, np.ndarray]:
+    def _picture(self, path: str) -> tuple[list[copies.Look], np.ndarray]:
         if path not in self._read:
             image = store.read_png(self.folder / path)
-            self._read[path] = copies.look(image), thumbnail(image)
+            self._read[path] = [copies.look(square) for square in copies.squares(image)], thumbnail(image)
         return self._read[path]
 
 
@@ -140,6 +146,11 @@ def _asked(design: Design) -> dict[str, dict[str, Asked]]:
                 for query in (trial.query_max, trial.query_min):
                     found[str(trial.unit.unit)][trial.condition][reference].setdefault(query, trial.trial_id)
     return found
+
+
+def _starts(groups: list[list[copies.Look]]) -> list[int]:
+    """Where each group begins if all are put one after the other."""
+    return [0, *itertools.accumulate(map(len, groups[:-1]))]
 
 
 def _same_bytes(one: Path, other: Path) -> bool:

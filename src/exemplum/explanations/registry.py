@@ -38,7 +38,7 @@ def load(spec: str, places: Sequence[Path] | None = None, resolve: Callable[[str
         return OwnMethod(spec, loaded.value, loaded.fingerprint)
     registered = {point.name: point for point in entry_points(group=GROUP)}
     if spec not in registered:
-        known = [*BUILT_IN, *registered, "folder:PATH"]
+        known = [*BUILT_IN, *registered, "folder:PATH", "MODULE:FUNCTION"]
         raise UserError(f"there is no explanation method {spec!r}{did_you_mean(spec, known)}")
     loaded = usercode.registered(registered[spec], "explanation method", places)
     return OwnMethod(spec, loaded.value, loaded.fingerprint)
