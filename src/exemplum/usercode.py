@@ -55,6 +55,8 @@ def load(
     the version of the package if it is known. Raises `fault` in one line, also for what the user's module raises.
     """
     name, _, attribute = spec.partition(":")
+    if not (name and attribute):
+        raise fault(f"no {kind} {spec!r}: write package.module:name")
     _put_on_path(places)
     try:
         found = source.modules(name, places)

@@ -297,7 +297,7 @@ def explanations() -> Iterator[Case]:
     yield methods("natural", ":", allowed="':'")
     yield methods("natural", "configurations.cases:", allowed="configurations.cases")
     for name in ("none", "none_pre", "none_post", "catch", "practice", "repeated", "all", "natural"):
-        yield folder(f"x/{name}", "called" if name != "natural" else "would both be called")
+        yield folder(f"x/{name}", "called" if name != "natural" else "would both be the condition")
     for name in (
         "a|b",
         ".hidden",
@@ -313,7 +313,7 @@ def explanations() -> Iterator[Case]:
     yield Case(
         "two methods of one name",
         setting("explanations", "methods", ["folder:FOLDER/a/sharp", "folder:FOLDER/b/sharp"]),
-        "[explanations] methods", "would both be called 'sharp'",
+        "[explanations] methods", "would both be the condition 'sharp'",
         prepare=lambda at: [(at / name / "sharp").mkdir(parents=True) for name in "ab"],
     )  # fmt: skip
 
@@ -455,9 +455,7 @@ def observers() -> Iterator[Case]:
         "similarity of no model", of("model", "nonsense"), "[observers.similarity]", "no model is called 'nonsense'"
     )
     yield Case("similarity of no layer", of("layer", "mixed4f"), "[observers.similarity]", "did you mean mixed4")
-    yield Case(
-        "similarity of no weights", of("weights", "absent.pt"), "[observers.similarity]", "no file of weights absent.pt"
-    )
+    yield Case("similarity of no weights", of("weights", "absent.pt"), "[observers.similarity]", "absent.pt")
 
 
 def exclusions() -> Iterator[Case]:

@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             connection.execute("ALTER SYSTEM SET fsync = off")  # no test cuts the power, and empty databases are many
             connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
-        os.kill(server.get_pid(), signal.SIGQUIT)  # stop at once: an orderly stop writes out every test's database
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.kill(server.get_pid(), signal.SIGQUIT)  # stop at once: an orderly stop writes out every test's database
 
 
 @pytest.fixture(params=DATABASES)

@@ -57,7 +57,7 @@ def test_the_server_runs_without_torch():
 
 def test_a_study_without_a_design_is_told_what_to_do(tmp_path):
     (tmp_path / "study.toml").write_text("")
-    with pytest.raises(UserError, match=r"design\.json does not exist"):
+    with pytest.raises(UserError, match="has no design yet; run: exemplum run "):
         Experiment.open(Settings(tmp_path))
 
 

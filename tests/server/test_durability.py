@@ -61,7 +61,7 @@ class Crowd:
 
     @property
     def acknowledged(self):
-        return {trial: told for walker in self.walkers for trial, told in walker.http.acknowledged.items()}
+        return {trial: told for walker in self.walkers for trial, told in dict(walker.http.acknowledged).items()}
 
     def wait_for(self, answers):
         """Until so many answers have been acknowledged."""

@@ -39,10 +39,15 @@ def read(folder: Path, conditions: Collection[str] | None = None) -> pd.DataFram
 
 
 def check(
-    responses: pd.DataFrame, source: str = "responses", conditions: Collection[str] | None = None
+    responses: pd.DataFrame,
+    source: str = "responses",
+    conditions: Collection[str] | None = None,
+    *,
+    negative_times: bool = False,
 ) -> pd.DataFrame:
     """Return the table if every value is one that the analysis knows; `conditions` are those of the design if given.
 
+    `negative_times` lets reaction times below 0 pass, for published data that hold some.
     Raises UserError for missing columns, an unknown condition or value, a condition that is called as something else in
     the tables, a reaction time below 0 or without end, an answer marked right or wrong against the side chosen, or a
     trial answered twice.
@@ -53,7 +58,7 @@ def check(
         _only(responses, column, allowed, source)
     _only(responses, "condition", conditions if conditions is not None else _named(responses), source)
     _conditions(responses, source)
-    _reaction_times(responses, source)
+    _reaction_times(responses, source, negative_times)
     wrong = responses["correct"] != (responses["choice"] == responses["max_side"])
     if wrong.any():
         row = responses[wrong].iloc[0]
@@ -90,9 +95,9 @@ def _conditions(responses: pd.DataFrame, source: str) -> None:
                 raise UserError(f"{source}: condition of row {where + 1}: {error}") from error
 
 
-def _reaction_times(responses: pd.DataFrame, source: str) -> None:
+def _reaction_times(responses: pd.DataFrame, source: str, negative_times: bool) -> None:
     """A reaction time is finite and not negative, or NaN where none was measured."""
-    wrong = responses[np.isinf(responses["rt_ms"]) | (responses["rt_ms"] < 0)]
+    wrong = responses[np.isinf(responses["rt_ms"]) | ((responses["rt_ms"] < 0) & (not negative_times))]
     if len(wrong):
         first = wrong.iloc[0]
         raise UserError(

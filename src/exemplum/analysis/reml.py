@@ -121,7 +121,7 @@ def _describe(problem: _Problem, theta: Array, converged: bool) -> Fit:
     low, high = np.zeros(len(theta)), np.full(len(theta), np.nan)
     for row, index in enumerate(active):
         # ln sd = ln θ + ln σ
-        error = np.sqrt(spread[row, row] + spread[-1, -1] + 2 * spread[row, -1])
+        error = _root(spread[row, row] + spread[-1, -1] + 2 * spread[row, -1])
         if error < FLAT:
             reach = np.exp(1.959964 * error)
             low[index], high[index] = theta[index] * sigma / reach, theta[index] * sigma * reach
@@ -131,13 +131,18 @@ def _describe(problem: _Problem, theta: Array, converged: bool) -> Fit:
         ends = ends_of_sd(partial(_loss_of_sd, problem, theta, cost, int(index)), float(theta[index]))
         # relative to the residual, whose own uncertainty is small beside that of a flat sd
         low[index], high[index] = sigma * ends[0], sigma * ends[1]
-    reach = float(np.exp(1.959964 * np.sqrt(spread[-1, -1])))
+    reach = float(np.exp(1.959964 * _root(spread[-1, -1])))
     where = tuple((int(i) // problem.m, int(i) % problem.m) for i in np.flatnonzero(collapsed))
     shape = (2, problem.m)
     return Fit(
         beta, sigma**2 * np.linalg.inv(information), (theta * sigma).reshape(shape), low.reshape(shape),
         high.reshape(shape), (sigma, sigma / reach, sigma * reach), -cost, converged, where,
     )  # fmt: skip
+
+
+def _root(variance: float) -> float:
+    """Standard error of a variance; NaN where a table too small for its curvature makes it negative."""
+    return float(np.sqrt(variance)) if variance >= 0 else float("nan")
 
 
 def _loss_of_sd(problem: _Problem, theta: Array, cost: float, index: int, value: float) -> float:
