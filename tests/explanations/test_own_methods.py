@@ -50,6 +50,10 @@ FAULTS = {
         "whose unit is a str; it must be one of",
     ),
     "a pole": ("    yield from all_of(request, pole='top')", "whose pole is 'top'; it must be Pole.MAX or Pole.MIN"),
+    "an image for a pole": (
+        "    yield Picture(request.units[0], IMAGE[:2, 0, 0], 0, IMAGE)  # FAULT",
+        "whose pole is array([0, 0], dtype=uint8); it must be Pole.MAX",
+    ),
     "a position": ("    yield from all_of(request, position=2)", "of mixed3b:8 at position 2; positions are 0 to 1"),
     "half a position": (
         "    yield from all_of(request, position=0.5)",

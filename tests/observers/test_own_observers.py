@@ -38,6 +38,19 @@ def wrong(field: str, value: str) -> str:
         (wrong("confidence", "2.5"), "confidence is 2.5; it must be 1, 2 or 3"),
         (wrong("rt_ms", "float('inf')"), "rt_ms is inf; it must be a time above 0 in milliseconds, or None"),
         (wrong("rt_ms", "-3"), "rt_ms is -3; it must be"),
+        (wrong("rt_ms", "1e308"), r"rt_ms is 1e\+308; it must be .* the longest is 1000000000"),
+        (wrong("choice", "__import__('numpy').ones(2)"), r"choice is array\(\[1., 1.\]\); it must be Side"),
+        (wrong("confidence", "__import__('numpy').ones(1)"), r"confidence is array\(\[1.\]\); it must be 1, 2 or 3"),
+        ("class make(Own):\n    name = 'x' * 61", "has the name 'x+; at most 60 printable characters"),
+        ("class make(Own):\n    name = 'a\\nb'", r"has the name 'a\\nb'; at most 60 printable characters"),
+        (
+            "class make(Own):\n    @property\n    def name(self):\n        return {}['x']",
+            r"observer own:make failed: KeyError: 'x' \(.*own\.py, line 15\)",
+        ),
+        (
+            "class make(Own):\n    def respond(self, trial, rng):\n        raise UnableError('no glasses')",
+            "observer own:make, on p01-.*: no glasses; raise UnableError where the observer is made",
+        ),
         (
             "class make(Own):\n    def respond(self, trial, rng):\n        return trial.max_side",
             "respond gave a Side; it",

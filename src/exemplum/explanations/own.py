@@ -91,8 +91,8 @@ def _of_asked(picture: Picture, request: Request) -> str:
         return f"whose unit is a {type(picture.unit).__name__}; it must be one of request.units"
     if picture.unit not in set(request.units):
         return f"of {picture.unit}, which it was not asked for; request.units has the units that are"
-    if picture.pole not in list(Pole):
-        return f"of {picture.unit} whose pole is {picture.pole!r}; it must be Pole.MAX or Pole.MIN"
+    if not isinstance(picture.pole, str) or picture.pole not in list(Pole):
+        return f"of {picture.unit} whose pole is {picture.pole!r:.40}; it must be Pole.MAX or Pole.MIN"
     for name in ("position", "batch", "references"):
         value = getattr(picture, name)
         if not (_is_whole(value) or (name == "references" and value is None)):

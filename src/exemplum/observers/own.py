@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from exemplum import usercode
-from exemplum.observers.base import Observer, ObserverError, ObserverFactory
+from exemplum.observers.base import Observer, ObserverError, ObserverFactory, UnableError
 from exemplum.records import Response, Side, Trial
 from exemplum.study import Study
 
 PEOPLE = "participants"  # the observer that people's answers are told by
+LONGEST_NAME = 60  # characters, as of methods
+LONGEST_TIME_MS = 1e9  # of an answer; eleven days
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,17 @@ class OwnFactory:
         usercode.check_call(self.make, study, what=self.what, fault=ObserverError)
         with usercode.telling(f"{self.what} failed", ObserverError):
             made = self.make(study)
-        name, place = getattr(made, "name", None), usercode.place(self.make)
+            name = getattr(made, "name", None)
+            respond: Any = getattr(made, "respond", None)
+        place = usercode.place(self.make)
         if not (isinstance(name, str) and name):
             raise ObserverError(f"{self.what} gave a {type(made).__name__} without a name; name is a text{place}")
         if name == PEOPLE:
             raise ObserverError(f"{self.what} is named {PEOPLE}, as people's answers are; give it another name{place}")
-        respond: Any = getattr(made, "respond", None)
+        if len(name) > LONGEST_NAME or not name.isprintable():
+            raise ObserverError(
+                f"{self.what} has the name {name!r:.30}; at most {LONGEST_NAME} printable characters{place}"
+            )
         usercode.check_call(respond, None, None, what=f"respond of {self.what}", fault=ObserverError)
         return OwnObserver(self.spec, made, name)
 
@@ -51,7 +58,13 @@ class OwnObserver:
     def respond(self, trial: Trial, rng: np.random.Generator) -> Response:
         """The observer's answer. Raises ObserverError in one line for what it raises, and for what is no answer."""
         with usercode.telling(f"observer {self.spec} failed on {trial.trial_id}", ObserverError):
-            given: Any = self.observer.respond(trial, rng)
+            try:
+                given: Any = self.observer.respond(trial, rng)
+            except UnableError as error:
+                raise ObserverError(
+                    f"observer {self.spec}, on {trial.trial_id}: {error}; raise UnableError where the observer is "
+                    f"made, before it answers{usercode.place(self.observer.respond)}"
+                ) from error
         if problem := self._problem(given, trial):
             where = usercode.place(self.observer.respond)
             raise ObserverError(f"observer {self.spec}, on {trial.trial_id}: {problem}{where}")
@@ -66,14 +79,19 @@ class OwnObserver:
             return f"trial_id is {given.trial_id!r}; it must be that of the trial"
         if given.observer != self.name:
             return f"observer is {given.observer!r}; it must be the observer's name, {self.name!r}"
-        if given.choice not in list(Side):
-            return f"choice is {given.choice!r}; it must be Side.TOP or Side.BOTTOM"
-        if given.confidence not in (1, 2, 3) or isinstance(given.confidence, bool):
-            return f"confidence is {given.confidence!r}; it must be 1, 2 or 3"
+        if not isinstance(given.choice, str) or given.choice not in list(Side):
+            return f"choice is {given.choice!r:.40}; it must be Side.TOP or Side.BOTTOM"
+        if not _is_confidence(given.confidence):
+            return f"confidence is {given.confidence!r:.40}; it must be 1, 2 or 3"
         if given.rt_ms is not None and not _is_time(given.rt_ms):
-            return f"rt_ms is {given.rt_ms!r}; it must be a time above 0 in milliseconds, or None"
+            longest = f"the longest is {LONGEST_TIME_MS:.0f}"
+            return f"rt_ms is {given.rt_ms!r}; it must be a time above 0 in milliseconds, or None; {longest}"
         return ""
 
 
+def _is_confidence(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and value in (1, 2, 3)
+
+
 def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and bool(math.isfinite(value) and value > 0)
+    return isinstance(value, int | float | np.number) and bool(math.isfinite(value) and 0 < value <= LONGEST_TIME_MS)
