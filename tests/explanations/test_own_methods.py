@@ -13,12 +13,16 @@ HEAD = """import numpy as np
 from exemplum.explanations import Picture, Pole, Unit
 
 IMAGE = np.zeros((48, 48, 3), np.uint8)
+SAME = np.ones((48, 48, 3), np.uint8)
 
-def all_of(request, **other):
+def all_of(request, image=IMAGE, **other):
     for unit in request.units:
         for pole in Pole:
             for position in range(request.most):
-                yield Picture(**{"unit": unit, "pole": pole, "position": position, "image": IMAGE, **other})
+                own = image + np.uint8(position) if image is not SAME and np.shape(image) == IMAGE.shape else image
+                if getattr(image, "dtype", None) != np.uint8:
+                    own = image
+                yield Picture(**{"unit": unit, "pole": pole, "position": position, "image": own, **other})
 
 """
 
@@ -34,6 +38,14 @@ FAULTS = {
     "a flat image": (
         "    yield from all_of(request, image=IMAGE[0])",
         "has shape (48, 3); it must be (height, width,",
+    ),
+    "not square": (
+        "    yield from all_of(request, image=IMAGE[:40])",
+        "max 0 of mixed3b:8 whose image has shape (40, 48, 3); it must be square",
+    ),
+    "one picture for all": (
+        "    yield from all_of(request, image=SAME)",
+        "gave the picture max 1 of mixed3b:8 that is the same as its picture at position 0;",
     ),
     "channels first": (
         "    yield from all_of(request, image=IMAGE.T)",
@@ -159,7 +171,7 @@ def test_what_was_made_before_a_fault_is_kept_and_the_rest_resumes(run, tmp_path
 def test_numbers_of_numpy_are_numbers(run):
     kept = run(
         HEAD + "def method(request):\n    for p in all_of(request):\n        yield Picture(p.unit, str(p.pole), "
-        "np.int64(p.position), IMAGE, activation=np.float32(0.5), facts={'a': 1})\n"
+        "np.int64(p.position), p.image, activation=np.float32(0.5), facts={'a': 1})\n"
     )
     assert [(k.position, k.activation) for k in kept] == [(0, 0.5), (1, 0.5)] * 4
 

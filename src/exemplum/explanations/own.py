@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import operator
@@ -34,12 +35,14 @@ class OwnMethod:
                 f"{self.what} gave a {type(pictures).__name__}; it must yield pictures{usercode.place(self.method)}"
             )
         given: set[Any] = set()
+        shown: dict[Any, int] = {}  # set of references and hash of a picture → position
         for picture in self._raised(pictures):
             checked = self._checked(picture, request, pictures)
             key = (checked.unit, checked.pole, checked.position, checked.references, checked.batch)
             if key in given:
                 raise self._fault(f"gave the {_label(checked)} twice; each is asked for once", pictures)
             given.add(key)
+            self._refuse_same(checked, shown, pictures)
             yield checked
         if absent := [unit for unit in request.units if unit not in {key[0] for key in given}]:
             more = f" and {len(absent) - 1} more units" if len(absent) > 1 else ""
@@ -72,6 +75,18 @@ class OwnMethod:
             batch=operator.index(picture.batch), activation=None if given is None else float(given),
             references=None if picture.references is None else operator.index(picture.references),
         )  # fmt: skip
+
+    def _refuse_same(self, picture: Picture, shown: dict[Any, int], pictures: Iterable[Picture]) -> None:
+        """One picture shown several times is fewer references than the other conditions have."""
+        of = (picture.unit, picture.pole, picture.references, picture.batch)
+        key = (of, picture.image.shape, hashlib.sha256(picture.image.tobytes()).digest())
+        if key in shown:
+            first, name = shown[key], _label(picture)
+            raise self._fault(
+                f"gave the {name} that is the same as its picture at position {first}; "
+                "pictures of a unit and pole must differ (copy an array that is drawn into again)", pictures,
+            )  # fmt: skip
+        shown[key] = picture.position
 
     def _fault(self, problem: str, pictures: Iterable[Picture]) -> UserError:
         """With the line at which the method stands, if it is a generator, else that of the function."""
@@ -118,6 +133,8 @@ def _of_image(picture: Picture) -> str:
     if image.ndim != 3 or image.shape[2] not in (1, 3) or not image.size:
         hint = "; move the channels last" if image.ndim == 3 and image.shape[0] in (1, 3) else ""
         return f"{name} whose image has shape {image.shape}; it must be (height, width, 3), or 1 for grey{hint}"
+    if image.shape[0] != image.shape[1]:
+        return f"{name} whose image has shape {image.shape}; it must be square, as people are shown it"
     if image.dtype != np.uint8:
         hint = "; of values from 0 to 1: (image * 255).round().astype('uint8')" if image.dtype.kind == "f" else ""
         return f"{name} whose image is {image.dtype}; it must be uint8, 0 to 255{hint}"
