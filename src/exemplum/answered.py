@@ -1,4 +1,4 @@
-"""Answers of people in a study folder of which no server/status.json speaks: it was lost, or an older server wrote none."""
+"""Answers of people in a study folder without server/status.json: it was lost, or an older server wrote none."""
 
 from __future__ import annotations
 

@@ -85,4 +85,5 @@ def _checked(path: Path, held: Any) -> Identity:
         raise UserError(
             f'{path}: "id" must be 32 hexadecimal digits (got {fields.get("id")!r}); bring the file back from a backup'
         )
-    return Identity(_id(held), bool(fields.get("older")), str(fields.get("version_of", "")), str(fields.get("adopt", "")))
+    version_of, adopt = str(fields.get("version_of", "")), str(fields.get("adopt", ""))
+    return Identity(_id(held), bool(fields.get("older")), version_of, adopt)

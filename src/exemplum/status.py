@@ -40,7 +40,9 @@ def read(study: Study) -> Status | None:
         held = json.loads(path.read_text(encoding="utf-8"))
         return Status(**{name: value for name, value in held.items() if name in known})
     except (AttributeError, TypeError, ValueError, RecursionError, OSError) as error:
-        raise store.StoreError(f"{path} is not the server's status; start exemplum serve, which writes it anew") from error
+        raise store.StoreError(
+            f"{path} is not the server's status; start exemplum serve, which writes it anew"
+        ) from error
 
 
 def write(study: Study, status: Status) -> None:
