@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import time
@@ -35,7 +36,7 @@ def identity(folder: Path) -> Identity:
     path = folder / FILE
     if not path.exists():
         _give(folder)
-    return _checked(path, store.read_json(path))
+    return _checked(path, _read(path))
 
 
 def make(folder: Path, version_of: str = "") -> None:
@@ -45,14 +46,33 @@ def make(folder: Path, version_of: str = "") -> None:
 
 def _give(folder: Path) -> None:
     """An id for an older folder: the one that its server knew, if study.json was lost."""
-    status = folder / STATUS
-    known = store.read_json(status).get("id", "") if status.exists() else ""
-    _write(folder, {"id": known or secrets.token_hex(16), "older": True})
+    _write(folder, {"id": _known(folder / STATUS) or secrets.token_hex(16), "older": True})
     console.print(
         f"{folder / FILE} written: the study's id, by which its data are known from now on",
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _known(status: Path) -> str:
+    """The id in the server's status; "" if there is none or the file is broken (the server writes it anew)."""
+    try:
+        return _id(_read(status)) if status.exists() else ""
+    except UserError:
+        return ""
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError) as error:
+        raise UserError(f"{path} cannot be read ({error}); bring the file back from a backup") from error
+
+
+def _id(held: Any) -> str:
+    """The id in what such a file holds; "" if it holds none."""
+    found = held.get("id") if isinstance(held, dict) else None
+    return found if isinstance(found, str) and re.fullmatch(r"[0-9a-f]{32}", found) else ""
 
 
 def _write(folder: Path, held: dict[str, Any]) -> None:
@@ -61,9 +81,9 @@ def _write(folder: Path, held: dict[str, Any]) -> None:
 
 def _checked(path: Path, held: Any) -> Identity:
     fields = held if isinstance(held, dict) else {}
-    found = fields.get("id")
-    if not (isinstance(found, str) and re.fullmatch(r"[0-9a-f]{32}", found)):
+    if not _id(held):
         raise UserError(
-            f'{path}: "id" must be 32 hexadecimal digits (got {found!r}); bring the file back from a backup'
+            f'{path}: "id" must be 32 hexadecimal digits (got {fields.get("id")!r}); bring the file back from a backup'
         )
-    return Identity(found, bool(fields.get("older")), str(fields.get("version_of", "")), str(fields.get("adopt", "")))
+    version_of, adopt = str(fields.get("version_of", "")), str(fields.get("adopt", ""))
+    return Identity(_id(held), bool(fields.get("older")), version_of, adopt)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
 
-from exemplum import forcing, freezing, run_lock, server_lock, store
+from exemplum import answered, forcing, freezing, run_lock, server_lock, store
 from exemplum.errors import UserError
 from exemplum.identity import identity
 from exemplum.progress import console, styled
@@ -84,6 +84,7 @@ def _run_stage(study: Study, name: str) -> None:
     if not anew and study.is_current(name, fingerprint):
         console.print(styled((f"{name}: up to date", "dim")))
         return
+    answered.refuse(study, name)
     _refuse_if_served(study, name)
     store.remove_leftovers(study.stage(name))
     if anew:
@@ -105,6 +106,7 @@ def _refuse_force(study: Study, frozen: Status | None, chosen: Iterable[str]) ->
                 f"the {name} of {study.folder} cannot be made anew, not even with --force, since people have given "
                 f"{frozen.answers} answers; leave --force out, or {freezing.way_on(study)}"
             )
+        answered.refuse(study, name)
         _refuse_if_served(study, name)
 
 
@@ -116,7 +118,12 @@ def _refuse_if_served(study: Study, name: str) -> None:
 def _keep_stage(study: Study, name: str, frozen: Status) -> None:
     """A stage that people's answers rest on: never made anew. Raises FrozenError if it would have to be."""
     held = frozen.frozen["stages"].get(name)
-    if held is None or study.record(name) is None:
+    if held and study.record(name) is None:
+        raise freezing.FrozenError(
+            f"{study.stage(name) / 'record.json'} is gone, and people have given {frozen.answers} answers to what was "
+            f"there; bring {study.stage(name)} back from a backup"
+        )
+    if held is None:
         console.print(styled((f"{name}: not there, and not made anew: people have answered", "dim")))
     elif import_module(MODULES[name]).fingerprint(study) == held["fingerprint"]:
         console.print(styled((f"{name}: up to date", "dim")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
@@ -34,12 +35,14 @@ def read(study: Study) -> Status | None:
     path = study.folder / FILE
     if not path.exists():
         return None
-    held = store.read_json(path)
     known = {one.name for one in fields(Status)}
     try:
+        held = json.loads(path.read_text(encoding="utf-8"))
         return Status(**{name: value for name, value in held.items() if name in known})
-    except (AttributeError, TypeError) as error:
-        raise store.StoreError(f"{path} is not the server's status; start exemplum serve, which writes it") from error
+    except (AttributeError, TypeError, ValueError, RecursionError, OSError) as error:
+        raise store.StoreError(
+            f"{path} is not the server's status; start exemplum serve, which writes it anew"
+        ) from error
 
 
 def write(study: Study, status: Status) -> None:

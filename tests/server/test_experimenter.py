@@ -5,6 +5,7 @@ import io
 import json
 import re
 import zipfile
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
@@ -308,3 +309,27 @@ def test_no_text_of_a_participant_becomes_a_formula(serve):
     assert sessions["csv"]["external_id"].tolist() == ["'" + FORMULA]
     assert sessions["parquet"]["external_id"].tolist() == sessions["json"]["external_id"].tolist() == [FORMULA]
     assert restored(sessions["csv"])["external_id"].tolist() == [FORMULA]
+
+
+@pytest.mark.parametrize("name", ['a "study"', "two\nlines", "naïve 名", "=1", "x;filename=y.exe"])
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_downloads_work_whatever_the_folders_name(serve, study_folder, name):
+    client = let_in(serve(folder=study_folder(name=name)))
+    said = client.get("/experimenter/download/full-csv.zip").headers["content-disposition"]
+    plain, exact = re.fullmatch(r"attachment; filename=\"([\w. -]+)\"; filename\*=UTF-8''([\w.%~-]+)", said).groups()
+    assert plain.isascii()
+    assert unquote(exact) == f"{name}-full-csv.zip"
+
+
+def test_each_look_while_recruiting_has_a_reason_of_its_own(serve):
+    client = let_in(serve())
+    walker = Walker(client)
+    walker.start()
+    walker.walk()
+    assert "synthetic" in press(client, "/experimenter/results", reason="a planned look").text
+    assert "synthetic" not in client.get("/experimenter/results").text
+    press(client, "/experimenter/recruitment", state="closed")
+    assert "synthetic" in client.get("/experimenter/results").text
+    press(client, "/experimenter/recruitment", state="open")  # again
+    assert "synthetic" not in client.get("/experimenter/results").text
+    assert press(client, "/experimenter/results").status_code == 400

@@ -380,3 +380,47 @@ def test_the_manual_lists_what_may_change():
         section, _, name = key.partition(".")
         assert f"`[{section}]`" in table
         assert f"`{name or f'[{section}]'}`" in table, key
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("kept", ["server/experiment.sqlite", "responses/people.parquet"])
+@pytest.mark.parametrize("force", [False, True])
+def test_answers_without_a_status_freeze_the_stages(folder, serve, kept, force):
+    """The status was lost, or an older server wrote none: the answered design stays all the same."""
+    design(folder)
+    client = serve(folder=folder)
+    walker = Walker(client)
+    walker.start()
+    walker.walk()
+    stop(client)
+    (folder / "server" / "status.json").unlink()
+    for lost in {"server/experiment.sqlite", "responses/people.parquet"} - {kept}:
+        (folder / lost).unlink()
+    before = (folder / "design" / "trials.parquet").read_bytes()
+    change(folder, "participants = 6", "participants = 7")
+    with pytest.raises(FrozenError, match=rf"{kept}.*exemplum serve"):
+        design(folder, force)
+    assert (folder / "design" / "trials.parquet").read_bytes() == before
+
+
+@ON_SQLITE
+def test_pilots_without_a_status_freeze_nothing(folder, serve):
+    design(folder)
+    client = serve(folder=folder, pilot=True)
+    answer_one(client)
+    stop(client)
+    (folder / "server" / "status.json").unlink()
+    change(folder, "participants = 6", "participants = 7")
+    design(folder)
+    assert len(design_stage.load(Study.open(folder)).sessions) == 7
+
+
+@ON_SQLITE
+def test_a_lost_design_with_answers_is_to_be_brought_back(folder, serve):
+    design(folder)
+    client = serve(folder=folder)
+    answer_one(client)
+    stop(client)
+    (folder / "design" / "record.json").unlink()
+    with pytest.raises(FrozenError, match="backup"):
+        design(folder)

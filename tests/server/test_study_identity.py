@@ -276,3 +276,28 @@ def test_tables_of_people_are_written_one_at_a_time(serve, study_folder):
         assert other.is_alive()
     other.join(60)
     assert not other.is_alive()
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("text", ["[]", '{"id": 7}', '{"id": "7"', '{"id": "x", "recruitment": "open"}'])
+@pytest.mark.parametrize("lost", ["study.json", ""])
+def test_a_broken_status_is_written_anew(serve, study_folder, text, lost):
+    folder = study_folder("")
+    before = len(answered(serve, folder))
+    known = Study.open(folder).id
+    (folder / "server" / "status.json").write_text(text)
+    if lost:
+        (folder / lost).unlink()
+        assert known in refused(serve, folder)  # it says which id the database has
+        (folder / lost).write_text(json.dumps({"id": known}))
+    client = serve(folder=folder)
+    assert json.loads((folder / "server" / "status.json").read_text())["answers"] == before
+    stop(client)
+
+
+@pytest.mark.parametrize("text", ['{"id": 5', "[" * 100_000, "\udcff"])
+def test_an_unreadable_study_json_is_not_to_be_deleted(tmp_path, text):
+    (tmp_path / "study.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(UserError, match=r"study\.json.*backup") as error:
+        identity.identity(tmp_path)
+    assert "delete" not in str(error.value)

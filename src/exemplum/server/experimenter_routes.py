@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hmac
+import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
@@ -105,7 +107,8 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
     @inside.get("/results")
     def results() -> HTMLResponse:
         with database.read() as orm:
-            seen = orm.get_one(StudyRow, experiment.study_id).unblinded_at is not None
+            study = orm.get_one(StudyRow, experiment.study_id)
+            seen = study.recruitment == "closed" and study.unblinded_at is not None
             return page("results.html", orm, accuracy=monitor.accuracy(orm, experiment) if seen else None)
 
     @inside.get("/downloads")
@@ -129,8 +132,7 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
         await writer.submit(lambda orm: _note(orm, experiment, "download", f"{kind} {form}"))
         data = await run_in_threadpool(_archive, experiment, form, kind == "anonymous")
         name = f"{experiment.study.folder.resolve().name}-{kind}-{form}.zip"
-        headers = {"Content-Disposition": f'attachment; filename="{name.encode("ascii", "replace").decode()}"'}
-        return Response(data, media_type="application/zip", headers=headers)
+        return Response(data, media_type="application/zip", headers={"Content-Disposition": _attachment(name)})
 
     @inside.post("/recruitment")
     async def recruitment(sent: dict[str, str] = sealed) -> Response:
@@ -145,7 +147,12 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
     async def unblind(sent: dict[str, str] = sealed) -> Response:
         await writer.submit(lambda orm: _unblind(orm, experiment, sent.get("reason", "").strip()))
         await run_in_threadpool(status_file.keep, experiment)
-        return RedirectResponse("results", status_code=303)
+        # shown in the answer to the form, not by its address: while the study recruits each look has its reason
+        return await run_in_threadpool(_looked)
+
+    def _looked() -> Response:
+        with database.read() as orm:
+            return page("results.html", orm, accuracy=monitor.accuracy(orm, experiment))
 
     @inside.post("/session/{key}/resume")
     async def resume(key: str, _sent: dict[str, str] = sealed) -> Response:
@@ -191,6 +198,12 @@ def _unblind(orm: Orm, experiment: Experiment, reason: str) -> None:
 
 def _note(orm: Orm, experiment: Experiment, action: str, detail: str) -> None:
     orm.add(Audit(study_id=experiment.study_id, action=action, detail=detail))
+
+
+def _attachment(name: str) -> str:
+    """The header that names a download: a folder may have quotation marks and line breaks in its name."""
+    plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(os.fsencode(name), safe='')}"
 
 
 def _when(ms: int | None) -> str:

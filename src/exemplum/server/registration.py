@@ -13,6 +13,7 @@ from exemplum.design import stage as design_stage
 from exemplum.errors import UserError
 from exemplum.server.published import missing
 from exemplum.server.schema import Answer, Participant, Secret, SessionRow, StudyRow, StudyVersion
+from exemplum.store import StoreError
 from exemplum.study import Study
 
 NAME = 200  # characters of a study's name that the database holds
@@ -156,7 +157,10 @@ def _refuse_stale(study: Study) -> None:
 
 def _looked_at_by_stages(study: Study, row: StudyRow) -> None:
     """Results may have been looked at on the command line while no server ran: the rules of then hold."""
-    found = status.read(study)
+    try:
+        found = status.read(study)
+    except StoreError:  # broken: it is written anew in a moment, and a look from the command line is in the database
+        return
     if found and found.id == row.uid and found.unblinded_at is not None and row.unblinded_at is None:
         row.unblinded_at = found.unblinded_at
         if row.frozen and found.frozen:
