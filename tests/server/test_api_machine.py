@@ -307,7 +307,7 @@ class Api(RuleBasedStateMachine):
     )
     def look(self, reason: str) -> None:
         response = self.press("results", reason=reason)
-        assert response.status_code == (303 if reason or self.recruitment == "closed" else 400)
+        assert response.status_code == (200 if reason or self.recruitment == "closed" else 400)
 
     @rule(browser=browsers)
     def hand_over(self, browser: Browser) -> None:
