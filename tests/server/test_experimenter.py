@@ -112,7 +112,7 @@ def test_a_session_shows_what_was_entered_and_nothing_of_it_as_markup(serve):
     page = client.get(session_page(client)).text
     assert "images &lt;b&gt;too&lt;/b&gt; small" in page
     assert "contact lenses" not in page
-    assert '<th scope="row">visual aid</th><td>none</td>' in page
+    assert '<th scope="row">visual aid</th><td class="text">none</td>' in page
 
 
 def test_a_foreign_id_cannot_put_markup_into_the_page(serve):
