@@ -15,6 +15,7 @@ from exemplum.server.schema import Participant, StudyRow
 from exemplum.status import Recruitment, Status
 
 ONE = threading.Lock()  # the latest state is written last
+FIRST = threading.Lock()  # many first answers at the same moment freeze the study once
 
 
 def keep(experiment: Experiment) -> None:
@@ -27,7 +28,9 @@ def keep(experiment: Experiment) -> None:
 
 def note_answer(experiment: Experiment) -> None:
     """After an answer was stored: the first by somebody who is no pilot freezes the study before it is acknowledged."""
-    if not experiment.is_frozen:
+    with FIRST:
+        if experiment.is_frozen:
+            return
         with experiment.database.read() as orm:
             first = real_answers(orm, experiment.study_id) > 0
         if first:
