@@ -1,5 +1,7 @@
 """Drawings: families that differ, parameters that are true, the same picture every time."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from PIL import Image
 
 from exemplum.images import drawings
 from exemplum.images.drawings import FAMILIES, drawing
+from images.drawn import DRAWN, mean_colours
 
 names = st.sampled_from(sorted(FAMILIES))
 
@@ -121,3 +124,14 @@ def test_ink_and_ground_differ_in_luminance():
             weights = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601 luma
             differences.append(abs(weights @ np.array(look.ink) - weights @ np.array(look.ground)))
     assert np.mean(np.array(differences) >= 0.28) > 0.95
+
+
+def test_drawings_are_those_that_their_version_names():
+    """Oracle: mean colours as drawn when `families.VERSION` was set. If they differ, set another version and run
+    `python -m tests.images.drawn`, which writes the file anew."""
+    recorded = json.loads(DRAWN.read_text())
+    assert recorded["version"] == drawings.fingerprint()
+    found = mean_colours()
+    assert found.keys() == recorded["colours"].keys()
+    for name, colours in found.items():
+        assert np.allclose(colours, recorded["colours"][name], atol=0.2), name
