@@ -133,6 +133,19 @@ def test_a_database_without_the_folders_people_is_refused(serve, study_folder, p
     assert "that the database" in refused(serve, folder, database=other)
 
 
+@ON_SQLITE
+@pytest.mark.parametrize("left", ["sessions", "ratings"])
+def test_people_left_in_a_table_beside_are_refused_too(serve, study_folder, left):
+    folder = study_folder("")
+    answered(serve, folder)
+    (folder / "responses" / "people.parquet").unlink()
+    for path in [*(folder / "server").glob("experiment.sqlite*"), *(folder / "responses").glob("*/people.parquet")]:
+        if path.parent.name != left:
+            path.unlink()
+    assert f"{left}/people.parquet holds" in refused(serve, folder)
+    assert not (folder / "responses" / "people.parquet").exists()
+
+
 def test_tables_of_people_are_never_written_with_fewer(serve, study_folder):
     folder = study_folder("")
     before = answered(serve, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -32,14 +33,21 @@ class FewerError(UserError):
 
 
 def missing(orm: Orm, study: Study, study_id: int) -> str:
-    """Answers that the folder holds and the database lacks, in words: `FILE holds 28 answers of P0001`; "" if none.
+    """Rows that the folder holds and the database lacks, in words: `FILE holds 28 answers of P0001`; "" if none.
 
-    Raises UserError if the file cannot be read.
+    Raises UserError if a file cannot be read.
     """
-    path = study.stage("responses") / ANSWERS
-    if not path.exists():
-        return ""
-    return _said(path, "answers", _held(path, FILES[ANSWERS][1]) - _answers(orm, study_id), withdrawn(orm, study_id))
+    gone = withdrawn(orm, study_id)
+    known = {(label_of(session),) for session in _sessions(orm, study_id)}
+    for name, (_, columns) in FILES.items():
+        path = study.stage("responses") / name
+        if not path.exists():
+            continue
+        # beside the answers the label is enough: it tells of somebody whom the database does not know at all
+        lost = _held(path, columns) - _answers(orm, study_id) if name == ANSWERS else _held(path, columns[:1]) - known
+        if said := _said(path, "answers" if name == ANSWERS else "rows", lost, gone):
+            return said
+    return ""
 
 
 def refuse_fewer(folder: Path, frames: dict[str, pd.DataFrame], gone: set[str]) -> None:
@@ -60,12 +68,15 @@ def publishing(study: Study) -> FileLock:
 def withdrawn(orm: Orm, study_id: int) -> set[str]:
     """Labels of those who withdrew, and whom no one after them has: SQLite gave labels again before schema 0002."""
     gone = orm.scalars(select(Audit.detail).where(Audit.study_id == study_id, Audit.action == "withdraw"))
-    here = orm.scalars(
+    return set(gone) - {label_of(session) for session in _sessions(orm, study_id)}
+
+
+def _sessions(orm: Orm, study_id: int) -> Sequence[int]:
+    return orm.scalars(
         select(SessionRow.id)
         .join(Participant, Participant.id == SessionRow.participant_id)
         .where(Participant.study_id == study_id)
-    )
-    return set(gone) - {label_of(session) for session in here}
+    ).all()
 
 
 def _said(path: Path, what: str, lost: Rows, gone: set[str]) -> str:
