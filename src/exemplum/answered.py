@@ -10,10 +10,10 @@ import pandas as pd
 
 from exemplum import freezing, status
 from exemplum.errors import UserError, command
+from exemplum.identity import DATABASE
 from exemplum.study import Study
 
 PUBLISHED = "people.parquet"  # below responses/, the server's
-DATABASE = "server/experiment.sqlite"
 REAL = """SELECT count(*) FROM answers JOIN sessions ON sessions.id = answers.session_id
     JOIN participants ON participants.id = sessions.participant_id WHERE NOT participants.pilot"""
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from exemplum.progress import console
 
 FILE = "study.json"
 STATUS = "server/status.json"  # the server's word, which names the id too
+DATABASE = "server/experiment.sqlite"  # which knows it as well
 
 
 @dataclass(frozen=True)
@@ -39,14 +43,32 @@ def identity(folder: Path) -> Identity:
     return _checked(path, _read(path))
 
 
+@contextmanager
+def taken_back(folder: Path, unless: type[Exception]) -> Iterator[None]:
+    """Within, an id is given for good only if all goes well: who is refused finds no new study.json.
+
+    `unless` is the error that asks to write something into the new file.
+    """
+    lacking = not (folder / FILE).exists()
+    try:
+        yield
+    except unless:
+        raise
+    except BaseException:
+        if lacking:
+            (folder / FILE).unlink(missing_ok=True)
+        raise
+
+
 def make(folder: Path, version_of: str = "") -> None:
     """Write the identity of a new study."""
     _write(folder, {"id": secrets.token_hex(16)} | ({"version_of": version_of} if version_of else {}))
 
 
 def _give(folder: Path) -> None:
-    """An id for an older folder: the one that its server knew, if study.json was lost."""
-    _write(folder, {"id": _known(folder / STATUS) or secrets.token_hex(16), "older": True})
+    """An id for an older folder: the one that its server or its database knew, if study.json was lost."""
+    known = _known(folder / STATUS) or _stored(folder / DATABASE)
+    _write(folder, {"id": known or secrets.token_hex(16), "older": True})
     console.print(
         f"{folder / FILE} written: the study's id, by which its data are known from now on",
         highlight=False,
@@ -60,6 +82,18 @@ def _known(status: Path) -> str:
         return _id(_read(status)) if status.exists() else ""
     except UserError:
         return ""
+
+
+def _stored(database: Path) -> str:
+    """The id of the one study in the folder's own database; "" if there is none, or more than one, or no database."""
+    if not database.exists():
+        return ""
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            found = connection.execute("SELECT uid FROM studies").fetchall()
+    except sqlite3.DatabaseError:  # empty, of before studies had ids, or broken, which serving it tells
+        return ""
+    return _id({"id": found[0][0]}) if len(found) == 1 else ""
 
 
 def _read(path: Path) -> Any:

@@ -270,6 +270,15 @@ def test_a_lost_study_json_comes_back_from_the_status(serve, study_folder):
     assert rows(client, SessionRow) == 1
 
 
+def test_no_id_is_written_for_a_study_that_is_refused(serve, study_folder):
+    folder = study_folder("")
+    answered(serve, folder)
+    for path in [folder / "study.json", *(folder / "server").glob("*.json"), *(folder / "server").glob("*.sqlite*")]:
+        path.unlink()
+    assert "people.parquet holds" in refused(serve, folder, database=sqlite_url(folder.with_name("other.sqlite")))
+    assert not (folder / "study.json").exists()
+
+
 @ON_SQLITE
 def test_a_broken_study_json_is_told_in_one_line(serve, study_folder):
     folder = study_folder("")
@@ -300,10 +309,9 @@ def test_a_broken_status_is_written_anew(serve, study_folder, text, lost):
     known = Study.open(folder).id
     (folder / "server" / "status.json").write_text(text)
     if lost:
-        (folder / lost).unlink()
-        assert known in refused(serve, folder)  # it says which id the database has
-        (folder / lost).write_text(json.dumps({"id": known}))
+        (folder / lost).unlink()  # the database knows the id
     client = serve(folder=folder)
+    assert client.experiment.study.id == known
     assert json.loads((folder / "server" / "status.json").read_text())["answers"] == before
     stop(client)
 

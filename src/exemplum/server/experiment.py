@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 
 from exemplum import design as designs
 from exemplum import store
+from exemplum.identity import taken_back
 from exemplum.progress import console
 from exemplum.records import Design
 from exemplum.server import configuration, pictures, texts
 from exemplum.server.database import Database, sqlite_file, sqlite_url
 from exemplum.server.fields import form_fields
-from exemplum.server.registration import real_answers, register, secret_keys
+from exemplum.server.registration import UnclearError, real_answers, register, secret_keys
 from exemplum.server.rehearsal import Rehearsal, rehearsal
 from exemplum.server.schema import StudyVersion
 from exemplum.server_lock import ServerLock
@@ -77,7 +78,8 @@ class Experiment:
         url = settings.database or sqlite_url(folder(study) / "experiment.sqlite")
         lock = ServerLock(folder(study), sqlite_file(url))
         try:
-            return cls._opened(settings, study, design or designs.load(study), url, lock)
+            with taken_back(study.folder, unless=UnclearError):
+                return cls._opened(settings, study, design or designs.load(study), url, lock)
         except BaseException:
             lock.release()
             raise

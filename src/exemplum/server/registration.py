@@ -23,6 +23,10 @@ class MismatchError(UserError):
     """The folder and the database are not of one study; the message says which is which and what to do."""
 
 
+class UnclearError(MismatchError):
+    """Which study of the database the folder is must be written into its study.json."""
+
+
 def register(orm: Session, study: Study, design: str, where: str, own: bool) -> StudyRow:
     """The row of the study that the folder is, made or adopted; what is frozen is noted in it.
 
@@ -34,7 +38,9 @@ def register(orm: Session, study: Study, design: str, where: str, own: bool) -> 
     row.name = _name(study)
     orm.flush()
     if lost := missing(orm, study, row.id):
-        raise MismatchError(f"{lost} that the database {where} does not have{_perhaps(orm, study)}")
+        names = _without_id(orm)
+        told = UnclearError if names else MismatchError
+        raise told(f"{lost} that the database {where} does not have{_perhaps(study, names)}")
     _freeze(orm, study, row, design)
     return row
 
@@ -97,7 +103,7 @@ def _adopted(
         found = []
     if len(found) > 1:
         known = ", ".join(f"{row.name} ({real_answers(orm, row.id)} answers)" for row in found)
-        raise MismatchError(
+        raise UnclearError(
             f"{where} holds several studies that may be this folder's: {known}; "
             f'write the one to go on with into {study.folder / "study.json"}, as in "adopt": "{found[0].name}"'
         )
@@ -108,8 +114,11 @@ def _designs(orm: Session, row: StudyRow) -> set[str]:
     return set(orm.scalars(select(StudyVersion.design_hash).where(StudyVersion.study_id == row.id)))
 
 
-def _perhaps(orm: Session, study: Study) -> str:
-    names = orm.scalars(select(StudyRow.name).where(StudyRow.uid.is_(None)).order_by(StudyRow.id)).all()
+def _without_id(orm: Session) -> Sequence[str]:
+    return orm.scalars(select(StudyRow.name).where(StudyRow.uid.is_(None)).order_by(StudyRow.id)).all()
+
+
+def _perhaps(study: Study, names: Sequence[str]) -> str:
     if names:
         return (
             f"; if the folder was renamed, write its name in the database ({', '.join(names)}) into "
