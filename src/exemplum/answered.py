@@ -11,6 +11,7 @@ import pandas as pd
 from exemplum import freezing, status
 from exemplum.errors import UserError, command
 from exemplum.identity import DATABASE
+from exemplum.store import StoreError
 from exemplum.study import Study
 
 PUBLISHED = "people.parquet"  # below responses/, the server's
@@ -27,6 +28,19 @@ def refuse(study: Study, stage: str) -> None:
             f"the {stage} of {study.folder} would be made anew, but {where} holds answers of people and "
             f"{status.FILE} is missing, which says what they rest on; run: {command('serve', study.folder)} once (with "
             "the database that has them), which writes it"
+        )
+
+
+def refuse_without_design(study: Study) -> None:
+    """Raise FrozenError if a study without a design has answers of people: another design would not be theirs."""
+    try:
+        said = status.read(study)
+    except StoreError:  # the server writes it anew
+        said = None
+    if where := study.folder / status.FILE if said and said.answers else _where(study):
+        raise freezing.FrozenError(
+            f"{study.stage('design')} is gone, and {where} tells of answers that people gave to what was there; bring "
+            f"{study.stage('design')} back from a backup"
         )
 
 

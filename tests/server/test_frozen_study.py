@@ -424,3 +424,18 @@ def test_a_lost_design_with_answers_is_to_be_brought_back(folder, serve):
     (folder / "design" / "record.json").unlink()
     with pytest.raises(FrozenError, match="backup"):
         design(folder)
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("lost", [[], ["server/status.json"]])
+def test_serving_answers_without_their_design_asks_for_it(folder, serve, lost):
+    design(folder)
+    client = serve(folder=folder)
+    answer_one(client)
+    stop(client)
+    shutil.rmtree(folder / "design")
+    for name in lost:
+        (folder / name).unlink()
+    with pytest.raises(FrozenError, match=r"design is gone.*bring .*design back from a backup") as error:
+        serve(folder=folder)
+    assert "exemplum run" not in said(error)

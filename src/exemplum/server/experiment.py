@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from exemplum import answered, store
 from exemplum import design as designs
-from exemplum import store
 from exemplum.identity import taken_back
 from exemplum.progress import console
 from exemplum.records import Design
@@ -79,7 +79,7 @@ class Experiment:
         lock = ServerLock(folder(study), sqlite_file(url))
         try:
             with taken_back(study.folder, unless=UnclearError):
-                return cls._opened(settings, study, design or designs.load(study), url, lock)
+                return cls._opened(settings, study, design or _design(study), url, lock)
         except BaseException:
             lock.release()
             raise
@@ -133,6 +133,14 @@ def folder(study: Study) -> Path:
     made = study.folder / "server"
     made.mkdir(parents=True, exist_ok=True)
     return made
+
+
+def _design(study: Study) -> Design:
+    try:
+        return designs.load(study)
+    except designs.DesignError:
+        answered.refuse_without_design(study)
+        raise
 
 
 def intuitiveness_phases(study: Study) -> tuple[str, ...]:
