@@ -40,10 +40,7 @@ def run(study: Study, only: Iterable[str] | None = None, force: bool = False) ->
     and something has changed that must not (exemplum.freezing), UserError if another command is at work on the study.
     """
     chosen = list(stages(study) if only is None else only)
-    frozen = freezing.frozen_by(study)
-    if force:
-        _refuse_force(study, frozen, chosen)
-    check(study, chosen)
+    frozen = refuse(study, chosen, force)
     with run_lock.alone(study.folder):
         store.remove_leftovers(study.folder, below=False)
         identity(study.folder)  # an older folder is given an id
@@ -54,6 +51,16 @@ def run(study: Study, only: Iterable[str] | None = None, force: bool = False) ->
                 _keep_stage(study, name, frozen)
             else:
                 _run_stage(study, name)
+
+
+def refuse(study: Study, only: Iterable[str] | None = None, force: bool = False) -> Status | None:
+    """Raise what `run` raises of study.toml and of what is frozen, before any work; the status if that is frozen."""
+    chosen = list(stages(study) if only is None else only)
+    frozen = freezing.frozen_by(study)
+    if force:
+        _refuse_force(study, frozen, chosen)
+    check(study, chosen)
+    return frozen
 
 
 def before(study: Study, stage: str) -> list[str]:

@@ -150,6 +150,17 @@ def test_the_audit_is_written_before_anything_is_computed(recruiting):
     assert audit(recruiting)[0] == [("unblind", "a look")]
 
 
+@pytest.mark.parametrize("verb", ["run", "analyze", "report"])
+def test_a_look_that_is_refused_is_not_in_the_audit(recruiting, verb):
+    text = (recruiting / "study.toml").read_text()
+    if verb != "run":
+        store.write_text(recruiting / "study.toml", text.replace("participants = 2", "participants = 3"))
+    done = command(verb, recruiting, "--unblind", "a look", "--force")
+    assert (done.code, "people have given" in done.err) == (1, True), done.err
+    store.write_text(recruiting / "study.toml", text)
+    assert audit(recruiting) == ([], None)
+
+
 @pytest.mark.parametrize("reason", ["", "  "])
 def test_a_look_needs_a_reason(recruiting, reason):
     done = command("report", recruiting, "--unblind", reason)

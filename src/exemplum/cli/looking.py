@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,16 +14,25 @@ from exemplum.study import Study
 CLOSED = "recruitment is closed: first analysis"
 
 
-def open_study(folder: Path, ray: str | None = None, unblind: str | None = None, database: str = "") -> Study:
-    """Open a study whose results are to be shown. With a reason to `unblind`, the audit notes it before anything else.
+def open_study(
+    folder: Path,
+    ray: str | None = None,
+    unblind: str | None = None,
+    database: str = "",
+    before: Callable[[Study], object] = lambda _: None,
+) -> Study:
+    """Open a study whose results are to be shown. With a reason to `unblind`, the audit notes it before they are.
 
-    Raises UserError for an empty reason, or if the audit cannot be written.
+    `before` refuses what cannot be done at all: a look that does not come about is not to be noted. Raises UserError
+    for an empty reason, or if the audit cannot be written.
     """
     study = Study.open(folder, ray)
     if unblind is not None and not unblind.strip():
         raise UserError('--unblind needs the reason for looking, as in --unblind "planned interim analysis"')
     if not blinding.has_people(study):
         return study
+    if unblind is not None or not blinding.is_recruiting(study):
+        before(study)
     if not blinding.is_recruiting(study):
         _note_first(study, unblind or CLOSED, database)
         return study
