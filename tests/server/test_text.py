@@ -56,6 +56,28 @@ def entered_by_every_door(client):
     return walker
 
 
+REFUSED = {
+    "no UTF-8": (b'{"key": "\xff"}', "the body must be JSON in UTF-8, with lists and objects at most 20 deep"),
+    "too deep to read": (b"[" * 60_000, "the body must be JSON in UTF-8, with lists and objects at most 20 deep"),
+    "no JSON": (b'{"key": ', "the body must be JSON in UTF-8, with lists and objects at most 20 deep"),
+    "too deep to keep": (b"[" * 30 + b"]" * 30, "lists and objects are nested too deeply"),
+    "no number": (b'{"key": NaN}', "NaN and Infinity are no JSON numbers"),
+    "many parameters": (
+        json.dumps({"key": "k" * 20, "params": {str(n): "" for n in range(21)}}).encode(),
+        "params: at most 20 parameters of 200 characters",
+    ),
+}
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+def test_a_refused_body_is_told_in_plain_words(serve):
+    client, headers = serve(), {"Content-Type": "application/json"}
+    answers = {name: client.post("/api/sessions", content=body, headers=headers) for name, (body, _) in REFUSED.items()}
+    assert {answer.status_code for answer in answers.values()} == {400}
+    messages = {name: answer.json()["error"]["message"] for name, answer in answers.items()}
+    assert messages == {name: message for name, (_, message) in REFUSED.items()}
+
+
 def archives(client, form):
     """The tables of the full and of the anonymous download."""
     for kind in ("full", "anonymous"):

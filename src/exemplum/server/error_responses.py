@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from exemplum.server.errors import ApiError
+from exemplum.server.errors import NO_JSON, ApiError, bad_request
 
 PROGRAMS = ("/api/", "/i/")  # what is asked for by the pages' scripts
 TITLES = {
@@ -19,6 +19,7 @@ TITLES = {
     "rate_limited": "Too many tries",
 }
 EXPERIMENTER = "/experimenter"
+UNREADABLE = "There was an error parsing the body"  # the framework's word for a body that is no text, or too deep
 
 
 class ErrorResponses:
@@ -34,17 +35,14 @@ class ErrorResponses:
         return self.response(request, error)
 
     async def bad_request(self, request: Request, error: Any) -> Response:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "body")
-        message = f"{where}: {first['msg']}" if where else first["msg"]
-        return self.response(request, ApiError("bad_request", message, field=where))
+        return self.response(request, bad_request(error.errors()[0]))
 
     async def http_error(self, request: Request, error: Any) -> Response:
         """What the framework itself refuses: an unknown address, a method that a route does not have."""
         code = {404: "not_found", 413: "too_large"}.get(error.status_code, "bad_request")
-        told = ApiError(code, str(error.detail))
-        told.status = error.status_code
-        response = self.response(request, told)
+        refused = ApiError(code, NO_JSON if error.detail == UNREADABLE else str(error.detail))
+        refused.status = error.status_code
+        response = self.response(request, refused)
         for name, value in (error.headers or {}).items():
             response.headers[name] = value
         return response

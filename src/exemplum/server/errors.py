@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import JSONResponse
+
+from exemplum.server.text import MOST_DEPTH
 
 STATUS = {
     "bad_request": 400,
@@ -26,6 +29,7 @@ STATUS = {
     "storage_full": 503,
     "unavailable": 503,
 }
+NO_JSON = f"the body must be JSON in UTF-8, with lists and objects at most {MOST_DEPTH} deep"
 
 
 class ApiError(Exception):
@@ -43,3 +47,12 @@ class ApiError(Exception):
         error = {"code": self.code, "message": str(self)} | ({"field": self.field} if self.field else {})
         headers = {"Retry-After": str(self.retry_after)} if self.retry_after else {}
         return JSONResponse({"error": error} | self.extra, status_code=self.status, headers=headers)
+
+
+def bad_request(problem: Mapping[str, Any]) -> ApiError:
+    """What pydantic found wrong with a request, in plain words and with the field that it is about."""
+    if problem["type"] == "json_invalid":
+        return ApiError("bad_request", NO_JSON)
+    where = ".".join(str(part) for part in problem["loc"] if part != "body")
+    said = problem["msg"].removeprefix("Value error, ")  # pydantic's own words before ours
+    return ApiError("bad_request", f"{where}: {said}" if where else said, field=where)

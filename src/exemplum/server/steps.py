@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Orm
 
@@ -12,7 +12,7 @@ from exemplum import design as designs
 from exemplum.records import Response, Side, TrialKind
 from exemplum.server import fields, outcome
 from exemplum.server.assignment import assign
-from exemplum.server.errors import ApiError
+from exemplum.server.errors import ApiError, bad_request
 from exemplum.server.experiment import Experiment
 from exemplum.server.identity import hashed
 from exemplum.server.schedule import place, session_of, show_again, trial_of, turned
@@ -89,8 +89,8 @@ def _checked_ratings(current: dict[str, Any], data: dict[str, Any]) -> dict[str,
     """Ratings with the unit and the method that each is about, which the page does not know."""
     try:
         given = {rating.item: rating for rating in Ratings.model_validate(data).ratings}
-    except ValueError as error:
-        raise ApiError("bad_request", f"ratings: {error}", field="ratings") from error
+    except ValidationError as error:
+        raise bad_request(error.errors()[0]) from error
     items = {item["item"]: item for item in current["items"]}
     if set(given) != set(items) or len(given) != len(data["ratings"]):
         raise ApiError("bad_request", "every item must be rated once", field="ratings")
