@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import select
 
+from exemplum.server import monitor
 from exemplum.server.rows import OBSERVER, members, people, ratings, responses
 from exemplum.server.schema import Answer, SessionRow, StepRecord, TrialRow
 from server.conftest import stop
@@ -195,3 +196,17 @@ def test_who_began_under_an_earlier_version_of_the_study_finishes_that_one(serve
     assert image.headers["content-type"] == "image/jpeg"
     assert image.content.startswith(b"\xff\xd8")
     assert walker.walk()["outcome"] == "completed"
+
+
+@pytest.mark.parametrize("given", ["about 30", "1e999", "²"])
+def test_an_age_in_words_is_no_number_and_stops_nothing(serve, given):
+    own = '[server]\ndemographics = []\n[[server.fields]]\nname = "age"\ntype = "text"\n'
+    client = serve(own + "[exclusions]\ncatch_accuracy = 0.5\n")
+    walker = Walker(client)
+    walker.start()
+    form = walker.walk(until=lambda step: step["kind"] == "form")
+    assert walker.do(form, {"age": given}).status_code == 200
+    walker.walk()
+    with client.experiment.database.read() as orm:
+        assert [line.label for line in monitor.lines(orm, client.experiment)] == ["P0001"]
+        assert people(orm, members(orm, 1))["age"].isna().all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -90,9 +91,18 @@ def _person(orm: Orm, row: SessionRow, participant: Participant) -> dict[str, An
         "instruction_time_s": steps["instructions"].visible_ms / 1000 if "instructions" in steps else NAN,
         "total_time_s": (ended - began) / 1000,
         "practice_attempts": max(rounds, default=0),
-        "age": float(asked["age"]) if asked.get("age") is not None else NAN,
+        "age": _age(asked.get("age")),
         **{name: asked.get(name) or "" for name in ("gender", "handedness", "visual_aid")},
     }  # fmt: skip
+
+
+def _age(given: Any) -> float:
+    """A study may ask for the age by a question of its own, whose answer may be a text; NaN for what is no number."""
+    try:
+        age = float(given)
+    except (TypeError, ValueError, OverflowError):
+        return NAN
+    return age if math.isfinite(age) else NAN
 
 
 def _span(orm: Orm, row: SessionRow) -> tuple[float, float]:
