@@ -20,8 +20,9 @@ from exemplum.errors import UserError, did_you_mean
 
 BEGAN = time.time()  # a file changed since may have been imported, by others than us, before it was
 
-# What a user's code may raise, and what ends the process if a script is imported that should have been run
-FAULTS = (Exception, SystemExit)
+# What a user's code may raise, what ends the process if a script is imported that should have been run, and what ends
+# a generator: Python raises it itself only where a generator is closed
+FAULTS = (Exception, SystemExit, GeneratorExit)
 
 _imported: dict[str, tuple[Path, str]] = {}  # modules of the user's: file and text when they were imported here
 _put: set[str] = set()  # folders that were ever put on sys.path here: others may save the path and bring them back

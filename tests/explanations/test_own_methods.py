@@ -30,6 +30,7 @@ def all_of(request, image=IMAGE, **other):
 FAULTS = {
     "raises": ("    yield from all_of(request)\n    1 / 0  # FAULT", "failed: ZeroDivisionError: division by zero"),
     "exits": ("    raise SystemExit(2)  # FAULT", "failed: SystemExit: 2"),
+    "closes": ("    raise GeneratorExit  # FAULT\n    yield", "failed: GeneratorExit ("),
     "returns nothing": ("    all_of(request)", "gave a NoneType; it must yield pictures"),
     "a float image": (
         "    yield from all_of(request, image=IMAGE / 255)",
