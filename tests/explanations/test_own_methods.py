@@ -132,6 +132,17 @@ def test_a_fault_of_a_method_is_one_line_with_its_place(run, tmp_path, fault):
     assert f"({tmp_path / 'faulty.py'}, line {lines[0] if lines else ''}" in message
 
 
+def test_too_few_pictures_are_told_with_module_and_line(run, tmp_path):
+    text = HEAD + "def method(request):\n    yield from (p for p in all_of(request) if not p.position)\n"
+    line = text.splitlines().index("def method(request):") + 1
+    with pytest.raises(UserError) as caught:
+        run(text)
+    assert str(caught.value) == (
+        "explanation method faulty:method gave 1 max and 1 min pictures, not 2 of each pole for mixed3b:8 "
+        f"({tmp_path / 'faulty.py'}, line {line})"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from exemplum import store
+from exemplum import store, usercode
 from exemplum.errors import UserError
 from exemplum.explanations import counts
 from exemplum.explanations.base import ExplanationMethod, Picture, Request
+from exemplum.explanations.own import OwnMethod
 from exemplum.records import ANY_BATCH, Pole, Unit
 
 NATURAL = "natural"  # its sets hold the query besides the references
@@ -45,26 +46,34 @@ def pictures(name: str, method: ExplanationMethod, request: Request, study: Path
     home = request.folder
     request = replace(request, folder=_workplace(home, request.units, key))
     records = {unit: _record(home, request.folder, unit, key) for unit in request.units}
+
+    def tell(unit: Unit, entries: list[dict[str, Any]]) -> None:
+        """Tell that a unit's pictures are all there. Raises UserError if they are not those that were asked for."""
+        if problem := counts.problem(entries, request.references, queries=name == NATURAL):
+            raise _fault(name, method, f"gave {problem} for {unit}")
+        store.write_json(records[unit], {"key": key, "pictures": entries})
+
     missing = [unit for unit, record in records.items() if not _is_done(record, key)]
     if missing:
         made = method(request.only(missing))
         for unit, own in itertools.groupby(made, key=lambda picture: picture.unit):
             if unit not in missing or (records[unit].exists() and _is_done(records[unit], key)):
-                raise UserError(
-                    f"explanation method {name}: pictures of {unit} came again, or were not asked for; give all "
-                    f"pictures of a unit one after the other"
-                )
+                raise _fault(
+                    name, method,
+                    f"gave pictures of {unit} again, or without being asked for; give all pictures of a unit one after "
+                    "the other",
+                )  # fmt: skip
             entries: list[dict[str, Any]] = []
             for picture in own:
                 records[unit].unlink(missing_ok=True)  # it was told complete, but there are more
                 entries.append(_keep(picture, request, home.relative_to(study)))
                 if _serves_all(picture) and len(entries) == len(Pole) * request.most:
                     # all are there: kept now, and not when the next unit is, which may take hours
-                    _write(records[unit], key, name, unit, entries, request)
-            _write(records[unit], key, name, unit, entries, request)
+                    tell(unit, entries)
+            tell(unit, entries)
         for unit in missing:
             if not records[unit].exists():
-                raise UserError(f"explanation method {name} gave no picture of {unit}, which it was asked for")
+                raise _fault(name, method, f"gave no picture of {unit}, which it was asked for")
     return [_kept(name, unit, entry) for unit in request.units for entry in store.read_json(records[unit])["pictures"]]
 
 
@@ -128,11 +137,11 @@ def _is_done(record: Path, key: str) -> bool:
     return held["key"] == key and all((record.parent / Path(e["path"]).name).exists() for e in held["pictures"])
 
 
-def _write(record: Path, key: str, name: str, unit: Unit, entries: list[dict[str, Any]], request: Request) -> None:
-    """Tell that a unit's pictures are all there. Raises UserError if they are not those that were asked for."""
-    if problem := counts.problem(entries, request.references, queries=name == NATURAL):
-        raise UserError(f"explanation method {name} gave {problem} for {unit}")
-    store.write_json(record, {"key": key, "pictures": entries})
+def _fault(name: str, method: ExplanationMethod, problem: str) -> UserError:
+    """What is wrong with a method's pictures; of a user's method with its module, file and line."""
+    if isinstance(method, OwnMethod):
+        return UserError(f"{method.what} {problem}{usercode.place(method.method)}")
+    return UserError(f"explanation method {name} {problem}")
 
 
 def _serves_all(picture: Picture) -> bool:
