@@ -7,8 +7,9 @@ import re
 from exemplum.errors import UserError, shown
 
 NONE = "none"  # the condition without references
+ALL = "all"  # what the tables call all of something together
 # what the tables call something else by: trials without references (also by when they were shown), and kinds of trials
-RESERVED = (NONE, "none_pre", "none_post", "catch", "practice", "repeated", "all")
+RESERVED = (NONE, "none_pre", "none_post", "catch", "practice", "repeated", ALL)
 # Letters and digits of any script, and inside of a name also . + - and spaces: no character that parts a path, a line
 # of a table or a key of study.toml, and no hidden file
 ALLOWED = re.compile(r"\w(?:[\w.+ -]{0,58}[\w+-])?")

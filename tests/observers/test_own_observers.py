@@ -72,6 +72,7 @@ def wrong(field: str, value: str) -> str:
             r"observer own:make failed: KeyError: 'x' \(.*own\.py, line 13\)",
         ),
         ("def make(): ...", "observer own:make does not take what it is given"),
+        ("class make(Own):\n    name = 'all'", "is named all, as the tables call all observers; rename it"),
         ("make = 1", "observer own:make is a int; it must be a function"),
         ("import nothing_there", r"no observer 'own:make': own cannot be imported: ModuleNotFoundError: .*line 12\)"),
         ("def made(study): ...", "own has no 'make'; did you mean made?"),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from exemplum import usercode
+from exemplum.conditions import ALL
 from exemplum.observers.base import Observer, ObserverError, ObserverFactory, UnableError
 from exemplum.records import Response, Side, Trial
 from exemplum.study import Study
@@ -37,6 +38,8 @@ class OwnFactory:
             raise ObserverError(f"{self.what} gave a {type(made).__name__} without a name; name is a text{place}")
         if name == PEOPLE:
             raise ObserverError(f"{self.what} is named {PEOPLE}, as people's answers are; give it another name{place}")
+        if name == ALL:
+            raise ObserverError(f"{self.what} is named {ALL}, as the tables call all observers; rename it{place}")
         if len(name) > LONGEST_NAME or not name.isprintable():
             raise ObserverError(
                 f"{self.what} has the name {name!r:.30}; at most {LONGEST_NAME} printable characters{place}"
