@@ -20,6 +20,18 @@ def test_paths_inside_the_old_folder_are_named_from_the_new_one(tmp_path):
     assert "# ours" in (new / "study.toml").read_text()
 
 
+def test_packages_of_the_users_come_along(tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    studies.create(old, "seed = 1\n")
+    files = ["mine.py", "sharper/__init__.py", "sharper/inner/deep.py", "sharper/table.csv"]
+    for name in [*files, "sharper/__pycache__/x.pyc", "elsewhere/notes.txt"]:
+        (old / name).parent.mkdir(parents=True, exist_ok=True)
+        (old / name).write_text(name)
+    studies.version(new, old)
+    copied = {path.relative_to(new).as_posix() for path in new.rglob("*") if path.is_file()}
+    assert copied == {"study.toml", "study.json", *files}
+
+
 def test_a_folder_with_a_study_is_not_overwritten(tmp_path):
     for name in ("old", "new"):
         studies.create(tmp_path / name, "seed = 1\n")

@@ -91,7 +91,7 @@ def create(folder: Path, toml: str, version_of: str = "") -> Path:
 
 
 def version(folder: Path, old: Path) -> Path:
-    """A new version of a study in a folder of its own: its study.toml, texts, Python files, index and explanations.
+    """A new version of a study in a folder of its own: its study.toml, texts, Python code, index and explanations.
 
     Answers and what follows from them stay with the old one. Raises StudyError if `old` is no study or `folder` is one.
     """
@@ -99,6 +99,8 @@ def version(folder: Path, old: Path) -> Path:
     path = create(folder, _from_elsewhere(study, folder), version_of=study.id)
     for file in sorted(old.glob("*.py")):
         shutil.copy2(file, folder / file.name)
+    for package in sorted(file.parent for file in old.glob("*/__init__.py")):
+        shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("texts", "index", "explanations"):
         made = old / name
         if made.is_dir() and (name == "texts" or study.record(name)):  # the stages see for themselves what is current
