@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from exemplum import pipeline, store
 from exemplum.errors import UserError
 from exemplum.explanations import finished
 from exemplum.records import Pole
+from exemplum.study import Study
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,43 @@ def test_with_rotation_every_image_is_the_query_once(found, tmp_path):
         shown = [(row["pole"], row["position"]) for row in natural if row["batch"] == batch]
         assert sorted(shown) == sorted((pole, k) for pole in ("max", "min") for k in range(10))
     assert {row["batch"] for row in rows if row["method"] == "synthetic"} == {-1}
+
+
+def draw(stimuli, level):
+    """Finished stimuli of two units whose grey is of about this level; returns the file of the picture made last."""
+    for channel in (0, 1):
+        for kind in finished.METHODS:
+            home = stimuli / "mixed4a" / f"channel_{channel}" / kind
+            home.mkdir(parents=True, exist_ok=True)
+            for number in range(4):
+                for pole in Pole:
+                    Image.new("L", (8, 8), level + number + 4 * channel).save(home / f"{pole}_{number}.png")
+    return home / "min_3.png"
+
+
+def test_a_run_that_stops_halfway_leaves_the_old_pictures_whole(tmp_path):
+    store.write_text(tmp_path / "study.toml", '[stimuli]\nload = "folder:stimuli"\n[units]\npractice = 1\n')
+    study, of_stage = Study.open(tmp_path), tmp_path / "explanations"
+
+    def shown():
+        return {path: path.read_bytes() for path in of_stage.rglob("*") if path.is_file()}
+
+    draw(tmp_path / "stimuli", 10)
+    pipeline.run(study, ["explanations"])
+    before = shown()
+    last = draw(tmp_path / "stimuli", 100)
+    drawn = last.read_bytes()
+    last.write_bytes(drawn[:40])
+    with pytest.raises(UserError, match=r"min_3\.png"):
+        pipeline.run(study, ["explanations"], force=True)
+    assert {path: shown().get(path) for path in before} == before
+    last.write_bytes(drawn)
+    pipeline.run(study, ["explanations"])
+    assert shown().keys() == before.keys()
+    pictures = [path for path in before if path.suffix == ".png"]
+    assert len(pictures) == 32
+    assert all(shown()[path] != before[path] for path in pictures)
+    assert sorted(path.name for path in of_stage.iterdir() if path.is_dir()) == ["natural", "synthetic"]
 
 
 def test_a_folder_of_another_layout_is_an_error(tmp_path):

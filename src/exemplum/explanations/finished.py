@@ -7,7 +7,7 @@ folders are named as in the published stimuli (`mixed4c_pool_reduce_pre_relu_con
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,9 +74,12 @@ def study_units(found: list[Finished], practice: int) -> list[StudyUnit]:
     ]
 
 
-def stimuli(found: list[Finished], study: Path, folder: Path, rotate: bool) -> Iterator[dict[str, Any]]:
-    """Copy the pictures below `folder` of the study, as PNG, and give their rows of STIMULI.
+def stimuli(
+    found: list[Finished], study: Path, folder: Path, rotate: bool, place: Callable[[Path], Path] = lambda home: home
+) -> Iterator[dict[str, Any]]:
+    """Copy the pictures, as PNG, and give their rows of STIMULI, which name them below `folder` of the study.
 
+    Each method's are written into `place` of the method's folder there, from where they are to be put into that one.
     One batch, with `max_k` and `min_0` as queries; with `rotate` k + 1 batches, in which every natural image is the
     query once and the others are its references.
     """
@@ -84,12 +87,12 @@ def stimuli(found: list[Finished], study: Path, folder: Path, rotate: bool) -> I
         k = len(entry.files["natural", Pole.MAX]) - 1
         for (method, pole), files in entry.files.items():
             for number, source in enumerate(files):
-                path = folder / method / entry.unit.slug / f"{pole}_{number}.png"
-                store.write_png(path, images.decode_file(source))
+                home, name = folder / method, Path(entry.unit.slug) / f"{pole}_{number}.png"
+                store.write_png(place(home) / name, images.decode_file(source))
                 for batch, position in _places(method, pole, number, k, rotate):
                     yield {
                         "unit": str(entry.unit), "layer": entry.unit.layer, "channel": entry.unit.channel,
-                        "branch": entry.branch, "path": path.relative_to(study).as_posix(), "method": method,
+                        "branch": entry.branch, "path": (home / name).relative_to(study).as_posix(), "method": method,
                         "pole": str(pole), "references": k, "batch": batch, "position": position, "image": "",
                         "group": "", "activation": float("nan"), "percentile": float("nan"), "margin": float("nan"),
                         "failed": False,

@@ -79,29 +79,40 @@ def pictures(name: str, method: ExplanationMethod, request: Request, study: Path
 
 def forget(home: Path) -> None:
     """Have a method's pictures made anew; those in its folder stay until `settle`."""
-    shutil.rmtree(_beside(home), ignore_errors=True)
+    shutil.rmtree(workplace(home), ignore_errors=True)
     if home.exists():
         store.write_json(home / MARKER, "")
 
 
 def settle(home: Path, key: str) -> None:
     """Put pictures that were made beside those of another key into their place; units that are current stay."""
-    beside, old = _beside(home), home.with_name(f".{home.name}.old")
+    beside = workplace(home)
     if _marker(beside) == key:
         for record in home.glob("*/pictures.json") if _marker(home) in (None, key) else ():
             if _is_done(record, key) and not (beside / record.parent.name).exists():
                 record.parent.rename(beside / record.parent.name)
-        shutil.rmtree(old, ignore_errors=True)
-        if home.exists():
-            home.rename(old)
-        beside.rename(home)
+        put_in_place(home)
     shutil.rmtree(beside, ignore_errors=True)
+
+
+def put_in_place(home: Path) -> None:
+    """Make the folder beside a method's the method's: all that it holds, and nothing of before."""
+    old = home.with_name(f".{home.name}.old")
     shutil.rmtree(old, ignore_errors=True)
+    if home.exists():
+        home.rename(old)
+    workplace(home).rename(home)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def workplace(home: Path) -> Path:
+    """The folder beside a method's where pictures are made while those that are shown stay."""
+    return home.with_name(f".{home.name}.new")
 
 
 def _workplace(home: Path, units: Sequence[Unit], key: str) -> Path:
     """The method's folder, or, where it holds pictures of another key, one beside it."""
-    beside = _beside(home)
+    beside = workplace(home)
     if _marker(beside) == key:
         return beside
     records = [home / unit.slug / "pictures.json" for unit in units]
@@ -118,10 +129,6 @@ def _record(home: Path, work: Path, unit: Unit, key: str) -> Path:
     """Where a unit's pictures are told: in the method's folder if they are of this key, else where they are made."""
     held = home / unit.slug / "pictures.json"
     return held if _marker(home) in (None, key) and _is_done(held, key) else work / unit.slug / "pictures.json"
-
-
-def _beside(home: Path) -> Path:
-    return home.with_name(f".{home.name}.new")
 
 
 def _marker(folder: Path) -> Any:

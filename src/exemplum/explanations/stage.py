@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import numpy as np
@@ -78,10 +79,15 @@ def _run_finished(study: Study) -> dict[str, Any]:
     practice = study.config.units.practice
     parts = finished.study_units(found, len(found) // 4 if practice is None else practice)
     folder = study.stage(FOLDER)
+    homes = [folder / method for method in finished.METHODS.values()]
+    for home in homes:
+        shutil.rmtree(gather.workplace(home), ignore_errors=True)  # of a run that was stopped
+    rows = list(finished.stimuli(found, study.folder, folder, section.rotate, gather.workplace))
     study.begin_writing(FOLDER)
-    stimuli = tables.STIMULI.write(
-        folder / "stimuli.parquet", list(finished.stimuli(found, study.folder, folder, section.rotate))
-    )
+    for home in homes:
+        if gather.workplace(home).exists():  # there may be natural images alone
+            gather.put_in_place(home)
+    stimuli = tables.STIMULI.write(folder / "stimuli.parquet", rows)
     tables.STUDY_UNITS.write(folder / "units.parquet", units.rows(parts))
     return {"units": len(parts), "pictures": stimuli["path"].nunique()}
 
