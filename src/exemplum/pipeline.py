@@ -16,8 +16,8 @@ from exemplum.study import STAGES, Study
 
 # Each module has `fingerprint(study) -> str`, a hash of all that its result depends on, and
 # `run(study) -> dict`, which does the work and returns a summary; some have `check(study)`, which tells a wrong name in
-# study.toml before any work is done, and `forget(study)`, after which a run takes nothing on disk for made. Imported
-# late: design and analysis need no torch.
+# study.toml before any work is done (and before it `check_names(study)`, for which no network is loaded), and
+# `forget(study)`, after which a run takes nothing on disk for made. Imported late: design and analysis need no torch.
 MODULES = {
     "index": "exemplum.activations.stage",
     "explanations": "exemplum.explanations.stage",
@@ -26,6 +26,8 @@ MODULES = {
     "analysis": "exemplum.analysis.stage",
     "report": "exemplum.report.stage",
 }
+WITHOUT_TORCH = ("design",)  # whose `check` needs no network, nor anything that takes time to import
+WITH_NAMES = ("index", "explanations")  # which have `check_names`, the part of the check for which no network is run
 
 
 def stages(study: Study) -> tuple[str, ...]:
@@ -77,11 +79,18 @@ def check(study: Study, names: Iterable[str] | None = None) -> None:
 
     What the server would refuse is told as well, since people come last.
     """
-    for name in stages(study) if names is None else names:
-        if of_stage := getattr(import_module(MODULES[name]), "check", None):
-            of_stage(study)
+    chosen = list(stages(study) if names is None else names)
     if "server" in study.config.model_fields_set or (study.folder / "texts").exists():
         import_module("exemplum.server.configuration").check(study)
+    # First what takes no time: torch is imported for the names of methods, and a network is run for those of layers
+    for name in sorted(chosen, key=lambda name: name not in WITHOUT_TORCH):
+        if name in WITHOUT_TORCH:
+            import_module(MODULES[name]).check(study)
+        elif name in WITH_NAMES:
+            import_module(MODULES[name]).check_names(study)
+    for name in (name for name in chosen if name not in WITHOUT_TORCH):
+        if of_stage := getattr(import_module(MODULES[name]), "check", None):
+            of_stage(study)
 
 
 def _run_stage(study: Study, name: str) -> None:

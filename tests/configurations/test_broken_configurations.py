@@ -85,6 +85,33 @@ def test_twenty_of_them_as_commands(tmp_path):
         assert [wrong for wrong in pool.map(run, enumerate(cases)) if wrong] == []
 
 
+@pytest.mark.parametrize(
+    "toml",
+    [
+        '[images]\nload = "folder:"', '[explanations]\nmethods = ["sythetic"]', '[synthetic]\nrecipe = "borowski"',
+        '[design]\nprotocol = "borowski"', '[server]\nlanguages = ["fr"]',
+    ],
+)  # fmt: skip
+def test_a_wrong_name_is_told_before_a_network_is_loaded(tmp_path, toml):
+    (tmp_path / "study.toml").write_text(toml)
+    study = Study.open(tmp_path)
+    with pytest.raises(UserError):
+        pipeline.check(study)
+    assert "model" not in study.opened
+
+
+@pytest.mark.parametrize("toml", ['[design]\nprotocol = "borowski"', '[server]\nlanguages = ["fr"]'])
+def test_some_wrong_names_are_told_without_torch(tmp_path, toml):
+    (tmp_path / "study.toml").write_text(toml)
+    done = subprocess.run([sys.executable, "-X", "importtime", *COMMAND[1:], str(tmp_path)], capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    lines = done.stderr.splitlines()
+    assert "error: " in lines[-1]
+    imported = {line.rpartition("|")[2].strip() for line in lines}
+    assert "exemplum.protocols" in imported
+    assert "torch" not in imported
+
+
 def numbers(model, table=""):
     """Every number of a model: its key and its alternatives that are numbers."""
     for name, field in model.model_fields.items():

@@ -57,11 +57,15 @@ def layers(study: Study, model: Model) -> list[str]:
     return chosen
 
 
-def check(study: Study) -> None:
-    """Raise UserError if study.toml names a model, images, layers or units that do not exist."""
-    model = _readable_model(study)
+def check_names(study: Study) -> None:
+    """Raise UserError if study.toml names images that do not exist."""
     with study.setting("[images] load"):
         open_corpus(study)
+
+
+def check(study: Study) -> None:
+    """Raise UserError if study.toml names a model, layers or units that do not exist."""
+    model = _readable_model(study)
     with study.setting("[units] layers" if study.config.units.layers else "[model] load"):
         indexed = layers(study, model)
     with study.setting("[units] hand_picked"):

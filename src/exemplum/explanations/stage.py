@@ -27,11 +27,11 @@ VERSION = 2
 FOLDER = "explanations"
 
 
-def check(study: Study) -> None:
-    """Raise UserError if study.toml names a protocol, method, recipe or stimuli that do not exist or do not fit."""
+def check_names(study: Study) -> None:
+    """Raise UserError if study.toml names a protocol, method, recipe or stimuli that do not exist."""
     config = study.config
     with study.setting("[design] protocol"):
-        plan = protocol(config.design.protocol)
+        protocol(config.design.protocol)
     if config.stimuli:
         with study.setting("[stimuli] load"):
             found = finished.read(study.resolve(config.stimuli.load.removeprefix("folder:")))
@@ -44,6 +44,14 @@ def check(study: Study) -> None:
         chosen = recipe(_found(study).synthetic.recipe)
     with study.setting("[synthetic] snapshots"):
         checking.snapshots(config.synthetic, chosen)
+
+
+def check(study: Study) -> None:
+    """Raise UserError if the images are too few, or the model has not the units that study.toml asks for."""
+    config = study.config
+    if config.stimuli:
+        return
+    plan = protocol(config.design.protocol)
     with study.setting(""):
         model = index_stage.load_model(study)
         checking.images(index_stage.open_corpus(study), config, plan)
