@@ -5,7 +5,7 @@ import inspect
 from exemplum.compiled import compiled
 
 
-def test_a_function_whose_code_cannot_be_kept_is_compiled_all_the_same():
+def test_a_function_is_compiled_though_it_cannot_be_kept():
     names: dict = {}
     exec("def double(x):\n    return 2 * x", names)  # of no file, so Numba finds no folder for it
     assert compiled(names["double"])(21) == 42

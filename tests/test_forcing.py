@@ -146,7 +146,7 @@ def test_an_edited_observer_answers_anew(study):
     assert set(answers["confidence"]) == {3}
 
 
-def test_an_edited_helper_of_a_networks_factory_makes_the_index_anew(study):
+def test_an_edited_helper_of_a_factory_makes_the_index_anew(study):
     assert remade(study) == []  # loaded once in this process, as in a notebook
     (study.folder / "parts.py").write_text(PARTS.replace("3, channels, 3", "3, channels, 3, padding=1"))
     assert remade(study)[0] == "index"
@@ -200,7 +200,7 @@ def test_force_makes_everything_anew_whatever_lies_there(study, whole):
     assert remade(study) == []
 
 
-def test_a_forced_run_that_was_stopped_goes_on_and_nothing_is_lost(study):
+def test_a_stopped_forced_run_goes_on_and_loses_nothing(study):
     before = {path: path.read_bytes() for path in study.folder.glob("explanations/**/*.p*")}
     (study.folder / "stop").touch()
     (study.folder / "level").write_text("1")

@@ -128,7 +128,7 @@ def test_only_stages_behind_a_change_run_again(study, tmp_path):
     assert again == ["analysis", "report"]
 
 
-def test_people_stand_in_the_report_beside_the_machines_and_rules_judge_alike_live_and_after(study, tmp_path):
+def test_people_stand_beside_machines_and_rules_judge_alike(study, tmp_path):
     """Two people answer through the server of `exemplum serve`; one rushes through the instructions."""
     folder = tmp_path / "people"
     shutil.copytree(study.folder, folder)
@@ -185,7 +185,7 @@ pipeline.run(Study.open(Path({str(study)!r})), [{stage!r}])
     assert process.wait() == -signal.SIGKILL
 
 
-def test_killed_while_indexing_and_synthesizing_it_gives_the_same_tables(study, tmp_path):
+def test_killed_in_index_and_synthesis_it_gives_the_same(study, tmp_path):
     killed = new_study(tmp_path / "killed")
     kill_when(killed.folder, "index", "index/partial.npz")
     with np.load(killed.folder / "index" / "partial.npz") as state:
@@ -205,7 +205,7 @@ def test_killed_while_indexing_and_synthesizing_it_gives_the_same_tables(study, 
         assert (killed.folder / path.relative_to(study.folder)).read_bytes() == path.read_bytes()
 
 
-def test_a_folder_of_photographs_and_a_random_network_reach_the_design(shared_data, tmp_path):
+def test_photographs_and_a_random_network_reach_the_design(shared_data, tmp_path):
     toml = f"""
 [model]
 load = "torchvision:googlenet"

@@ -100,7 +100,7 @@ def test_every_stage_is_up_to_date_and_nothing_is_made_again(old, ran_again):
     assert files(folder) == files(old)
 
 
-def test_a_new_version_of_it_has_its_pictures_and_lays_out_the_same_design(old, new_version):
+def test_a_new_version_has_its_pictures_and_the_same_design(old, new_version):
     """Of the same seed: design and machines' answers are made anew here, and are what 0.1.0 made."""
     folder, said = new_version
     for stage in ("index", "explanations"):

@@ -52,7 +52,7 @@ def test_an_edit_of_any_of_them_is_another_fingerprint(places, tmp_path, edited)
     assert fingerprint(places) == before
 
 
-def test_one_digit_of_a_constant_counts_though_size_and_second_are_the_same(places, tmp_path):
+def test_a_digit_counts_though_size_and_second_are_the_same(places, tmp_path):
     """What is run is what was hashed: Python takes bytecode of the same size and second for current."""
     seen = set()
     for value in "12345":
@@ -74,7 +74,7 @@ def test_comments_and_blank_lines_do_not_count_but_strings_do(places, tmp_path):
     assert fingerprint(places) != with_blank
 
 
-def test_partials_classes_and_decorated_functions_depend_on_the_same(places):
+def test_partials_classes_and_decorated_depend_on_the_same(places):
     assert len({fingerprint(places, f"method:{name}") for name in ("sharp", "blurred", "Glow")}) == 1
 
 
@@ -94,7 +94,7 @@ def test_the_folder_does_not_count_and_studies_do_not_mix(places, tmp_path):
     assert fingerprint(usercode.places(moved)) == before
 
 
-def test_a_module_that_no_import_names_is_found_in_what_was_imported(places, tmp_path):
+def test_a_module_that_no_import_names_is_found_by_its_objects(places, tmp_path):
     (tmp_path / "study/plugins.py").write_text(
         "import importlib\nnames = ['la' + 'zy', 'fo' + 'und']\nparts = [importlib.import_module(n) for n in names]\n"
         "made = parts[1].make\ndef f(request):\n    return made()\n"

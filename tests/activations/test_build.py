@@ -67,7 +67,7 @@ def test_branches_are_the_blocks(index, model):
     assert counts.to_dict() == {"1x1": 80, "3x3": 112, "5x5": 32, "pool": 32}
 
 
-def test_margin_is_measured_from_the_best_exemplar_in_corpus_deviations(index):
+def test_margin_is_from_the_best_exemplar_in_corpus_deviations(index):
     unit = Unit("mixed3a", 3)
     facts = index.units.iloc[index.row(unit)]
     assert index.beyond(unit, Pole.MAX, facts["high"]) == 0
@@ -211,14 +211,14 @@ def test_extremes_found_in_low_precision_are_those_of_float32(exact, low):
     np.testing.assert_allclose(low[0].units["std"], exact.units["std"], rtol=0.02)
 
 
-def test_only_images_that_may_be_extremes_are_read_again_and_once(low):
+def test_only_possible_extremes_are_read_again_and_once(low):
     index, reads = low
     assert set(reads) == {1, 2}
     assert (reads == 2).mean() < 0.9
     assert (reads[index.extremes["row"].unique()] == 2).all()
 
 
-def test_auto_takes_float32_where_too_many_images_would_be_measured_twice():
+def test_auto_is_float32_if_too_much_would_be_measured_twice():
     assert dtype("auto", units=5488, keep=300, images=50_000) is torch.float32
     assert dtype("auto", units=100, keep=300, images=1_300_000) is hardware.dtype("auto", hardware.device())
     assert dtype("bfloat16", units=5488, keep=300, images=50_000) is torch.bfloat16
@@ -245,7 +245,7 @@ def test_stopped_while_measuring_again_it_goes_on_there(model, photographs, low,
 
 
 @pytest.mark.slow
-def test_low_precision_finds_the_extremes_of_an_untrained_googlenet(photographs):
+def test_low_precision_finds_extremes_of_untrained_googlenet(photographs):
     """Random weights: units differ little from image to image, so that rounding weighs most."""
     from exemplum import models
 

@@ -22,9 +22,7 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def test_a_worker_killed_at_work_is_replaced_and_the_tables_are_those_of_one_process(
-    cluster, model, corpus, one_thread, tmp_path
-):
+def test_a_killed_worker_is_replaced_and_changes_no_table(cluster, model, corpus, one_thread, tmp_path):
     marks = tmp_path
 
     class Deadly:

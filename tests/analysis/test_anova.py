@@ -28,7 +28,7 @@ def test_one_way_repeated_measures_matches_r():
     assert omnibus.p_adjusted == pytest.approx(0.0089852153, abs=1e-9)
 
 
-def test_post_hoc_tests_pool_the_error_and_are_bonferroni_corrected():
+def test_post_hoc_tests_pool_the_error_with_bonferroni():
     # R: t <- (mean(m[,1]) - mean(m[,2])) / sqrt(2 * MSE / 6); 2 * pt(-abs(t), 10); min(1, 3 * p)
     expected = {
         ("a", "b"): (-1.8101654701, 0.1003752007, 0.3011256020),

@@ -44,7 +44,7 @@ def compared(answers) -> pd.DataFrame:
     return comparisons(responses, seed=1)
 
 
-def test_every_pair_of_conditions_is_compared_and_phases_with_each_other(compared):
+def test_every_pair_of_conditions_and_of_phases_is_compared(compared):
     whole = chosen(compared, measure="accuracy", by="all", test="paired_t")
     assert set(zip(whole["a"], whole["b"], strict=True)) == {
         ("natural", "synthetic"), ("natural", "none"), ("synthetic", "none"), ("none_pre", "none_post"),

@@ -48,7 +48,7 @@ def test_every_group_matches_plain_pandas(answers):
             assert shares == pytest.approx([(trials["confidence"] == k).mean() for k in (1, 2, 3)])
 
 
-def test_right_and_wrong_answers_are_split_and_nobody_wrong_is_undefined(answers):
+def test_right_and_wrong_are_split_and_none_is_undefined(answers):
     table = estimates(answers(("p1", "natural", "1101"), ("p2", "natural", "11"), ("p1", "synthetic", "11")), 1, 50)
     wrong = row(table, "rt_s", "none", condition="natural", subset="wrong", aggregate="pooled")
     assert (wrong["estimate"], wrong["n_trials"], wrong["n_participants"]) == (pytest.approx(1.2), 1, 1)
@@ -57,7 +57,7 @@ def test_right_and_wrong_answers_are_split_and_nobody_wrong_is_undefined(answers
     assert np.isnan([nobody["estimate"], nobody["low"], nobody["high"]]).all()
 
 
-def test_trials_without_references_are_counted_whole_and_by_phase(answers):
+def test_trials_without_references_count_whole_and_by_phase(answers):
     table = estimates(answers(("p1", "none_pre", "10"), ("p1", "none_post", "1111")), 1, 50)
     found = {
         c: row(table, condition=c, aggregate="pooled", interval="wilson") for c in ("none", "none_pre", "none_post")
@@ -98,7 +98,7 @@ def test_machines_without_reaction_time_have_one_undefined_row(answers):
     assert (times["n_trials"] == 0).all()
 
 
-def test_one_participant_has_estimates_but_no_interval_over_participants(answers):
+def test_one_participant_has_no_interval_over_participants(answers):
     table = estimates(answers(TWO[0], TWO[1]), 1, 50)
     over_people = table[table["interval"].isin(["sem2", "percentile", "bca"])]
     assert over_people[["low", "high"]].isna().all(axis=None)

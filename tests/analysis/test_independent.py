@@ -23,7 +23,7 @@ def test_mann_whitney_matches_r():
     assert found.effect.value == pytest.approx(2 * 35 / 50 - 1)
 
 
-def test_mann_whitney_with_ties_matches_all_choices_of_the_mid_ranks():
+def test_mann_whitney_with_ties_matches_all_choices_of_ranks():
     # R: r <- rank(c(x, y)); combn(11, 5, function(i) sum(r[i])), as far from the mean as observed
     found = mann_whitney([1, 2, 2, 3, 5], [2, 3, 4, 4, 6, 6])
     assert (found.statistic, found.p) == (6.5, pytest.approx(0.1298701299))

@@ -73,7 +73,7 @@ def test_cells_are_bootstrapped_alike_whether_alone_or_together():
         assert bca[0] == pytest.approx(together[1][i])
 
 
-def test_a_participant_with_nothing_in_the_cell_hardly_moves_its_interval():
+def test_an_empty_participant_hardly_moves_the_interval():
     rng = np.random.default_rng(2)
     values = rng.random(80)
     plain = intervals.bootstrap(values, None, seed=1, resamples=20_000)
@@ -82,7 +82,7 @@ def test_a_participant_with_nothing_in_the_cell_hardly_moves_its_interval():
         assert one[0] == pytest.approx(other[0], abs=0.004)
 
 
-def test_participants_who_do_not_differ_have_no_bca_and_a_percentile_without_width():
+def test_people_who_do_not_differ_have_no_bca_interval():
     percentile, bca = intervals.bootstrap(np.full(8, 0.3), None, seed=1, resamples=200)
     assert percentile[0] == pytest.approx([0.3, 0.3])
     assert np.isnan(bca).all()

@@ -32,7 +32,7 @@ def test_trends_are_recovered(practised) -> None:
     assert found.loc[(BLOCKS, "natural"), "estimate"] == pytest.approx(0.15, abs=0.06)  # 15 trials a block
 
 
-def test_slope_of_independent_answers_is_that_of_logistic_regression(practised) -> None:
+def test_slope_of_independent_answers_is_logistic_regression(practised) -> None:
     """With no correlation within people GEE and maximum likelihood estimate the same slope, nearly."""
     own = practised[practised["condition"] == "natural"]
     design = sm.add_constant(own["trial"].to_numpy() / 100)

@@ -43,7 +43,7 @@ def test_profile_interval_is_that_of_lme4(trials) -> None:
     np.testing.assert_allclose(np.log([row["effect_low"], row["effect_high"]]), [0.169552, 1.510806], atol=2e-3)
 
 
-def test_collapsed_variance_is_reported_with_what_is_still_possible(trials) -> None:
+def test_collapsed_variance_is_told_with_what_is_possible(trials) -> None:
     models, _ = glmm.compare(trials, slopes=True)
     row = only(models[models["term"] == "unit:condition"])
     assert row["estimate"] == 0
@@ -74,7 +74,7 @@ def test_few_participants_widen_the_sandwich(trials, monkeypatch) -> None:
     assert corrected["effect_high"] > plain["effect_high"]
 
 
-def test_answers_all_right_in_a_condition_give_no_odds_ratio_but_the_reason(trials) -> None:
+def test_a_condition_all_right_gives_a_reason_for_no_odds(trials) -> None:
     perfect = trials.assign(correct=trials["correct"] | (trials["condition"] == "natural"))
     for model in (glmm, gee):
         models, compared = model.compare(perfect)
@@ -133,7 +133,7 @@ def test_reaction_times_of_zero_or_below_are_left_out(trials) -> None:
     assert set(models["n_trials"]) == {len(trials) - 2}
 
 
-def test_participants_who_are_always_right_or_always_wrong_have_no_finite_odds(trials) -> None:
+def test_always_right_or_wrong_has_no_finite_odds(trials) -> None:
     split = trials.assign(correct=trials["participant"] < "p06")
     models, compared = glmm.compare(split)
     assert np.isnan(only(compared)["effect"])

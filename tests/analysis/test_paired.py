@@ -29,7 +29,7 @@ def test_wilcoxon_matches_r():
     assert (found.statistic, found.p) == (40, pytest.approx(0.0390625))
 
 
-def test_wilcoxon_with_zeros_and_ties_matches_all_signs_of_the_mid_ranks():
+def test_wilcoxon_with_zeros_and_ties_matches_all_signs():
     # R: d <- c(1,1,-2,3,3,0,4); d <- d[d != 0]; r <- rank(abs(d)); all 64 signs by expand.grid
     found = wilcoxon(np.array([1, 1, -2, 3, 3, 0, 4]), np.zeros(7))
     assert (found.statistic, found.p, found.n) == (18, pytest.approx(0.15625), 7)
@@ -45,7 +45,7 @@ def test_wilcoxon_is_exact_by_brute_force(values):
     assert wilcoxon(np.array(values, float), np.zeros(len(values))).p == pytest.approx(exact)
 
 
-def test_equal_differences_of_shares_tie_though_their_floats_differ():
+def test_equal_differences_tie_though_their_floats_differ():
     shares = np.array([41, 40, 43, 39, 44]) / 45
     found = wilcoxon(shares, shares - np.array([2, 2, 2, -2, 2]) / 45)
     # R: wilcox.exact(c(2,2,2,-2,2)): V = 12 of five mid-ranks of 3; 12 of the 32 signs lie as far out
@@ -80,7 +80,7 @@ def test_permutation_of_many_pairs_is_near_scipys_and_never_zero():
 
 
 @pytest.mark.parametrize("test", [paired_t, wilcoxon, lambda a, b: permutation(a, b, 1)])
-def test_swapping_the_conditions_turns_the_difference_and_keeps_p(test):
+def test_swapping_conditions_turns_the_difference_and_keeps_p(test):
     one, other = test(FIRST, SECOND), test(SECOND, FIRST)
     assert one.p == pytest.approx(other.p)
     assert one.difference == pytest.approx(-other.difference)

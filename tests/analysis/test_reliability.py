@@ -29,7 +29,7 @@ def test_split_half_recovers_the_share_of_true_variance() -> None:
     assert reliability.spearman_brown(half) == pytest.approx(true / (true + noise), abs=0.02)
 
 
-def test_answers_without_differences_between_people_are_not_reliable() -> None:
+def test_answers_are_unreliable_if_people_do_not_differ() -> None:
     rng = np.random.default_rng(4)
     code = np.repeat(np.arange(2000), 20)
     assert abs(reliability.split_half(code, (rng.random(40_000) < 0.8).astype(float), rng)) < 0.05

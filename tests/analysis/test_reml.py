@@ -53,7 +53,7 @@ def test_crossed_intercepts_as_statsmodels_fits_them(data) -> None:
     assert -found.beta[1] == pytest.approx(oracle.params["condition[T.synthetic]"], abs=1e-6)
 
 
-def test_interval_of_the_residual_is_nearly_the_exact_one_without_groups() -> None:
+def test_interval_of_the_residual_is_near_the_exact_one() -> None:
     """With one participant and one unit it is a plain mean, whose variance has a χ² interval."""
     from scipy.stats import chi2
 

@@ -54,7 +54,7 @@ def test_without_references_people_are_below_one_half(estimates):
     assert none["high"] < 0.5
 
 
-def test_post_hoc_differences_of_the_first_experiment_are_significant(comparisons):
+def test_post_hoc_differences_of_experiment_1_are_significant(comparisons):
     rows = comparisons[(comparisons["test"] == "rm_anova_posthoc") & (comparisons["by"] == "all")]
     accuracy = rows[rows["measure"] == "accuracy"].set_index(["a", "b"])
     assert accuracy.loc[("natural", "synthetic"), "p"] == pytest.approx(0.005, abs=0.0005)  # Fig. 4A
@@ -62,7 +62,7 @@ def test_post_hoc_differences_of_the_first_experiment_are_significant(comparison
     assert (accuracy["difference"] > 0).all()
 
 
-def test_natural_is_better_in_every_scheme_and_experts_are_no_better_than_lay_people(comparisons):
+def test_natural_wins_in_every_scheme_experts_are_no_better(comparisons):
     second = comparisons[(comparisons["experiment"] == "2") & (comparisons["measure"] == "accuracy")]
     schemes = second[(second["by"] == "scheme") & (second["test"] == "paired_t")]
     assert (schemes["p_adjusted"] < 0.05).all()

@@ -54,7 +54,7 @@ def test_the_analysis_needs_no_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_excluded_participants_are_left_out_and_the_rule_makes_the_stage_stale(study, answers):
+def test_a_rule_leaves_people_out_and_makes_the_stage_stale(study, answers):
     catch = answers(("p0", "natural", "00"), ("p1", "natural", "11"), ("p2", "natural", "11"), trial_kind="catch")
     catch["trial_id"] = "catch-" + catch["trial_id"]
     RESPONSES.write(study.stage("responses") / "catch.parquet", catch)

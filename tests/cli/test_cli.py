@@ -61,7 +61,7 @@ def test_help_names_every_verb(exemplum):
         ("[design", "study.toml is not valid TOML"),
     ],
 )
-def test_a_mistake_in_study_toml_is_told_in_one_line_before_any_work(toml, message, tmp_path, exemplum):
+def test_a_mistake_in_study_toml_is_told_before_any_work(toml, message, tmp_path, exemplum):
     (tmp_path / "study.toml").write_text(toml)
     done = exemplum("run", str(tmp_path))
     assert done.returncode == 1

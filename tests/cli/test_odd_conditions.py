@@ -72,7 +72,7 @@ def test_streams_that_are_closed_stop_nothing(closed, tmp_path):
     subprocess.run(["/bin/sh", "-c", shell, sys.executable, folder], capture_output=True, check=True)
 
 
-def test_a_name_that_the_terminal_cannot_show_is_written_as_escapes(tmp_path):
+def test_a_name_the_terminal_cannot_show_is_escaped(tmp_path):
     folder = tmp_path / "Fühler ☃ [bold]"
     environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
     done = subprocess.run([*COMMAND, "new", folder], capture_output=True, env=environment, check=False)

@@ -74,7 +74,7 @@ def test_batches_of_experiment_1_are_the_published_ones(first, published_first):
     assert {t.batch for t in first.trials if t.kind in ("practice", "catch")} == {0}
 
 
-def test_batches_and_stimulus_sets_of_experiment_2_are_the_published_ones(second, published_second):
+def test_batches_and_sets_of_experiment_2_are_as_published(second, published_second):
     keys = ["subject_id_within_expert_type", "instr_type", "condition_name", "trial_type", "catch_trial"]
     for (number, condition, scheme, kind, catch), rows in published_second.groupby(keys):
         made = [
@@ -86,13 +86,13 @@ def test_batches_and_stimulus_sets_of_experiment_2_are_the_published_ones(second
         assert len(made) * rows.subject_id.nunique() == len(rows)
 
 
-def test_catch_trials_stand_in_the_same_blocks_in_the_same_number(first, published_first):
+def test_as_many_catch_trials_stand_in_the_same_blocks(first, published_first):
     for number, trials in published_first.groupby("subject_id"):
         published = trials.groupby("block_nr").catch_trial.sum().tolist()
         assert [sum(t.kind == "catch" for t in b.trials) for b in first.sessions[number - 1].blocks] == published
 
 
-def test_practice_conditions_use_the_three_thirds_of_the_practice_units(first, published_first):
+def test_practice_conditions_use_thirds_of_the_practice_units(first, published_first):
     practice = published_first[published_first.trial_type == "practice"]
     for _, block in practice.groupby(["subject_id", "block_nr"]):
         assert block.channel.map(EASY).nunique() == 1  # so it was

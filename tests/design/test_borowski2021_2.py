@@ -67,7 +67,7 @@ def test_one_reference_asks_for_the_other_of_two_bins(design):
         assert names == ["max_1.png", "min_0.png", "min_1.png", "max_0.png"]
 
 
-def test_catch_trials_of_max_schemes_draw_the_minimal_query_from_unshown_references(design):
+def test_catch_trials_of_max_take_min_from_unshown_references(design):
     catch = [t for t in design.trials if t.kind == "catch" and t.scheme == "Max-1" and t.condition == "natural"]
     assert catch
     for trial in catch:

@@ -73,7 +73,7 @@ def test_a_study_without_stimuli_says_what_to_run(tmp_path):
         design.load(empty)
 
 
-def test_natural_images_are_no_condition_unless_the_study_says_so(study, tmp_path):
+def test_natural_is_no_condition_unless_the_study_says_so(study, tmp_path):
     (tmp_path / "study.toml").write_text('[explanations]\nmethods = ["synthetic"]\n', encoding="utf-8")
     stage.run(Study.open(tmp_path))
     assert {t.condition for t in design.load(study).trials} == {"none", "synthetic"}

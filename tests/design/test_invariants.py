@@ -163,7 +163,7 @@ def test_a_batch_in_two_conditions():
     assert f"no batch comes in two conditions: participant 1 sees batch {batch} in natural and synthetic" in message
 
 
-def test_two_participants_with_the_same_batch_while_others_are_free():
+def test_one_batch_for_two_while_others_are_free():
     theirs = trial(participant=2).batch
 
     def edit(t: Trial) -> Trial:

@@ -153,7 +153,7 @@ def test_a_copy_under_the_id_of_another_image_is_refused(folder):
     assert query["path"] in message
 
 
-def test_a_stripe_pattern_is_refused_only_where_it_is_the_querys_own(folder):
+def test_stripes_are_refused_only_where_the_query_is_the_same(folder):
     unit = OF["unit"][0]
     query = query_of(TABLE, unit, asked_batch(TABLE))["path"]
     path = TABLE.loc[reference_of(TABLE, unit)[0], "path"]

@@ -82,7 +82,7 @@ def test_few_practice_units_come_more_than_once():
     assert any("some come more than once" in note for note in design.notes)
 
 
-def test_the_first_batch_is_kept_for_practice_while_batches_are_enough():
+def test_the_first_batch_is_for_practice_if_there_are_enough():
     of = units(8, 3)
     for batches, used in ((3, {0, 1, 2}), (4, {1, 2, 3}), (5, {1, 2, 3, 4})):
         design = make("borowski2021-1", of, stimuli(of, batches=batches), participants=8)
@@ -152,7 +152,7 @@ def test_a_missing_query_is_named():
         make("borowski2021-1", of, pictures[~lost])
 
 
-def test_no_main_units_no_natural_images_and_no_method_are_errors():
+def test_no_main_units_natural_images_or_method_are_errors():
     of = units(3, 1)
     pictures = stimuli(of)
     with pytest.raises(DesignError, match="no main units"):

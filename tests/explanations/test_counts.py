@@ -98,7 +98,7 @@ def test_a_unit_left_out_and_a_unit_twice_are_named(asked):
         gathered(asked, full(UNITS[1])[:3] + full(UNITS[0]) + full(UNITS[1])[3:])  # in two goes
 
 
-def test_an_interrupted_unit_is_complete_before_the_next_one_comes(asked):
+def test_a_unit_is_kept_whole_before_the_next_one_comes(asked):
     """A unit's pictures are kept once they are all there: the next one's may take hours."""
 
     def method(request):

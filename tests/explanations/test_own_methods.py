@@ -164,7 +164,7 @@ def test_a_method_that_cannot_be_used_says_why(run, text, said):
     assert "\n" not in str(caught.value)
 
 
-def test_what_was_made_before_a_fault_is_kept_and_the_rest_resumes(run, tmp_path):
+def test_pictures_before_a_fault_are_kept_and_the_rest_resumes(run, tmp_path):
     """The fault lies in a data file, which does not count: with it mended, only the second unit is asked for."""
     text = HEAD + (
         f"from pathlib import Path\nHERE = Path({str(tmp_path)!r})\n"

@@ -30,7 +30,7 @@ def test_a_batch_is_as_large_as_half_of_the_free_memory(monkeypatch, model):
     assert fitting(monkeypatch, reader, cohort(48), 1) == 1  # it is tried all the same
 
 
-def test_memory_grows_with_the_image_and_shrinks_with_the_precision(model):
+def test_memory_grows_with_the_image_and_with_the_precision(model):
     small, large = (room._bytes(model.reader(["mixed3b"]), cohort(size)) for size in (48, 96))
     assert large / small == pytest.approx(4, rel=0.15)
     half = room._bytes(model.reader(["mixed3b"], dtype=torch.bfloat16), cohort(96))

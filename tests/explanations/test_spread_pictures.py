@@ -16,7 +16,7 @@ UNITS = [Unit("mixed3b", 8), Unit("mixed3b", 100), Unit("mixed4c", 7)]
 POLES = [Pole.MAX, Pole.MIN]
 
 
-def test_pictures_are_those_of_one_process_though_a_worker_is_killed(cluster, model, tmp_path):
+def test_a_killed_worker_changes_no_picture(cluster, model, tmp_path):
     mark = tmp_path / "killed"
 
     class Deadly(tuple):

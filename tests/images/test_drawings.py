@@ -51,7 +51,7 @@ def test_number_and_seed_change_the_drawing(name, number, seed):
 
 @settings(max_examples=60, deadline=None)
 @given(names, st.integers(0, 500))
-def test_labels_are_known_before_it_is_drawn_and_are_plain_values(name, number):
+def test_labels_are_plain_values_known_before_drawing(name, number):
     labels = drawing(name, number, 0).labels()
     assert labels["family"] == name
     assert set(FAMILIES[name].parameters) <= set(labels)

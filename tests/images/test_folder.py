@@ -51,7 +51,7 @@ def test_unicode_names_are_ids_and_can_be_decoded(tmp_path):
     assert all(corpus.decode(row).shape == (6, 8, 3) for row in range(len(corpus)))
 
 
-def test_names_that_are_not_utf8_have_an_id_that_a_table_can_hold(tmp_path):
+def test_names_not_in_utf8_have_an_id_that_a_table_can_hold(tmp_path):
     target = os.path.join(os.fsencode(tmp_path), b"caf\xe9.png")
     write(tmp_path / "plain.png")
     os.rename(tmp_path / "plain.png", target)

@@ -49,7 +49,7 @@ def test_the_embedded_corpus_has_the_same_only_within_a_group():
         assert records[one].group == records[two].group != ""
 
 
-def test_flat_images_of_one_colour_are_the_same_and_of_two_are_not():
+def test_flat_images_are_the_same_only_if_of_one_colour():
     white, grey = (thumbnail(np.full((9, 9, 3), value, np.uint8)) for value in (255, 250))
     np.testing.assert_array_equal(identical([white, grey], [white, grey]), np.eye(2, dtype=bool))
 

@@ -16,7 +16,7 @@ def patches() -> tuple[Patch, ...]:
     return photographs.patches()
 
 
-def test_every_photograph_gives_patches_and_none_gives_most_of_them(patches):
+def test_every_photograph_gives_patches_and_none_gives_most(patches):
     count = Counter(patch.source for patch in patches)
     assert set(count) == set(SOURCES)
     assert max(count.values()) <= MOST
@@ -52,7 +52,7 @@ def test_ids_are_unique(patches):
     assert len({patch.record().image_id for patch in patches}) == len(patches)
 
 
-def test_a_patch_is_the_place_in_the_photograph_that_its_labels_say(patches):
+def test_a_patch_is_where_its_labels_say_in_the_photograph(patches):
     """Oracle: the mean colour of the same square of the original pixels."""
     for patch in patches[::40]:
         labels = patch.record().labels

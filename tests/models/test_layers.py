@@ -73,7 +73,7 @@ def test_axes_that_do_not_are_an_error(shape: tuple[int, ...]):
         layout(NETWORK, "layer", shape)
 
 
-def test_an_output_whose_first_axis_is_not_the_images_is_an_error():
+def test_an_output_whose_first_axis_is_not_images_is_an_error():
     declared = Network(torch.nn.Identity(), Preprocessing(8, 8), token_axis=2)
     assert layout(declared, "layer", (1, 16, 6)).axis == 2
     for shape in [(16, 1, 6), (16, 6)]:  # tokens first, as torch's own attention has it; images and tokens as one axis

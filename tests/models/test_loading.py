@@ -44,7 +44,7 @@ def needs_a_file():
 """
 
 
-def test_the_same_model_has_the_same_fingerprint_in_every_process():
+def test_a_model_has_the_same_fingerprint_in_every_process():
     specs = ["embedded", "torchvision:resnet18"]
     code = f"from exemplum import models; print(*(models.load(s).fingerprint for s in {specs}))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
@@ -78,7 +78,7 @@ def test_preprocessing_is_that_of_the_weights():
     assert (small.size, small.resize) == (112, 128)
 
 
-def test_torchvision_weights_from_a_file_with_auxiliary_heads_and_other_classes(tmp_path: Path):
+def test_weights_of_a_file_with_other_heads_and_classes(tmp_path: Path):
     from torchvision.models import googlenet
 
     published = googlenet(aux_logits=True, init_weights=False, num_classes=7)
@@ -237,7 +237,7 @@ def test_what_a_factory_raises_is_one_line_with_its_place(tmp_path: Path):
 
 
 @pytest.mark.usefixtures("factories")
-def test_images_that_a_network_does_not_take_name_their_shape_and_the_remedy():
+def test_refused_images_name_their_shape_and_the_remedy():
     with pytest.raises(models.ModelError, match=r"images of 1 × 1 × 1 \(channels, height, width\): .*declare size"):
         _ = models.load("my_factories:grey", input_size=1).layers
 

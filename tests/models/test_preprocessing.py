@@ -81,7 +81,7 @@ def test_normalization_is_float32_whatever_the_network():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_the_memory_format_changes_no_bit_of_the_normalized_images(dtype):
+def test_the_memory_format_changes_no_bit_of_the_images(dtype):
     images = torch.rand(2, 3, 7, 5, generator=torch.Generator().manual_seed(0))
     normalize = Normalize(Preprocessing(8, 8), 3, dtype)
     last = normalize(images.contiguous(memory_format=torch.channels_last))

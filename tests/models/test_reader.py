@@ -57,7 +57,7 @@ def test_after_the_relu_it_is_the_modules_output(googlenet: Model, images: Tenso
 
 
 @torch.no_grad()
-def test_before_the_relu_it_is_the_batch_norms_in_the_order_of_the_branches(googlenet: Model, images: Tensor):
+def test_before_the_relu_it_is_the_branches_batch_norms(googlenet: Model, images: Tensor):
     layers = ["inception3a", "inception4d", "inception5b"]
     ends = ["branch1.bn", "branch2.1.bn", "branch3.1.bn", "branch4.1.bn"]
     norms = hooked(googlenet, [f"{layer}.{end}" for layer in layers for end in ends], images)
@@ -223,7 +223,7 @@ def test_what_enters_a_gelu_is_the_layer_before_it(images: Tensor):
     torch.testing.assert_close(got[layers[1]], nn.functional.gelu(got[layers[0]]))
 
 
-def test_a_compiled_reader_gives_the_same_values_and_gradients_at_every_size():
+def test_a_compiled_reader_gives_the_same_at_every_size():
     # aot_eager: all of compiling but the making of machine code, which needs a compiler
     model = models.load("embedded")
     plain, compiled = model.reader(["mixed3a"]), model.reader(["mixed3a"])

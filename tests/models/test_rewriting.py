@@ -34,7 +34,7 @@ def test_the_gradient_in_phases_is_the_gradient(kernel, padding, height, width, 
 
 @pytest.mark.parametrize("side", [64, 83])
 @pytest.mark.parametrize(("name", "layer"), [("torchvision:googlenet", "inception3a"), ("embedded", "mixed3a")])
-def test_a_rewritten_network_gives_the_values_and_gradients_of_the_plain_one(name, layer, side):
+def test_a_rewritten_network_gives_what_the_plain_one_gives(name, layer, side):
     model = models.load(name)
     fast, plain = (model.reader([layer], dtype=torch.float64, fuse=fuse) for fuse in (True, False))
     assert PooledReLU in {type(module) for module in fast.body.modules()}
@@ -48,7 +48,7 @@ def test_a_rewritten_network_gives_the_values_and_gradients_of_the_plain_one(nam
     torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4 * float(gradients[1].abs().max()))
 
 
-def test_pooling_comes_before_the_relu_but_where_the_gradient_is_redirected():
+def test_pooling_goes_first_unless_gradients_are_redirected():
     relu = models.relu.ReLU()
     both = PooledReLU(relu, nn.MaxPool2d(2))
     x = torch.tensor([[[[-3.0, -1.0], [-2.0, -4.0]]]], requires_grad=True)

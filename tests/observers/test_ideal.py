@@ -39,7 +39,7 @@ def test_equal_activations_are_decided_by_a_coin():
     assert {answer.confidence for answer in answers} == {1}
 
 
-def test_stimuli_without_a_network_say_why_there_is_no_ideal_observer():
+def test_stimuli_without_a_network_say_why_ideal_is_absent():
     with pytest.raises(UnableError, match="stimuli made elsewhere come without a network"):
         Ideal(STIMULI.assign(activation=np.nan))
 

@@ -43,7 +43,7 @@ def test_ideal_scores_one_on_main_trials(study):
     assert stage.run(study)["ideal"] == "(right on natural 100.0%, synthetic 100.0%, none 100.0%; catch 100.0%)"
 
 
-def test_the_same_seed_gives_the_same_answers_whoever_else_answers(study):
+def test_a_seed_gives_the_same_answers_whoever_else_answers(study):
     first = answers(study)
     pd.testing.assert_frame_equal(answers(study), first)
     alone = answers(with_observers(study, 'run = ["chance"]'))

@@ -29,7 +29,7 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
     return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
 
 
-def test_evidence_is_the_formula_of_the_machine_interpretability_score():
+def test_evidence_is_that_of_machine_interpretability():
     rng = np.random.default_rng(0)
     raw = {name: rng.random((len(PATHS), width)) for name, width in LAYERS.items()}
     observer = Similarity(Features(PATHS, raw))

@@ -70,13 +70,13 @@ def test_catch_trials_are_easy(study):
     assert catch["correct"].mean() > 0.9
 
 
-def test_ideal_is_left_out_for_want_of_a_network_and_the_others_answer(study):
+def test_ideal_is_left_out_without_a_network_the_rest_answer(study):
     answers = RESPONSES.read(study.stage("responses") / "machines.parquet")
     assert set(answers["observer"]) == {"chance", "similarity"}
     assert stage.run(study)["ideal"] == "cannot answer"
 
 
-def test_features_are_kept_and_a_changed_picture_is_computed_anew(study, tmp_path):
+def test_features_are_kept_and_a_changed_picture_computed_anew(study, tmp_path):
     copy = Study(tmp_path / "copy", study.config)
     shutil.copytree(study.folder, copy.folder)
     stimuli = STIMULI.read(copy.stage("explanations") / "stimuli.parquet")

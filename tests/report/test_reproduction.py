@@ -26,7 +26,7 @@ def out(study, tmp_path):
     return tmp_path
 
 
-def test_experiments_are_kept_apart_and_headlines_stand_beside_ours(out, parse):
+def test_experiments_stay_apart_with_headlines_beside_ours(out, parse):
     assert write_reproduction(out)["figures"] == 4
     page = parse(out / "index.html")
     _headlines_stand_beside_ours(page)

@@ -60,7 +60,7 @@ def test_exclusions_name_the_rule_and_the_reason():
     assert respondents.exclusions(tables.EXCLUSIONS.frame()) == []
 
 
-def test_verdicts_are_those_of_observers_whose_result_is_not_known_beforehand():
+def test_verdicts_leave_out_observers_of_known_results():
     rows = [JUDGED, JUDGED | {"observer": "chance"}, JUDGED | {"by": "scheme", "group": "Max-1"}]
     found = findings.verdicts(tables.VERDICTS.frame(rows))
     assert [verdict.title for verdict in found] == ["synthetic, by participants: worse"]

@@ -16,7 +16,7 @@ def estimates(*changes):
     return tables.ESTIMATES.frame([ROW | change for change in changes])
 
 
-def test_intervals_over_participants_go_before_intervals_over_trials():
+def test_intervals_over_participants_go_before_those_of_trials():
     rows = estimates(
         {}, {"aggregate": "participants", "interval": "bca"}, {"aggregate": "participants", "interval": "sem2"}
     )

@@ -76,7 +76,7 @@ def gaps(tmp_path_factory, finish):
     return study, stage.run(study)
 
 
-def test_a_study_of_finished_stimuli_has_no_index_and_no_activations(gaps, parse):
+def test_finished_stimuli_have_no_index_and_no_activations(gaps, parse):
     study, summary = gaps
     page = parse(study.folder / "report/index.html")
     assert "not known" in page.text["strength"]
@@ -99,7 +99,7 @@ def test_a_condition_that_nobody_answered_is_a_dash_with_n_0(gaps):
     assert '<td class="n">—<br><span class="soft">n = 0</span></td>' in row[: row.index("</tr>")]
 
 
-def test_the_same_study_gives_the_same_page_and_leaves_the_pictures_as_they_are(study, written):
+def test_the_page_is_reproducible_and_pictures_stay(study, written):
     pictures = {path: path.read_bytes() for path in (study.folder / "explanations").rglob("*.png")}
     first = (written / "index.html").read_bytes()
     stage.run(study)

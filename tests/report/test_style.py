@@ -23,17 +23,17 @@ def test_order_does_not_depend_on_the_order_given(names):
 
 
 @given(st.lists(NAMES, unique=True))
-def test_known_conditions_look_the_same_whatever_stands_beside_them(names):
+def test_known_conditions_look_the_same_beside_any_other(names):
     looks = style.looks(names)
     assert all(looks[name] == style.KNOWN[name] for name in names if name in style.KNOWN)
 
 
-def test_up_to_six_methods_are_told_apart_by_marker_and_by_colour():
+def test_up_to_six_methods_differ_in_marker_and_colour():
     looks = style.looks(["natural", "synthetic", "a", "b", "c", "d", "none"])
     assert len({look.marker for look in looks.values()}) == len({look.color for look in looks.values()}) == 7
 
 
-def test_natural_and_synthetic_and_none_differ_for_those_who_see_no_red_or_green():
+def test_conditions_differ_for_those_who_see_no_red_or_green():
     # Machado et al. 2009, severity 1: rows give linear RGB as deuteranopes and protanopes see it
     deuteranopia = ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881))
     protanopia = ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998))

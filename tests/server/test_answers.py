@@ -36,7 +36,7 @@ def test_the_verdict_is_that_of_the_design(at_first_block):
     assert said["block_done"] is False
 
 
-def test_the_same_answer_sent_again_is_stored_once_and_told_the_same(at_first_block):
+def test_an_answer_sent_again_is_stored_once_and_told_the_same(at_first_block):
     walker, block = at_first_block
     trial, key = block["trials"][0]["trial"], str(uuid.uuid4())
     first = walker.answer(trial, "top", key=key)
@@ -130,7 +130,7 @@ def test_a_reload_in_a_block_goes_on_with_the_next_trial(at_first_block):
     assert not answered & set(again["images"])
 
 
-def test_when_the_session_is_over_an_old_answer_is_still_confirmed(serve):
+def test_an_old_answer_is_confirmed_after_the_session_too(serve):
     walker = Walker(serve())
     walker.start()
     keys = {}

@@ -55,7 +55,7 @@ def test_places_fill_evenly_when_many_come_at_once(serve, database):
     assert places(first) == dict.fromkeys(range(1, 7), 4)
 
 
-def test_one_external_id_that_comes_twice_at_once_is_one_participant(serve, database):
+def test_an_external_id_twice_at_once_is_one_participant(serve, database):
     first = serve('[server]\nresume = "anywhere"\n').experiment
 
     def come(n, second):
@@ -85,7 +85,7 @@ def test_each_place_has_its_own_order_and_batches(serve):
     assert set(orders.values()) == {3}  # natural first in half of the places
 
 
-def test_the_place_of_a_dropout_is_given_again_and_who_returns_goes_on(serve):
+def test_a_dropouts_place_is_given_again_and_they_may_go_on(serve):
     client = serve("[server]\ndropout_minutes = 30\n", base={"participants": 2})
     experiment = client.experiment
     gone = enter(experiment, 1)
@@ -151,7 +151,7 @@ class TruthTeller:
 
 
 @pytest.mark.parametrize("changed", ["title", "design"])
-def test_a_new_version_of_the_study_goes_on_counting_only_if_its_design_is_the_same(serve, study_folder, changed):
+def test_a_new_version_goes_on_counting_for_the_same_design(serve, study_folder, changed):
     before = serve(base={"participants": 2})
     first = before.experiment
     enter(first, 1)

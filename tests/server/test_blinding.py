@@ -81,7 +81,7 @@ def test_a_block_says_nothing_but_where_images_stand(recorded):
     assert shown == len(truth)
 
 
-def test_blocks_with_catch_and_repeated_trials_have_the_shape_of_others(recorded):
+def test_blocks_with_extra_trials_have_the_shape_of_others(recorded):
     _client, log, truth, _walkers = recorded
     shapes = {}
     for step, _response in blocks(log):
@@ -145,7 +145,7 @@ def test_no_order_or_name_predicts_the_right_answer(recorded):
         assert binomtest(hits, trials).pvalue > 1e-4, f"{rule}: {hits} of {trials}"
 
 
-def test_neighbours_in_the_loading_order_are_not_the_pairs_of_the_trials(recorded):
+def test_neighbours_in_loading_order_are_no_pairs_of_trials(recorded):
     _client, log, _truth, _walkers = recorded
     pairs = adjacent = 0
     for step, _response in blocks(log):

@@ -171,7 +171,7 @@ def test_logs_are_json_lines_and_name_routes_instead_of_secrets(serve, caplog):
     assert block["images"][0][2:] not in text
 
 
-def test_the_shipped_languages_have_the_same_texts_with_the_same_placeholders():
+def test_shipped_languages_have_the_same_texts_and_placeholders():
     import re
 
     found = texts.load(texts.SHIPPED, ("en", "de"))
@@ -182,7 +182,7 @@ def test_the_shipped_languages_have_the_same_texts_with_the_same_placeholders():
     assert set(found["de"]) == set(english)
 
 
-def test_a_study_changes_single_texts_and_may_bring_its_own_language(study_folder):
+def test_a_study_may_change_texts_and_bring_a_language(study_folder):
     folder = study_folder('[server]\nlanguages = ["en", "fr"]\n')
     (folder / "texts").mkdir()
     (folder / "texts" / "en.toml").write_text('[consent]\naccept = "Sure"\n')

@@ -96,7 +96,7 @@ def where(database, study_folder):
     return folder, database or sqlite_url(folder / "server" / "experiment.sqlite")
 
 
-def test_after_kill_9_under_load_the_acknowledged_answers_are_the_rows(where, database):
+def test_after_kill_9_acknowledged_answers_are_the_rows(where, database):
     folder, url = where
     with Server(folder, database) as server:
         crowd = Crowd(server.url)
@@ -127,7 +127,7 @@ def test_told_to_stop_it_answers_what_it_has_and_ends_well(where, database):
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # PostgreSQL's disk is not ours to fill
-def test_a_full_disk_is_said_clearly_and_spoils_no_earlier_answer(serve):
+def test_a_full_disk_is_told_and_spoils_no_earlier_answer(serve):
     client = serve()
     early = Walker(client)
     early.start()
@@ -157,7 +157,7 @@ def test_a_full_disk_is_said_clearly_and_spoils_no_earlier_answer(serve):
         assert walker.step()["kind"] == "consent"
 
 
-def test_a_response_lost_after_the_commit_is_had_by_sending_again(serve):
+def test_a_response_lost_after_the_commit_comes_on_sending_again(serve):
     walker = Walker(serve())
     walker.start()
     block = walker.walk(until=lambda step: step["kind"] == "block")
@@ -170,7 +170,7 @@ def test_a_response_lost_after_the_commit_is_had_by_sending_again(serve):
         assert orm.scalar(select(func.count()).select_from(Answer)) == 1
 
 
-def test_an_answer_is_visible_to_others_before_it_is_acknowledged(serve):
+def test_an_answer_is_visible_before_it_is_acknowledged(serve):
     """Commit comes first: a reader of its own connection sees every acknowledged answer."""
     walker = Walker(serve())
     walker.start()
@@ -228,7 +228,7 @@ def test_answers_go_before_the_crowd_at_the_door(serve):
 
 
 @pytest.mark.parametrize("text", ["\x00", "a\x00b"])
-def test_a_text_that_cannot_be_stored_is_refused_and_spoils_no_other_job(serve, text):
+def test_an_unstorable_text_spoils_no_other_job(serve, text):
     client = serve()
     refused = Walker(client, participant=text).start()
     assert refused.status_code in (201, 400)  # SQLite stores it, PostgreSQL cannot

@@ -76,7 +76,7 @@ def test_who_has_finished_is_refused_politely(serve):
     assert code(Walker(client, PROLIFIC_PID="p1").start()) == (409, "already_done")
 
 
-def test_another_person_at_the_same_computer_gets_a_session_of_their_own(serve):
+def test_the_next_person_at_a_computer_gets_another_session(serve):
     client = serve()
     walker = Walker(client, PROLIFIC_PID="p1")
     first = walker.start().json()["token"]
@@ -133,7 +133,7 @@ def test_in_the_lab_the_number_is_the_participant_of_the_design(serve):
     assert Walker(client).start(participant="04").json()["resumed"] is True
 
 
-def test_in_the_lab_numbers_beyond_the_design_begin_again_with_its_first(serve):
+def test_lab_numbers_beyond_the_design_begin_again(serve):
     client = serve(lab=True)
     walker = Walker(client)
     walker.start(participant="8")
@@ -154,7 +154,7 @@ def test_nobody_new_comes_in_when_enough_have_completed(serve):
     assert early.walk()["outcome"] == "completed"  # who is under way may finish
 
 
-def test_without_consent_nothing_is_assigned_and_the_session_ends(serve):
+def test_without_consent_nothing_is_assigned_and_it_ends(serve):
     client = serve('[server.codes]\nno_consent = "NOPE"\n')
     walker = Walker(client)
     consent = walker.start().json()["state"]["step"]
@@ -182,7 +182,7 @@ def test_a_language_that_the_study_does_not_offer_falls_back(serve):
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
-def test_a_name_in_the_redirect_cannot_break_out_of_its_parameter(serve):
+def test_a_name_in_the_redirect_stays_within_its_parameter(serve):
     client = serve('[server.redirects]\ncompleted = "https://panel.example/done?code={survey_code}"\n')
     walker = Walker(client, survey_code="1&role=admin#x")
     walker.start()

@@ -104,7 +104,7 @@ def test_the_list_shows_progress_and_attention(serve):
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
-def test_a_session_shows_what_was_entered_and_nothing_of_it_as_markup(serve):
+def test_a_session_shows_what_was_entered_but_not_as_markup(serve):
     client = let_in(serve())
     walker = Walker(client)
     walker.start()
@@ -123,7 +123,7 @@ def test_a_foreign_id_cannot_put_markup_into_the_page(serve):
     assert "unsafe-inline" not in page.headers["content-security-policy"]
 
 
-def test_accuracy_by_condition_is_hidden_until_asked_for_and_that_is_noted(serve):
+def test_accuracy_is_hidden_until_asked_for_which_is_noted(serve):
     client = let_in(serve())
     walker = Walker(client)
     walker.start()
@@ -186,7 +186,7 @@ def test_a_pilot_server_says_so_on_every_page(serve, path):
     assert "Pilot server" in let_in(serve(pilot=True)).get(f"/experimenter/{path}").text
 
 
-def test_withdrawal_deletes_all_that_is_known_and_refuses_a_second_entry(serve):
+def test_withdrawal_deletes_all_and_refuses_a_second_entry(serve):
     client = let_in(serve())
     staying, leaving = Walker(client, PROLIFIC_PID="stays"), Walker(client, PROLIFIC_PID="leaves")
     staying.start()
@@ -250,7 +250,7 @@ def test_downloads_hold_every_answer_and_say_what_each_column_is(serve, form):
     assert table(anonymous, "sessions", form)["age_group"].tolist() == ["30–39"]
 
 
-def test_finished_sessions_are_published_for_the_analysis_without_pilots(serve):
+def test_finished_sessions_are_published_without_pilots(serve):
     client = serve()
     done, pilot = Walker(client), Walker(client, link=pilot_link(client))
     half = Walker(client)

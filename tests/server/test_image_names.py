@@ -25,7 +25,7 @@ def test_a_changed_name_is_none(digest, at, letter):
     assert picture_of(SECRET, changed) == (f"{digest}.jpeg" if changed == name else None)
 
 
-def test_one_picture_has_another_name_in_each_place_and_session_and_study():
+def test_a_picture_has_a_name_per_place_session_and_study():
     names = {
         image_url(secret, session, slot, f"{'ab' * 16}.jpeg")
         for secret in (SECRET, secrets.token_bytes(32))

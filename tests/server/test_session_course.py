@@ -38,7 +38,7 @@ def test_a_form_says_which_field_is_wrong_and_stays(serve, data, field):
     assert walker.do(form, right).json()["state"]["step"]["kind"] == "check"
 
 
-def test_a_step_sent_again_is_stored_once_and_one_ahead_is_refused(serve):
+def test_a_step_sent_again_is_stored_once_one_ahead_is_refused(serve):
     client = serve()
     walker = Walker(client)
     consent = walker.start().json()["state"]["step"]
@@ -74,7 +74,7 @@ def test_every_item_is_rated_once_within_the_scale(serve):
     assert not mains & {int(unit.partition(":")[2]) for unit in table["unit"]}  # rating a main unit would teach it
 
 
-def test_repeated_trials_are_the_least_and_most_confident_answers_shown_anew(serve):
+def test_repeated_trials_are_of_least_and_most_confidence(serve):
     client = serve()
     confidence = {}
 
@@ -128,7 +128,7 @@ def test_practice_is_shown_again_until_enough_is_right(serve):
     assert table["trial"].tolist() == list(range(32))
 
 
-def test_protocol_2_asks_for_intuitiveness_twice_and_shows_every_scheme(serve):
+def test_protocol_2_rates_twice_and_shows_every_scheme(serve):
     client = serve(base={"protocol": "borowski2021-2", "participants": 4})
     layouts, phases = set(), []
 
@@ -181,7 +181,7 @@ def test_a_day_later_the_session_goes_on_where_it_was(serve):
     assert walker.walk()["outcome"] == "completed"
 
 
-def test_who_began_under_an_earlier_version_of_the_study_finishes_that_one(serve):
+def test_who_began_under_an_earlier_version_finishes_it(serve):
     client = serve()
     walker = Walker(client)
     walker.start()

@@ -170,7 +170,7 @@ def test_a_look_needs_a_reason(recruiting, reason):
     assert audit(recruiting) == ([], None)
 
 
-def test_after_recruitment_no_flag_is_needed_and_the_first_look_is_noted(machines, tmp_path):
+def test_after_recruitment_the_first_look_is_noted_unasked(machines, tmp_path):
     folder = tmp_path / "study"
     shutil.copytree(machines, folder)
     answered(folder, recruitment="closed")

@@ -54,7 +54,7 @@ def test_channels_lie_in_the_branch_that_they_are_said_to(imported):
         assert low <= row.channel < high, row.unit
 
 
-def test_right_means_the_maximal_query_and_times_are_milliseconds(imported):
+def test_right_means_the_maximal_query_and_times_are_in_ms(imported):
     r = imported.responses
     assert ((r["choice"] == r["max_side"]) == r["correct"]).all()
     assert 4000 < r["rt_ms"].median() < 5000

@@ -52,7 +52,7 @@ def at_end(host, context):
     return go
 
 
-def test_who_has_finished_gets_the_code_and_is_taken_back_to_the_panel(at_end, context):
+def test_who_finished_gets_the_code_and_the_way_to_the_panel(at_end, context):
     running = at_end(attentive=True)
     page = context.new_page()
     page.goto(running.url)

@@ -89,7 +89,7 @@ def test_an_answer_given_offline_arrives_when_the_line_is_back(shown, context):
     assert stored[0].attempt > 1
 
 
-def test_a_server_that_cannot_store_says_so_and_has_the_answer_later(shown):
+def test_a_server_that_cannot_store_has_the_answer_later(shown):
     """A writer that has ended refuses as it does when the server shuts down or the disk is full: 503."""
     running, page, person = shown
     trial = person.pending()
@@ -125,7 +125,7 @@ def test_a_response_lost_after_the_commit_makes_no_second_answer(shown):
     assert len(answers(running, trial)) == 1
 
 
-def test_an_answer_outlives_a_closed_browser_and_a_stopped_server(shown, context):
+def test_an_answer_outlives_closed_browser_and_stopped_server(shown, context):
     running, page, person = shown
     trial = person.pending()
     running.stop()
@@ -211,7 +211,7 @@ def test_a_double_click_answers_one_trial(shown):
     assert person.pending().position == trial.position + 1
 
 
-def test_the_browser_closed_with_an_unsent_answer_is_opened_the_next_day(at_block, chromium, tmp_path):
+def test_an_unsent_answer_is_sent_when_opened_the_next_day(at_block, chromium, tmp_path):
     """A profile on disk: what the browser keeps is all that is left, and the server has given the place away."""
     running, walker = at_block()
     program = chromium.browser_type

@@ -52,7 +52,7 @@ def test_a_slow_line_delays_the_block_and_no_reaction_time(beginning, context):
     assert answer.shown_at + answer.rt_ms < judged_at - 300  # the line's share is not in it
 
 
-def test_images_are_loaded_a_few_at_once_and_each_until_it_is_there(beginning, context):
+def test_images_are_loaded_a_few_at_once_until_they_are_there(beginning, context):
     running, page, person = beginning
     failed: set[str] = set()
     now = most = 0
@@ -105,7 +105,7 @@ def test_disturbances_are_stored_with_the_answer(beginning):
     assert 5 < answer.frame_ms < 100
 
 
-def test_the_reaction_time_ends_with_the_press_and_not_with_what_handles_it(beginning):
+def test_the_reaction_time_ends_with_the_press_itself(beginning):
     """A page that is busy when the button is pressed stores the time of the press."""
     running, page, person = beginning
     page.goto(running.url)
