@@ -8,9 +8,11 @@ import os
 import sys
 import traceback
 from importlib import import_module
+from typing import Annotated
 
 import typer
 
+from exemplum import __version__
 from exemplum.errors import UserError
 from exemplum.progress import console, styled
 
@@ -33,8 +35,23 @@ app = typer.Typer(
     help="Does a picture that is said to explain a unit of a vision model help anyone predict what the unit does?",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
+
+
+def print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"exemplum {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", help="Print the version and exit.", callback=print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options of the command itself, before a verb."""
+
 
 for verb in VERBS:
     app.command(verb)(getattr(import_module(f"exemplum.cli.{verb}"), verb))
