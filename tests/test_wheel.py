@@ -1,4 +1,4 @@
-"""The package as a wheel: complete, and its server runs where torch and what belongs to it is not installed."""
+"""The package as a wheel: complete, and server and analysis run where torch and what belongs to it is not."""
 
 from __future__ import annotations
 
@@ -9,23 +9,30 @@ import zipfile
 from pathlib import Path
 
 import httpx
+import pandas as pd
 import pytest
 from tools.server_requirements import LEFT_OUT, requirements
 
 import dockerfile
 from building import ROOT, alone
+from design.made import stimuli, units
+from exemplum.observers import stage as observers
+from exemplum.study import Study
+from exemplum.tables import STIMULI, STUDY_UNITS
 from serving import finished_study, free_port, visit_pages, wait_until_healthy
 
-# what the image lacks, as Python tells it
+# what an installation without torch lacks, as Python tells it
 ABSENT = """
 import sys
+from importlib.machinery import PathFinder
 
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"torch", "torchvision", "timm", "numba", "safetensors", "skimage", "ray"}:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+class WithoutTorch(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name.partition(".")[0] not in {"torch", "torchvision", "timm", "numba", "safetensors", "skimage", "ray"}:
+            return super().find_spec(name, path, target)
 
-sys.meta_path.insert(0, Absent())
+sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutTorch
 """
 
 
@@ -36,6 +43,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with alone():
         pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT))
     return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def without_torch(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel installed where torch and what belongs to it is not."""
+    site = tmp_path_factory.mktemp("site")
+    pip("install", "--no-deps", "--target", str(site), str(wheel))
+    (site / "sitecustomize.py").write_text(ABSENT)
+    return site
 
 
 def pip(*arguments: str) -> None:
@@ -51,17 +67,15 @@ def test_the_wheel_holds_every_file_of_the_package(wheel):
         assert f"exemplum/server/{needed}" in packed
 
 
-def test_the_installed_command_serves_without_torch(wheel, tmp_path):
+def test_the_installed_command_serves_without_torch(without_torch, tmp_path):
     """Started as the Dockerfile's ENTRYPOINT says."""
-    site = tmp_path / "site"
-    pip("install", "--no-deps", "--target", str(site), str(wheel))
-    (site / "sitecustomize.py").write_text(ABSENT)
     said = dict(dockerfile.instructions((ROOT / "Dockerfile").read_text(encoding="utf-8")))
     assert said["ENTRYPOINT"] == '["exemplum", "serve"]'
     folder, port = finished_study(tmp_path / "study"), free_port()
     process = subprocess.Popen(
-        [site / "bin" / "exemplum", "serve", folder, "--port", str(port)], cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(site)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        [without_torch / "bin" / "exemplum", "serve", folder, "--port", str(port)],
+        env=os.environ | {"PYTHONPATH": str(without_torch)}, cwd=tmp_path, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:
         wait_until_healthy(process, f"http://127.0.0.1:{port}")
@@ -70,6 +84,40 @@ def test_the_installed_command_serves_without_torch(wheel, tmp_path):
     finally:
         process.kill()
         process.wait()
+
+
+def test_the_installed_command_analyses_and_reports_without_torch(without_torch, tmp_path):
+    """A study that was made elsewhere, where its machine observers have answered."""
+    folder = finished_study(tmp_path / "study")
+    with (folder / "study.toml").open("a", encoding="utf-8") as text:
+        text.write('[observers]\nrun = ["chance"]\n')
+    study, chosen = Study.open(folder), units(4, 9)  # as of the design
+    STUDY_UNITS.write(folder / "explanations" / "units.parquet", chosen)
+    STIMULI.write(folder / "explanations" / "stimuli.parquet", stimuli(chosen, batches=4, references=(3,)))
+    study.finish("index", "made elsewhere", 0.0, {})
+    study.finish("responses", "made elsewhere", 0.0, observers.run(study))
+    done = command(without_torch, "report", folder)
+    assert done.returncode == 0, done.stderr
+    assert "cannot be told without torch" in " ".join(done.stderr.split())
+    assert (folder / "report" / "index.html").exists()
+    estimates = pd.read_parquet(folder / "analysis" / "estimates.parquet")
+    assert "chance" in set(estimates["observer"])
+
+
+@pytest.mark.parametrize("arguments", [("units", "embedded"), ("demo", "demo")])
+def test_what_needs_torch_says_so_in_one_line(arguments, without_torch, tmp_path):
+    done = command(without_torch, *arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: this needs torch, which is not installed here")
+    assert done.stderr.count("\n") == 1
+
+
+def command(site: Path, *arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The installed command, done."""
+    return subprocess.run(
+        [site / "bin" / "exemplum", *arguments], env=os.environ | {"PYTHONPATH": str(site), "COLUMNS": "200"}, cwd=cwd,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
 
 def test_the_image_installs_the_wheel_and_no_path_to_sources():

@@ -1,7 +1,10 @@
-"""Print what `exemplum serve` needs of pyproject.toml, one requirement per line: python -m tools.server_requirements
+"""Print what serving, analysing and reporting need of pyproject.toml, a requirement per line.
 
-The Dockerfile's image serves a study that was made elsewhere. It has no torch, which would be most of its size, and
-none of what only works together with torch. Drivers for PostgreSQL are added.
+    python -m tools.server_requirements > requirements.txt
+
+Both happen to a study that was made elsewhere, and need no torch, which would be most of the installation, and none of
+what only works together with torch. An extra cannot leave anything out, so these requirements are installed by
+themselves, and then Exemplum with --no-deps (docs/installing.md). Drivers for PostgreSQL are added.
 """
 
 from __future__ import annotations

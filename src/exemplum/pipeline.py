@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 from exemplum import answered, forcing, freezing, run_lock, server_lock, store
@@ -28,6 +29,7 @@ MODULES = {
 }
 WITHOUT_TORCH = ("design",)  # whose `check` needs no network, nor anything that takes time to import
 WITH_NAMES = ("index", "explanations")  # which have `check_names`, the part of the check for which no network is run
+NEED_TORCH = ("index", "explanations", "responses")  # for their fingerprints; of the observers only `similarity`
 
 
 def stages(study: Study) -> tuple[str, ...]:
@@ -66,12 +68,18 @@ def refuse(study: Study, only: Iterable[str] | None = None, force: bool = False)
 
 
 def before(study: Study, stage: str) -> list[str]:
-    """The stages that a stage needs, as far as they may run: what people have seen is kept, whatever else changes."""
+    """The stages that a stage needs, as far as they may run: what people have seen is kept, whatever else changes.
+
+    Kept is also what is done and needs torch, where torch is not installed.
+    """
     needed = [name for name in stages(study) if STAGES.index(name) < STAGES.index(stage)]
-    if stage in freezing.STAGES or not freezing.frozen_by(study):
-        return needed
-    console.print(styled(("index, explanations, design: kept, as people saw them", "dim")))
-    return [name for name in needed if name not in freezing.STAGES]
+    if stage not in freezing.STAGES and freezing.frozen_by(study):
+        console.print(styled(("index, explanations, design: kept, as people saw them", "dim")))
+        needed = [name for name in needed if name not in freezing.STAGES]
+    if kept := _untold_without_torch(study, needed):
+        told = f"{', '.join(kept)}: kept as they are; whether they are up to date cannot be told without torch"
+        console.print(styled((told, "dim")))
+    return [name for name in needed if name not in kept]
 
 
 def check(study: Study, names: Iterable[str] | None = None) -> None:
@@ -91,6 +99,13 @@ def check(study: Study, names: Iterable[str] | None = None) -> None:
     for name in (name for name in chosen if name not in WITHOUT_TORCH):
         if of_stage := getattr(import_module(MODULES[name]), "check", None):
             of_stage(study)
+
+
+def _untold_without_torch(study: Study, names: Iterable[str]) -> list[str]:
+    """Of these stages those that are done and whose fingerprints need torch, where it is not installed."""
+    if find_spec("torch") is not None:
+        return []
+    return [name for name in names if name in NEED_TORCH and study.record(name)]
 
 
 def _run_stage(study: Study, name: str) -> None:

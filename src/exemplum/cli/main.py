@@ -25,6 +25,8 @@ REFUSALS = frozenset({
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOTDIR,
     errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.ENFILE,
 })  # fmt: skip
+# What an installation for the server or the analysis leaves out (docs/installing.md)
+LEFT_OUT = frozenset({"torch", "torchvision", "numba", "safetensors", "skimage"})
 # verb → function of the module of the same name, in the order in which help lists them
 VERBS = (
     "demo", "new", "run", "units", "index", "explain", "design", "observe", "serve", "analyze", "report", "power",
@@ -73,6 +75,11 @@ def run() -> None:
         app()
     except UserError as error:
         tell(error)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        if error.name not in LEFT_OUT:
+            raise
+        tell(UserError(f"this needs {error.name}, which is not installed here; the whole Exemplum: pip install exemplum"))
         sys.exit(1)
     except OSError as error:
         if error.errno not in REFUSALS:
