@@ -79,7 +79,8 @@ def run() -> None:
     except ModuleNotFoundError as error:
         if error.name not in LEFT_OUT:
             raise
-        tell(UserError(f"this needs {error.name}, which is not installed here; the whole Exemplum: pip install exemplum"))
+        told = f"this needs {error.name}, which is not installed here; pip install exemplum installs everything"
+        tell(UserError(told))
         sys.exit(1)
     except OSError as error:
         if error.errno not in REFUSALS:
