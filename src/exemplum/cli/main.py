@@ -79,8 +79,7 @@ def run() -> None:
     except ModuleNotFoundError as error:
         if error.name not in LEFT_OUT:
             raise
-        told = f"this needs {error.name}, which is not installed here; pip install exemplum installs everything"
-        tell(UserError(told))
+        tell(UserError(f"this needs {error.name}, which is not installed here (docs/installing.md)"))
         sys.exit(1)
     except OSError as error:
         if error.errno not in REFUSALS:
