@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 from tools import links, release
+
+import exemplum
+from exemplum import pipeline
+from exemplum.study import STAGES, Study
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+FINGERPRINTS = """
+import sys
+from importlib import import_module
+from pathlib import Path
+from exemplum import __version__, pipeline
+from exemplum.study import Study
+
+study = Study.open(Path(sys.argv[1]))
+print(__version__)
+for name, module in pipeline.MODULES.items():
+    print(name, import_module(module).fingerprint(study))
+"""
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
@@ -48,6 +69,39 @@ def test_another_version_anywhere_stops_the_release(file, old, new, told, releas
     text = (released / file).read_text(encoding="utf-8")
     (released / file).write_text(text.replace(old, new, 1), encoding="utf-8")
     assert any(told in fault for fault in release.faults(released, f"v{PROJECT['version']}"))
+
+
+def fingerprints(folder: Path, site: Path, version: str) -> tuple[str, list[str]]:
+    """The version that Python tells of an installation, and the fingerprints of a study's stages by it."""
+    about = site / f"exemplum-{version}.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: exemplum\nVersion: {version}\n")
+    path = os.pathsep.join([str(site), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", FINGERPRINTS, folder], env=os.environ | {"PYTHONPATH": path}, capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    told, *found = done.stdout.splitlines()
+    return told, found
+
+
+def test_an_upgrade_alone_makes_no_stage_anew(tmp_path):
+    (tmp_path / "mine.py").write_text("from exemplum.explanations.natural import pictures as exemplars\n")
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "images" / "red.png")
+    (tmp_path / "study.toml").write_text(
+        '[images]\nload = "folder:images"\n'
+        '[explanations]\nmethods = ["natural", "mine:exemplars"]\n'
+        '[observers]\nrun = ["ideal", "similarity"]\n'
+    )
+    study = Study.open(tmp_path)
+    for name in STAGES:
+        study.finish(name, "made", 0.0, {})
+    told, upgraded = fingerprints(tmp_path, tmp_path / "site", "9.9.9")
+    assert told == "9.9.9" != exemplum.__version__
+    assert upgraded == [
+        f"{name} {import_module(module).fingerprint(study)}" for name, module in pipeline.MODULES.items()
+    ]
 
 
 def test_every_python_of_the_classifiers_is_tested():
