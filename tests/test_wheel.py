@@ -86,7 +86,7 @@ def test_the_installed_command_serves_without_torch(without_torch, tmp_path):
         process.wait()
 
 
-def test_the_installed_command_analyses_and_reports_without_torch(without_torch, tmp_path):
+def test_the_installed_command_reports_without_torch(without_torch, tmp_path):
     """A study that was made elsewhere, where its machine observers have answered."""
     folder = finished_study(tmp_path / "study")
     with (folder / "study.toml").open("a", encoding="utf-8") as text:
