@@ -62,6 +62,7 @@ def test_each_scheme_shows_its_poles_and_number(design):
 
 def test_one_reference_asks_for_the_other_of_two_bins(design):
     natural = [t for t in design.trials if t.scheme == "Min-Max-1" and t.condition == "natural" and t.kind == "main"]
+    assert natural
     for trial in natural:
         names = [path.rsplit("/", 1)[1] for path in (trial.query_max, trial.query_min, *trial.references)]
         assert names == ["max_1.png", "min_0.png", "min_1.png", "max_0.png"]

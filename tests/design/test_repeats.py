@@ -43,7 +43,9 @@ def test_ids_and_places_go_on_where_the_session_ended():
 
 def test_everything_but_side_and_place_is_as_at_first():
     first = {t.trial_id: t for t in SESSION.trials}
-    for trial in repeated_trials(SESSION, answered(SESSION, {}), seed=3):
+    again = repeated_trials(SESSION, answered(SESSION, {}), seed=3)
+    assert len(again) == 18
+    for trial in again:
         before = first[trial.repeats]
         assert trial.kind == "repeated"
         assert (trial.query_max, trial.query_min, trial.references, trial.unit, trial.batch, trial.scheme) == (

@@ -6,12 +6,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exemplum.explanations.synthetic import objectives, parametrizations, recipe, transforms
+from exemplum.explanations.synthetic import objectives, parametrizations, photographic, recipe, transforms
 from exemplum.explanations.synthetic.recipes import RECIPES
 from exemplum.explanations.synthetic.transforms import Crops, Jitter, Rotate, Scale
 from exemplum.records import Unit
 
 BOROWSKI = recipe("borowski2021")
+# Lucid's color_correlation_svd_sqrt over its largest column's norm: decorrelated colours → red, green, blue
+COLOR = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]]) / 0.46195
 
 
 def numpy_fourier_image(spectrum: np.ndarray, size: int) -> np.ndarray:
@@ -20,8 +22,7 @@ def numpy_fourier_image(spectrum: np.ndarray, size: int) -> np.ndarray:
     fy, fx = np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size)[None, :columns]
     scale = 1 / np.maximum(np.sqrt(fx**2 + fy**2), 1 / size)
     planes = np.fft.irfft2(spectrum * scale, s=(size, size + size % 2), norm="ortho")[..., :size] / 4
-    color = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]]) / 0.46195
-    return 1 / (1 + np.exp(-np.einsum("rc,chw->rhw", color, planes)))
+    return 1 / (1 + np.exp(-np.einsum("rc,chw->rhw", COLOR, planes)))
 
 
 @pytest.mark.parametrize("size", [16, 17])
@@ -155,16 +156,21 @@ def test_views_of_an_image_are_one_texture():
 
 def test_pixels_become_the_image_that_numpy_makes():
     start = parametrizations.pixel_start(3, 8, [torch.Generator().manual_seed(3)], sd=1.0)
-    color = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]]) / 0.46195
-    expected = 1 / (1 + np.exp(-np.einsum("rc,nchw->nrhw", color, start.numpy())))
+    expected = 1 / (1 + np.exp(-np.einsum("rc,nchw->nrhw", COLOR, start.numpy())))
     np.testing.assert_allclose(parametrizations.pixel_image(start, 8, 1.0).numpy(), expected, atol=1e-5)
+
+
+def magnitude_of_photographs(size):
+    """Mean amplitude of each frequency of the decorrelated colours; each photograph counts mirrored, too."""
+    photographs = np.einsum("dc,nhwc->ndhw", np.linalg.inv(COLOR), photographic.squares(size))
+    photographs = np.pad(photographs, ((0, 0), (0, 0), (0, 0), (0, size % 2)))
+    return np.abs(np.fft.rfft2(np.concatenate([photographs, photographs[..., ::-1]]))).mean(0)
 
 
 @pytest.mark.parametrize("size", [16, 17])
 def test_phases_become_the_image_that_numpy_makes(size):
     phases = parametrizations.maco_start(3, size, [torch.Generator().manual_seed(seed) for seed in (3, 4)], sd=1.0)
-    magnitude = parametrizations._magnitude(3, size, phases.shape[3], torch.device("cpu")).numpy()
-    color = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]]) / 0.46195
+    magnitude = magnitude_of_photographs(size)
 
     def standardized(x):
         return (x - x.mean()) / (x.std(ddof=1) + 1e-5)
@@ -172,13 +178,13 @@ def test_phases_become_the_image_that_numpy_makes(size):
     for image, phase in zip(parametrizations.maco_image(phases, size, 1.0).numpy(), phases.numpy(), strict=True):
         spectrum = magnitude * np.exp(1j * standardized(phase))
         planes = np.fft.irfft2(spectrum, s=(size, size + size % 2))[..., :size]
-        expected = 1 / (1 + np.exp(-np.einsum("rc,chw->rhw", color, standardized(planes))))
+        expected = 1 / (1 + np.exp(-np.einsum("rc,chw->rhw", COLOR, standardized(planes))))
         np.testing.assert_allclose(image, expected, atol=1e-4)
 
 
-def test_the_magnitude_is_that_of_photographs():
-    # photographs have amplitudes that fall about as 1/f (Field 1987): log-log slope between -0.8 and -1.6
-    magnitude = parametrizations._magnitude(3, 128, 65, torch.device("cpu"))[0].numpy()
+def test_amplitudes_of_photographs_fall_as_they_do_in_nature():
+    # amplitudes fall about as 1/f (Field 1987): log-log slope between -0.8 and -1.6
+    magnitude = magnitude_of_photographs(128)[0]
     f = np.hypot(np.fft.fftfreq(128)[:, None], np.fft.fftfreq(128)[None, :65])
     band = (f > 0.03) & (f < 0.4)
     slope = np.polyfit(np.log(f[band]), np.log(magnitude[band]), 1)[0]

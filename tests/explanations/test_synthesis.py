@@ -83,7 +83,7 @@ def test_diversity_makes_pictures_less_alike(reader):
         flat = finished(reader, jobs(8, weight=weight)).reshape(3, -1)
         return float(np.corrcoef(flat)[np.triu_indices(3, 1)].mean())
 
-    assert likeness(50.0) < likeness(0.0) + 0.05
+    assert likeness(50.0) < likeness(0.0) - 0.2  # about 0 against 0.35
 
 
 def test_the_minimal_pole_negates_only_the_unit_term(reader):

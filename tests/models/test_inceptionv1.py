@@ -4,14 +4,13 @@ import csv
 import importlib.util
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
 from exemplum import models
-from exemplum.models.inceptionv1 import InceptionV1, _normalize_locally
+from exemplum.models.inceptionv1 import InceptionV1
 from exemplum.models.loading import EMBEDDED
 from exemplum.models.model import Model
 from exemplum.records import Unit
@@ -127,12 +126,27 @@ def test_same_padding_is_tensorflows(size: int):
     assert expected.shape[-1] == -(-size // 2)
 
 
+@torch.no_grad()
 def test_local_response_normalization_is_tensorflows():
-    # tf.nn.lrn: input / (bias + alpha · Σ_{|j − i| ≤ radius} input_j²)^beta
-    x = np.random.default_rng(0).normal(size=(1, 20, 2, 2)) * 100
-    total = np.stack([(x[:, max(0, i - 4) : i + 5] ** 2).sum(1) for i in range(20)], 1)
-    expected = x / (1 + 1e-4 / 9 * total) ** 0.5
-    np.testing.assert_allclose(_normalize_locally(torch.from_numpy(x)), expected, rtol=1e-6)
+    # tf.nn.lrn: input / (bias + alpha · Σ_{|j − i| ≤ radius} input_j²)^beta; in the stem after its first pooling, and
+    # after its last convolution
+    network, seen = InceptionV1().eval(), {}
+    for name in ("conv2d0", "conv2d2"):
+        network.get_submodule(name).register_forward_hook(lambda _m, _i, out, name=name: seen.update({name: out}))
+    for name in ("conv2d1", "mixed3a"):
+        network.get_submodule(name).register_forward_pre_hook(lambda _m, of, name=name: seen.update({name: of[0]}))
+    network(torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 1000)
+
+    def normalized(x: torch.Tensor) -> torch.Tensor:
+        total = torch.stack([(x[:, max(0, i - 4) : i + 5] ** 2).sum(1) for i in range(x.shape[1])], 1)
+        return x / (1 + 1e-4 / 9 * total) ** 0.5
+
+    def pooled(x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.max_pool2d(nn.functional.pad(x, (0, 1, 0, 1)), 3, 2)  # nothing is below 0 after a ReLU
+
+    assert seen["conv2d0"].max() > 200  # enough to be normalized visibly
+    torch.testing.assert_close(seen["conv2d1"], normalized(pooled(seen["conv2d0"])))
+    torch.testing.assert_close(seen["mixed3a"], pooled(normalized(seen["conv2d2"])))
 
 
 @torch.no_grad()

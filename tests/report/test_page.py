@@ -59,7 +59,9 @@ def test_every_figure_has_its_table_and_its_files(page, written):
 
 
 def test_every_caption_says_n_and_how_intervals_were_made(page):
-    for name in page.values("data-table"):
+    names = page.values("data-table")
+    assert len(names) >= 8
+    for name in names:
         assert re.search(r"n = \d", page.text[name]), name
         assert "interval" in page.text[name], name
 
@@ -91,6 +93,7 @@ def test_the_difference_in_the_text_is_that_of_the_table(page, study):
 def test_tables_of_figures_hold_the_estimates(page, study):
     rows = tables.ESTIMATES.read(study.folder / "analysis/estimates.parquet")
     rows = rows[(rows["measure"] == "accuracy") & (rows["by"] == "layer")]
+    assert len(rows)
     shown = page.text["accuracy_by_layer"]
     for row in rows.itertuples():
         assert f"{row.estimate:.3f}" in shown
@@ -135,6 +138,7 @@ def test_which_query_is_right_is_told_only_below_the_screen(written, study):
 def test_cards_count_right_answers(page, study):
     responses = pd.concat([tables.RESPONSES.read(path) for path in (study.folder / "responses").glob("*.parquet")])
     main = responses[(responses["trial_kind"] == "main") & (responses["observer"] == "participants")]
+    assert main["unit"].nunique() > 1
     for unit, rows in main.groupby("unit"):
         own = rows[rows["condition"] == "natural"]["correct"]
         assert f"{own.sum()}/{len(own)}" in page.text[f"unit-{unit}"]

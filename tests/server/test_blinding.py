@@ -141,6 +141,7 @@ def test_no_order_or_name_predicts_the_right_answer(recorded):
             for rule, says_top in rules.items():
                 guesses[rule] += says_top == (right == "top")
             trials += 1
+    assert trials > 20
     for rule, hits in guesses.items():
         assert binomtest(hits, trials).pvalue > 1e-4, f"{rule}: {hits} of {trials}"
 
@@ -161,6 +162,7 @@ def test_neighbours_in_loading_order_are_no_pairs_of_trials(recorded):
 
 def test_the_verdict_comes_with_the_answer_and_never_before(recorded):
     _client, log, _truth, _walkers = recorded
+    assert {"/api/answers", "/api/sessions"} <= {path for path, _ in log}
     for path, response in log:
         body = response.json()
         if path == "/api/answers":

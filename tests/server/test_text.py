@@ -4,12 +4,13 @@ import io
 import json
 import math
 import zipfile
+from contextlib import contextmanager
 
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import NullPool, create_engine, select, text
 
 from exemplum.server import text as texts
 from exemplum.server.export import publish
@@ -115,6 +116,15 @@ def test_broken_text_breaks_no_download(serve, form):
     assert table["answered"].tolist() == [len(walker.given)]
 
 
+@contextmanager
+def by_hand(client):
+    """A connection to the server's database beside those of the server; what is done is committed."""
+    url = client.experiment.database.url.replace("postgresql://", "postgresql+psycopg://")
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        yield connection
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_rows_of_an_old_database_break_no_download(serve, form):
     """As they were stored before: half a pair in JSON columns; on SQLite also NaN, and bytes that are no UTF-8."""
@@ -125,7 +135,7 @@ def test_rows_of_an_old_database_break_no_download(serve, form):
         walker.walk()
     half = '{"message": "\\ud83d \\u0000"}'
     sqlite = client.experiment.database.is_sqlite
-    with client.experiment.database._writing.begin() as connection:
+    with by_hand(client) as connection:
         run = lambda statement, **values: connection.execute(text(statement), values)  # noqa: E731
         run("UPDATE sessions SET params = :half, client = :half WHERE id = 2", half=half)
         run("UPDATE steps SET data = :half WHERE session_id = 2 AND kind IN ('debrief', 'check')", half=half)
@@ -153,7 +163,7 @@ def test_one_unreadable_session_is_left_out_and_named(serve, form):
         block = walker.walk(until=lambda step: step["kind"] == "block")
     assert broken.answer(block["trials"][0]["trial"]).status_code == 200
     # before anything is published: a table that has a session is never written without it
-    with client.experiment.database._writing.begin() as connection:
+    with by_hand(client) as connection:
         connection.execute(text("UPDATE answers SET choice = 'many' WHERE session_id = 2"))
     whole.walk()
     broken.walk()
