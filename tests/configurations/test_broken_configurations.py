@@ -139,8 +139,8 @@ def test_a_wrong_name_is_told_before_a_network_is_loaded(tmp_path, toml):
 @pytest.mark.parametrize("toml", ['[design]\nprotocol = "borowski"', '[server]\nlanguages = ["fr"]'])
 def test_some_wrong_names_are_told_without_torch(tmp_path, toml):
     (tmp_path / "study.toml").write_text(toml)
-    done = subprocess.run([sys.executable, "-X", "importtime", *COMMAND[1:], str(tmp_path)], capture_output=True,
-                          text=True, check=False)  # fmt: skip
+    command = [sys.executable, "-X", "importtime", "-m", "exemplum", "run", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = done.stderr.splitlines()
     assert "error: " in lines[-1]
     imported = {line.rpartition("|")[2].strip() for line in lines}
