@@ -18,22 +18,12 @@ import numpy as np
 import pandas as pd
 
 from exemplum import store
-from exemplum.analysis import (
-    agreement,
-    calibration,
-    checks,
-    detection,
-    gee,
-    glmm,
-    learning,
-    lmm,
-    order,
-    reliability,
-    simulate,
-    verdict,
-)
-from exemplum.analysis.comparisons import comparisons
-from exemplum.analysis.estimates import estimates
+from exemplum.analysis import agreement, simulate, verdict
+from exemplum.analysis.estimates import detection
+from exemplum.analysis.estimates.measures import estimates
+from exemplum.analysis.models import fits
+from exemplum.analysis.tests.comparisons import comparisons, order_comparisons
+from exemplum.responses import table
 
 CONDITIONS = {"natural": 2.4, "synthetic": 1.5, "none": -0.2}  # log odds of a right answer
 SPREAD = simulate.Spread(participant=0.5, unit=0.5)
@@ -49,19 +39,19 @@ def main() -> None:
     units, people = frame["unit"].nunique(), frame["participant"].nunique()
     print(f"{len(frame):,} answers of {people:,} participants to {units} units")
     parts: dict[str, Callable[[], object]] = {
-        "checks": lambda: checks.check(frame),
+        "checks": lambda: table.check(frame),
         "estimates without bootstrap": lambda: estimates(frame, 1, 0),
         f"estimates, {resamples:,} resamples": lambda: estimates(frame, 1, resamples),
         "comparisons": lambda: comparisons(frame, 1),
-        "glmm": lambda: glmm.compare(frame),
-        "lmm": lambda: lmm.compare(frame),
-        "gee": lambda: gee.compare(frame),
-        "detection": lambda: detection.estimates(frame),
-        "calibration": lambda: calibration.estimates(frame, 1),
-        "learning": lambda: learning.estimates(frame),
-        "reliability": lambda: reliability.estimates(frame, 1),
-        "agreement": lambda: agreement.estimates(frame, 1),
-        "order": lambda: order.comparisons(frame),
+        "glmm": lambda: fits.compare_accuracy(frame),
+        "lmm": lambda: fits.compare_reaction_time(frame),
+        "gee": lambda: fits.compare_population(frame),
+        "detection": lambda: detection.detection_estimates(frame),
+        "calibration": lambda: detection.calibration_estimates(frame, 1),
+        "learning": lambda: fits.learning_estimates(frame),
+        "reliability": lambda: agreement.reliability_estimates(frame, 1),
+        "agreement": lambda: agreement.agreement_estimates(frame, 1),
+        "order": lambda: order_comparisons(frame),
         "verdict": lambda: verdict.verdicts(frame, 0.05),
     }
     began = time.process_time(), time.perf_counter()

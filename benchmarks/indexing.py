@@ -6,7 +6,7 @@ FOLDER holds photographs; they are repeated up to `--images`. The network is tor
 random weights, all nine default layers (5,488 units), 300 images kept of each pole, batches of 32.
 
     bare        the fused network up to its deepest layer, on one batch of random normalized tensors again and again
-    pass        the first pass of `exemplum.activations.build`: decoding, network, pooling, extremes, checkpoints
+    pass        the first pass of `exemplum.index.build`: decoding, network, pooling, extremes, checkpoints
     cached      the same with images that are already decoded and cropped in memory
     obvious     torch's DataLoader with a worker a core, torchvision's transforms, hooks on the whole network in float32
 
@@ -40,12 +40,11 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from exemplum import images, models
-from exemplum.activations.build import spare
-from exemplum.activations.reading import Measurer
-from exemplum.activations.sharding import shards
-from exemplum.activations.sweep import Sweep
 from exemplum.images import Corpus, ImageRecord
-from exemplum.models import Model, hardware
+from exemplum.index.activations import Measurer
+from exemplum.index.build import Sweep, shards, spare
+from exemplum.models import Model
+from exemplum.runtime import hardware
 
 BATCH, KEEP, SHARD, SAMPLE = 32, 300, 512, 4096
 SLOW_IMAGES = 96  # a round of the obvious way, which takes longest
@@ -111,7 +110,7 @@ def main() -> None:
 
 def speed(folder: Path, count: int, rounds: int) -> dict[str, object]:
     model = models.load("torchvision:googlenet")
-    corpus = images.open(f"folder:{folder}")
+    corpus = images.open_corpus(f"folder:{folder}")
     low = hardware.dtype("auto", hardware.device())
     decoded, cached = (Repeated(corpus, count, model, cropped) for cropped in (False, True))
     variants: dict[str, Callable[[], int]] = {"bare": bare(model, low, count)}
@@ -228,7 +227,7 @@ def memory(folder: Path) -> dict[str, object]:
 
 
 def _thumbnails(folder: Path, into: Path) -> list[Path]:
-    corpus = images.open(f"folder:{folder}")
+    corpus = images.open_corpus(f"folder:{folder}")
     into.mkdir()
     written = [into / f"{row}.jpg" for row in range(min(500, len(corpus)))]
     for row, path in enumerate(written):
@@ -237,11 +236,11 @@ def _thumbnails(folder: Path, into: Path) -> list[Path]:
 
 
 def _index_thumbnails(folder: Path) -> None:
-    from exemplum import activations
+    from exemplum.index import build
 
     with tempfile.TemporaryDirectory() as kept:
         model = models.load("embedded", input_size=32)
-        index = activations.build(model, images.open(f"folder:{folder}"), folder=Path(kept))
+        index = build(model, images.open_corpus(f"folder:{folder}"), folder=Path(kept))
         index.save(Path(kept))
 
 

@@ -42,7 +42,7 @@ from crowd import Crowd, Tally  # noqa: E402 — beside this file
 from design.made import stimuli, units  # noqa: E402 — tables that the tests use
 from exemplum import design as designs  # noqa: E402
 from exemplum.design.stage import save  # noqa: E402
-from exemplum.study import Study  # noqa: E402
+from exemplum.study.folder import Study  # noqa: E402
 
 LIMIT_S = 600
 TARGETS_MS = {"steady": 150, "burst": 1000}

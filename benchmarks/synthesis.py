@@ -36,14 +36,13 @@ from torch import fx
 from torch.fx.experimental.optimization import fuse
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from exemplum import memory, models
+from exemplum import models
 from exemplum.explanations import synthetic
 from exemplum.explanations.synthetic import transforms
-from exemplum.explanations.synthetic.cohort import Cohort
-from exemplum.explanations.synthetic.jobs import Job
-from exemplum.explanations.synthetic.optimize import Batch
-from exemplum.models import Model, hardware
+from exemplum.explanations.synthetic.optimization import Batch, Cohort, Job
+from exemplum.models import Model
 from exemplum.records import Pole, Unit
+from exemplum.runtime import hardware
 
 LAYERS = ("inception3a", "inception4a", "inception5b")
 RECIPE = synthetic.recipe("borowski2021")
@@ -152,7 +151,7 @@ def main() -> None:
         "precision": str(hardware.dtype("auto", hardware.device())), "date": time.strftime("%Y-%m-%d"),
     }  # fmt: skip
     print(json.dumps(machine))
-    memory.reuse()
+    hardware.reuse()
     found = quality() if given.quality else [speed(layer, given.rounds) for layer in given.layers]
     if given.json:
         given.json.write_text(json.dumps({"machine": machine, "results": found}, indent=1) + "\n")

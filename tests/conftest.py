@@ -39,14 +39,14 @@ def corpus():
     """A few real images."""
     from exemplum import images
 
-    return images.subset(images.open("embedded"), 70, np.random.default_rng(0))
+    return images.subset(images.open_corpus("embedded"), 70, np.random.default_rng(0))
 
 
 @pytest.fixture(scope="session")
 def cluster():
     """A Ray cluster of two workers on this machine."""
     ray = pytest.importorskip("ray")
-    from exemplum.cluster import Cluster
+    from exemplum.runtime.cluster import Cluster
 
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200_000_000)
     yield Cluster("auto")

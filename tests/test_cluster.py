@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from exemplum.cluster import Cluster
 from exemplum.errors import UserError
+from exemplum.runtime.cluster import Cluster
 
 
 def test_an_error_in_a_worker_comes_as_it_is(cluster):

@@ -2,7 +2,7 @@
 
 import inspect
 
-from exemplum.compiled import compiled
+from exemplum.runtime.hardware import compiled
 
 
 def test_a_function_is_compiled_though_it_cannot_be_kept():

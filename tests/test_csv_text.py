@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exemplum.csv_text import csv_text, restored
+from exemplum.store import csv_text, restored
 
 FORMULAS = ('=HYPERLINK("http://x")', "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1+1", "'=1")
 PLAIN = ("5f3a", "", "a=b", "P0001", " =1", "–5", "natural − synthetic", "1-1")

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exemplum import pipeline, store
-from exemplum.activations.stage import load_model
+from exemplum import store
 from exemplum.errors import UserError
 from exemplum.explanations import stage
-from exemplum.study import STAGES, Study
+from exemplum.index.stage import load_model
+from exemplum.study import pipeline
+from exemplum.study.folder import STAGES, Study
 
 TOML = """
 seed = 3

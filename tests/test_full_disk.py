@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from exemplum import store
-from exemplum.activations.accumulate import Accumulator
-from exemplum.explanations.synthetic import state_files
-from exemplum.report.exporting import export
+from exemplum.explanations.synthetic import scheduler
+from exemplum.index.extremes import Accumulator
+from exemplum.report.formatting import export
 from exemplum.tables import INDEX_UNITS
 
 BEFORE = b"what was there before"
@@ -36,7 +36,7 @@ WRITERS = {
     "picture": lambda path: store.write_png(path, NOISE),
     "table": lambda path: INDEX_UNITS.write(path, ()),
     "export": lambda path: export(path.parent, path.stem, INDEX_UNITS.frame(), "units"),
-    "state of synthesis": lambda path: state_files.save(path, {"pictures": torch.zeros(5000)}),
+    "state of synthesis": lambda path: scheduler.save(path, {"pictures": torch.zeros(5000)}),
     "state of the index": lambda path: Accumulator(50, 20).save(path),
 }
 

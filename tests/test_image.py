@@ -92,7 +92,7 @@ def test_the_context_holds_neither_tests_nor_built_pages(image):
     """What .dockerignore lets through."""
     context = image.root.parent / "context"
     found = {path.relative_to(context).as_posix() for path in context.rglob("*")}
-    assert {"src/exemplum/cli/main.py", "web/src/main.ts", "constraints.txt"} <= found
+    assert {"src/exemplum/cli/__init__.py", "web/src/main.ts", "constraints.txt"} <= found
     assert not [path for path in found if path.startswith(("tests", "docs", ".git"))]
     assert not [path for path in found if "server/static" in path or "node_modules" in path or "__pycache__" in path]
 

@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from exemplum import run_lock, store
+from exemplum import store
+from exemplum.study import locks
 
 pytestmark = pytest.mark.slow
 
@@ -153,7 +154,7 @@ def left_over(folder: Path) -> list[str]:
     left = [path.relative_to(folder) for path in folder.rglob("*")]
     return [
         str(path) for path in left
-        if (path.name.startswith(".") and path.name != run_lock.FILE) or "partial" in path.name or path.name == "search"
+        if (path.name.startswith(".") and path.name != locks.FILE) or "partial" in path.name or path.name == "search"
     ]  # fmt: skip
 
 

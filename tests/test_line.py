@@ -16,10 +16,12 @@ from PIL import Image
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from exemplum import pipeline, store
-from exemplum.server import Experiment, Settings, create_app, monitor
-from exemplum.server.schema import Answer, TrialRow
-from exemplum.study import STAGES, Study
+from exemplum import store
+from exemplum.server import Experiment, Settings, create_app
+from exemplum.server.pages import monitor
+from exemplum.server.storage.schema import Answer, TrialRow
+from exemplum.study import pipeline
+from exemplum.study.folder import STAGES, Study
 from server.walk import Walker
 
 TOML = """
@@ -167,10 +169,10 @@ def test_people_stand_beside_machines_and_rules_judge_alike(study, tmp_path):
 def kill_when(study: Path, stage: str, appears: str, arguments: str = "") -> None:
     """Run a stage in a process of its own and kill it -9 as soon as a file appears."""
     code = f"""
-import exemplum.explanations.synthetic.making as making
-making.CHECKPOINT_S = 0.0
+from exemplum.explanations.synthetic import scheduler
+scheduler.CHECKPOINT_S = 0.0
 {arguments}
-from exemplum import pipeline
+from exemplum.study import pipeline
 from exemplum.study import Study
 from pathlib import Path
 pipeline.run(Study.open(Path({str(study)!r})), [{stage!r}])

@@ -2,8 +2,8 @@
 
 import pytest
 
-from exemplum import new as studies
-from exemplum.study import Study, StudyError
+from exemplum.cli import new as studies
+from exemplum.study.folder import Study, StudyError
 
 
 def test_paths_inside_the_old_folder_are_named_from_the_new_one(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 import exemplum
 from exemplum.errors import UserError, one_line, shown
-from exemplum.progress import console, output, styled
+from exemplum.runtime.progress import console, output, styled
 
 NAMES = ("[units] hand_picked", "[/x]", "[red]a[/red]", ":smile:", "a\\[b]", "[link=x]y")
 

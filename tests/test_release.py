@@ -17,8 +17,8 @@ from PIL import Image
 from tools import links, release
 
 import exemplum
-from exemplum import pipeline
-from exemplum.study import STAGES, Study
+from exemplum.study import pipeline
+from exemplum.study.folder import STAGES, Study
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -26,7 +26,8 @@ FINGERPRINTS = """
 import sys
 from importlib import import_module
 from pathlib import Path
-from exemplum import __version__, pipeline
+from exemplum import __version__
+from exemplum.study import pipeline
 from exemplum.study import Study
 
 study = Study.open(Path(sys.argv[1]))
@@ -86,7 +87,7 @@ def fingerprints(folder: Path, site: Path, version: str) -> tuple[str, list[str]
 
 
 def test_an_upgrade_alone_makes_no_stage_anew(tmp_path):
-    (tmp_path / "mine.py").write_text("from exemplum.explanations.natural import pictures as exemplars\n")
+    (tmp_path / "mine.py").write_text("from exemplum.explanations.methods import pictures as exemplars\n")
     (tmp_path / "images").mkdir()
     Image.new("RGB", (64, 64), "red").save(tmp_path / "images" / "red.png")
     (tmp_path / "study.toml").write_text(

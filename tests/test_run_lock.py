@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from exemplum import pipeline, run_lock, store
+from exemplum import store
 from exemplum.errors import UserError
-from exemplum.study import Study
+from exemplum.study import locks, pipeline
+from exemplum.study.folder import Study
 
 HOLD = """
 import sys, time
@@ -47,21 +48,21 @@ def test_a_second_command_is_refused_in_one_line(holder, tmp_path):
 def test_the_study_is_the_same_by_another_path(holder, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "study")
     for path in (tmp_path / "link", Path(os.path.relpath(tmp_path / "study"))):
-        with pytest.raises(UserError, match="another exemplum command"), run_lock.alone(path):
+        with pytest.raises(UserError, match="another exemplum command"), locks.alone(path):
             pass
 
 
 def test_a_killed_command_leaves_no_lock(holder, tmp_path):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    with run_lock.alone(tmp_path / "study"):
-        assert (tmp_path / "study" / run_lock.FILE).exists()
+    with locks.alone(tmp_path / "study"):
+        assert (tmp_path / "study" / locks.FILE).exists()
 
 
 def test_one_command_may_take_it_twice(tmp_path):
-    with run_lock.alone(tmp_path), run_lock.alone(tmp_path):
+    with locks.alone(tmp_path), locks.alone(tmp_path):
         pass
-    with run_lock.alone(tmp_path):
+    with locks.alone(tmp_path):
         pass
 
 

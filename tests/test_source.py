@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from exemplum import source, usercode
 from exemplum.errors import UserError
+from exemplum.study import source, user_code
 
 FILES = {
     "study/method.py": "from functools import partial\nimport helper\nfrom pkg import deep\nLIMIT = 3\n"
@@ -29,11 +29,11 @@ def places(tmp_path: Path, monkeypatch) -> tuple[Path, ...]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path / "here")
-    return usercode.places(tmp_path / "study")
+    return user_code.places(tmp_path / "study")
 
 
 def fingerprint(places, spec="method:sharp") -> str:
-    return usercode.load(spec, "method", places).fingerprint
+    return user_code.load(spec, "method", places).fingerprint
 
 
 def test_all_modules_that_an_import_runs_are_found(places):
@@ -57,7 +57,7 @@ def test_a_digit_counts_though_size_and_second_are_the_same(places, tmp_path):
     seen = set()
     for value in "12345":
         (tmp_path / "study/lazy.py").write_text(f"VALUE = {value}\n")
-        loaded = usercode.load("method:sharp", "method", places)
+        loaded = user_code.load("method:sharp", "method", places)
         assert loaded.value(None) == ((3, int(value)),) * 2
         seen.add(loaded.fingerprint)
     assert len(seen) == 5
@@ -84,14 +84,14 @@ def test_the_folder_does_not_count_and_studies_do_not_mix(places, tmp_path):
     for name in ("method", "helper", "lazy"):
         text = FILES[f"study/{name}.py"].replace("VALUE = 1", "VALUE = 7").replace("from pkg import deep\n", "")
         (tmp_path / f"two/{name}.py").write_text(text)
-    second = usercode.places(tmp_path / "two")
+    second = user_code.places(tmp_path / "two")
     for _ in range(2):
-        assert usercode.load("method:sharp", "method", places).value(None) == ((3, 1), (3, 1))
-        assert usercode.load("method:sharp", "method", second).value(None) == ((3, 7), (3, 7))
+        assert user_code.load("method:sharp", "method", places).value(None) == ((3, 1), (3, 1))
+        assert user_code.load("method:sharp", "method", second).value(None) == ((3, 7), (3, 7))
     before = fingerprint(places)
     moved = tmp_path / "moved"
     (tmp_path / "study").rename(moved)
-    assert fingerprint(usercode.places(moved)) == before
+    assert fingerprint(user_code.places(moved)) == before
 
 
 def test_a_module_that_no_import_names_is_found_by_its_objects(places, tmp_path):
@@ -129,10 +129,10 @@ def test_a_file_with_the_name_of_an_installed_module_is_refused(places, tmp_path
 
 def test_the_studys_folder_comes_before_the_working_directory(places, tmp_path):
     (tmp_path / "here/lazy.py").write_text("VALUE = 5\n")
-    assert usercode.load("lazy:VALUE", "method", places).value == 1
-    assert usercode.load("other:X", "method", places).value == 1
+    assert user_code.load("lazy:VALUE", "method", places).value == 1
+    assert user_code.load("other:X", "method", places).value == 1
     with pytest.raises(UserError, match=r"no Python module 'absent'; looked in .*study, .*here and the installed"):
-        usercode.load("absent:f", "method", places)
+        user_code.load("absent:f", "method", places)
 
 
 def test_an_installed_package_counts_with_its_version_and_source(tmp_path, monkeypatch):
@@ -150,7 +150,7 @@ def test_an_installed_package_counts_with_its_version_and_source(tmp_path, monke
         (info / "top_level.txt").write_text("sharply\n")
         (site / "sharply/rare.py").write_text(f"R = {rare}\n")
         monkeypatch.syspath_prepend(str(site))
-        seen.append(usercode.load("sharply.method:f", "method", usercode.places()).fingerprint)
+        seen.append(user_code.load("sharply.method:f", "method", user_code.places()).fingerprint)
     assert len(set(seen)) == 3
 
 
@@ -160,7 +160,7 @@ def test_a_path_that_others_bring_back_does_not_mix_studies(places, tmp_path, mo
     saved = list(sys.path)
     (tmp_path / "two").mkdir()
     (tmp_path / "two/method.py").write_text("def sharp(request):\n    return 2\n")
-    second = usercode.places(tmp_path / "two")
+    second = user_code.places(tmp_path / "two")
     for _ in range(2):
-        assert usercode.load("method:sharp", "method", second).value(None) == 2
+        assert user_code.load("method:sharp", "method", second).value(None) == 2
         monkeypatch.setattr(sys, "path", list(saved))

@@ -2,24 +2,25 @@
 
 import pytest
 
-from exemplum import status, store
-from exemplum.study import Config, Study
+from exemplum import store
+from exemplum.study import blinding
+from exemplum.study.folder import Config, Study
 
-SAID = status.Status("0" * 32, "open", None, 12, 3, "ab" * 8, "experiment.sqlite", {"design": "ab" * 8})
+SAID = blinding.Status("0" * 32, "open", None, 12, 3, "ab" * 8, "experiment.sqlite", {"design": "ab" * 8})
 
 
 def test_status_is_read_as_written(tmp_path):
     study = Study(tmp_path, Config())
-    status.write(study, SAID)
-    assert status.read(study) == SAID
+    blinding.write_status(study, SAID)
+    assert blinding.read_status(study) == SAID
 
 
 def test_never_served_has_no_status(tmp_path):
-    assert status.read(Study(tmp_path, Config())) is None
+    assert blinding.read_status(Study(tmp_path, Config())) is None
 
 
 @pytest.mark.parametrize("text", ["[1]", '{"id": "x"}', "{"])
 def test_broken_status_names_its_file(tmp_path, text):
-    store.write_text(tmp_path / status.FILE, text)
+    store.write_text(tmp_path / blinding.STATUS_FILE, text)
     with pytest.raises(store.StoreError, match=r"status\.json"):
-        status.read(Study(tmp_path, Config()))
+        blinding.read_status(Study(tmp_path, Config()))

@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 
 from design.made import stimuli, units
-from exemplum import pipeline, store
+from exemplum import store
 from exemplum.errors import UserError
 from exemplum.server import Experiment, Settings
-from exemplum.study import Study
+from exemplum.study import pipeline
+from exemplum.study.folder import Study
 from exemplum.tables import STIMULI, STUDY_UNITS
 from server import made
 
@@ -25,7 +26,8 @@ TOML = "[design]\npractice = 2\nblocks = 1\ncatch = 1\nrepeated = 1\nparticipant
 KILLED_AT_BLOCKS = """
 import os, signal, sys
 from pathlib import Path
-from exemplum import pipeline, store
+from exemplum import store
+from exemplum.study import pipeline
 from exemplum.errors import UserError
 from exemplum.server import Experiment, Settings
 from exemplum.study import Study

@@ -17,7 +17,7 @@ import dockerfile
 from building import ROOT, alone
 from design.made import stimuli, units
 from exemplum.observers import stage as observers
-from exemplum.study import Study
+from exemplum.study.folder import Study
 from exemplum.tables import STIMULI, STUDY_UNITS
 from serving import finished_study, free_port, visit_pages, wait_until_healthy
 

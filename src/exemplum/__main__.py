@@ -11,9 +11,9 @@ INTERRUPTED = 130  # the exit status that shells and typer make of Ctrl-C
 def run() -> None:
     """Run the command. Ctrl-C is told in one line, also while the command is still being loaded."""
     try:
-        from exemplum.cli import main  # late: it takes a second, in which somebody may stop it
+        from exemplum import cli  # late: it takes a second, in which somebody may stop it
 
-        main.run()
+        cli.run()
     except (KeyboardInterrupt, SystemExit) as stop:
         if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:
             raise

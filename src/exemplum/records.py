@@ -1,12 +1,13 @@
-"""The nouns of the line as frozen records, without heavy imports."""
+"""The nouns of the line as frozen records, and which names a condition may have; without heavy imports."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from exemplum.errors import shown
+from exemplum.errors import UserError, shown
 
 
 class Pole(StrEnum):
@@ -173,3 +174,80 @@ class Response:
     choice: Side  # the side chosen, not whether it was correct
     confidence: int  # 1 to 3
     rt_ms: float | None = None  # None for machine observers without a reaction time
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How many references are shown, and of which poles."""
+
+    references: int  # k: references a pole
+    poles: tuple[Pole, ...]
+
+    @property
+    def name(self) -> str:
+        """`Min-Max-9`, `Max-1`, …"""
+        return f"{'Min-Max' if Pole.MIN in self.poles else 'Max'}-{self.references}"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """The structure of a study.
+
+    A session is: practice and main trials without references (`none_blocks`, before), then scheme by scheme the
+    practice of every condition with references and their main blocks in turn, then `none_blocks` again, then
+    repeated trials.
+    Participant n counts from 1. Conditions with references are the methods of the study, natural first; their order is
+    rotated by (n − 1) // `order_every` + `order_start`.
+    """
+
+    name: str
+    participants: int
+    units: int  # main units of a scheme
+    batches: int  # sets of natural images; the first is for practice and catch trials
+    schemes: tuple[Scheme, ...]
+    scheme_orders: tuple[tuple[int, ...], ...]  # places in `schemes`, by (n − 1) mod their number
+    order_every: int
+    order_start: int
+    none_blocks: int  # blocks without references before, and again after; 0: no such condition
+    practice: int  # practice trials a condition (and scheme)
+    blocks: int  # main blocks a condition (and scheme)
+    catch: int  # catch trials a main block with references
+    repeated: int  # repeated trials a condition, half least and half most confident; chosen from the answers
+    batch_every: int  # so many participants in a row share batches (they differ in the units of a scheme)
+    batch_own: bool  # whether the next such participants skip all batches of these: a stride of one batch a condition
+    practice_units: int
+    main_sets: tuple[str, ...] = ()  # stimulus sets that go round the schemes by a Latin square; (): all units in each
+    practice_sets: tuple[str, ...] = ()  # by condition in the order of the methods; (): thirds that go round, see docs
+    catch_sets: tuple[str, ...] = ()  # (): every practice unit
+
+    @property
+    def reference_counts(self) -> tuple[int, ...]:
+        """The numbers of references a pole that the schemes show, ascending."""
+        return tuple(sorted({scheme.references for scheme in self.schemes}))
+
+    @property
+    def pools(self) -> bool:
+        """Whether practice and catch units come from stimulus sets of their own."""
+        return bool(self.practice_sets)
+
+
+NONE = "none"  # the condition without references
+ALL = "all"  # what the tables call all of something together
+# what the tables call something else by: trials without references (also by when they were shown), and kinds of trials
+RESERVED_CONDITIONS = (NONE, "none_pre", "none_post", "catch", "practice", "repeated", ALL)
+# Letters and digits of any script, and inside of a name also . + - and spaces: no character that parts a path, a line
+# of a table or a key of study.toml, and no hidden file
+CONDITION_NAME = re.compile(r"\w(?:[\w.+ -]{0,58}[\w+-])?")
+STAGE_FILES = (".parquet", ".json", ".part")  # the stage keeps files of its own beside the methods' folders
+
+
+def check_condition(name: str) -> str:
+    """The name, if a method may have it as its condition. Raises UserError that says why not."""
+    if name in RESERVED_CONDITIONS:
+        raise UserError(f"a method cannot be called {name!r}: the tables call something else so; give it another name")
+    if not CONDITION_NAME.fullmatch(name) or name.endswith(STAGE_FILES):
+        raise UserError(
+            f"a method cannot be called {shown(name)}: names of methods have letters, digits, _ and inside also . + - "
+            "and spaces, at most 60 in all"
+        )
+    return name

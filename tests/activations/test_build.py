@@ -8,11 +8,11 @@ from PIL import Image
 from scipy import stats
 
 from exemplum import images
-from exemplum.activations import ActivationIndex, build
-from exemplum.activations.build import dtype
 from exemplum.errors import UserError
-from exemplum.models import hardware
+from exemplum.index import ActivationIndex, build
+from exemplum.index.build import dtype
 from exemplum.records import Pole, Unit
+from exemplum.runtime import hardware
 
 LAYERS = ["mixed3a", "mixed4b"]
 
@@ -151,7 +151,7 @@ def test_broken_files_are_skipped_and_listed(model, tmp_path):
             tmp_path / f"{name}.png"
         )
     (tmp_path / "b.png").write_bytes((tmp_path / "b.png").read_bytes()[:500])
-    index = build(model, images.open(f"folder:{tmp_path}"), ["mixed3a"], keep=5, workers=0)
+    index = build(model, images.open_corpus(f"folder:{tmp_path}"), ["mixed3a"], keep=5, workers=0)
     assert index.broken["image"].tolist() == ["b.png"]
     assert index.broken["reason"].str.len().gt(5).all()
     assert (index.units["count"] == 2).all()
@@ -161,7 +161,7 @@ def test_broken_files_are_skipped_and_listed(model, tmp_path):
 def test_a_folder_of_broken_files_is_an_error(model, tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"nothing")
     with pytest.raises(UserError, match="none of the 1 images"):
-        build(model, images.open(f"folder:{tmp_path}"), ["mixed3a"], workers=0)
+        build(model, images.open_corpus(f"folder:{tmp_path}"), ["mixed3a"], workers=0)
 
 
 def test_a_unit_outside_the_index_is_an_error(index):
@@ -188,7 +188,9 @@ class Counted:
 
 @pytest.fixture(scope="module")
 def photographs(shared_data):
-    return images.subset(images.open(f"folder:{shared_data / 'imagenet-sample-1000'}"), 600, np.random.default_rng(0))
+    return images.subset(
+        images.open_corpus(f"folder:{shared_data / 'imagenet-sample-1000'}"), 600, np.random.default_rng(0)
+    )
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from exemplum.activations import extremes
-from exemplum.activations.accumulate import Accumulator
+from exemplum.index import extremes
+from exemplum.index.extremes import Accumulator
 
 # few distinct values, so that ties are common; signed zeros tie as well
 VALUES = st.sampled_from([-3.5, -1.0, -0.0, 0.0, 1e-30, 2.0, 2.5, 1e20])

@@ -4,9 +4,9 @@ import pytest
 from PIL import Image
 
 from exemplum import images, store
-from exemplum.activations import stage as index
 from exemplum.explanations import stage as explanations
-from exemplum.study import Study
+from exemplum.index import stage as index
+from exemplum.study.folder import Study
 
 TOML = """
 [model]
@@ -24,14 +24,14 @@ methods = ["natural", "synthetic"]
 def folder(tmp_path):
     store.write_text(tmp_path / "study.toml", TOML)
     for row in range(20):  # as many as one batch of exemplars needs
-        store.write_png(tmp_path / "pictures" / f"{row}.png", images.open("embedded").decode(row))
+        store.write_png(tmp_path / "pictures" / f"{row}.png", images.open_corpus("embedded").decode(row))
     return tmp_path
 
 
 def test_a_command_lists_the_images_once(folder, monkeypatch):
     listed = []
-    opening = images.open
-    monkeypatch.setattr(images, "open", lambda spec, **given: listed.append(spec) or opening(spec, **given))
+    opening = images.open_corpus
+    monkeypatch.setattr(images, "open_corpus", lambda spec, **given: listed.append(spec) or opening(spec, **given))
     study = Study.open(folder)
     index.check(study)
     explanations.check(study)

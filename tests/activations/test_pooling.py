@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from exemplum.activations import pool
+from exemplum.index import pool
 
 
 def test_channel_is_the_spatial_mean():

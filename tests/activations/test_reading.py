@@ -12,9 +12,9 @@ STALLED = """
 import multiprocessing, time
 import numpy as np
 from exemplum import images, models
-from exemplum.activations.reading import Measurer
+from exemplum.index.activations import Measurer
 model = models.load("embedded", input_size=48)
-corpus = images.open("embedded")
+corpus = images.open_corpus("embedded")
 for _ in Measurer(model, ["mixed3a"], "before", "channel").corpus(corpus, np.arange(400), 32, workers=1):
     print(multiprocessing.active_children()[0].pid, flush=True)
     time.sleep(60)

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from exemplum.activations import build
 from exemplum.images import ImageRecord
+from exemplum.index import build
 
 ARGUMENTS = {"layers": ["mixed3a", "mixed4b"], "keep": 10, "batch": 8, "shard": 8}
 

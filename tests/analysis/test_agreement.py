@@ -61,7 +61,7 @@ def test_observers_are_compared_on_the_same_trials(answers) -> None:
     machine = people.assign(observer="similarity", observer_kind="machine", participant="m")
     machine["correct"] = [True, False, False, True, False, True, True, True, True, True]
     both = pd.concat([people, machine], ignore_index=True)
-    found = agreement.estimates(both, seed=1)
+    found = agreement.agreement_estimates(both, seed=1)
     row = found[found["by"] == "observer"].iloc[0]
     assert (row["observer"], row["group"], row["n_trials"]) == ("participants", "similarity", 10)
     assert row["estimate"] == pytest.approx(cohen_kappa_score(people["correct"], machine["correct"]))
@@ -71,6 +71,6 @@ def test_answers_without_unit_effects_do_not_agree_beyond_chance() -> None:
     rng = np.random.default_rng(6)
     frame = simulate.trials(60, 60, ["natural"], rng)
     trials = simulate.logistic(frame, {"natural": 1.0}, simulate.Spread(), rng)
-    found = agreement.estimates(trials, seed=1).set_index("measure")
+    found = agreement.agreement_estimates(trials, seed=1).set_index("measure")
     assert abs(found.loc["kappa_fleiss", "estimate"]) < 0.03
     assert abs(found.loc["kappa_cohen", "estimate"]) < 0.03

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exemplum.analysis.anova import anova_terms, mixed_anova, rm_anova
+from exemplum.analysis.tests.anova import anova_terms, mixed_anova, rm_anova
 
 THREE = np.array([45, 50, 55, 42, 42, 45, 36, 41, 43, 39, 35, 40, 51, 55, 59, 44, 49, 56], float).reshape(6, 3)
 # R: set.seed(1); round(matrix(rnorm(42), 7, 6), 2); three of one group and four of the other

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from exemplum.analysis import checks
 from exemplum.errors import UserError
+from exemplum.responses import table
 from exemplum.tables import RESPONSES
 
 RUNS = (("p1", "natural", "1101"), ("p1", "synthetic", "10"), ("p2", "natural", "01"))
@@ -12,7 +12,7 @@ RUNS = (("p1", "natural", "1101"), ("p1", "synthetic", "10"), ("p2", "natural", 
 
 def fails(responses: pd.DataFrame, **more: object) -> str:
     with pytest.raises(UserError) as caught:
-        checks.check(responses, "answers.parquet", **more)
+        table.check(responses, "answers.parquet", **more)
     text = str(caught.value)
     assert "\n" not in text
     assert "answers.parquet" in text
@@ -21,7 +21,7 @@ def fails(responses: pd.DataFrame, **more: object) -> str:
 
 def test_good_answers_pass_unchanged(answers):
     responses = answers(*RUNS)
-    assert checks.check(responses, conditions=["natural", "synthetic"]) is responses
+    assert table.check(responses, conditions=["natural", "synthetic"]) is responses
 
 
 def test_missing_columns_are_named(answers):
@@ -67,9 +67,9 @@ def test_answers_to_one_trial_in_two_files_are_found(answers, tmp_path):
     for name in ("machines", "people"):
         RESPONSES.write(tmp_path / f"{name}.parquet", answers(*RUNS))
     with pytest.raises(UserError, match="more than once"):
-        checks.read(tmp_path)
+        table.read(tmp_path)
 
 
 def test_no_answers_say_what_to_run(tmp_path):
     with pytest.raises(UserError, match="exemplum observe"):
-        checks.read(tmp_path)
+        table.read(tmp_path)

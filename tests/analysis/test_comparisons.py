@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from exemplum.analysis.comparisons import comparisons, holm
+from exemplum.analysis.tests.comparisons import comparisons, holm
 from exemplum.tables import COMPARISONS, RESPONSES
 
 PEOPLE = tuple(

@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 from scipy.special import ndtr
 
-from exemplum.analysis import detection, glmm, lmm, simulate, verdict
+from exemplum.analysis import simulate, verdict
+from exemplum.analysis.estimates import detection
+from exemplum.analysis.models import fits
 from exemplum.analysis.simulate import Spread
 
 D_PRIME = {"natural": 2.0, "synthetic": 1.2}
@@ -31,7 +33,7 @@ def of_detection(rng: np.random.Generator) -> dict[str, bool]:
     found = {}
     for name, lapse in (("sure", 0.0), ("lapsing", LAPSE)):
         trials = simulate.detection(frame, D_PRIME, Spread(), rng, CRITERION, lapse)
-        rows = detection.estimates(trials).query("by == 'all' and aggregate == 'pooled'")
+        rows = detection.detection_estimates(trials).query("by == 'all' and aggregate == 'pooled'")
         rows = rows.set_index(["measure", "condition"])
         wanted = {"d_prime": D_PRIME, "criterion": dict.fromkeys(D_PRIME, CRITERION)}
         if lapse:
@@ -47,7 +49,9 @@ def of_people_who_differ(rng: np.random.Generator) -> dict[str, bool]:
     """One study of 30 people whose d′ differs: their mean d′ by t, and the difference of accuracies by t."""
     frame = simulate.trials(30, 200, list(D_PRIME), rng)
     trials = simulate.detection(frame, D_PRIME, Spread(participant=0.4), rng, 0.0)
-    rows = detection.estimates(trials).query("by == 'all' and aggregate == 'participants' and measure == 'd_prime'")
+    rows = detection.detection_estimates(trials).query(
+        "by == 'all' and aggregate == 'participants' and measure == 'd_prime'"
+    )
     rows = rows.set_index("condition")
     found = {f"mean d_prime {name}": inside(*rows.loc[name, ["low"]], truth, *rows.loc[name, ["high"]])
              for name, truth in D_PRIME.items()}  # fmt: skip
@@ -61,14 +65,14 @@ def of_mixed_models(rng: np.random.Generator) -> dict[str, bool]:
     """One study of 50 people and 50 units that differ: odds ratio, levels and standard deviations; ln RT likewise."""
     frame = simulate.trials(50, 50, list(LOG_ODDS), rng)
     trials = simulate.logistic(frame, LOG_ODDS, SPREAD, rng)
-    models, compared = glmm.compare(trials)
+    models, compared = fits.compare_accuracy(trials)
     row = compared.iloc[0]
     found = {"odds ratio": inside(row["effect_low"], np.exp(0.8), row["effect_high"])}
     truth = LOG_ODDS | {"participant": SPREAD.participant, "unit": SPREAD.unit}
     for row in models.itertuples():
         found[f"glmm {row.term}"] = inside(row.low, truth[row.term], row.high)
     # simulate.answer: ln RT has sd 0.3 over participants, 0.2 over units, 0.5 besides; wrong answers are slower by 0.2
-    models, _ = lmm.compare(trials, subset="correct")
+    models, _ = fits.compare_reaction_time(trials, subset="correct")
     for row in models[models["kind"] == "sd"].itertuples():
         sd = {"participant": 0.3, "unit": 0.2, "residual": 0.5}[row.term]
         found[f"lmm sd {row.term}"] = inside(row.low, sd, row.high)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exemplum.analysis.crossed import Crossed
+from exemplum.analysis.models.crossed import Crossed
 
 
 def dense(crossed: Crossed, scales: np.ndarray) -> np.ndarray:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from exemplum.analysis import detection, simulate
+from exemplum.analysis import simulate
+from exemplum.analysis.estimates import detection
 
 COUNT = st.integers(0, 200)
 
@@ -47,7 +48,7 @@ def test_swapping_the_sides_turns_the_bias_and_keeps_d_prime(hits: int, misses: 
 def test_answering_top_always_is_all_bias(answers) -> None:
     trials = answers(("a", "natural", "1100"), ("b", "natural", "1100"))
     trials = trials.assign(max_side=["top", "top", "bottom", "bottom"] * 2, choice="top")
-    found = detection.estimates(trials)
+    found = detection.detection_estimates(trials)
     assert pick(found, "d_prime")["estimate"] == pytest.approx(0)
     assert pick(found, "criterion")["estimate"] < -1
     assert pick(found, "chose_top")["estimate"] == 1
@@ -57,15 +58,15 @@ def test_answers_below_chance_have_negative_d_prime(answers) -> None:
     trials = answers(("a", "none", "0001"), ("b", "none", "0100"))
     trials = trials.assign(max_side=["top", "top", "bottom", "bottom"] * 2)
     trials["choice"] = np.where(trials["correct"] == (trials["max_side"] == "top"), "top", "bottom")
-    assert pick(detection.estimates(trials), "d_prime")["estimate"] < 0
+    assert pick(detection.detection_estimates(trials), "d_prime")["estimate"] < 0
 
 
 def test_a_side_without_trials_gives_nan_with_n(answers) -> None:
-    found = detection.estimates(answers(("a", "natural", "1101")))
+    found = detection.detection_estimates(answers(("a", "natural", "1101")))
     row = pick(found, "d_prime")
     assert np.isnan(row["estimate"])
     assert (row["n_trials"], row["n_participants"]) == (4, 1)
-    assert detection.estimates(answers(("a", "natural", "1"))[:0]).empty
+    assert detection.detection_estimates(answers(("a", "natural", "1"))[:0]).empty
 
 
 def test_lapse_is_twice_the_share_of_missed_catch_trials() -> None:
@@ -80,7 +81,7 @@ def test_lapses_lower_d_prime_and_are_corrected_for() -> None:
     rng = np.random.default_rng(3)
     frame = simulate.trials(40, 150, ["natural"], rng, catch=100)
     trials = simulate.detection(frame, {"natural": 2.0}, simulate.Spread(), rng, criterion=-0.3, lapse=0.1)
-    found = detection.estimates(trials)
+    found = detection.detection_estimates(trials)
     assert pick(found, "d_prime")["high"] < 1.9
     corrected = pick(found, "d_prime_no_lapse")
     assert corrected["low"] < 2.0 < corrected["high"]

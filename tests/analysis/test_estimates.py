@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exemplum.analysis.estimates import estimates
+from exemplum.analysis.estimates.measures import estimates
 from exemplum.tables import ESTIMATES, RESPONSES
 
 TWO = (("p1", "natural", "1110"), ("p1", "synthetic", "1000"), ("p2", "natural", "11"), ("p2", "synthetic", "0011"))

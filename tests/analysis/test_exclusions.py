@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exemplum.analysis import exclusions, simulate
+from exemplum.analysis import simulate, stage
 from exemplum.errors import UserError
-from exemplum.study import ExclusionsSection
+from exemplum.responses import exclusions
+from exemplum.study.folder import ExclusionsSection
 
 KEYS = {"experiment": "simulated", "observer": "simulated"}
 
@@ -35,7 +36,7 @@ def test_no_rule_excludes_nobody(people) -> None:
     kept, table = exclusions.apply(people, ExclusionsSection())
     assert table.empty
     assert kept.equals(people)
-    assert exclusions.estimates(people, ExclusionsSection()).empty
+    assert stage.exclusion_estimates(people, ExclusionsSection()).empty
 
 
 def test_catch_trials_missed_exclude(people) -> None:
@@ -101,7 +102,7 @@ def test_apply_keeps_whole_people_or_none_of_them(people, first: int, share: flo
 
 
 def test_result_under_each_rule_is_that_without_the_excluded(people) -> None:
-    found = exclusions.estimates(people, ExclusionsSection(catch_accuracy=0.8, answers_each_side=3))
+    found = stage.exclusion_estimates(people, ExclusionsSection(catch_accuracy=0.8, answers_each_side=3))
     natural = found[found["condition"] == "natural"].set_index("group")
     main = people[(people["trial_kind"] == "main") & (people["condition"] == "natural")]
     means = main.groupby("participant")["correct"].mean()

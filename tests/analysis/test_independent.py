@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from exemplum.analysis.independent import mann_whitney
+from exemplum.analysis.tests.two_samples import mann_whitney
 
 FEW = st.lists(st.integers(0, 5), min_size=1, max_size=6)
 

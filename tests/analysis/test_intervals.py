@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from exemplum.analysis import intervals
+from exemplum.analysis.estimates import intervals
 
 # not round, so that no two resamples tie: boot and scipy count ties with the estimate differently
 SCORES = np.array([0.73117, 0.81431, 0.66293, 0.90713, 0.85019, 0.77541, 0.92687, 0.58237, 0.81779, 0.70133])

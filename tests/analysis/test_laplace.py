@@ -5,8 +5,8 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from exemplum.analysis import laplace
-from exemplum.analysis.crossed import Crossed
+from exemplum.analysis.models import laplace
+from exemplum.analysis.models.crossed import Crossed
 
 from .crossed_data import columns
 

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exemplum.analysis import order, simulate
-from exemplum.analysis.order import welch
-from exemplum.analysis.results import analyse
+from exemplum.analysis import simulate
+from exemplum.analysis.stage import analyse
+from exemplum.analysis.tests import comparisons
+from exemplum.analysis.tests.comparisons import welch
 
 
 def test_welch_and_hedges_are_those_of_r() -> None:
@@ -26,7 +27,7 @@ def test_a_lean_to_the_top_is_found() -> None:
     rng = np.random.default_rng(1)
     frame = simulate.trials(20, 60, ["natural", "synthetic"], rng)
     trials = simulate.detection(frame, {"natural": 1.0, "synthetic": 1.0}, simulate.Spread(), rng, criterion=-0.5)
-    sides = order.comparisons(trials).query("by == 'side'")
+    sides = comparisons.order_comparisons(trials).query("by == 'side'")
     assert sides["group"].tolist() == ["natural", "synthetic"]
     assert (sides["difference"] > 0.15).all()
     assert (sides["p"] < 0.001).all()
@@ -40,7 +41,7 @@ def test_a_carry_over_is_found_by_which_condition_came_first(answers) -> None:
     # whoever begins with natural is worse at it than whoever ends with it
     early = [person(f"e{i}", "natural", "synthetic", ("110" + "10"[i % 2], "1110")) for i in range(6)]
     late = [person(f"l{i}", "synthetic", "natural", ("1110", "11111"[: 4 + i % 2])) for i in range(6)]
-    found = order.comparisons(pd.concat(early + late, ignore_index=True)).query("by == 'order'").iloc[0]
+    found = comparisons.order_comparisons(pd.concat(early + late, ignore_index=True)).query("by == 'order'").iloc[0]
     assert (found["a"], found["b"], found["test"]) == ("natural_first", "synthetic_first", "welch_t")
     assert found["difference"] < 0
     assert found["p"] < 0.05
@@ -51,11 +52,11 @@ def test_one_order_only_gives_nan_with_n(answers) -> None:
     trials = answers(("a", "natural", "1101"), ("a", "synthetic", "1001"), ("b", "natural", "1111"),
                      ("b", "synthetic", "1011"))  # fmt: skip
     trials = trials.assign(trial=range(len(trials)))
-    found = order.comparisons(trials)
+    found = comparisons.order_comparisons(trials)
     row = found[found["by"] == "order"].iloc[0]
     assert np.isnan(row["p"])
     assert row["n"] == 2
-    assert order.comparisons(trials[:0]).empty
+    assert comparisons.order_comparisons(trials[:0]).empty
 
 
 @pytest.mark.parametrize("who", [("a",), ("a", "b", "c")])

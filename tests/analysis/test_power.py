@@ -14,7 +14,7 @@ from exemplum.analysis.power import Scenario
 from exemplum.analysis.simulate import Spread
 from exemplum.cli.power import power as command
 from exemplum.errors import UserError
-from exemplum.report.figures.power import power as draw
+from exemplum.report.figures.accuracy import power as draw
 
 from .crossed_data import responses
 

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from exemplum.analysis import kappa, reliability
+from exemplum.analysis import agreement
 
 
 def test_spearman_brown_of_a_half() -> None:
-    assert reliability.spearman_brown(0.5) == pytest.approx(2 / 3)
-    assert reliability.spearman_brown(-0.9) == -1
+    assert agreement.spearman_brown(0.5) == pytest.approx(2 / 3)
+    assert agreement.spearman_brown(-0.9) == -1
 
 
 def test_split_half_recovers_the_share_of_true_variance() -> None:
@@ -25,20 +25,20 @@ def test_split_half_recovers_the_share_of_true_variance() -> None:
     correct = (rng.random(people * m) < p[code]).astype(float)
     true = 8 * 3 / (11**2 * 12)
     noise = 8 * 3 / (11 * 12) / m
-    half = reliability.split_half(code, correct, rng)
-    assert reliability.spearman_brown(half) == pytest.approx(true / (true + noise), abs=0.02)
+    half = agreement.split_half(code, correct, rng)
+    assert agreement.spearman_brown(half) == pytest.approx(true / (true + noise), abs=0.02)
 
 
 def test_answers_are_unreliable_if_people_do_not_differ() -> None:
     rng = np.random.default_rng(4)
     code = np.repeat(np.arange(2000), 20)
-    assert abs(reliability.split_half(code, (rng.random(40_000) < 0.8).astype(float), rng)) < 0.05
+    assert abs(agreement.split_half(code, (rng.random(40_000) < 0.8).astype(float), rng)) < 0.05
 
 
 def test_undefined_with_few_people_or_all_right() -> None:
     rng = np.random.default_rng(0)
-    assert np.isnan(reliability.split_half(np.repeat(np.arange(3), 10), np.ones(30), rng))
-    assert np.isnan(reliability.split_half(np.repeat(np.arange(9), 10), np.ones(90), rng))
+    assert np.isnan(agreement.split_half(np.repeat(np.arange(3), 10), np.ones(30), rng))
+    assert np.isnan(agreement.split_half(np.repeat(np.arange(9), 10), np.ones(90), rng))
 
 
 def test_repeats_are_matched_to_their_first_showing(answers) -> None:
@@ -48,12 +48,12 @@ def test_repeats_are_matched_to_their_first_showing(answers) -> None:
         correct=[True, False, False, True, False, True, False, True, True, True, True, True],
     )  # fmt: skip
     both = pd.concat([first, again], ignore_index=True)
-    found = reliability.estimates(both, seed=1)
+    found = agreement.reliability_estimates(both, seed=1)
     kappa = found[found["measure"] == "repeat_kappa"].iloc[0]
     assert kappa["estimate"] == pytest.approx(cohen_kappa_score(first["correct"], again["correct"]))
     assert kappa["n_trials"] == 12
     unlinked = both.assign(repeats=both["repeats"].where(both["repeats"] == "", "elsewhere"))
-    assert "repeat_kappa" not in set(reliability.estimates(unlinked, seed=1)["measure"])
+    assert "repeat_kappa" not in set(agreement.reliability_estimates(unlinked, seed=1)["measure"])
 
 
 def test_kappa_of_any_small_table_is_quiet_and_as_sklearns() -> None:
@@ -61,7 +61,7 @@ def test_kappa_of_any_small_table_is_quiet_and_as_sklearns() -> None:
     cells = [np.array(counts) for counts in product(range(4), repeat=4) if sum(counts) > 1]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = [kappa.cohen(counts.reshape(2, 2))[0] for counts in cells]
+        found = [agreement.cohen(counts.reshape(2, 2))[0] for counts in cells]
     for counts, value in zip(cells, found, strict=True):
         if max(counts) == sum(counts):
             assert np.isnan(value)

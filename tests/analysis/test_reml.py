@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
-from exemplum.analysis import reml
-from exemplum.analysis.crossed import Crossed
+from exemplum.analysis.models import reml
+from exemplum.analysis.models.crossed import Crossed
 
 from .crossed_data import columns
 

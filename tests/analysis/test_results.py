@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from exemplum.analysis import simulate
 from exemplum.analysis.importers import borowski2021
-from exemplum.analysis.results import analyse
 from exemplum.analysis.simulate import Spread
-from exemplum.study import AnalysisSection, ExclusionsSection
+from exemplum.analysis.stage import analyse
+from exemplum.study.folder import AnalysisSection, ExclusionsSection
 
 RULES = ExclusionsSection(catch_accuracy=0.5, answers_each_side=2)
 FEW = AnalysisSection(bootstrap=200)

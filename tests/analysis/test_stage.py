@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from exemplum import status
 from exemplum.analysis import stage
 from exemplum.errors import UserError
-from exemplum.study import Study
+from exemplum.study import blinding
+from exemplum.study.folder import Study
 from exemplum.tables import COMPARISONS, ESTIMATES, RESPONSES
 
 PEOPLE = tuple((f"p{i}", c, marks) for i in range(3) for c, marks in (("natural", "1110"), ("synthetic", "10" * 2)))
@@ -19,7 +19,9 @@ def study(tmp_path, answers) -> Study:
     (tmp_path / "study.toml").write_text("[analysis]\nbootstrap = 100\n")
     RESPONSES.write(tmp_path / "responses" / "participants.parquet", answers(*PEOPLE))
     made = Study.open(tmp_path)
-    status.write(made, status.Status("0" * 32, "closed", 1, len(PEOPLE), 3, "", ""))  # else people are left out
+    blinding.write_status(
+        made, blinding.Status("0" * 32, "closed", 1, len(PEOPLE), 3, "", "")
+    )  # else people are left out
     return made
 
 

@@ -1,18 +1,15 @@
 """The command line as a user meets it."""
 
-import pkgutil
 import re
 import subprocess
 import sys
-from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
 from exemplum import cli, design
-from exemplum.cli import main
-from exemplum.study import Study
+from exemplum.study.folder import Study
 
 
 @pytest.fixture
@@ -23,7 +20,7 @@ def exemplum(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["exemplum", *arguments])
         status = 0
         try:
-            main.run()
+            cli.run()
         except SystemExit as stop:
             status = stop.code or 0
         printed = capsys.readouterr()
@@ -38,8 +35,7 @@ def test_the_installed_command_starts():
 
 
 def test_help_says_of_every_verb_what_it_does(exemplum):
-    modules = [name for _, name, _ in pkgutil.iter_modules(cli.__path__)]
-    verbs = {name for name in modules if callable(getattr(import_module(f"exemplum.cli.{name}"), name, None))}
+    verbs = {command.callback.__name__ for command in cli.app.registered_commands}
     assert set(re.findall(r"^\W ([a-z]+) {2,}[A-Z]", exemplum("--help").stdout, re.M)) == verbs
 
 

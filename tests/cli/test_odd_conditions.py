@@ -13,7 +13,7 @@ import pytest
 
 from exemplum import store
 from exemplum.errors import UserError
-from exemplum.study import Study
+from exemplum.study.folder import Study
 
 COMMAND = [sys.executable, "-m", "exemplum"]
 FULL_DISK = """

@@ -16,8 +16,8 @@ from typing import Any
 import pandas as pd
 
 from configurations.cases import Case, setting
-from exemplum.analysis import checks
-from exemplum.study import Study
+from exemplum.responses.table import read
+from exemplum.study.folder import Study
 from exemplum.tables import RESPONSES
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -617,4 +617,4 @@ def imported(changes: dict[str, Any], folder: Path) -> None:
 
 
 def analysed(study: Study) -> None:
-    checks.read(study.stage("responses"))
+    read(study.stage("responses"))

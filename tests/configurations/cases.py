@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from exemplum import pipeline
-from exemplum.study import Study
+from exemplum.study import pipeline
+from exemplum.study.folder import Study
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import pytest
 
 from configurations import by_hand, generated
 from configurations.generated import alternatives, is_model, is_number
-from exemplum import pipeline
-from exemplum.cli import main
+from exemplum import cli
 from exemplum.errors import UserError
 from exemplum.explanations.synthetic.recipes import Recipe
-from exemplum.study import Config, Study
+from exemplum.study import pipeline
+from exemplum.study.folder import Config, Study
 
 LONGEST = 400  # characters of a message, without the folder's own path
 SLOWEST_S = 2.0  # of processor time
@@ -23,8 +23,8 @@ SLOWEST_S = 2.0  # of processor time
 COMMANDS = """
 import json, os, sys
 from pathlib import Path
-from exemplum import pipeline
-from exemplum.cli.main import run
+from exemplum.study import pipeline
+from exemplum.cli import run
 from exemplum.study import Study
 sound, *folders = sys.argv[1:]
 pipeline.check(Study.open(Path(sound)))
@@ -71,7 +71,7 @@ def wrong_with(case, folder, sound_study, capsys) -> str:
         return "accepted in silence"
     except UserError as error:
         message = str(error)
-        main.tell(error)
+        cli.tell(error)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     seconds = time.process_time() - began

@@ -6,13 +6,14 @@ from typing import get_args
 
 import pytest
 
-from exemplum import conditions
+from exemplum import records
+from exemplum.cli.new import DEMO
 from exemplum.errors import UserError
 from exemplum.explanations.synthetic import recipe
 from exemplum.explanations.synthetic.recipes import RECIPES
-from exemplum.new import DEMO
-from exemplum.server import configuration, fields
-from exemplum.study import Demographic, Study, parse
+from exemplum.server import experiment
+from exemplum.server.sessions import forms
+from exemplum.study.folder import Demographic, Study, parse
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PATH = Path("study.toml")
@@ -52,19 +53,19 @@ def test_recipes_are_accepted_as_lists_and_as_tuples():
 
 @pytest.mark.parametrize("name", ["natural", "sharp-2", "v1.2", "my pictures", "überblendung", "a", "x" * 60])
 def test_methods_may_be_called_so(name):
-    assert conditions.check(name) == name
+    assert records.check_condition(name) == name
 
 
 @pytest.mark.parametrize(
-    "name", [*conditions.RESERVED, "", "a/b", "a\nb", "a|b", ".a", "a ", "x" * 61, "units.parquet"]
+    "name", [*records.RESERVED_CONDITIONS, "", "a/b", "a\nb", "a|b", ".a", "a ", "x" * 61, "units.parquet"]
 )
 def test_methods_may_not_be_called_so(name):
     with pytest.raises(UserError, match="a method cannot be called"):
-        conditions.check(name)
+        records.check_condition(name)
 
 
 def test_the_shipped_questions_are_those_that_study_toml_names():
-    assert set(get_args(Demographic)) == set(fields.SHIPPED)
+    assert set(get_args(Demographic)) == set(forms.SHIPPED_FIELDS)
 
 
 def test_texts_of_ones_own_are_accepted(tmp_path):
@@ -72,4 +73,4 @@ def test_texts_of_ones_own_are_accepted(tmp_path):
     text += '[[server.fields]]\nname = "age"\ntype = "integer"\nmin = 3\n'
     own = '[field.age]\nlabel = "L"\n[condition.sharp]\nname = "n"\n'
     own += '[language]\nfr = "Français"\n[field.expertise.option]\nguru = "g"\n'
-    configuration.check(study(tmp_path, text, **{"fr": own, "pt-BR": "[page]\nback = 'Voltar'\n"}))
+    experiment.check(study(tmp_path, text, **{"fr": own, "pt-BR": "[page]\nback = 'Voltar'\n"}))

@@ -8,7 +8,7 @@ from PIL import Image
 
 from design.altered import CHANGES, HARD
 from exemplum import images
-from exemplum.design import copies
+from exemplum.images import copies
 
 WEAKER = ("blur 4 %", "spotlight, 10 % outside")
 

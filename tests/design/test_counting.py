@@ -10,7 +10,7 @@ from scipy.stats import binom, chi2
 
 from design.made import stimuli, units
 from exemplum.design import DesignError, check, make, repeated_trials
-from exemplum.design.counting import STRATEGIES
+from exemplum.design.counterbalancing import STRATEGIES
 from exemplum.records import Design, Response, Session, Side, Trial
 
 # With fair coins one of the tests below fails once in a thousand sets of seeds; the seeds are fixed.

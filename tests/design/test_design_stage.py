@@ -9,7 +9,7 @@ import pytest
 from design.made import stimuli, units, write_pictures
 from exemplum import design
 from exemplum.design import stage
-from exemplum.study import Study
+from exemplum.study.folder import Study
 from exemplum.tables import STIMULI, STUDY_UNITS
 
 

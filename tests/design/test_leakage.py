@@ -26,7 +26,7 @@ SIZES = {"practice": 1, "blocks": 1, "catch": 1, "repeated": 1}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """A study folder whose pictures are all different drawings of the embedded corpus, none of which repeats."""
-    home, corpus = tmp_path_factory.mktemp("study"), images.open("embedded")
+    home, corpus = tmp_path_factory.mktemp("study"), images.open_corpus("embedded")
     families = ("face", "bird", "fish", "clock", "mushroom", "flower", "snake", "pet", "tree", "eye", "leopard")
     rows = [row for row in range(len(corpus)) if corpus.record(row).image_id.split("/")[1] in families]
     for path, row in zip(TABLE["path"].unique(), rows, strict=False):

@@ -5,8 +5,9 @@ import math
 import pytest
 
 from design.made import stimuli, units
-from exemplum.design import DesignError, make, repeated_trials, rows
+from exemplum.design import DesignError, make, repeated_trials
 from exemplum.records import Response, Side
+from exemplum.responses.table import rows
 from exemplum.tables import RESPONSES
 
 OF = units(6, 3)

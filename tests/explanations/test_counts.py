@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from exemplum.activations import build
 from exemplum.errors import UserError
 from exemplum.explanations import Picture, Pole, Request, Unit, gather
-from exemplum.explanations.counts import problem
-from exemplum.study import Config
+from exemplum.explanations.methods import problem
+from exemplum.index import build
+from exemplum.study.folder import Config
 
 UNITS = (Unit("mixed3b", 8), Unit("mixed3b", 100))
 

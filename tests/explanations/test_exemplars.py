@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exemplum import images, pipeline, store
-from exemplum.activations import build
+from exemplum import images, store
 from exemplum.design import DesignError, load
 from exemplum.errors import UserError
-from exemplum.explanations import Pole, Request, Unit, dealing
+from exemplum.explanations import Pole, Request, Unit
+from exemplum.index import build
+from exemplum.queries import dealing
 from exemplum.records import TrialKind
-from exemplum.study import Config, Study
+from exemplum.study import pipeline
+from exemplum.study.folder import Config, Study
 from exemplum.tables import STIMULI
 
 UNITS = (Unit("mixed3b", 8), Unit("mixed3b", 100))
@@ -22,7 +24,7 @@ CONFIG = Config.model_validate({"explanations": {"batches": 3}})
 
 @pytest.fixture(scope="module")
 def request_(model, tmp_path_factory) -> Request:
-    corpus = images.subset(images.open("embedded"), 300, np.random.default_rng(1))
+    corpus = images.subset(images.open_corpus("embedded"), 300, np.random.default_rng(1))
     index = build(model, corpus, ["mixed3b"], keep=60, workers=0)
     return Request(UNITS, (1, 4), model, corpus, index, CONFIG, tmp_path_factory.mktemp("own"))
 
@@ -84,7 +86,7 @@ def test_what_does_not_go_together_is_told(request_):
 @pytest.fixture(scope="module")
 def copied_folder(tmp_path_factory) -> Path:
     """A folder corpus with every photograph twice: as it is, and mirrored, smaller and as JPEG under another name."""
-    home, corpus = tmp_path_factory.mktemp("photographs"), images.open("embedded")
+    home, corpus = tmp_path_factory.mktemp("photographs"), images.open_corpus("embedded")
     for row in np.random.default_rng(2).permutation(len(corpus))[:60]:
         image = Image.fromarray(corpus.decode(int(row)))
         image.save(home / f"{row:05d}.png")
@@ -94,7 +96,7 @@ def copied_folder(tmp_path_factory) -> Path:
 
 def test_two_files_of_one_image_do_not_meet_in_a_batch(model, copied_folder, tmp_path):
     """A folder has no groups: what looks the same is dealt as one."""
-    corpus = images.open(f"folder:{copied_folder}")
+    corpus = images.open_corpus(f"folder:{copied_folder}")
     index = build(model, corpus, ["mixed3b"], keep=60, workers=0)
     request = Request(UNITS, (4,), model, corpus, index, CONFIG, tmp_path)
 

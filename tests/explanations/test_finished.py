@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exemplum import pipeline, store
+from exemplum import store
 from exemplum.errors import UserError
 from exemplum.explanations import finished
 from exemplum.records import Pole
-from exemplum.study import Study
+from exemplum.study import pipeline
+from exemplum.study.folder import Study
 
 
 @pytest.fixture(scope="module")

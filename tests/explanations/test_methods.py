@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exemplum.activations import build
 from exemplum.errors import UserError
-from exemplum.explanations import Picture, Pole, Request, Unit, gather, registry
-from exemplum.study import Config
+from exemplum.explanations import Picture, Pole, Request, Unit, gather, methods
+from exemplum.index import build
+from exemplum.study.folder import Config
 
 UNITS = (Unit("mixed3b", 8), Unit("mixed3b", 100))
 MODULE = """
@@ -43,7 +43,7 @@ def request_for(model, corpus, tmp_path):
 def own_method(tmp_path, monkeypatch):
     (tmp_path / "own_methods.py").write_text(MODULE)
     monkeypatch.syspath_prepend(str(tmp_path))
-    yield registry.load("own_methods:stripes")
+    yield methods.load_method("own_methods:stripes")
     sys.modules.pop("own_methods")
 
 
@@ -76,22 +76,22 @@ def test_a_folder_of_pictures_is_a_method(request_for, tmp_path):
         for pole in Pole:
             for position in range(2):
                 Image.new("RGB", (48, 48), (unit.channel, position, 7)).save(home / f"{pole}_{position}.png")
-    found = list(registry.load(f"folder:{tmp_path / 'pictures'}")(request_for()))
+    found = list(methods.load_method(f"folder:{tmp_path / 'pictures'}")(request_for()))
     assert [(p.unit, p.pole, p.position) for p in found] == [(u, p, k) for u in UNITS for p in Pole for k in range(2)]
     assert found[5].image[0, 0].tolist() == [100, 1, 7]
-    assert registry.name(f"folder:{tmp_path / 'pictures'}/") == "pictures"
+    assert methods.method_name(f"folder:{tmp_path / 'pictures'}/") == "pictures"
 
 
 def test_what_is_absent_is_named(request_for, tmp_path):
     with pytest.raises(UserError, match="does not exist"):
-        list(registry.load(f"folder:{tmp_path / 'absent'}")(request_for()))
+        list(methods.load_method(f"folder:{tmp_path / 'absent'}")(request_for()))
     (tmp_path / "pictures" / "mixed3b-8").mkdir(parents=True)
     with pytest.raises(UserError, match=r"has no max_0\.png"):
-        list(registry.load(f"folder:{tmp_path / 'pictures'}")(request_for()))
+        list(methods.load_method(f"folder:{tmp_path / 'pictures'}")(request_for()))
     with pytest.raises(UserError, match="did you mean synthetic"):
-        registry.load("synthethic")
+        methods.load_method("synthethic")
     with pytest.raises(UserError, match="no Python module 'nowhere'; looked in "):
-        registry.load("nowhere:method")
+        methods.load_method("nowhere:method")
 
 
 def test_a_picture_says_what_it_explains():

@@ -2,11 +2,11 @@
 
 import pytest
 
-from exemplum import usercode
-from exemplum.activations import build
 from exemplum.errors import UserError
-from exemplum.explanations import Request, Unit, checking, gather, registry
-from exemplum.study import Config
+from exemplum.explanations import Request, Unit, gather, methods, stage
+from exemplum.index import build
+from exemplum.study import user_code
+from exemplum.study.folder import Config
 
 UNITS = (Unit("mixed3b", 8), Unit("mixed3b", 100))
 HEAD = """import numpy as np
@@ -111,7 +111,7 @@ def run(model, corpus, index, tmp_path):
 
     def run(text: str):
         (tmp_path / "faulty.py").write_text(text)
-        method = registry.load("faulty:method", usercode.places(tmp_path))
+        method = methods.load_method("faulty:method", user_code.places(tmp_path))
         request = Request(UNITS, (2,), model, corpus, index, Config(), tmp_path / "explanations" / "method")
         return gather.pictures("method", method, request, tmp_path, method.source)
 
@@ -200,7 +200,7 @@ def test_an_edited_method_makes_its_pictures_anew_beside_the_old(run, tmp_path):
     again = run(HEAD + body.replace("+ 1", "+ 2"))
     assert shown.read_bytes() == before
     gather.settle(
-        tmp_path / "explanations" / "method", registry.load("faulty:method", usercode.places(tmp_path)).source
+        tmp_path / "explanations" / "method", methods.load_method("faulty:method", user_code.places(tmp_path)).source
     )
     assert shown.read_bytes() != before
     assert again == first  # the same places
@@ -215,5 +215,5 @@ def test_two_methods_of_one_name_are_refused_by_name(tmp_path, monkeypatch):
     for pair in (("a:sharp", "b:sharp"), ("a:sharp", "b:Sharp"), ("folder:a/sharp", "folder:b/sharp"),
                  ("a:sharp", "folder:b/sharp/")):  # fmt: skip
         with pytest.raises(UserError, match=f"'{pair[0]}' and '{pair[1]}' would both be the condition .*; rename"):
-            checking.methods(("natural", *pair), registry.load)
-    checking.methods(("natural", "a:sharp"), registry.load)
+            stage.methods(("natural", *pair), methods.load_method)
+    stage.methods(("natural", "a:sharp"), methods.load_method)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exemplum.explanations.synthetic import objectives, parametrizations, photographic, recipe, transforms
+from exemplum.explanations.synthetic import objectives, parametrizations, recipe, transforms
 from exemplum.explanations.synthetic.recipes import RECIPES
 from exemplum.explanations.synthetic.transforms import Crops, Jitter, Rotate, Scale
 from exemplum.records import Unit
@@ -162,7 +162,7 @@ def test_pixels_become_the_image_that_numpy_makes():
 
 def magnitude_of_photographs(size):
     """Mean amplitude of each frequency of the decorrelated colours; each photograph counts mirrored, too."""
-    photographs = np.einsum("dc,nhwc->ndhw", np.linalg.inv(COLOR), photographic.squares(size))
+    photographs = np.einsum("dc,nhwc->ndhw", np.linalg.inv(COLOR), parametrizations.squares(size))
     photographs = np.pad(photographs, ((0, 0), (0, 0), (0, 0), (0, size % 2)))
     return np.abs(np.fft.rfft2(np.concatenate([photographs, photographs[..., ::-1]]))).mean(0)
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from exemplum.explanations.synthetic import resampling
+from exemplum.explanations.synthetic import transforms
 
 
 def places(seed: int, side: int, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -24,13 +24,13 @@ def test_values_are_scipys_and_the_gradient_is_the_adjoint(seed, side, height, w
     y, x = places(seed, side, height, width)
     generator = torch.Generator().manual_seed(seed)
     images = torch.rand((2, 3, side, side), generator=generator, requires_grad=True)
-    found = resampling.read(images, y, x)
+    found = transforms.read_bilinear(images, y, x)
     for image, seen in zip(images.detach().numpy().reshape(-1, side, side), found.flatten(0, 1), strict=True):
         expected = ndimage.map_coordinates(image, np.stack([y, x]), order=1, mode="nearest")
         np.testing.assert_allclose(seen.detach(), expected, atol=1e-4)
     # reading is linear: ⟨g, read(e)⟩ = ⟨gradient, e⟩ for any e
     incoming, other = torch.randn(found.shape, generator=generator), torch.rand(images.shape, generator=generator)
     found.backward(incoming)
-    assert (incoming * resampling.read(other, y, x)).sum().item() == pytest.approx(
+    assert (incoming * transforms.read_bilinear(other, y, x)).sum().item() == pytest.approx(
         (images.grad * other).sum().item(), rel=1e-3, abs=1e-3
     )

@@ -6,9 +6,8 @@ import psutil
 import pytest
 import torch
 
-from exemplum.explanations.synthetic import recipe, room
-from exemplum.explanations.synthetic.cohort import Cohort
-from exemplum.explanations.synthetic.jobs import Job
+from exemplum.explanations.synthetic import recipe, scheduler
+from exemplum.explanations.synthetic.optimization import Cohort, Job
 from exemplum.records import Pole, Unit
 
 CPU = torch.device("cpu")
@@ -21,22 +20,22 @@ def cohort(size: int, name: str = "borowski2021", **changes) -> Cohort:
 
 def fitting(monkeypatch, reader, of: Cohort, free: float) -> int:
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
-    return room.images(reader, of)
+    return scheduler.images(reader, of)
 
 
 def bytes_per_image(monkeypatch, reader, of: Cohort) -> float:
     """From how many fit into a memory that is never full."""
     with monkeypatch.context() as limitless:
-        limitless.setitem(room.MOST, "cpu", 10**15)
-        return room.SHARE * 1e15 / fitting(limitless, reader, of, 1e15)
+        limitless.setitem(scheduler.MOST, "cpu", 10**15)
+        return scheduler.SHARE * 1e15 / fitting(limitless, reader, of, 1e15)
 
 
 def test_a_batch_is_as_large_as_half_of_the_free_memory(monkeypatch, model):
     reader = model.reader(["mixed3b"])
     one = bytes_per_image(monkeypatch, reader, cohort(48))
-    assert fitting(monkeypatch, reader, cohort(48), 10.5 * one / room.SHARE) == 10
-    assert fitting(monkeypatch, reader, cohort(48), 20.5 * one / room.SHARE) == 20
-    assert fitting(monkeypatch, reader, cohort(48), 1e15) == room.MOST["cpu"]
+    assert fitting(monkeypatch, reader, cohort(48), 10.5 * one / scheduler.SHARE) == 10
+    assert fitting(monkeypatch, reader, cohort(48), 20.5 * one / scheduler.SHARE) == 20
+    assert fitting(monkeypatch, reader, cohort(48), 1e15) == scheduler.MOST["cpu"]
     assert fitting(monkeypatch, reader, cohort(48), 1) == 1  # it is tried all the same
 
 
@@ -61,4 +60,4 @@ def test_what_is_kept_for_the_gradient_is_what_torch_takes(monkeypatch, model, d
 
 def test_an_image_seen_in_many_crops_counts_as_many(monkeypatch, model):
     reader = model.reader(["mixed3b"])
-    assert fitting(monkeypatch, reader, cohort(32, "maco", zoom=1.0), 1e15) == room.MOST["cpu"] // 32
+    assert fitting(monkeypatch, reader, cohort(32, "maco", zoom=1.0), 1e15) == scheduler.MOST["cpu"] // 32

@@ -7,9 +7,9 @@ import numpy as np
 
 from exemplum import store
 from exemplum.explanations.synthetic import recipe
-from exemplum.explanations.synthetic.making import Setup, snapshot
-from exemplum.explanations.synthetic.spreading import spread
-from exemplum.explanations.synthetic.weighting import weighted
+from exemplum.explanations.synthetic.diversity import weighted
+from exemplum.explanations.synthetic.method import spread
+from exemplum.explanations.synthetic.scheduler import Setup, snapshot
 from exemplum.records import Pole, Unit
 
 UNITS = [Unit("mixed3b", 8), Unit("mixed3b", 100), Unit("mixed4c", 7)]

@@ -7,12 +7,10 @@ import pytest
 import torch
 
 from exemplum import models
-from exemplum.explanations.synthetic import recipe, room
-from exemplum.explanations.synthetic.cohort import Cohort
-from exemplum.explanations.synthetic.jobs import Job
-from exemplum.explanations.synthetic.making import Setup, optimize
-from exemplum.explanations.synthetic.optimize import Batch
+from exemplum.explanations.synthetic import recipe, scheduler
+from exemplum.explanations.synthetic.optimization import Batch, Cohort, Job
 from exemplum.explanations.synthetic.recipes import Plateau
+from exemplum.explanations.synthetic.scheduler import Setup, optimize
 from exemplum.explanations.synthetic.transforms import CYCLE, Crops
 from exemplum.records import Pole, Unit
 
@@ -94,8 +92,8 @@ def test_the_minimal_pole_negates_only_the_unit_term(reader):
 
 
 def test_a_stopped_run_goes_on_to_the_same_pictures(model, tmp_path, monkeypatch):
-    monkeypatch.setattr("exemplum.explanations.synthetic.making.CHECKPOINT_S", 0)
-    monkeypatch.setitem(room.MOST, "cpu", 6)  # two units: the third enters later
+    monkeypatch.setattr("exemplum.explanations.synthetic.scheduler.CHECKPOINT_S", 0)
+    monkeypatch.setitem(scheduler.MOST, "cpu", 6)  # two units: the third enters later
     steps, these = CYCLE + 5, jobs(8, 9, 100, chosen=SMALL.with_(steps=CYCLE + 5))
     whole = {made.job: made for made in optimize(Setup(model, precision="float32"), these)}
     stopped_at = iter([7, steps + 20])
@@ -125,7 +123,7 @@ def test_a_stopped_run_goes_on_to_the_same_pictures(model, tmp_path, monkeypatch
 
 def test_snapshots_are_of_the_steps_named(model, tmp_path):
     from exemplum import store
-    from exemplum.explanations.synthetic.making import snapshot
+    from exemplum.explanations.synthetic.scheduler import snapshot
 
     (made,) = optimize(Setup(model, folder=tmp_path, snapshots=(0, 4, 11)), jobs(8))
     assert (made.scores.shape, made.updates, made.stopped) == ((12, 3), 12, "steps")
@@ -194,8 +192,8 @@ def test_pixels_can_be_optimized_as_well(model):
 
 
 def test_visualize_measures_what_it_made(model, corpus):
-    from exemplum.activations import build
     from exemplum.explanations import synthetic
+    from exemplum.index import build
 
     index = build(model, corpus, ["mixed3b"], keep=5, workers=0)
     unit = Unit("mixed3b", 8)
@@ -211,9 +209,9 @@ def test_visualize_measures_what_it_made(model, corpus):
 
 
 def test_the_searched_diversity_is_borne_by_the_weakest_picture(model, corpus):
-    from exemplum.activations import build
     from exemplum.errors import UserError
     from exemplum.explanations import synthetic
+    from exemplum.index import build
 
     index = build(model, corpus, ["mixed3b"], keep=5, workers=0)
     unit, chosen = Unit("mixed3b", 8), recipe("imi2024").with_(searches=3)

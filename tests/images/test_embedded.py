@@ -11,7 +11,7 @@ from exemplum import images
 
 @pytest.fixture(scope="module")
 def corpus() -> images.Corpus:
-    return images.open("embedded")
+    return images.open_corpus("embedded")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_every_prefix_is_balanced(records, prefix):
 
 
 def test_the_seed_changes_drawings_but_not_photographs(corpus, records):
-    other = images.open("embedded", seed=1)
+    other = images.open_corpus("embedded", seed=1)
     assert other.fingerprint != corpus.fingerprint
     for row in range(0, 60, 3):
         same = (other.decode(row) == corpus.decode(row)).all()

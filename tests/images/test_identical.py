@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from exemplum import images
-from exemplum.images.identical import identical, thumbnail
+from exemplum.images.copies import identical, thumbnail
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_different_photographs_are_not_the_same(photographs):
 
 
 def test_no_image_of_the_embedded_corpus_is_there_twice():
-    corpus = images.open("embedded")
+    corpus = images.open_corpus("embedded")
     small = [thumbnail(corpus.decode(row)) for row in range(0, len(corpus), 4)]
     np.testing.assert_array_equal(identical(small, small), np.eye(len(small), dtype=bool))
 

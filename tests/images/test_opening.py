@@ -25,14 +25,14 @@ from exemplum.images import CorpusError
 )
 def test_an_unknown_name_is_one_line_with_close_matches(spec, said):
     with pytest.raises(CorpusError) as caught:
-        images.open(spec)
+        images.open_corpus(spec)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_bare_path_is_told_how_to_be_written(tmp_path):
     with pytest.raises(CorpusError, match=f"write folder:{tmp_path}"):
-        images.open(str(tmp_path))
+        images.open_corpus(str(tmp_path))
 
 
 def test_the_room_needs_no_torch():
@@ -70,4 +70,4 @@ def test_a_sheet_shows_the_images_in_rows():
     assert shown.mean(axis=(0, 1)) == pytest.approx(CORPUS.decode(5).mean(axis=(0, 1)), abs=2)
 
 
-CORPUS = images.open("embedded")
+CORPUS = images.open_corpus("embedded")

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exemplum.images import photographs
-from exemplum.images.photographs import BLACK, MOST, OVERLAP, SOURCES, Patch, overlap
+from exemplum.images import embedded
+from exemplum.images.embedded import BLACK, MOST, OVERLAP, SOURCES, Patch, overlap
 
 
 @pytest.fixture(scope="module")
 def patches() -> tuple[Patch, ...]:
-    return photographs.patches()
+    return embedded.patches()
 
 
 def test_every_photograph_gives_patches_and_none_gives_most(patches):
@@ -25,7 +25,7 @@ def test_every_photograph_gives_patches_and_none_gives_most(patches):
 
 def test_patches_lie_within_their_photographs(patches):
     for patch in patches:
-        width, height = photographs.photograph(patch.source).size
+        width, height = embedded.photograph(patch.source).size
         assert 0 <= patch.x <= width - patch.side
         assert 0 <= patch.y <= height - patch.side
 
@@ -57,7 +57,7 @@ def test_a_patch_is_where_its_labels_say_in_the_photograph(patches):
     for patch in patches[::40]:
         labels = patch.record().labels
         x, y, size = int(labels["x"]), int(labels["y"]), int(labels["size"])
-        square = np.asarray(photographs.photograph(str(labels["source"])))[y : y + size, x : x + size]
+        square = np.asarray(embedded.photograph(str(labels["source"])))[y : y + size, x : x + size]
         decoded = patch.decode()
         assert decoded.shape == (128, 128, 3)
         assert decoded.mean(axis=(0, 1)) == pytest.approx(square.mean(axis=(0, 1)), abs=3)
@@ -80,4 +80,4 @@ def test_several_scales_of_most_photographs(patches):
 
 
 def test_patches_are_the_same_every_time(patches):
-    assert photographs.patches.__wrapped__() == patches  # made once more
+    assert embedded.patches.__wrapped__() == patches  # made once more

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from exemplum.models import hardware
+from exemplum.runtime import hardware
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from exemplum.models import Model, ModelError, Network, Preprocessing
-from exemplum.models.hooks import HookedBody
+from exemplum.models.reader import HookedBody
 
 
 class Towers(nn.Module):

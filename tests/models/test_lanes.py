@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from exemplum.models.errors import ShapeError
-from exemplum.models.lanes import Lanes
+from exemplum.models.network import ShapeError
+from exemplum.models.reader import Lanes
 
 
 @pytest.fixture

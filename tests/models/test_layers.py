@@ -4,10 +4,8 @@ import pytest
 import torch
 
 from exemplum import models
-from exemplum.models.errors import ShapeError
-from exemplum.models.layout import Layout, layout
-from exemplum.models.network import Network
-from exemplum.models.preprocessing import Preprocessing
+from exemplum.models.layers import Layout, layout
+from exemplum.models.network import Network, Preprocessing, ShapeError
 
 NETWORK = Network(torch.nn.Identity(), Preprocessing(8, 8))
 

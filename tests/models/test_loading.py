@@ -12,7 +12,7 @@ from torch import nn
 
 from exemplum import models
 from exemplum.models import ModelError
-from exemplum.models.preprocessing import Preprocessing
+from exemplum.models.network import Preprocessing
 from exemplum.records import Unit
 
 FACTORY = """

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from exemplum.models.maxpool import max_pool
+from exemplum.models.graph.maxpool import max_pool
 
 
 def maps(images: int, channels: int, height: int, width: int) -> torch.Tensor:

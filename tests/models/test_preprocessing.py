@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision import transforms
 
-from exemplum.models.errors import ShapeError
-from exemplum.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Normalize, Preprocessing
+from exemplum.models.network import IMAGENET_MEAN, IMAGENET_STD, Normalize, Preprocessing, ShapeError
 
 INTERPOLATION = {"bilinear": transforms.InterpolationMode.BILINEAR, "bicubic": transforms.InterpolationMode.BICUBIC}
 

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exemplum.models.relu import ReLU, redirected_relu
+from exemplum.models.graph.rewrite import ReLU, redirected_relu
 
 
 def gradient(x: torch.Tensor, incoming: torch.Tensor, ceiling: float = torch.inf) -> torch.Tensor:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from exemplum import models
-from exemplum.models.rewriting import FirstConvolution, PooledReLU
+from exemplum.models.graph.rewrite import FirstConvolution, PooledReLU
 
 
 @settings(deadline=None)
@@ -49,7 +49,7 @@ def test_a_rewritten_network_gives_what_the_plain_one_gives(name, layer, side):
 
 
 def test_pooling_goes_first_unless_gradients_are_redirected():
-    relu = models.relu.ReLU()
+    relu = models.graph.rewrite.ReLU()
     both = PooledReLU(relu, nn.MaxPool2d(2))
     x = torch.tensor([[[[-3.0, -1.0], [-2.0, -4.0]]]], requires_grad=True)
     both(x).sum().backward()

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from exemplum import models
-from exemplum.models.unjoining import unjoined
+from exemplum.models.reader import unjoined
 
 
 @pytest.mark.parametrize(("relu", "parts"), [("before", 4 + 4), ("after", 1 + 4)])  # mixed3a joined goes on to mixed3b

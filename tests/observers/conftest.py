@@ -7,7 +7,7 @@ import pytest
 from design.made import stimuli, units
 from exemplum.design import make, stage
 from exemplum.records import Design
-from exemplum.study import Study
+from exemplum.study.folder import Study
 from exemplum.tables import STIMULI, STUDY_UNITS
 
 

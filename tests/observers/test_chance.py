@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import binomtest, chisquare
 
-from exemplum.observers.chance import Chance
+from exemplum.observers.observer import Chance
 from exemplum.records import Side
 
 

@@ -6,7 +6,7 @@ import pytest
 from design.made import stimuli, units
 from exemplum.design import make
 from exemplum.observers import ObserverError, UnableError
-from exemplum.observers.ideal import Ideal
+from exemplum.observers.observer import Ideal
 
 OF = units(9, 3)
 STIMULI = stimuli(OF, batches=6)

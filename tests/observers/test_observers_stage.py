@@ -5,7 +5,7 @@ import pytest
 
 from exemplum import design
 from exemplum.observers import ObserverError, stage
-from exemplum.study import Study
+from exemplum.study.folder import Study
 from exemplum.tables import RESPONSES
 
 

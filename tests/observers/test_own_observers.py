@@ -3,7 +3,7 @@
 import pytest
 
 from exemplum.observers import ObserverError, UnableError, load, stage
-from exemplum.study import Study
+from exemplum.study.folder import Study
 
 HEAD = """from exemplum.records import Response, Side
 from exemplum.observers import UnableError

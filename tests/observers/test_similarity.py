@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from design.made import stimuli, units
 from exemplum.design import make
 from exemplum.observers import ObserverError
-from exemplum.observers.features import Features
-from exemplum.observers.similarity import Similarity
+from exemplum.observers.similarity import Features, Similarity
 from exemplum.records import ReferenceSet, Side
 
 OF = units(4, 2)

@@ -10,11 +10,10 @@ import pytest
 
 from exemplum import observers
 from exemplum.observers import stage
-from exemplum.observers.features import Features, features
-from exemplum.observers.similarity import Similarity
-from exemplum.pipeline import run
+from exemplum.observers.similarity import Features, Similarity, features
 from exemplum.records import ReferenceSet, Side, StudyUnit, Trial, TrialKind, Unit
-from exemplum.study import Study
+from exemplum.study.folder import Study
+from exemplum.study.pipeline import run
 from exemplum.tables import RESPONSES, STIMULI
 
 

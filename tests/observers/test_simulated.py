@@ -9,7 +9,7 @@ from exemplum.observers import ObserverError
 from exemplum.observers.simulated import Simulated
 from exemplum.observers.stage import answers
 from exemplum.records import Design
-from exemplum.study import SimulatedSection
+from exemplum.study.folder import SimulatedSection
 
 ACCURACY = {"natural": 0.9, "synthetic": 0.75, "none": 0.46}
 

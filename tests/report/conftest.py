@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from skimage import data, filters
 
-from exemplum import status, store, tables
+from exemplum import store, tables
 from exemplum.report import stage
-from exemplum.study import Study
+from exemplum.study import blinding
+from exemplum.study.folder import Study
 
 UNITS = [("mixed3a:3", "1x1", "random"), ("mixed4a:17", "3x3", "random"), ("mixed5b:2", "pool", "hand_picked")]
 METHODS = ("natural", "synthetic")
@@ -69,7 +70,9 @@ def make_study(folder: Path, network: bool = True) -> Study:
     tables.COMPARISONS.write(folder / "analysis/comparisons.parquet", comparisons(responses))
     if network:
         tables.IMAGES.write(folder / "index/broken.parquet", [{"image": "torn.jpg", "reason": "truncated"}])
-    status.write(study, status.Status("0" * 32, "closed", 1, int(people.sum()), 4, "design", "experiment.sqlite"))
+    blinding.write_status(
+        study, blinding.Status("0" * 32, "closed", 1, int(people.sum()), 4, "design", "experiment.sqlite")
+    )
     for name in ("index",) * network + ("explanations", "design", "responses", "analysis"):
         study.finish(name, f"{name}-fingerprint", 1.5, {"made": 3})
     return study

@@ -9,14 +9,15 @@ from PIL import Image
 
 from exemplum import tables
 from exemplum.report import figures
-from exemplum.report.figures import accuracy, confidence, intuitiveness, reaction_time, schemes
-from exemplum.report.select import pick
+from exemplum.report.figures import accuracy
+from exemplum.report.figures.ratings import before_after, by_condition, calibration, distribution, mean
+from exemplum.report.formatting import pick
 
 EMPTY = tables.ESTIMATES.frame()
 DRAWN = (
     accuracy.by_condition, accuracy.of_none, accuracy.by_layer, accuracy.by_branch, accuracy.by_selection,
-    accuracy.by_participant, confidence.distribution, confidence.calibration, confidence.mean,
-    reaction_time.by_condition, schemes.by_scheme, schemes.by_expertise,
+    accuracy.by_participant, distribution, calibration, mean,
+    by_condition, accuracy.by_scheme, accuracy.by_expertise,
 )  # fmt: skip
 
 
@@ -81,7 +82,7 @@ def test_intervals_are_drawn_where_the_table_says(estimates):
 
 
 def test_bars_of_ratings_fill_the_whole(estimates):
-    ax = confidence.distribution(estimates, "participants")
+    ax = distribution(estimates, "participants")
     heights = [patch.get_height() for patch in ax.patches]
     assert len(heights) == 9
     assert sum(heights) == pytest.approx(3)
@@ -116,6 +117,6 @@ def test_intuitiveness_joins_before_and_after():
          for p, before, after in (("p01", -40.0, 20.0), ("p02", 0.0, 60.0))
          for phase, value in (("pre", before), ("post", after))]
     )  # fmt: skip
-    ax = intuitiveness.before_after(ratings)
+    ax = before_after(ratings)
     assert list(ax.lines[2].get_ydata()) == [-20.0, 40.0]
-    assert intuitiveness.before_after(tables.RATINGS.frame()).texts
+    assert before_after(tables.RATINGS.frame()).texts

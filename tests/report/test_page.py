@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from exemplum import tables
-from exemplum.report import wording
+from exemplum.report import formatting
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +79,13 @@ def test_accuracies_in_the_text_are_those_of_the_table(page, study):
     rows = rows[(rows["measure"] == "accuracy") & (rows["by"] == "all") & (rows["trial_kind"] == "main")]
     assert len(rows) == 9
     for row in rows.itertuples():
-        assert wording.percent(row.estimate) in page.text["result"]
-        assert wording.interval(row.low, row.high) in page.text["result"]
+        assert formatting.percent(row.estimate) in page.text["result"]
+        assert formatting.interval(row.low, row.high) in page.text["result"]
 
 
 def test_the_difference_in_the_text_is_that_of_the_table(page, study):
     rows = tables.COMPARISONS.read(study.folder / "analysis/comparisons.parquet").set_index("observer")
-    said = f"Natural minus synthetic: {wording.points(rows.loc['participants', 'difference'])} percentage points"
+    said = f"Natural minus synthetic: {formatting.points(rows.loc['participants', 'difference'])} percentage points"
     assert said in page.text["result"]
     assert "p = .012" in page.text["result"]
 

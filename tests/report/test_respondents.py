@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from exemplum import tables
-from exemplum.report import findings, respondents
+from exemplum.report import findings
 
 PERSON = {
     "experiment": "borowski2021-1", "observer": "participants", "participant": "p01", "expertise": "", "place": 1,
@@ -29,35 +29,35 @@ def answers(study):
 
 
 def test_catch_trials_are_counted_apart_from_main_trials(answers):
-    row = respondents.respondents(answers)[0]
+    row = findings.who_answered(answers)[0]
     catch = answers[answers["trial_kind"] == "catch"]
     assert (row.participants, row.trials, row.main) == (4, 44, 36)
     assert row.catch == f"{100 * catch['correct'].mean():.1f}\u00a0% of 8"
 
 
 def test_without_catch_trials_there_is_no_accuracy_on_them(answers):
-    row = respondents.respondents(answers[answers["trial_kind"] == "main"])[0]
+    row = findings.who_answered(answers[answers["trial_kind"] == "main"])[0]
     assert row.catch == "— (n = 0)"
 
 
 def test_people_are_described_by_what_they_were_asked():
     people = tables.PEOPLE.frame([PERSON, PERSON | {"participant": "p02", "age": np.nan, "gender": "male"}])
-    said = respondents.people(people)
+    said = findings.people_sentence(people)
     assert said.startswith("2\u00a0people finished; aged 25 to 25 (median 25, n = 1); gender: ")
     assert said.endswith("median time 40\u00a0min 00\u00a0s.")
     assert "handedness" not in said
-    assert respondents.people(tables.PEOPLE.frame()) == ""
+    assert findings.people_sentence(tables.PEOPLE.frame()) == ""
 
 
 def test_exclusions_name_the_rule_and_the_reason():
     out = HELD | {"participant": "p02", "verdict": "excluded", "reason": "catch accuracy .50, at least .80 wanted"}
-    said = respondents.exclusions(tables.EXCLUSIONS.frame([HELD, out]))
+    said = findings.exclusion_sentences(tables.EXCLUSIONS.frame([HELD, out]))
     assert said == [
         "Participants: 2\u00a0participants held against catch accuracy (0.8); "
         "1 excluded (p02: catch accuracy .50, at least .80 wanted)."
     ]
-    assert respondents.exclusions(tables.EXCLUSIONS.frame([HELD]))[0].endswith("none was excluded.")
-    assert respondents.exclusions(tables.EXCLUSIONS.frame()) == []
+    assert findings.exclusion_sentences(tables.EXCLUSIONS.frame([HELD]))[0].endswith("none was excluded.")
+    assert findings.exclusion_sentences(tables.EXCLUSIONS.frame()) == []
 
 
 def test_verdicts_leave_out_observers_of_known_results():

@@ -3,7 +3,7 @@
 import numpy as np
 
 from exemplum import tables
-from exemplum.report.select import how, pick, sizes
+from exemplum.report.formatting import how, pick, sizes
 
 ROW = {
     "experiment": "1", "observer": "participants", "measure": "accuracy", "trial_kind": "main", "condition": "natural",

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exemplum import status, store, tables
+from exemplum import store, tables
 from exemplum.report import stage
+from exemplum.study import blinding
 
 
 def test_more_answers_make_the_report_stale(finished_stimuli):
@@ -26,8 +27,8 @@ def test_people_are_hidden_while_the_study_recruits(finished_stimuli, parse, rec
     stage.run(finished_stimuli)
     assert shown in index.read_text(encoding="utf-8")
     before = stage.fingerprint(finished_stimuli)
-    closed = status.read(finished_stimuli)
-    status.write(finished_stimuli, replace(closed, recruitment=recruitment))
+    closed = blinding.read_status(finished_stimuli)
+    blinding.write_status(finished_stimuli, replace(closed, recruitment=recruitment))
     assert stage.fingerprint(finished_stimuli) != before
     stage.run(finished_stimuli)
     assert "left out while the study recruits" in parse(index).text["result"]

@@ -7,43 +7,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exemplum.report import listing, wording
+from exemplum.report import formatting
 
 
 @pytest.mark.parametrize("value", [None, math.nan, np.nan, np.float64("nan"), math.inf])
 def test_undefined_is_a_dash_and_never_zero(value):
-    said = [wording.number(value), wording.percent(value), wording.points(value), wording.seconds(value)]
+    said = [formatting.number(value), formatting.percent(value), formatting.points(value), formatting.seconds(value)]
     assert said == ["—"] * 4
-    assert wording.interval(value, 0.5) == wording.interval(0.5, value) == "—"
-    assert wording.p_value(value) == "p = —"
-    assert listing.cell(value) == "—"
+    assert formatting.interval(value, 0.5) == formatting.interval(0.5, value) == "—"
+    assert formatting.p_value(value) == "p = —"
+    assert formatting.cell(value) == "—"
 
 
 @given(st.floats(0, 1))
 def test_a_percentage_reads_back_as_the_share(share):
-    said = wording.percent(share).replace("\u00a0%", "")
+    said = formatting.percent(share).replace("\u00a0%", "")
     assert float(said) == pytest.approx(100 * share, abs=0.0501)
 
 
 @given(st.floats(-1e6, 1e6))
 def test_a_number_reads_back(value):
-    assert float(wording.number(value, 3).replace("−", "-").replace(",", "")) == pytest.approx(value, abs=0.000501)
+    assert float(formatting.number(value, 3).replace("−", "-").replace(",", "")) == pytest.approx(value, abs=0.000501)
 
 
 def test_numbers_as_they_are_written():
-    assert wording.percent(0.9222) == "92.2\u00a0%"
-    assert wording.points(0.102) == "+10.2"
-    assert wording.points(-0.05) == "−5.0"
-    assert wording.points(0.0) == "0.0"
-    assert wording.interval(0.881, 0.95) == "88.1 to 95.0\u00a0%"
-    assert wording.interval(0.44, 2.17, share=False, digits=2) == "0.44 to 2.17"
-    assert wording.number(-0.001) == "0.00"
-    assert wording.seconds(185) == "3\u00a0min 05\u00a0s"
-    assert wording.count(1, "trial") == "1\u00a0trial"
-    assert wording.count(1350, "trial") == "1,350\u00a0trials"
-    assert wording.listed(["a", "b", "c"]) == "a, b and c"
+    assert formatting.percent(0.9222) == "92.2\u00a0%"
+    assert formatting.points(0.102) == "+10.2"
+    assert formatting.points(-0.05) == "−5.0"
+    assert formatting.points(0.0) == "0.0"
+    assert formatting.interval(0.881, 0.95) == "88.1 to 95.0\u00a0%"
+    assert formatting.interval(0.44, 2.17, share=False, digits=2) == "0.44 to 2.17"
+    assert formatting.number(-0.001) == "0.00"
+    assert formatting.seconds(185) == "3\u00a0min 05\u00a0s"
+    assert formatting.count(1, "trial") == "1\u00a0trial"
+    assert formatting.count(1350, "trial") == "1,350\u00a0trials"
+    assert formatting.listed(["a", "b", "c"]) == "a, b and c"
 
 
 @pytest.mark.parametrize(("p", "said"), [(0.0004, "p < .001"), (0.0123, "p = .012"), (1.0, "p = 1"), (0.9999, "p = 1")])
 def test_p_values(p, said):
-    assert wording.p_value(p) == said
+    assert formatting.p_value(p) == said

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 from exemplum import design as designs
-from exemplum.study import Study
+from exemplum.study.folder import Study
 from server import made
 
 FILE = Path(__file__).with_name("legacy_study.zip")

@@ -12,7 +12,7 @@ from design.made import stimuli, units
 from exemplum import design as designs
 from exemplum.design.stage import save
 from exemplum.records import Design
-from exemplum.study import Study
+from exemplum.study.folder import Study
 
 SMALL = {"practice": 2, "blocks": 1, "catch": 2, "repeated": 2}
 

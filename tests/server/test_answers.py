@@ -5,7 +5,7 @@ import uuid
 import pytest
 from sqlalchemy import func, select
 
-from exemplum.server.schema import Answer, SessionRow, TrialRow
+from exemplum.server.storage.schema import Answer, SessionRow, TrialRow
 from server.walk import Walker
 
 

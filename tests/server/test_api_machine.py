@@ -29,8 +29,8 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from exemplum.server import Experiment, Settings, create_app
-from exemplum.server.identity import link_code
-from exemplum.server.schema import Answer, Participant, SessionRow, TrialRow
+from exemplum.server.sessions.entry import link_code
+from exemplum.server.storage.schema import Answer, Participant, SessionRow, TrialRow
 from server import made
 from server.walk import TIMES, usual
 
@@ -372,7 +372,7 @@ class Api(RuleBasedStateMachine):
 
 
 def hashed(token: str) -> str:
-    from exemplum.server.identity import hashed
+    from exemplum.server.sessions.entry import hashed
 
     return hashed(token)
 

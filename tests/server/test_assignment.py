@@ -7,9 +7,10 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import select, update
 
-from exemplum.server import Experiment, Settings, entry, steps
-from exemplum.server.identity import link_code
-from exemplum.server.schema import Participant, SessionRow, TrialRow, now_ms
+from exemplum.server import Experiment, Settings
+from exemplum.server.sessions import entry, steps
+from exemplum.server.sessions.entry import link_code
+from exemplum.server.storage.schema import Participant, SessionRow, TrialRow, now_ms
 from server.conftest import stop
 from server.walk import TIMES, Walker, usual
 

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from exemplum.server import Experiment, Settings, create_app
-from exemplum.server.image_names import image_url
-from exemplum.server.schema import SessionRow, TrialRow
+from exemplum.server.pages.images import image_url
+from exemplum.server.storage.schema import SessionRow, TrialRow
 from server import made
 from server.walk import Walker
 

@@ -10,13 +10,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from exemplum.errors import UserError
-from exemplum.server import Experiment, Settings, limits, texts
-from exemplum.server.database import Database, DatabaseError, sqlite_url
-from exemplum.server.errors import ApiError
-from exemplum.server.limits import Buckets, Limit
-from exemplum.server.logs import JsonLines
-from exemplum.server.schema import Base
-from exemplum.study import Study
+from exemplum.server import Experiment, Settings
+from exemplum.server.http import middleware
+from exemplum.server.http.middleware import Buckets, JsonLines, Limit
+from exemplum.server.requests import ApiError
+from exemplum.server.sessions import forms
+from exemplum.server.storage.database import Database, DatabaseError, sqlite_url
+from exemplum.server.storage.schema import Base
+from exemplum.study.folder import Study
 from server.walk import Walker
 
 WITHOUT_TORCH = """
@@ -28,7 +29,7 @@ class Absent:
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, Absent())
-import exemplum.server, exemplum.cli.serve, exemplum.analysis.exclusions
+import exemplum.server, exemplum.cli.verbs, exemplum.responses.exclusions
 print("fine")
 """
 
@@ -121,7 +122,7 @@ def test_guessing_tokens_is_slowed_down(serve):
     client = serve(limits=True)
     codes = [
         client.get("/api/session", headers={"Authorization": f"Bearer {n:043d}"}).status_code
-        for n in range(limits.UNKNOWN.burst + 5)
+        for n in range(middleware.UNKNOWN.burst + 5)
     ]
     assert codes[0] == 401
     assert codes[-1] == 429
@@ -139,7 +140,7 @@ def test_a_person_who_answers_is_never_slowed_down(serve):
 
 def test_a_bucket_refills(monkeypatch):
     clock = [0.0]
-    monkeypatch.setattr("exemplum.server.limits.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("exemplum.server.http.middleware.time.monotonic", lambda: clock[0])
     buckets, limit = Buckets(), Limit(rate=2.0, burst=3)
     for _ in range(3):
         buckets.take(limit, "a")
@@ -174,8 +175,8 @@ def test_logs_are_json_lines_and_name_routes_instead_of_secrets(serve, caplog):
 def test_shipped_languages_have_the_same_texts_and_placeholders():
     import re
 
-    found = texts.load(texts.SHIPPED, ("en", "de"))
-    english, german = (texts.read(texts.SHIPPED / f"{language}.toml") for language in ("en", "de"))
+    found = forms.load(forms.SHIPPED_TEXTS, ("en", "de"))
+    english, german = (forms.read(forms.SHIPPED_TEXTS / f"{language}.toml") for language in ("en", "de"))
     assert set(english) == set(german)
     for key, text in english.items():
         assert sorted(set(re.findall(r"\{\w+\}", text))) == sorted(set(re.findall(r"\{\w+\}", german[key]))), key
@@ -187,12 +188,12 @@ def test_a_study_may_change_texts_and_bring_a_language(study_folder):
     (folder / "texts").mkdir()
     (folder / "texts" / "en.toml").write_text('[consent]\naccept = "Sure"\n')
     (folder / "texts" / "fr.toml").write_text('[consent]\naccept = "D\'accord"\n', encoding="utf-8")
-    found = texts.load(folder, Study.open(folder).config.server.languages)
+    found = forms.load(folder, Study.open(folder).config.server.languages)
     assert found["en"]["consent.accept"] == "Sure"
     assert found["fr"]["consent.accept"] == "D'accord"
     assert found["fr"]["consent.decline"] == found["en"]["consent.decline"]  # what it lacks is English
-    with pytest.raises(texts.TextsError, match=r"xx\.toml"):
-        texts.load(folder, ["xx"])
+    with pytest.raises(forms.TextsError, match=r"xx\.toml"):
+        forms.load(folder, ["xx"])
 
 
 def test_a_broken_image_is_named(study_folder, tmp_path):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from exemplum.server import scrubbing
-from exemplum.server.database import Database, sqlite_url
-from exemplum.server.schema import Answer, Audit, StudyRow
-from exemplum.study import Study
+from exemplum.server.sessions import withdrawal
+from exemplum.server.storage.database import Database, sqlite_url
+from exemplum.server.storage.schema import Answer, Audit, StudyRow
+from exemplum.study.folder import Study
 from server.conftest import stop
 from server.test_experimenter import let_in, press, session_page
 from server.walk import Walker
@@ -96,14 +96,14 @@ def test_a_restart_goes_on_with_what_is_pending(serve):
 
 
 def test_a_large_file_is_rewritten_when_nobody_answers(serve, monkeypatch):
-    monkeypatch.setattr(scrubbing, "SMALL", 0)  # every file is large
+    monkeypatch.setattr(withdrawal, "SMALL", 0)  # every file is large
     client = let_in(serve())
     leaver(client)
     Walker(client, PROLIFIC_PID="answers just now").start()
     press(client, f"{session_page(client)}/withdraw", sure="yes")
-    assert not scrubbing.attempt(client.experiment)
+    assert not withdrawal.attempt(client.experiment)
     assert is_pending(client)
-    monkeypatch.setattr(scrubbing, "QUIET_S", -1)
+    monkeypatch.setattr(withdrawal, "QUIET_S", -1)
     wait_until(lambda: not is_pending(client))
 
 
@@ -157,4 +157,4 @@ def test_only_withdrawals_after_the_last_scrub_are_pending(serve):
         upto = orm.scalar(select(Audit.id).where(Audit.action == "withdraw"))
         assert orm.get_one(StudyRow, client.experiment.study_id).scrubbed_to == upto
         assert orm.scalars(select(Answer.id)).all() == []
-        assert scrubbing.pending(orm, client.experiment) == []
+        assert withdrawal.pending(orm, client.experiment) == []

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, func, select, text
 
-from exemplum.server.database import Database, sqlite_url
-from exemplum.server.group_commit import GroupWriter
-from exemplum.server.schema import Answer, SessionRow, TrialRow
+from exemplum.server.storage.database import Database, sqlite_url
+from exemplum.server.storage.group_commit import GroupWriter
+from exemplum.server.storage.schema import Answer, SessionRow, TrialRow
 from exemplum.tables import RESPONSES
 from server.process import Server
 from server.walk import Walker

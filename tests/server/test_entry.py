@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import select
 
-from exemplum.server.identity import link_code
-from exemplum.server.schema import Participant, SessionRow
+from exemplum.server.sessions.entry import link_code
+from exemplum.server.storage.schema import Participant, SessionRow
 from server.walk import Walker
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from sqlalchemy import func, select
 
-from exemplum.csv_text import restored
-from exemplum.server.schema import Answer, Audit, Event, Participant, SessionRow, StepRecord, TrialRow
+from exemplum.server.storage.schema import Answer, Audit, Event, Participant, SessionRow, StepRecord, TrialRow
+from exemplum.store import restored
 from exemplum.tables import RESPONSES
 from server.walk import Walker
 
@@ -270,7 +270,7 @@ def test_finished_sessions_are_published_without_pilots(serve):
 
 
 def pilot_link(client):
-    from exemplum.server.identity import link_code
+    from exemplum.server.sessions.entry import link_code
 
     return link_code(client.experiment, "pilot")
 

@@ -10,14 +10,15 @@ import pytest
 from sqlalchemy import select
 
 from design.made import stimuli, units
-from exemplum import freezing, pipeline, status, store
-from exemplum import new as studies
+from exemplum import store
+from exemplum.cli import new as studies
 from exemplum.design import stage as design_stage
 from exemplum.errors import UserError
-from exemplum.freezing import FrozenError
 from exemplum.server import Experiment, Settings
-from exemplum.server.schema import StudyRow
-from exemplum.study import Study
+from exemplum.server.storage.schema import StudyRow
+from exemplum.study import blinding, freezing, pipeline
+from exemplum.study.folder import Study
+from exemplum.study.freezing import FrozenError
 from exemplum.tables import STIMULI, STUDY_UNITS
 from server import made
 from server.conftest import stop
@@ -107,7 +108,7 @@ def test_without_answers_the_design_follows_study_toml(folder, serve):
     design(folder)
     assert pd.read_parquet(folder / "design" / "trials.parquet")["participant"].nunique() == 5
     stop(serve(folder=folder))
-    assert status.read(Study.open(folder)).frozen == {}
+    assert blinding.read_status(Study.open(folder)).frozen == {}
 
 
 def test_a_design_of_another_study_toml_is_not_served(folder, serve):
@@ -125,7 +126,7 @@ def test_one_answer_freezes_the_study(folder, serve):
     before = (folder / "design" / "trials.parquet").read_bytes()
     client = serve(folder=folder)
     answer_one(client)
-    held = status.read(Study.open(folder))  # at once, while the server runs
+    held = blinding.read_status(Study.open(folder))  # at once, while the server runs
     assert (held.answers, held.participants, held.id) == (1, 1, Study.open(folder).id)
     assert held.frozen["stages"]["design"]["fingerprint"] == Study.open(folder).record("design")["fingerprint"]
     stop(client)
@@ -221,9 +222,9 @@ def test_rules_that_the_command_line_unblinded_by_hold(serve, study_folder):
     text = (folder / "study.toml").read_text()
     (folder / "study.toml").write_text(f"{text}[exclusions]\ncatch_accuracy = 0.6\n")
     study = Study.open(folder)
-    held = status.read(study)
+    held = blinding.read_status(study)
     rules = freezing.with_rules_of(held.frozen, study)
-    status.write(study, dataclasses.replace(held, unblinded_at=1_800_000_000_000, frozen=rules))
+    blinding.write_status(study, dataclasses.replace(held, unblinded_at=1_800_000_000_000, frozen=rules))
     client = serve(folder=folder)
     with client.experiment.database.read() as orm:
         assert orm.scalar(select(StudyRow.unblinded_at)) == 1_800_000_000_000
@@ -304,7 +305,7 @@ def test_a_withdrawn_only_participant_leaves_nothing_frozen(serve, study_folder)
     key = client.get("/experimenter/").text.partition('href="session/')[2].partition('"')[0]
     press(client, f"/experimenter/session/{key}/withdraw", sure="yes")
     stop(client)
-    held = status.read(client.experiment.study)
+    held = blinding.read_status(client.experiment.study)
     assert (held.answers, held.participants, held.frozen) == (0, 0, {})
 
 
@@ -369,11 +370,11 @@ def test_a_new_version_stands_beside_the_frozen_study(folder, serve):
     answer_one(client)
     stop(client)
     stop(serve(folder=folder))
-    assert [status.read(Study.open(one)).answers for one in (folder, beside)] == [1, 1]
+    assert [blinding.read_status(Study.open(one)).answers for one in (folder, beside)] == [1, 1]
 
 
 def test_the_manual_lists_what_may_change():
-    """Oracle: the lists of exemplum.freezing."""
+    """Oracle: the lists of exemplum.study.freezing."""
     manual = (Path(freezing.__file__).parents[2] / "docs" / "running-a-study.md").read_text(encoding="utf-8")
     table = manual.partition("## Frozen by the first answer")[2].partition("Anything else")[0]
     for key in (*freezing.MAY_CHANGE, *freezing.UNTIL_UNBLINDED, *freezing.MAY_GROW):

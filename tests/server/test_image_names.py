@@ -5,7 +5,7 @@ import secrets
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exemplum.server.image_names import NAME, image_url, picture_of
+from exemplum.server.pages.images import NAME, image_url, picture_of
 
 SECRET = secrets.token_bytes(32)
 PICTURES = st.binary(min_size=16, max_size=16).map(bytes.hex)

@@ -7,8 +7,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, func, select, text
 
-from exemplum.server.database import Database, sqlite_url
-from exemplum.server.schema import Answer, Audit, Base, SessionRow
+from exemplum.server.storage.database import Database, sqlite_url
+from exemplum.server.storage.schema import Answer, Audit, Base, SessionRow
 from server.legacy import legacy_study
 from server.test_experimenter import let_in, once, press, session_page
 from server.walk import Walker

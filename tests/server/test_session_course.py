@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import select
 
-from exemplum.server import monitor
-from exemplum.server.rows import OBSERVER, members, people, ratings, responses
-from exemplum.server.schema import Answer, SessionRow, StepRecord, TrialRow
+from exemplum.server.pages import monitor
+from exemplum.server.storage.schema import Answer, SessionRow, StepRecord, TrialRow
+from exemplum.server.storage.tables import OBSERVER, members, people, ratings, responses
 from server.conftest import stop
 from server.walk import TIMES, Walker
 

@@ -11,10 +11,10 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, create_engine, func, select
 
-from exemplum.server import database as databases
-from exemplum.server import events
-from exemplum.server.database import Database, sqlite_url
-from exemplum.server.schema import Event, SessionRow
+from exemplum.server.sessions import answers
+from exemplum.server.storage import database as databases
+from exemplum.server.storage.database import Database, sqlite_url
+from exemplum.server.storage.schema import Event, SessionRow
 from server.process import Server
 from server.test_experimenter import let_in, press, session_page
 from server.test_text import event, raw
@@ -42,8 +42,8 @@ def test_an_unexpected_failure_has_the_security_headers(serve, monkeypatch):
     def broken(*_args):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("exemplum.server.participant_routes.entry.is_open", broken)
-    monkeypatch.setattr("exemplum.server.experimenter_routes.entry.is_open", broken)
+    monkeypatch.setattr("exemplum.server.http.participant_routes.entry.is_open", broken)
+    monkeypatch.setattr("exemplum.server.http.experimenter_routes.entry.is_open", broken)
     for path in ("/api/config", "/experimenter/"):
         response = let_in_quietly(client).get(path)
         assert response.status_code == 500
@@ -60,7 +60,7 @@ def let_in_quietly(client):
 
 
 def test_events_stop_at_the_quota_of_a_session(serve, monkeypatch):
-    monkeypatch.setattr(events, "MOST_ROWS", 5)
+    monkeypatch.setattr(answers, "MOST_ROWS", 5)
     client = serve()
     walker, other = Walker(client), Walker(client)
     walker.start()
@@ -73,7 +73,7 @@ def test_events_stop_at_the_quota_of_a_session(serve, monkeypatch):
     assert send(walker, range(4)) == {"stored": 0, "full": True}  # it would pass five rows if all were new
     assert send(walker, [3, 4]) == {"stored": 2, "full": False}
     assert send(walker, [5]) == {"stored": 0, "full": True}
-    monkeypatch.setattr(events, "MOST_BYTES", 1000)
+    monkeypatch.setattr(answers, "MOST_BYTES", 1000)
     assert send(other, [0], 900) == {"stored": 1, "full": False}
     assert send(other, [1], 100) == {"stored": 0, "full": True}
     with client.experiment.database.read() as orm:
@@ -171,7 +171,7 @@ def impatient(tmp_path_factory, base_study):
 
 
 IMPATIENT = """
-from exemplum.server.slow_connections import TimedHttpProtocol
+from exemplum.server.http.middleware import TimedHttpProtocol
 TimedHttpProtocol.receive_s = 1.0
 TimedHttpProtocol.read_s = 1.0
 """

@@ -13,14 +13,14 @@ from alembic.config import Config
 from sqlalchemy import create_engine, delete, func, select, text
 
 from exemplum import design as designs
-from exemplum import identity, store
+from exemplum import store
 from exemplum.errors import UserError
-from exemplum.server import database as server_database
-from exemplum.server.database import sqlite_url
-from exemplum.server.export import publish
-from exemplum.server.published import publishing
-from exemplum.server.schema import Answer, Audit, Participant, SessionRow, StudyRow
-from exemplum.study import Study
+from exemplum.server.storage import database as server_database
+from exemplum.server.storage.database import sqlite_url
+from exemplum.server.storage.export import publish
+from exemplum.server.storage.schema import Answer, Audit, Participant, SessionRow, StudyRow
+from exemplum.server.storage.tables import publishing
+from exemplum.study.folder import Study, new_identity, read_identity
 from server.conftest import new_database, stop
 from server.legacy import ANSWERS, legacy_study
 from server.test_experimenter import let_in, press, session_page
@@ -202,7 +202,7 @@ def test_an_older_shared_database_is_known_by_name_or_design(serve, study_folder
     folder, moved, new = study_folder("", "named"), study_folder("", "moved", participants=3), study_folder("", "new")
     hashed = store.digest(asdict(designs.load(Study.open(moved))))
     at_revision_0001(url, {"other": "aaaa", "named": "bbbb", "before": hashed, "new": "cccc"})
-    identity.make(new)  # by `exemplum new`, of this version: nothing of before can be its own
+    new_identity(new)  # by `exemplum new`, of this version: nothing of before can be its own
     for one, known in ((folder, "named"), (moved, "before"), (new, None)):
         client = serve(folder=one, database=url)
         with client.experiment.database.read() as orm:
@@ -320,5 +320,5 @@ def test_a_broken_status_is_written_anew(serve, study_folder, text, lost):
 def test_an_unreadable_study_json_is_not_to_be_deleted(tmp_path, text):
     (tmp_path / "study.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(UserError, match=r"study\.json.*backup") as error:
-        identity.identity(tmp_path)
+        read_identity(tmp_path)
     assert "delete" not in str(error.value)

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import NullPool, create_engine, select, text
 
-from exemplum.server import text as texts
-from exemplum.server.export import publish
-from exemplum.server.schema import Event, Participant, SessionRow, StepRecord
+from exemplum.server import requests as texts
+from exemplum.server.storage.export import publish
+from exemplum.server.storage.schema import Event, Participant, SessionRow, StepRecord
 from exemplum.tables import PEOPLE
 from server.test_experimenter import let_in, session_page
 from server.walk import TIMES, Walker

@@ -14,11 +14,11 @@ from PIL import Image
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from exemplum import blinding, status, store
-from exemplum.cli import main
+from exemplum import cli, store
 from exemplum.server import Experiment, Settings, create_app
-from exemplum.server.schema import Audit, StudyRow
-from exemplum.study import Study
+from exemplum.server.storage.schema import Audit, StudyRow
+from exemplum.study import blinding
+from exemplum.study.folder import Study
 from exemplum.tables import RESPONSES
 from server.conftest import new_database
 from server.walk import Walker
@@ -48,7 +48,7 @@ def command(*arguments):
     code = 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            main.run()
+            cli.run()
         except SystemExit as stop:
             code = stop.code or 0
         finally:
@@ -134,7 +134,7 @@ def test_a_reason_includes_them_and_is_in_the_audit(recruiting, verb):
     lines, at = audit(recruiting)
     assert lines == [("unblind", "planned interim look")]
     assert at is not None
-    assert status.read(Study.open(recruiting)).unblinded_at == at
+    assert blinding.read_status(Study.open(recruiting)).unblinded_at == at
     if verb != "analyze":
         assert "planned interim look" in (recruiting / "report" / "index.html").read_text()
     after = command("report", recruiting)  # without a reason they are hidden again

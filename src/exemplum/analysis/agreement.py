@@ -1,4 +1,4 @@
-"""Do observers agree on the same units and trials, and how well could anyone predict them?"""
+"""Agreement: do observers agree with each other on the same units and trials, and with themselves?"""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
+from statsmodels.stats.inter_rater import cohens_kappa
 
 from exemplum import tables
-from exemplum.analysis import tidy
-from exemplum.analysis.cells import order
-from exemplum.analysis.kappa import cohen
+from exemplum.analysis.estimates import cells
+from exemplum.analysis.estimates.cells import order
+from exemplum.analysis.models.crossed import Array
 
-Array = np.ndarray
 SHARED = 10  # items that two participants must share for a κ between them
-RESAMPLES = 2000
+AGREEMENT_RESAMPLES = 2000
 
 
-def estimates(responses: pd.DataFrame, seed: int, resamples: int = RESAMPLES) -> pd.DataFrame:
+def agreement_estimates(responses: pd.DataFrame, seed: int, resamples: int = AGREEMENT_RESAMPLES) -> pd.DataFrame:
     """Agreement by condition on main trials: rows of ESTIMATES.
 
     Items are unit and scheme; what is judged is which query, the maximal or the minimal one, was chosen. The natural
@@ -32,16 +32,16 @@ def estimates(responses: pd.DataFrame, seed: int, resamples: int = RESAMPLES) ->
     NaN with n where nobody shares an item or all answers are alike.
     """
     rows = []
-    for where, trials in tidy.by_condition(responses):
+    for where, trials in cells.each_condition(responses):
         item, names = pd.factorize(trials["unit"] + "|" + trials["scheme"])
         person, people = pd.factorize(trials["participant"])
         right = trials["correct"].to_numpy(dtype=float)
         n, k = np.bincount(item), np.bincount(item, weights=right)
-        size = tidy.size(trials)
+        size = cells.size(trials)
         rng = np.random.default_rng([seed, len(names)])
-        rows.append(tidy.row(where, "kappa_fleiss", float(fleiss(k, n)), _bootstrap(k, n, rng, resamples), size))
+        rows.append(cells.row(where, "kappa_fleiss", float(fleiss(k, n)), _bootstrap(k, n, rng, resamples), size))
         pairwise = pairwise_cohen(item, person, right, len(names), len(people))
-        rows.append(tidy.row(where, "kappa_cohen", pairwise, n=size, aggregate="participants"))
+        rows.append(cells.row(where, "kappa_cohen", pairwise, n=size, aggregate="participants"))
         rows += _ceilings(where, trials)
     return tables.ESTIMATES.frame(rows + _between(responses))
 
@@ -113,10 +113,10 @@ def _ceilings(where: dict[str, str], trials: pd.DataFrame) -> list[dict[str, obj
     for name, values in zip(("low", "high"), noise_ceiling(table["sum"], table["size"]), strict=True):
         defined = values[np.isfinite(values)]
         mean = float(defined.mean()) if len(defined) else np.nan
-        rows.append(tidy.row(where, f"noise_ceiling_{name}", mean, n=tidy.size(trials)))
+        rows.append(cells.row(where, f"noise_ceiling_{name}", mean, n=cells.size(trials)))
         for unit, value, n, who in zip(table.index, values, table["size"], people, strict=True):
             rows.append(
-                tidy.row(where, f"noise_ceiling_{name}", float(value), n=(int(n), int(who)), by="unit", group=unit)
+                cells.row(where, f"noise_ceiling_{name}", float(value), n=(int(n), int(who)), by="unit", group=unit)
             )
     return rows
 
@@ -135,8 +135,8 @@ def _between(responses: pd.DataFrame) -> list[dict[str, object]]:
                 where = {"experiment": experiment, "observer": a, "condition": condition, "trial_kind": "main"}
                 table = np.bincount(2 * pair["correct"].astype(int) + pair["correct_b"].astype(int), minlength=4)
                 kappa, error = cohen(table.reshape(2, 2))
-                interval = tidy.normal(kappa, error)
-                rows.append(tidy.row(where, "kappa_cohen", kappa, interval, tidy.size(pair), by="observer", group=b))
+                interval = cells.normal(kappa, error)
+                rows.append(cells.row(where, "kappa_cohen", kappa, interval, cells.size(pair), by="observer", group=b))
     return rows
 
 
@@ -148,3 +148,90 @@ def _bootstrap(right: Array, n: Array, rng: np.random.Generator, resamples: int)
     values = values[np.isfinite(values)]
     low, high = np.quantile(values, [0.025, 0.975]) if len(values) else (np.nan, np.nan)
     return "percentile", float(low), float(high)
+
+
+SPLITS = 100
+FEWEST = 4  # participants or units below which a correlation over them says nothing
+
+
+def reliability_estimates(responses: pd.DataFrame, seed: int, splits: int = SPLITS) -> pd.DataFrame:
+    """Split-half reliability and repeated-trial consistency by condition: rows of ESTIMATES.
+
+    `split_half_participants`, `split_half_units`: how well accuracies of participants (units) in one random half of
+    their main trials agree with those in the other, at full length; see `split_half`. Interval normal on Fisher's z of
+    the half-length correlation. `repeat_kappa`: Cohen's κ between the images chosen at first and second showing of
+    repeated trials (1: always the same, 0: as chance has it, given how often answers are right), interval normal. NaN
+    with n for fewer than 4 participants or units, or accuracies that do not vary.
+    """
+    rows = []
+    rng = np.random.default_rng(seed)
+    for where, trials in cells.each_condition(responses):
+        for level in ("participant", "unit"):
+            code, names = pd.factorize(trials[level])
+            half = split_half(code, trials["correct"].to_numpy(dtype=float), rng, splits)
+            full, interval = _at_full_length(half, len(names))
+            rows.append(cells.row(where, f"split_half_{level}s", full, interval, cells.size(trials)))
+    pairs = repeats(responses)
+    for where, trials in cells.each_condition(pairs, "repeated"):
+        both = trials["first"].to_numpy(dtype=int) * 2 + trials["correct"].to_numpy(dtype=int)
+        kappa, error = cohen(np.bincount(both, minlength=4).reshape(2, 2))
+        rows.append(cells.row(where, "repeat_kappa", kappa, cells.normal(kappa, error), cells.size(trials)))
+    return tables.ESTIMATES.frame(rows)
+
+
+def split_half(code: Array, correct: Array, rng: np.random.Generator, splits: int = SPLITS) -> float:
+    """Mean correlation between the accuracies of random halves of each level's trials: half-length reliability.
+
+    `code`, `correct` (n,): level of each trial, and whether it was right; levels with one trial are left out. The mean
+    is over Fisher's z of the splits. NaN for fewer than 4 levels or accuracies that do not vary.
+    """
+    size, right = np.bincount(code), np.bincount(code, weights=correct).astype(int)
+    size, right = size[size > 1], right[size > 1]
+    if len(size) < FEWEST:
+        return np.nan
+    half, found = size // 2, []
+    for _ in range(splits):
+        # how many right answers fall into a random half is hypergeometric: no trial need be moved
+        first = rng.hypergeometric(right, size - right, half)
+        a, b = first / half, (right - first) / (size - half)
+        if a.std() > 0 and b.std() > 0:
+            found.append(np.corrcoef(a, b)[0, 1])
+    return float(np.tanh(np.mean(np.arctanh(np.clip(found, -0.9999, 0.9999))))) if found else np.nan
+
+
+def spearman_brown(half: float) -> float:
+    """Reliability of a test twice as long: 2r / (1 + r), at least -1. Spearman, Brown (1910), Br. J. Psychol. 3."""
+    return max(2 * half / (1 + half), -1.0)
+
+
+def repeats(responses: pd.DataFrame) -> pd.DataFrame:
+    """Repeated trials with a column `first`: whether the first showing was answered right. Unlinked ones are left out.
+
+    The side of the maximal query is drawn anew, so what is the same or not is the image: right both times, or wrong
+    both times.
+    """
+    keys = ["experiment", "observer", "participant"]
+    first = responses[[*keys, "trial_id", "correct"]].rename(columns={"trial_id": "repeats", "correct": "first"})
+    repeated = responses[(responses["trial_kind"] == "repeated") & (responses["repeats"] != "")]
+    return repeated.merge(first, on=[*keys, "repeats"], how="inner")
+
+
+def _at_full_length(half: float, levels: int) -> tuple[float, tuple[str, float, float]]:
+    if not np.isfinite(half):
+        return np.nan, ("normal", np.nan, np.nan)
+    reach = cells.Z95 / np.sqrt(levels - 3)
+    low, high = (spearman_brown(float(np.tanh(np.arctanh(half) + sign * reach))) for sign in (-1, 1))
+    return spearman_brown(half), ("normal", low, high)
+
+
+def cohen(table: Array) -> tuple[float, float]:
+    """Kappa and its standard error of a table of counts (2, 2).
+
+    NaN for fewer than two answers, or where all fall into one cell: there chance alone agrees on everything.
+    """
+    n = table.sum()
+    if n < 2 or (table.sum(axis=0).max() == n and table.sum(axis=1).max() == n):
+        return np.nan, np.nan
+    with np.errstate(divide="ignore", invalid="ignore"):  # of variances that a small table leaves undefined: NaN
+        found = cohens_kappa(table)
+        return float(found.kappa), float(found.std_kappa)

@@ -12,8 +12,9 @@ from scipy import stats
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
-from exemplum.analysis import glmm, intervals
-from exemplum.analysis.mixed import Sample, samples, standard_errors
+from exemplum.analysis.estimates import intervals
+from exemplum.analysis.models import fits
+from exemplum.analysis.models.mixed import Sample, samples, standard_errors
 from exemplum.analysis.simulate import Spread
 from exemplum.errors import UserError, did_you_mean
 from exemplum.protocols import protocol as protocol_named
@@ -155,9 +156,9 @@ def fitted(responses: pd.DataFrame, baseline: str, method: str) -> tuple[float, 
     if len(sample.modelled) < 2:
         raise UserError(f"no mixed model can be fitted: {sample.note or 'a condition is missing'}; give --baseline")
     share = float(sample.values[sample.condition == sample.names.index(baseline)].mean())
-    model = glmm.fit(sample.usable(), slopes=True)
+    model = fits.fit_logistic(sample.usable(), slopes=True)
     if model is None:
-        raise UserError(f"no mixed model can be fitted: {glmm.SEPARATED}; give --baseline and the spreads")
+        raise UserError(f"no mixed model can be fitted: {fits.SEPARATED}; give --baseline and the spreads")
     return share, spread_of(model.sd)
 
 
@@ -226,7 +227,7 @@ def _glmm_rejects(scenario: Scenario, right: Array, unit: Array) -> bool:
         right.ravel().astype(float), np.arange(right.size),
     )  # fmt: skip
     slopes = scenario.spread.participant_condition > 0 or scenario.spread.unit_condition > 0
-    found = glmm.fit(sample, slopes, sd_intervals=False)
+    found = fits.fit_logistic(sample, slopes, sd_intervals=False)
     if found is None:
         return False
     contrast = np.array([-1.0, 1.0])

@@ -1,16 +1,29 @@
-"""The stage `analysis`: responses/*.parquet → analysis/estimates, comparisons and more, as Parquet and CSV."""
+"""The analysis stage: everything computed from a table of responses, of a study and of published data alike."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exemplum import blinding, store
-from exemplum.analysis import checks
-from exemplum.analysis.results import analyse, together
+import numpy as np
+import pandas as pd
+
+from exemplum import store
+from exemplum.analysis import agreement, verdict
+from exemplum.analysis.estimates import cells, detection, intervals, measures
+from exemplum.analysis.estimates.measures import estimates
+from exemplum.analysis.models import fits
+from exemplum.analysis.tests.comparisons import comparisons, order_comparisons, paired_tests
+from exemplum.analysis.tests.two_samples import mann_whitney
 from exemplum.errors import UserError
-from exemplum.study import Study
-from exemplum.tables import PEOPLE, RATINGS, TRIALS
+from exemplum.responses import exclusions
+from exemplum.responses.table import read
+from exemplum.store import Table, csv_text
+from exemplum.study import blinding
+from exemplum.study.folder import AnalysisSection, ExclusionsSection, Study
+from exemplum.tables import COMPARISONS, ESTIMATES, EXCLUSIONS, MODELS, PEOPLE, RATINGS, TRIALS, VERDICTS
 
 VERSION = 3
 
@@ -26,7 +39,7 @@ def fingerprint(study: Study) -> str:
 def run(study: Study) -> dict[str, Any]:
     """Analyse every answer there is. Raises UserError if the answers cannot be used."""
     folder, config = study.stage("responses"), study.config
-    responses = checks.read(folder, _conditions(study))
+    responses = read(folder, _conditions(study))
     ratings = together(RATINGS, [RATINGS.read(path) for path in sorted(folder.glob("ratings/*.parquet"))])
     sessions = [PEOPLE.read(path) for path in sorted(folder.glob("sessions/*.parquet"))]
     responses, ratings, people = blinding.visible(study, responses, ratings, together(PEOPLE, sessions))
@@ -56,3 +69,171 @@ def _conditions(study: Study) -> list[str] | None:
     """The conditions of the design, if there is one: an answer to another condition belongs to another study."""
     path = study.stage("design") / "trials.parquet"
     return sorted(TRIALS.read(path)["condition"].unique()) if path.exists() else None
+
+
+PERSON = ["experiment", "observer", "participant"]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Tables as in exemplum.tables, by the name of their file."""
+
+    tables: dict[str, tuple[Table, pd.DataFrame]]
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        return self.tables[name][1]
+
+    def write(self, folder: Path) -> None:
+        """Write every table into the folder, as Parquet and CSV."""
+        for name, (table, frame) in self.tables.items():
+            write(folder, name, table, frame)
+
+
+def analyse(
+    responses: pd.DataFrame,
+    ratings: pd.DataFrame | None = None,
+    people: pd.DataFrame | None = None,
+    seed: int = 0,
+    settings: AnalysisSection | None = None,
+    rules: ExclusionsSection | None = None,
+) -> Results:
+    """Everything about RESPONSES, with RATINGS and PEOPLE where there are any, by experiment and observer.
+
+    Participants whom the declared rules exclude are left out of all tables but `exclusions`, and of the estimates by
+    exclusion, which show the result under each rule.
+    """
+    settings, rules = settings or AnalysisSection(), rules or ExclusionsSection()
+    sessions = None if people is None else people.assign(finished=True)
+    kept, excluded = exclusions.apply(responses, rules, sessions)
+    ratings = _of(RATINGS.frame() if ratings is None else ratings, kept)
+    fitted = fits.fits(kept)
+    return Results({
+        "estimates": (ESTIMATES, together(ESTIMATES, [
+            *_estimates(kept, ratings, seed, settings.bootstrap), exclusion_estimates(responses, rules, sessions),
+        ])),
+        "comparisons": (COMPARISONS, together(COMPARISONS, [
+            comparisons(kept, seed), compare(ratings, seed), *(rows for _, rows in fitted),
+            order_comparisons(kept),
+        ])),
+        "models": (MODELS, together(MODELS, [rows for rows, _ in fitted])),
+        "exclusions": (EXCLUSIONS, excluded),
+        "verdicts": (VERDICTS, together(VERDICTS, [
+            verdict.verdicts(answers, settings.margin, by) for by, answers in fits.parts(kept)
+        ])),
+    })  # fmt: skip
+
+
+def _estimates(kept: pd.DataFrame, ratings: pd.DataFrame, seed: int, resamples: int) -> list[pd.DataFrame]:
+    return [
+        estimates(kept, seed, resamples),
+        estimate(ratings, seed, resamples),
+        detection.detection_estimates(kept),
+        detection.calibration_estimates(kept, seed, min(resamples, detection.CALIBRATION_RESAMPLES)),
+        fits.learning_estimates(kept),
+        agreement.reliability_estimates(kept, seed),
+        agreement.agreement_estimates(kept, seed, min(resamples, agreement.AGREEMENT_RESAMPLES)),
+    ]
+
+
+def exclusion_estimates(
+    responses: pd.DataFrame, rules: ExclusionsSection, sessions: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Accuracy of main trials by condition with nobody excluded, under each rule alone, and under all: ESTIMATES.
+
+    by = exclusion, group = nobody, the rule's name, or all_rules; means of participants' means with t intervals. Only
+    observers with people; no rows where no rule is declared.
+    """
+    if not exclusions.declared(rules):
+        return ESTIMATES.frame()
+    table = exclusions.check(responses, rules, sessions)
+    people = responses[responses["observer_kind"] == "person"]
+    names = {
+        "nobody": table[:0],
+        **{rule: table[table["rule"] == rule] for rule in exclusions.declared(rules)},
+        "all_rules": table,
+    }
+    rows: list[dict[str, Any]] = []
+    for name, verdicts in names.items():
+        out = pd.MultiIndex.from_frame(verdicts.loc[verdicts["verdict"] == "excluded", exclusions.PERSON])
+        kept = people[~pd.MultiIndex.from_frame(people[exclusions.PERSON]).isin(out)]
+        for where, _ in cells.each_condition(people):
+            same = (kept[cells.KEYS] == pd.Series(where)[cells.KEYS]).all(axis=1) & (kept["trial_kind"] == "main")
+            trials = kept[same]
+            means = trials.groupby("participant")["correct"].mean().to_numpy(dtype=float)
+            value, interval = cells.over_participants(means)
+            n = cells.size(trials)
+            rows.append(cells.row(where, "accuracy", value, interval, n, "participants", "exclusion", name))
+    return ESTIMATES.frame(rows)
+
+
+def _of(ratings: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
+    """Ratings of the people whose answers are kept."""
+    people = pd.MultiIndex.from_frame(kept[PERSON].drop_duplicates())
+    return ratings[pd.MultiIndex.from_frame(ratings[PERSON]).isin(people)]
+
+
+def together(table: Table, frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Frames of one table below each other."""
+    some = [frame for frame in frames if len(frame)]
+    return table.frame(pd.concat(some, ignore_index=True)) if some else table.frame()
+
+
+def write(folder: Path, name: str, table: Table, rows: pd.DataFrame) -> None:
+    """Write a table as FOLDER/NAME.parquet and, for reading, FOLDER/NAME.csv."""
+    frame = table.write(folder / f"{name}.parquet", rows)
+    store.write_text(folder / f"{name}.csv", csv_text(frame, float_format="%.10g"))
+
+
+MEASURE = "intuitiveness"
+BYS = ("all", "phase", "expertise", "phase+expertise", "unit", "participant")
+
+
+def estimate(ratings: pd.DataFrame, seed: int, resamples: int = intervals.RESAMPLES) -> pd.DataFrame:
+    """Mean rating (-100 to 100) of RATINGS by phase, expertise, unit and participant: rows of ESTIMATES.
+
+    `condition` is the method rated and trial_kind is `rating`; n_trials counts ratings. Both aggregates and their
+    intervals are as for the mean confidence of trials.
+    """
+    return measures.together(
+        piece | {"experiment": experiment, "observer": observer, "measure": MEASURE, "trial_kind": "rating"}
+        for (experiment, observer), rows in ratings.groupby(["experiment", "observer"], sort=True)
+        for piece in _of_observer(rows, seed, resamples)
+    )
+
+
+def compare(ratings: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """After against before for those who rated both (paired tests), and experts against lay people: COMPARISONS."""
+    found: list[dict[str, object]] = []
+    for (experiment, observer, condition), rows in ratings.groupby(["experiment", "observer", "condition"], sort=True):
+        fixed = {"experiment": experiment, "observer": observer, "measure": MEASURE, "subset": "all"}
+        wide = rows.groupby(["participant", "phase"])["rating"].mean().unstack()
+        if {"pre", "post"} <= set(wide):
+            where = fixed | {"by": "condition", "group": condition}
+            found += [where | outcome.row() for outcome in paired_tests(wide, "post", "pre", seed)]
+        if rows["expertise"].isin(["expert", "lay"]).any():
+            means = rows.groupby(["phase", "expertise", "participant"])["rating"].mean()
+            for phase in means.index.levels[0]:
+                sides = [means.loc[phase].get(name, pd.Series(dtype=float)).to_numpy() for name in ("expert", "lay")]
+                where = fixed | {"by": "phase+condition", "group": f"{phase}|{condition}"}
+                found.append(where | mann_whitney(*sides).between("expert", "lay").row())
+    return COMPARISONS.frame(found)
+
+
+def _of_observer(rows: pd.DataFrame, seed: int, resamples: int) -> Iterator[measures.Piece]:
+    for by in BYS:
+        columns = () if by == "all" else tuple(by.split("+"))
+        group = cells.joined(rows, columns)
+        table = _cells(rows.assign(group=group)[group != ""])
+        if table.empty:
+            continue
+        grid = measures.Grid.of(table)
+        draws = resamples if by not in ("unit", "participant") else 0
+        for piece in measures.of_measure(grid, MEASURE, seed, draws, np.empty(0)):
+            if by != "participant" or piece["aggregate"] == "pooled":
+                yield piece | {"by": by} | ({"group": ""} if by == "all" else {})
+
+
+def _cells(rows: pd.DataFrame) -> pd.DataFrame:
+    """Each participant's mean rating by condition and group, in the columns that cells.participant_cells gives."""
+    grouped = rows.groupby(["condition", "group", "participant"])["rating"].agg(["mean", "count"]).reset_index()
+    return grouped.rename(columns={"mean": MEASURE, "count": f"n_{MEASURE}"}).assign(subset="all")

@@ -10,9 +10,9 @@ import pandas as pd
 from scipy import stats
 
 from exemplum import tables
-from exemplum.analysis.cells import order
-from exemplum.analysis.effects import is_constant
-from exemplum.analysis.mixed import grouped
+from exemplum.analysis.estimates.cells import order
+from exemplum.analysis.models.mixed import grouped
+from exemplum.analysis.tests.two_samples import is_constant
 
 Array = np.ndarray
 BASELINE = "natural"

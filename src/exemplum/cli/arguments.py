@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from exemplum import pipeline, run_lock
-from exemplum.study import Study
+from exemplum.errors import UserError
+from exemplum.runtime.progress import console
+from exemplum.study import blinding, locks, pipeline
+from exemplum.study.folder import Study
 
 StudyFolder = Annotated[Path, typer.Argument(help="The study's folder, with its study.toml.")]
 Force = Annotated[bool, typer.Option("--force", help="Do it again even if nothing has changed.")]
@@ -48,6 +52,55 @@ def run_stage(study: Study, stage: str, force: bool) -> None:
     """As `run_until`, for a study that is open."""
     before = pipeline.before(study, stage)
     pipeline.check(study, [*before, stage])
-    with run_lock.alone(study.folder):  # both times, so that nobody comes between
+    with locks.alone(study.folder):  # both times, so that nobody comes between
         pipeline.run(study, before)
         pipeline.run(study, [stage], force)
+
+
+CLOSED = "recruitment is closed: first analysis"
+
+
+def open_study(
+    folder: Path,
+    ray: str | None = None,
+    unblind: str | None = None,
+    database: str = "",
+    before: Callable[[Study], object] = lambda _: None,
+) -> Study:
+    """Open a study whose results are to be shown. With a reason to `unblind`, the audit notes it before they are.
+
+    `before` refuses what cannot be done at all: a look that does not come about is not to be noted. Raises UserError
+    for an empty reason, or if the audit cannot be written.
+    """
+    study = Study.open(folder, ray)
+    if unblind is not None and not unblind.strip():
+        raise UserError('--unblind needs the reason for looking, as in --unblind "planned interim analysis"')
+    if not blinding.has_people(study):
+        return study
+    if unblind is not None or not blinding.is_recruiting(study):
+        before(study)
+    if not blinding.is_recruiting(study):
+        _note_first(study, unblind or CLOSED, database)
+        return study
+    if unblind is None:
+        console.print(blinding.notice(study), highlight=False, markup=False, soft_wrap=True)
+        return study
+    _note(study, unblind.strip(), database)
+    return replace(study, unblinded=unblind.strip())
+
+
+def _note_first(study: Study, reason: str, database: str) -> None:
+    """After recruitment the first look is noted; who analyses a copy without the database is told, not stopped."""
+    said = blinding.read_status(study)
+    if said is None or said.unblinded_at is not None:
+        return
+    try:
+        _note(study, reason, database)
+    except UserError as error:
+        console.print(f"not noted in the audit: {error}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _note(study: Study, reason: str, database: str) -> None:
+    from exemplum.server.storage.status import note  # late: only this needs the database
+
+    note(study, reason, database)

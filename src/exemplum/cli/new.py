@@ -1,15 +1,20 @@
-"""`exemplum new`."""
+"""`exemplum new` and `exemplum demo`: study folders with the text of their study.toml."""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from exemplum import new as studies
+from exemplum import store
 from exemplum.errors import command
-from exemplum.progress import console
+from exemplum.runtime.progress import console
+from exemplum.study import pipeline
+from exemplum.study.folder import FILE, Study, StudyError, new_identity, parse
 
 
 def new(
@@ -32,8 +37,148 @@ def new(
 ) -> None:
     """Make a study folder with a study.toml to edit; `exemplum run FOLDER` then does the rest."""
     if version_of:
-        path = studies.version(folder, version_of)
+        path = version(folder, version_of)
         console.print(f"{path} written; edit it, then: {command('run', folder)}", highlight=False, soft_wrap=True)
         return
-    path = studies.create(folder, studies.text(model, weights, images, stimuli, protocol, participants, seed))
+    path = create(folder, text(model, weights, images, stimuli, protocol, participants, seed))
     console.print(f"{path} written; edit it if you like, then: {command('run', folder)}")
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to put the study.")] = Path("exemplum-demo"),
+) -> None:
+    """Run the whole line on the embedded network and images, in minutes and offline. Run again, it resumes."""
+    if not (folder / "study.toml").exists():
+        create(folder, DEMO)
+    study = Study.open(folder)
+    pipeline.run(study)
+    pipeline.point_to_report(study)
+
+
+# Small enough for five minutes on two cores, and the whole line
+DEMO = """\
+# The demo: the embedded network and images, sized for minutes. See docs/pipeline.md for every key.
+seed = 2021
+
+[model]
+load = "embedded"
+
+[images]
+load = "embedded"
+
+[units]
+choose = "one per layer"
+practice = 3
+
+[explanations]
+methods = ["natural", "synthetic"]
+batches = 8
+
+[synthetic]
+recipe = "borowski2021"
+steps = 64
+
+[design]
+protocol = "borowski2021-1"
+participants = 5
+catch = 1
+repeated = 2
+
+[observers]
+run = ["ideal", "chance", "similarity", "simulated"]
+"""
+
+
+def text(
+    model: str,
+    weights: str | None,
+    images: str,
+    stimuli: str | None,
+    protocol: str,
+    participants: int | None,
+    seed: int,
+) -> str:
+    """study.toml of a study of one's own; what is left out has the defaults that docs/pipeline.md lists.
+
+    Paths are relative to the working directory, and written whole: the study may be run from another one.
+    """
+    weights, stimuli = _whole(weights), _whole(stimuli)
+    images = _whole(images) or images
+    lines = [f"seed = {seed}", ""]
+    if stimuli:
+        lines += ["[stimuli]", f"load = {_quoted(stimuli)}", "rotate = true  # every image is the query once", ""]
+    else:
+        lines += ["[model]", f"load = {_quoted(model)}"]
+        lines += [f"weights = {_quoted(weights)}"] if weights else ['# weights = "DEFAULT"  # or a file']
+        lines += ["", "[images]", f"load = {_quoted(images)}", ""]
+        lines += ["[units]", 'choose = "one per branch"', '# hand_picked = ["mixed4a:17"]', ""]
+        lines += ["[explanations]", 'methods = ["natural", "synthetic"]  # yours too: "package.module:function"', ""]
+        lines += ["[synthetic]", 'recipe = "borowski2021"', "# steps = 512  # fewer than the recipe's 2560", ""]
+    lines += ["[design]", f"protocol = {_quoted(protocol)}"]
+    lines += [f"participants = {participants}"] if participants else []
+    lines += ["", "[observers]", f"run = {json.dumps(_observers(stimuli))}"]
+    return "\n".join(lines) + "\n"
+
+
+def create(folder: Path, toml: str, version_of: str = "") -> Path:
+    """Write FOLDER/study.toml. Raises StudyError if there is one already, or if the text is no valid study."""
+    path = folder / "study.toml"
+    if path.exists():
+        raise StudyError(f"{path} exists already; choose another folder, or edit it")
+    if (folder / FILE).exists():
+        raise StudyError(f"{folder / FILE} exists already: the folder is another study's; choose another folder")
+    parse(toml, path)
+    store.write_text(path, toml)
+    new_identity(folder, version_of)
+    return path
+
+
+def version(folder: Path, old: Path) -> Path:
+    """A new version of a study in a folder of its own: its study.toml, texts, Python code, index and explanations.
+
+    Answers and what follows from them stay with the old one. Raises StudyError if `old` is no study or `folder` is one.
+    """
+    study = Study.open(old)
+    path = create(folder, _from_elsewhere(study, folder), version_of=study.id)
+    for file in sorted(old.glob("*.py")):
+        shutil.copy2(file, folder / file.name)
+    for package in sorted(file.parent for file in old.glob("*/__init__.py")):
+        shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("texts", "index", "explanations"):
+        made = old / name
+        if made.is_dir() and (name == "texts" or study.record(name)):  # the stages see for themselves what is current
+            shutil.copytree(made, folder / name, ignore=shutil.ignore_patterns(".*.part", "partial*"))
+    return path
+
+
+def _from_elsewhere(study: Study, folder: Path) -> str:
+    """The text of study.toml with paths inside of its folder written as they are from `folder`."""
+    text = (study.folder / "study.toml").read_text(encoding="utf-8")
+    config = study.config
+    named = [config.images.load, config.model.weights, *config.explanations.methods, config.synthetic.recipe]
+    named += [config.stimuli.load] if config.stimuli else []
+    for value in (value for value in named if isinstance(value, str)):
+        prefix = "folder:" if value.startswith("folder:") else ""
+        path = study.folder / value.removeprefix(prefix)
+        if path.exists() and path.is_relative_to(study.folder):
+            there = prefix + os.path.relpath(path.resolve(), folder.resolve())
+            for quote in "\"'":
+                text = text.replace(f"{quote}{value}{quote}", _quoted(there))
+    return text
+
+
+def _whole(given: str | None) -> str | None:
+    """A path as it is from anywhere, with its `folder:` or `webdataset:`; a name that is no path stays as it is."""
+    kind, colon, path = (given or "").partition(":")
+    if colon and path and kind in ("folder", "webdataset"):
+        return f"{kind}:{Path(path).expanduser().absolute()}"
+    return str(Path(given).absolute()) if given and not colon and Path(given).is_file() else given
+
+
+def _observers(stimuli: str | None) -> list[str]:
+    # without a network there are no activations for the ideal observer to read
+    return ["chance", "similarity"] if stimuli else ["ideal", "chance", "similarity"]
+
+
+def _quoted(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -8,17 +8,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from exemplum import blinding, design, store
-from exemplum.analysis import checks
+from exemplum import design, store
 from exemplum.analysis import power as planning
 from exemplum.analysis.simulate import Spread
-from exemplum.csv_text import csv_text
 from exemplum.errors import UserError
-from exemplum.progress import console, output, track
 from exemplum.report.figures import save
-from exemplum.report.figures.power import power as draw
+from exemplum.report.figures.accuracy import power as draw
 from exemplum.report.style import typography
-from exemplum.study import Study
+from exemplum.responses.table import read
+from exemplum.runtime.progress import console, output, track
+from exemplum.store import csv_text
+from exemplum.study import blinding
+from exemplum.study.folder import Study
 
 # log odds; `planning.fitted` for Experiment I of Borowski et al. (2021) gives 0, 0.88, 0.24 and 0.47
 TYPICAL = Spread(participant=0.0, unit=0.9, participant_condition=0.25, unit_condition=0.5)
@@ -71,7 +72,7 @@ def plan(
 def _of_study(study: Study, observer: str, method: str) -> tuple[float, Spread]:
     if not any(study.stage("responses").glob("*.parquet")):
         design.load(study)  # says so if there is none yet
-    responses = checks.read(study.stage("responses"))
+    responses = read(study.stage("responses"))
     blinding.refuse(study, responses, observer)
     return planning.fitted(responses[responses["observer"] == observer], "natural", method)
 

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from exemplum.cli.arguments import DatabaseUrl, Unblind
-from exemplum.cli.looking import open_study
+from exemplum.cli.arguments import DatabaseUrl, Unblind, open_study
 
 
 def power(

@@ -1,11 +1,9 @@
 """Design: every session of a study, fixed by one seed. Imports and runs without torch."""
 
-from exemplum.design.errors import DesignError
 from exemplum.design.invariants import check
-from exemplum.design.repeats import repeated_trials
-from exemplum.design.responses import rows
-from exemplum.design.schedule import make
+from exemplum.design.schedule import make, repeated_trials
 from exemplum.design.stage import load
+from exemplum.design.stimuli import DesignError
 from exemplum.protocols import PROTOCOLS, Protocol, Scheme, protocol
 
 __all__ = [
@@ -18,5 +16,4 @@ __all__ = [
     "make",
     "protocol",
     "repeated_trials",
-    "rows",
 ]

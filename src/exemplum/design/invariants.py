@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 import pandas as pd
 from scipy.stats import binom
 
-from exemplum.design.counting import STRATEGIES
-from exemplum.design.errors import DesignError
-from exemplum.design.pictures import NATURAL, Pictures
+from exemplum.design.counterbalancing import STRATEGIES
 from exemplum.design.plan import NONE, Plan, plan
+from exemplum.design.stimuli import NATURAL, DesignError, Pictures
 from exemplum.protocols import protocol as protocol_named
 from exemplum.records import Design, Pole, Session, Trial, TrialKind
 

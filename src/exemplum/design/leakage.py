@@ -17,12 +17,11 @@ import numpy as np
 import pandas as pd
 
 from exemplum import store
-from exemplum.design import copies
-from exemplum.design.errors import DesignError
-from exemplum.design.pictures import NATURAL
-from exemplum.images.identical import identical, thumbnail
-from exemplum.progress import track
+from exemplum.design.stimuli import NATURAL, DesignError
+from exemplum.images import copies
+from exemplum.images.copies import identical, thumbnail
 from exemplum.records import Design, TrialKind
+from exemplum.runtime.progress import track
 
 REMEDY = (
     "take the pictures of a method of your own from request.exemplars, which holds no query, and remove such a picture "

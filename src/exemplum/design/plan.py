@@ -7,13 +7,11 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from exemplum import conditions
-from exemplum.conditions import NONE
-from exemplum.design.errors import DesignError
-from exemplum.design.order import rotated
-from exemplum.design.pictures import NATURAL, Pictures
+from exemplum import records
+from exemplum.design.counterbalancing import rotated
+from exemplum.design.stimuli import NATURAL, DesignError, Pictures
 from exemplum.protocols import Protocol, Scheme
-from exemplum.records import StudyUnit, Unit
+from exemplum.records import NONE, StudyUnit, Unit
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def plan(
     sets = _sets(protocol, mains, len(schemes), notes)
     smallest = min(len(units) for units in sets)
     easy = _practice_units(everyone, mains, notes)
-    chosen = tuple(conditions.check(name) for name in _methods(pictures, methods))
+    chosen = tuple(records.check_condition(name) for name in _methods(pictures, methods))
     batches = _batches(protocol, pictures, mains, schemes, len(chosen), notes)
     sizes = {
         "practice": protocol.practice if practice is None else practice,

@@ -1,20 +1,20 @@
-"""Sessions: every participant's blocks and trials, from a protocol, units, stimuli and one seed."""
+"""Sessions: every participant's blocks, trials and repeated trials, from a protocol, units, stimuli and one seed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from exemplum.design import invariants
-from exemplum.design.order import SIDES, Deck, coin, generator, shuffled, split
-from exemplum.design.pictures import Pictures
+from exemplum.design.counterbalancing import SIDES, Deck, coin, generator, shuffled, split
 from exemplum.design.plan import NONE, Plan, plan
-from exemplum.design.trials import Showing, trial
+from exemplum.design.stimuli import DesignError, Pictures, drawn
+from exemplum.protocols import Scheme
 from exemplum.protocols import protocol as protocol_named
-from exemplum.records import Block, Design, Session, StudyUnit, TrialKind
+from exemplum.records import Block, Design, Pole, ReferenceSet, Response, Session, Side, StudyUnit, Trial, TrialKind
 
 MAIN, CATCH, PRACTICE, REPEATED = TrialKind.MAIN, TrialKind.CATCH, TrialKind.PRACTICE, TrialKind.REPEATED
 
@@ -172,3 +172,126 @@ def _batch(plan: Plan, pictures: Pictures, draft: _Draft, participant: int, kind
     if kind is MAIN:
         return plan.batch(draft.condition, participant)
     return pictures.batches([unit.unit], plan.schemes[draft.scheme].references)[0]
+
+
+@dataclass(frozen=True)
+class Showing:
+    """What the trials of a block have in common."""
+
+    participant: int
+    block: int
+    condition: str
+    phase: str
+    scheme: Scheme  # for the condition none it says only which queries are shown
+
+    @property
+    def scheme_name(self) -> str:
+        return "" if self.condition == NONE else self.scheme.name
+
+
+def trial(
+    showing: Showing,
+    place: int,
+    index: int,
+    kind: TrialKind,
+    unit: StudyUnit,
+    max_side: Side,
+    batch: int,
+    pictures: Pictures,
+    rng: np.random.Generator,
+) -> Trial:
+    """The trial at `place` of its block and at `index` of its session, both from 0."""
+    references = ReferenceSet()
+    if showing.condition != NONE:
+        references = pictures.references(showing.condition, unit.unit, showing.scheme, batch)
+    if kind is TrialKind.CATCH:
+        queries = _shown_queries(showing, unit, references, batch, pictures, rng)
+    else:
+        queries = pictures.queries(unit.unit, showing.scheme.references, batch)
+    return Trial(
+        trial_id=trial_id(showing.participant, showing.block, place),
+        participant=showing.participant,
+        block=showing.block,
+        index=index,
+        kind=kind,
+        condition=showing.condition,
+        phase=showing.phase,
+        scheme=showing.scheme_name,
+        unit=unit,
+        batch=batch,
+        references=references,
+        query_max=queries[Pole.MAX],
+        query_min=queries[Pole.MIN],
+        max_side=max_side,
+    )
+
+
+def trial_id(participant: int, block: int, place: int) -> str:
+    return f"p{participant:02d}-b{block:02d}-t{place:02d}"
+
+
+def _shown_queries(
+    showing: Showing,
+    unit: StudyUnit,
+    references: ReferenceSet,
+    batch: int,
+    pictures: Pictures,
+    rng: np.random.Generator,
+) -> dict[Pole, str]:
+    """A catch trial asks for shown references. Where a pole is not shown its query is drawn from the references
+    that would be (so it was in Experiment II); a method without pictures of a pole leaves the natural query."""
+    queries = {}
+    for pole, shown in ((Pole.MAX, references.max), (Pole.MIN, references.min)):
+        k = showing.scheme.references
+        images = shown or pictures.explanations(showing.condition, unit.unit, pole, k, batch)
+        queries[pole] = drawn(images, rng) if images else pictures.queries(unit.unit, k, batch)[pole]
+    return queries
+
+
+REPEATS = 1  # spawn key: the draw is independent of the one that made the session
+
+
+def repeated_trials(session: Session, responses: Iterable[Response], seed: int) -> list[Trial]:
+    """The trials of the session's repeated blocks, in order, chosen from the answers to its main trials.
+
+    Of every condition half of the trials are those answered with least confidence and half with most (one more of the
+    least if the number is odd); ties are drawn. Trials before and after the blocks with references together
+    are the condition none. Which query is on top is drawn anew, by a fair coin. `seed` is the design's.
+    Raises DesignError if a main trial of a repeated condition has no answer.
+    """
+    confidence = {response.trial_id: response.confidence for response in responses}
+    rng = generator(seed, session.participant, REPEATS)
+    trials: list[Trial] = []
+    for block in session.blocks:
+        if block.kind is TrialKind.REPEATED:
+            chosen = _chosen(session, block, confidence, rng)
+            trials += _shown_again(block, chosen, len(session.trials) + len(trials), rng)
+    return trials
+
+
+def _chosen(session: Session, block: Block, confidence: dict[str, int], rng: np.random.Generator) -> list[Trial]:
+    mains = [t for t in session.trials if t.kind is TrialKind.MAIN and t.condition == block.condition]
+    if missing := [trial.trial_id for trial in mains if trial.trial_id not in confidence]:
+        raise DesignError(
+            f"repeated trials need an answer to every main trial; {len(missing)} have none, as {missing[0]}"
+        )
+    ranked = sorted(shuffled(mains, rng), key=lambda trial: confidence[trial.trial_id])
+    repeats = min(block.repeats, len(ranked))
+    most = repeats // 2
+    return ranked[: repeats - most] + ranked[len(ranked) - most :]
+
+
+def _shown_again(block: Block, chosen: list[Trial], began: int, rng: np.random.Generator) -> list[Trial]:
+    return [
+        replace(
+            first,
+            trial_id=trial_id(block.participant, block.block, place),
+            block=block.block,
+            index=began + place,
+            kind=TrialKind.REPEATED,
+            phase=block.phase,
+            max_side=coin(rng),
+            repeats=first.trial_id,
+        )
+        for place, first in enumerate(shuffled(chosen, rng))
+    ]

@@ -9,12 +9,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from exemplum import store, usercode
+import numpy as np
+
+from exemplum import store
 from exemplum.errors import UserError
-from exemplum.explanations import counts
-from exemplum.explanations.base import ExplanationMethod, Picture, Request
-from exemplum.explanations.own import OwnMethod
+from exemplum.explanations import methods
+from exemplum.explanations.methods import OwnMethod
+from exemplum.explanations.request import ExplanationMethod, Picture, Request
+from exemplum.index.activations import Measurer
+from exemplum.index.index import ActivationIndex
+from exemplum.models import Model
 from exemplum.records import ANY_BATCH, Pole, Unit
+from exemplum.study import user_code
+from exemplum.study.folder import Study
 
 NATURAL = "natural"  # its sets hold the query besides the references
 MARKER = "key.json"  # in a method's folder: the key of what it holds
@@ -49,7 +56,7 @@ def pictures(name: str, method: ExplanationMethod, request: Request, study: Path
 
     def tell(unit: Unit, entries: list[dict[str, Any]]) -> None:
         """Tell that a unit's pictures are all there. Raises UserError if they are not those that were asked for."""
-        if problem := counts.problem(entries, request.references, queries=name == NATURAL):
+        if problem := methods.problem(entries, request.references, queries=name == NATURAL):
             raise _fault(name, method, f"gave {problem} for {unit}")
         store.write_json(records[unit], {"key": key, "pictures": entries})
 
@@ -147,7 +154,7 @@ def _is_done(record: Path, key: str) -> bool:
 def _fault(name: str, method: ExplanationMethod, problem: str) -> UserError:
     """What is wrong with a method's pictures; of a user's method with its module, file and line."""
     if isinstance(method, OwnMethod):
-        return UserError(f"{method.what} {problem}{usercode.place(method.method)}")
+        return UserError(f"{method.what} {problem}{user_code.place(method.method)}")
     return UserError(f"explanation method {name} {problem}")
 
 
@@ -201,3 +208,38 @@ def files(folder: Path) -> list[tuple[str, int, int]]:
     """Names, sizes and times of the files below a folder, to notice that they changed."""
     found = sorted(path for path in folder.rglob("*") if path.is_file())
     return [(path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in found]
+
+
+def measured(kept: list[Kept], model: Model, index: ActivationIndex, study: Study) -> Iterator[dict[str, Any]]:
+    """Rows of STIMULI for pictures on disk. Those of the corpus have the index's activation, others are measured."""
+    activations = _activations([picture for picture in kept if picture.activation is None], model, study)
+    for picture in kept:
+        given = picture.activation
+        activation = activations[picture.path] if given is None else given
+        percentile = index.percentile(picture.unit, activation)
+        yield {
+            "unit": str(picture.unit), "layer": picture.unit.layer, "channel": picture.unit.channel,
+            "branch": model.branch(picture.unit), "path": picture.path, "method": picture.method,
+            "pole": str(picture.pole), "references": picture.references, "batch": picture.batch,
+            "position": picture.position, "image": picture.image_id, "group": picture.group,
+            "activation": activation, "percentile": percentile,
+            "margin": index.beyond(picture.unit, picture.pole, activation),
+            # weaker than half of the images: it would be more telling to show any image
+            "failed": given is None and (percentile <= 50 if picture.pole is Pole.MAX else percentile >= 50),
+        }  # fmt: skip
+
+
+def _activations(kept: list[Kept], model: Model, study: Study) -> dict[str, float]:
+    section = study.config.index
+    found: dict[str, float] = {}
+    for layer in dict.fromkeys(picture.unit.layer for picture in kept):
+        measurer = Measurer(model, [layer], section.relu, section.objective)
+        own = [picture for picture in kept if picture.unit.layer == layer]
+        for start in range(0, len(own), section.batch):
+            part = own[start : start + section.batch]
+            images = np.stack([model.fit(store.read_png(study.folder / picture.path)) for picture in part])
+            values = measurer.images(images)
+            found |= {
+                picture.path: float(value[picture.unit.channel]) for picture, value in zip(part, values, strict=True)
+            }
+    return found

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from exemplum import store, tables, usercode
-from exemplum.activations import stage as index_stage
-from exemplum.activations.index import ActivationIndex
-from exemplum.errors import UserError, command
-from exemplum.explanations import checking, finished, gather, registry, units
-from exemplum.explanations.base import ExplanationMethod, Request
-from exemplum.explanations.image_cache import ImageCache
-from exemplum.explanations.measure import measured
-from exemplum.explanations.own import OwnMethod
+from exemplum import records, store, tables
+from exemplum.errors import UserError, command, shown
+from exemplum.explanations import finished, gather, units
+from exemplum.explanations.gather import measured
+from exemplum.explanations.methods import OwnMethod, load_method, method_name
+from exemplum.explanations.request import ExplanationMethod, ImageCache, Request
 from exemplum.explanations.synthetic import recipe
+from exemplum.explanations.synthetic.recipes import Recipe
+from exemplum.images import Corpus
+from exemplum.index import stage as index_stage
+from exemplum.index.index import ActivationIndex
 from exemplum.models import Model
 from exemplum.protocols import Protocol, protocol
 from exemplum.records import StudyUnit
-from exemplum.study import Config, DesignSection, ExplanationsSection, Study
+from exemplum.study import user_code
+from exemplum.study.folder import Config, DesignSection, ExplanationsSection, Study, SyntheticSection
 
 VERSION = 2
 FOLDER = "explanations"
@@ -39,11 +42,11 @@ def check_names(study: Study) -> None:
             finished.study_units(found, config.units.practice or 0)
         return
     with study.setting("[explanations] methods"):
-        checking.methods(_methods(study), lambda spec: _load(study, spec))
+        methods(_methods(study), lambda spec: _load(study, spec))
     with study.setting("" if isinstance(config.synthetic.recipe, dict) else "[synthetic] recipe"):
         chosen = recipe(_found(study).synthetic.recipe)
     with study.setting("[synthetic] snapshots"):
-        checking.snapshots(config.synthetic, chosen)
+        snapshots(config.synthetic, chosen)
 
 
 def check(study: Study) -> None:
@@ -54,7 +57,7 @@ def check(study: Study) -> None:
     plan = protocol(config.design.protocol)
     with study.setting(""):
         model = index_stage.load_model(study)
-        checking.images(index_stage.open_corpus(study), config, plan)
+        images(index_stage.open_corpus(study), config, plan)
         units.check(model, index_stage.layers(study, model), config.units, len(plan.main_sets) or 1)
 
 
@@ -73,7 +76,7 @@ def forget(study: Study) -> None:
     """Have every method make its pictures anew; those that are there stay until the new ones are."""
     if not study.config.stimuli:
         for spec in _methods(study):
-            gather.forget(study.stage(FOLDER) / registry.name(spec))
+            gather.forget(study.stage(FOLDER) / method_name(spec))
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -109,11 +112,11 @@ def _run_methods(study: Study) -> dict[str, Any]:
     plan = protocol(study.config.design.protocol)
     chosen = _choose(study, model, index, plan)
     methods = [(spec, _load(study, spec)) for spec in _methods(study)]
-    keys = {registry.name(spec): _key(study, spec, method) for spec, method in methods}
+    keys = {method_name(spec): _key(study, spec, method) for spec, method in methods}
     kept: list[gather.Kept] = []
     cache = ImageCache()
     for spec, method in methods:
-        name = registry.name(spec)
+        name = method_name(spec)
         request = Request(
             [entry.unit for entry in chosen], plan.reference_counts, model, index_stage.open_corpus(study), index,
             _seen(method, _found(study)), folder / name, study.ray, cache,
@@ -136,7 +139,7 @@ def _methods(study: Study) -> list[str]:
 
 
 def _load(study: Study, spec: str) -> ExplanationMethod:
-    return registry.load(spec, usercode.places(study.folder), study.resolve)
+    return load_method(spec, user_code.places(study.folder), study.resolve)
 
 
 def _key(study: Study, spec: str, method: ExplanationMethod) -> str:
@@ -199,3 +202,39 @@ def _told(made: pd.DataFrame) -> str:
     beaten = made.groupby(["unit", "pole"])["margin"].max() > 0
     failed = f"{made['failed'].sum()} of {len(made)} failed"
     return f"({failed}, {beaten.mean():.0%} of units' poles beyond their best exemplar)"
+
+
+def methods(specs: Sequence[str], load: Callable[[str], ExplanationMethod]) -> None:
+    """Raise UserError for a method that cannot be loaded, or whose name no condition can have, or another has."""
+    taken: dict[str, str] = {}
+    for spec in specs:
+        load(spec)
+        name = records.check_condition(method_name(spec))
+        key = name.casefold()  # some file systems take Sharp and sharp for one folder
+        if key in taken:
+            raise UserError(
+                f"{shown(taken[key])} and {shown(spec)} would both be the condition {name!r}; "
+                "rename the function or the folder of one"
+            )
+        taken[key] = spec
+
+
+def snapshots(section: SyntheticSection, recipe: Recipe) -> None:
+    """Raise UserError for a snapshot after the last step, if study.toml names the steps itself."""
+    last = section.steps or recipe.steps
+    late = [step for step in section.snapshots if step > last]
+    if late and "snapshots" in section.model_fields_set:
+        raise UserError(f"step {late[0]} is never reached; steps go from 0 to {last}")
+
+
+def images(corpus: Corpus, config: Config, plan: Protocol) -> None:
+    """Raise UserError if there are too few images, or too few of them kept, for one batch of natural exemplars."""
+    bins = min(plan.reference_counts) + 1
+    if len(corpus) < 2 * bins:
+        key = "limit" if config.images.limit else "load"
+        raise UserError(
+            f"[images] {key} gives {len(corpus)} images; protocol {plan.name} needs at least {2 * bins} "
+            f"({bins} for each pole)"
+        )
+    if config.index.keep < bins:
+        raise UserError(f"[index] keep must be at least {bins} for protocol {plan.name} (got {config.index.keep})")

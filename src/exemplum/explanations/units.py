@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pandas as pd
 
-from exemplum.activations import ActivationIndex
 from exemplum.errors import UserError
+from exemplum.index import ActivationIndex
 from exemplum.models import Model
 from exemplum.records import StudyUnit, Unit
-from exemplum.study import UnitsSection
+from exemplum.study.folder import UnitsSection
 
 HAND_PICKED, RANDOM = "hand_picked", "random"
 MAIN, PRACTICE = "main", "practice"

@@ -1,14 +1,48 @@
 """Where images come from: corpora by name, each a length, a record and an image for every row."""
 
-from exemplum.images.corpus import Corpus, CorpusError, ImageError, ImageRecord
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from exemplum.errors import did_you_mean
+from exemplum.images.corpus import Corpus, CorpusError, ImageError, ImageRecord, sheet, subset
 from exemplum.images.decoding import decode_file
 from exemplum.images.embedded import EmbeddedCorpus
-from exemplum.images.folder import FolderCorpus
-from exemplum.images.opening import open_corpus as open
-from exemplum.images.sheet import sheet
-from exemplum.images.subset import subset
+from exemplum.images.folders import FolderCorpus
+from exemplum.images.torchvision_datasets import TorchvisionCorpus
+from exemplum.images.webdataset import ShardCorpus
 
 __all__ = [
-    "Corpus", "CorpusError", "EmbeddedCorpus", "FolderCorpus", "ImageError", "ImageRecord", "decode_file", "open",
-    "sheet", "subset",
+    "Corpus", "CorpusError", "EmbeddedCorpus", "FolderCorpus", "ImageError", "ImageRecord", "decode_file",
+    "open_corpus", "sheet", "subset",
 ]  # fmt: skip
+
+
+KINDS: dict[str, Callable[[str, int, Path | None], Corpus]] = {
+    "folder": lambda rest, _seed, _root: FolderCorpus(rest),
+    "webdataset": lambda rest, _seed, _root: ShardCorpus(rest),
+    "torchvision": lambda rest, _seed, root: TorchvisionCorpus(rest, root),
+}
+EXPECTED = {"folder": "folder:PATH", "torchvision": "torchvision:NAME", "webdataset": "webdataset:GLOB"}
+
+
+def open_corpus(spec: str, seed: int = 0, root: Path | None = None) -> Corpus:
+    """Open the images that `spec` names: `embedded`, `folder:PATH`, `torchvision:NAME` or `webdataset:GLOB`.
+
+    `seed` draws the drawings of `embedded` and nothing else. `root` is where torchvision's datasets are kept
+    (~/.cache/exemplum, or the environment's EXEMPLUM_DATA, if not given). Raises CorpusError.
+    """
+    kind, colon, rest = spec.partition(":")
+    if spec == "embedded":
+        return EmbeddedCorpus(seed)
+    if kind not in KINDS:
+        hint = did_you_mean(spec if not colon else f"{kind}:", ["embedded", *(f"{known}:" for known in KINDS)])
+        raise CorpusError(f"unknown images {spec!r}{hint}{_as_path(spec)}")
+    if not (colon and rest):
+        raise CorpusError(f"images {spec!r} are incomplete; write {EXPECTED[kind]}")
+    return KINDS[kind](rest, seed, root)
+
+
+def _as_path(spec: str) -> str:
+    return f"; {spec} is a folder: write folder:{spec}" if Path(spec).expanduser().is_dir() else ""

@@ -1,24 +1,21 @@
-"""Models by name."""
+"""Models by name: embedded, torchvision, timm, and factories of the user."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from exemplum import usercode
 from exemplum.errors import did_you_mean
-from exemplum.models import factory, published
-from exemplum.models import weights as files
-from exemplum.models.errors import ModelError
 from exemplum.models.inceptionv1 import InceptionV1
 from exemplum.models.model import Model
-from exemplum.models.network import Network
-from exemplum.models.preprocessing import Preprocessing
+from exemplum.models.network import FILTERS, ModelError, Network, Preprocessing, WeightsError, fill, read
+from exemplum.study import user_code
 
 EMBEDDED = Path(__file__).parent / "weights" / "inceptionv1_half_tinyimagenet.safetensors"
 OWN = ("embedded", "inceptionv1")
@@ -38,13 +35,13 @@ def load(
     not given.
     Raises ModelError, WeightsError or ShapeError: one line, with close matches for names.
     """
-    places = usercode.places() if places is None else tuple(places)
+    places = user_code.places() if places is None else tuple(places)
     if weights and Path(weights).expanduser().is_file():
         weights = str(Path(weights).expanduser().absolute())  # workers may be in another directory
     source = ""
     with same_random_weights():
         if _is_factory(spec):
-            network, source = factory.network(spec, weights, input_size, places)
+            network, source = factory_network(spec, weights, input_size, places)
         else:
             network = _network(spec, weights, input_size)
     return Model(spec, network, again=partial(load, spec, weights, input_size, places), source=source)
@@ -70,10 +67,10 @@ def _network(spec: str, weights: str | None, input_size: int | None) -> Network:
     if spec == "inceptionv1":
         return _inceptionv1(weights, input_size)
     if source == "torchvision" and colon:
-        return published.torchvision(name, weights, input_size)
+        return torchvision(name, weights, input_size)
     if source == "timm" and colon:
-        return published.timm(name, weights, input_size)
-    known = {**{name: name for name in OWN}, **{name: f"torchvision:{name}" for name in published.torchvision_names()}}
+        return timm(name, weights, input_size)
+    known = {**{name: name for name in OWN}, **{name: f"torchvision:{name}" for name in torchvision_names()}}
     hint = f"; did you mean {known[spec]}?" if spec in known else did_you_mean(spec, known)
     raise ModelError(
         f"no model is called {spec!r}{hint}"
@@ -84,9 +81,9 @@ def _network(spec: str, weights: str | None, input_size: int | None) -> Network:
 def _embedded(weights: str | None, input_size: int | None) -> Network:
     """The half-width InceptionV1 that comes with the package, trained on Tiny ImageNet (docs/models.md)."""
     path = Path(weights).expanduser() if weights else EMBEDDED
-    tensors = files.read(path)
+    tensors = read(path)
     module = InceptionV1(width=0.5, stem="small", classes=_classes(tensors, 200))
-    files.fill(module, tensors, path)
+    fill(module, tensors, path)
     # Trained at 48 and 64 pixels; exemplars and synthetic images look best at 96.
     return Network(module, Preprocessing(size=96, resize=96).resized(input_size or 96))
 
@@ -95,11 +92,11 @@ def _inceptionv1(weights: str | None, input_size: int | None) -> Network:
     """The network of Olah et al. (2017) and of Borowski et al. (2021), as in Lucid."""
     preprocessing = Preprocessing.to_range(size=224, resize=256, low=-117, high=138).resized(input_size or 224)
     if weights is None:
-        return Network(published.initialize(InceptionV1()), preprocessing)
+        return Network(initialize(InceptionV1()), preprocessing)
     path = Path(weights).expanduser()
-    tensors = {_paper_name(name): tensor for name, tensor in files.read(path).items()}
+    tensors = {_paper_name(name): tensor for name, tensor in read(path).items()}
     module = InceptionV1(classes=_classes(tensors, 1008))
-    files.fill(module, tensors, path)
+    fill(module, tensors, path)
     return Network(module, preprocessing)
 
 
@@ -114,3 +111,154 @@ def _paper_name(name: str) -> str:
     """
     name = name.replace("_pre_relu_conv.", ".").replace("softmax2_pre_activation_matmul.", "softmax2.")
     return name.replace("_", ".", 1) if name.startswith("mixed") and name[7:8] == "_" else name
+
+
+DEFAULT = "DEFAULT"
+# torchvision draws their random weights slowly, and so small that deep layers are silent: `initialize` does it instead.
+INCEPTIONS = ("googlenet", "inception_v3")
+
+
+def torchvision_names() -> list[str]:
+    """The classification networks of torchvision."""
+    from torchvision import models
+
+    names: list[str] = models.list_models(module=models)
+    return names
+
+
+def torchvision(name: str, weights: str | None, input_size: int | None) -> Network:
+    """A torchvision network; weights: DEFAULT, the name of a published set, a file, or None for random ones.
+
+    Without a published set the preprocessing is that of DEFAULT. Raises ModelError.
+    """
+    from torchvision import models
+
+    if name not in (names := torchvision_names()):
+        raise ModelError(f"torchvision has no model {name!r}{did_you_mean(name, names)}")
+    sets = models.get_model_weights(name)
+    known = {DEFAULT: sets.DEFAULT, **sets.__members__}
+    if weights is not None and weights in known:
+        module = _download(f"torchvision:{name}", weights, lambda: models.get_model(name, weights=known[weights]))
+    else:
+        options: dict[str, Any] = {"aux_logits": False, "init_weights": False} if name in INCEPTIONS else {}
+        if input_size and name.startswith("vit_"):
+            options["image_size"] = input_size
+        module = _fill(lambda **more: models.get_model(name, weights=None, **options, **more), weights, known)
+        if name in INCEPTIONS and weights is None:
+            initialize(module)
+        elif name in INCEPTIONS:
+            module.transform_input = True  # type: ignore[assignment]  # so torchvision has it with weights
+    tokens = {"token_axis": 2, "prefix_tokens": 1} if isinstance(module, models.VisionTransformer) else {}
+    preset = known.get(weights or DEFAULT, sets.DEFAULT).transforms()
+    preprocessing = Preprocessing(
+        size=preset.crop_size[0],
+        resize=preset.resize_size[0],
+        mean=tuple(preset.mean),
+        std=tuple(preset.std),
+        interpolation=preset.interpolation.value,
+    )
+    return Network(module, preprocessing.resized(input_size or preprocessing.size), **tokens)
+
+
+def timm(name: str, weights: str | None, input_size: int | None) -> Network:
+    """A timm network; weights: DEFAULT (timm's own, `NAME.TAG` chooses among them), a file, or None for random ones.
+
+    Raises ModelError; also if timm is not installed.
+    """
+    try:
+        import timm as library
+    except ImportError as error:
+        raise ModelError(f"timm:{name} needs the package timm; install it with: pip install exemplum[timm]") from error
+    if not library.is_model(name):
+        raise ModelError(f"timm has no model {name!r}{did_you_mean(name, library.list_models())}")
+    size_option: dict[str, Any] = {"img_size": input_size} if input_size else {}
+
+    def build(**options: Any) -> nn.Module:
+        try:
+            return library.create_model(name, **options, **size_option)
+        except TypeError:  # only networks with position embeddings are built for a size
+            return library.create_model(name, **options)
+
+    if weights == DEFAULT:
+        module = _download(f"timm:{name}", weights, lambda: build(pretrained=True))
+    else:
+        module = _fill(build, weights, {DEFAULT: None})
+    config = library.data.resolve_model_data_config(module)
+    size = config["input_size"][-1]
+    preprocessing = Preprocessing(
+        size=size,
+        resize=int(size / config["crop_pct"]),
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        interpolation=config["interpolation"] if config["interpolation"] in FILTERS else "bilinear",
+    )
+    prefix = getattr(module, "num_prefix_tokens", None)  # timm's transformers have it: (n, tokens, channels)
+    tokens = {} if prefix is None else {"token_axis": 2, "prefix_tokens": prefix}
+    return Network(module, preprocessing.resized(input_size or size), channels=config["input_size"][0], **tokens)
+
+
+def initialize(module: nn.Module, only_zeros: bool = False) -> nn.Module:
+    """Random weights that keep the variance of activations through ReLUs (He et al. 2015), biases 0.
+
+    only_zeros: for convolutions and linear layers without any weight, as classifiers start whose units would be dead.
+    """
+    for part in module.modules():
+        if isinstance(part, (nn.Conv2d, nn.Linear)) and not (only_zeros and part.weight.any()):
+            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+    return module
+
+
+def _download(spec: str, weights: str, build: Callable[[], nn.Module]) -> nn.Module:
+    try:
+        return build()
+    except Exception as error:  # each hub client raises its own kinds where there is no network
+        reason = str(error).partition("\n")[0]
+        raise WeightsError(
+            f"the weights {weights} of {spec} cannot be had ({type(error).__name__}: {reason});"
+            " check the network, or give a file that was downloaded elsewhere"
+        ) from error
+
+
+def _fill(build: Callable[..., nn.Module], weights: str | None, known: dict[str, Any]) -> nn.Module:
+    """Build with random weights, then fill in those of a file, whose number of classes counts."""
+    if weights is None:
+        return initialize(build(), only_zeros=True)
+    path = Path(weights).expanduser()
+    if not path.exists() and not path.suffix and path.parent == Path():
+        raise WeightsError(f"no weights {weights!r}, neither published nor a file{did_you_mean(weights, known)}")
+    tensors = read(path)
+    module = build()
+    last = [name for name, part in module.named_modules() if isinstance(part, (nn.Linear, nn.Conv2d))][-1] + ".weight"
+    if last in tensors and len(tensors[last]) != len(module.get_parameter(last)):
+        module = build(num_classes=len(tensors[last]))
+    fill(module, tensors, path, ignore=("aux1.", "aux2.", "AuxLogits."))
+    return module
+
+
+def factory_network(
+    spec: str, weights: str | None, input_size: int | None, places: Sequence[Path]
+) -> tuple[Network, str]:
+    """Call a factory; of a bare nn.Module ImageNet's preprocessing at 224 px is assumed. Also a hash of its source.
+
+    Raises ModelError in one line, also for what the user's own code raises, with its place; WeightsError if a file of
+    weights does not fit.
+    """
+    loaded = user_code.load(spec, "model", places, ModelError, known=("torchvision", "timm"))
+    factory = loaded.value
+    with user_code.telling(f"{spec} failed", ModelError):
+        built = factory() if callable(factory) and not isinstance(factory, nn.Module) else factory
+    if isinstance(built, nn.Module):
+        built = Network(built, Preprocessing(size=224, resize=256), channels=_input_channels(built))
+    if not isinstance(built, Network):
+        raise ModelError(f"{spec} gave a {type(built).__name__}; it must return an nn.Module or a models.Network")
+    if weights:
+        path = Path(weights).expanduser()
+        fill(built.module, read(path), path)
+    return built.resized(input_size) if input_size else built, loaded.fingerprint
+
+
+def _input_channels(module: nn.Module) -> int:
+    """What the first convolution takes; 3 if there is none."""
+    return next((part.in_channels for part in module.modules() if isinstance(part, nn.Conv2d)), 3)

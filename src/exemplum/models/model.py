@@ -14,16 +14,15 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 
 from exemplum.errors import did_you_mean
-from exemplum.models import branching, cutting, hooks, listing, probing, tracing
-from exemplum.models.errors import ModelError, ShapeError
-from exemplum.models.layout import Layout, layout
-from exemplum.models.network import Network
-from exemplum.models.preprocessing import Normalize, Preprocessing
-from exemplum.models.reader import Reader
+from exemplum.models.graph import cut, trace
+from exemplum.models.layers import Layout, channel_branches, layout, stage_ends, useful
+from exemplum.models.network import ModelError, Network, Normalize, Preprocessing, ShapeError
+from exemplum.models.reader import HookedBody, Reader
 from exemplum.records import Unit
 
 LIBRARIES = ("torch", "torchvision", "timm", "exemplum")
@@ -86,7 +85,7 @@ class Model:
         `layer` and `reader` take the name of any other module that is called once as well.
         """
         found = {}
-        for name in listing.useful(self.module, self._shapes.layers):
+        for name in useful(self.module, self._shapes.layers):
             with suppress(ShapeError):
                 found[name] = self.layer(name)
         return found
@@ -95,7 +94,7 @@ class Model:
     def default_layers(self) -> list[str]:
         """Blocks with branches if there are any (the paper's), else the last block of each stage, else all layers."""
         branched = [name for name, layer in self.layers.items() if layer.branches]
-        return branched or listing.stage_ends(self.module, list(self.layers))
+        return branched or stage_ends(self.module, list(self.layers))
 
     def layer(self, name: str) -> Layer:
         """Any layer whose output can be read.
@@ -105,7 +104,7 @@ class Model:
         if name not in self._shapes.layers:
             raise ModelError(f"model {self.name} has no layer {name!r}{did_you_mean(name, self._names)}")
         channels = self._shapes.layers[name][self._layout(name).axis]
-        branches = {} if self._traced is None else branching.branches(self._traced, name, self._shapes.nodes)
+        branches = {} if self._traced is None else channel_branches(self._traced, name, self._shapes.nodes)
         return Layer(name, channels, branches)
 
     def units(self, layer: str) -> list[Unit]:
@@ -154,24 +153,24 @@ class Model:
         layouts = {name: self._layout(self.layer(name).name) for name in layers}  # layer: it raises for unknown names
         body: nn.Module
         if self._traced is None:
-            body = hooks.HookedBody(copy.deepcopy(self.module), layers, before_relu=relu == "before")
+            body = HookedBody(copy.deepcopy(self.module), layers, before_relu=relu == "before")
         else:
-            body = cutting.cut(self._traced, layers, before_relu=relu == "before", fuse=fuse)
+            body = cut.cut(self._traced, layers, before_relu=relu == "before", fuse=fuse)
         body = body.to(device=device, dtype=dtype)
         _channels_last(body)
         normalize = Normalize(self.preprocessing, self.channels, dtype).to(device)
         return Reader(normalize, body, layouts, self._fixed_size(layers)).eval()
 
     @cached_property
-    def _traced(self) -> tracing.Traced | None:
+    def _traced(self) -> trace.Traced | None:
         generator = torch.Generator().manual_seed(0)
         images = torch.rand((1, self.channels, self.input_size, self.input_size), generator=generator)
-        return tracing.trace(self.module, images)
+        return trace.trace(self.module, images)
 
     @cached_property
-    def _shapes(self) -> probing.Shapes:
+    def _shapes(self) -> cut.Shapes:
         try:
-            return probing.probe(self.module, self._traced, self.channels, self.input_size)
+            return cut.probe(self.module, self._traced, self.channels, self.input_size)
         except Exception as error:  # whatever a foreign forward raises
             images, reason = f"{self.channels} × {self.input_size} × {self.input_size}", str(error).partition("\n")[0]
             raise ModelError(
@@ -180,10 +179,10 @@ class Model:
             ) from error
 
     @cached_property
-    def _other_size(self) -> probing.Shapes:
+    def _other_size(self) -> cut.Shapes:
         """Shapes at a size that is not the network's own, as far as it gets."""
         # 37: no stride divides it, so every map that can change its size does.
-        return probing.probe(self.module, self._traced, self.channels, self.input_size + 37, partial=True)
+        return cut.probe(self.module, self._traced, self.channels, self.input_size + 37, partial=True)
 
     def _fixed_size(self, layers: Iterable[str]) -> int | None:
         """The one size of images that these layers take; None if they take any."""
@@ -199,7 +198,7 @@ class Model:
     @cached_property
     def _names(self) -> list[str]:
         """Names to suggest: the layers worth studying first."""
-        return list(dict.fromkeys([*listing.useful(self.module, self._shapes.layers), *self._shapes.layers]))
+        return list(dict.fromkeys([*useful(self.module, self._shapes.layers), *self._shapes.layers]))
 
 
 def _own_source(module: nn.Module) -> str:
@@ -228,3 +227,18 @@ def _channels_last(body: nn.Module) -> None:
     for weight in body.parameters():
         if weight.ndim == 4:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+
+
+def table(model: Model) -> pd.DataFrame:
+    """One row a branch of each layer (a layer without branches has one, named ""), in the order of execution.
+
+    Columns: layer; channels, of the layer; branch; first and last, the channels of the branch; default, whether the
+    layer is studied where none is named.
+    """
+    rows = []
+    for layer in model.layers.values():
+        for branch, channels in (layer.branches or {"": range(layer.channels)}).items():
+            rows.append(
+                (layer.name, layer.channels, branch, channels[0], channels[-1], layer.name in model.default_layers)
+            )
+    return pd.DataFrame(rows, columns=["layer", "channels", "branch", "first", "last", "default"])

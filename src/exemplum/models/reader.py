@@ -1,18 +1,26 @@
-"""Reading the activation maps of chosen layers, differentiably, in one forward pass that stops at the deepest."""
+"""Reading the activation maps of chosen layers, differentiably, in one forward pass that stops at the deepest.
+
+Cores that share every layer wait for one another at its end; with a lane each they do not, and their images stay in
+their caches. Images do not depend on each other, so the result is the same but for rounding.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
+from torch.autograd.function import once_differentiable
+from torch.overrides import TorchFunctionMode
 
-from exemplum.models.layout import Layout
-from exemplum.models.preprocessing import Normalize
-from exemplum.models.relu import ReLU
+from exemplum.models.graph.rewrite import ReLU
+from exemplum.models.graph.trace import concatenated
+from exemplum.models.layers import Layout
+from exemplum.models.network import Normalize
 
 MOST_SHAPES = 64  # of images: a recipe's sizes times the numbers of images that are left in a batch
 
@@ -73,3 +81,168 @@ class Reader(nn.Module):
             self._redirecting = False
             for relu in relus:
                 relu.redirect = None
+
+
+RELUS = {F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
+IN_PLACE = {
+    Tensor.__iadd__: torch.add, Tensor.__isub__: torch.sub, Tensor.__imul__: torch.mul,
+    Tensor.add_: torch.add, Tensor.sub_: torch.sub, Tensor.mul_: torch.mul,
+}  # fmt: skip
+
+
+class HookedBody(nn.Module):
+    """A network's input → the values of `layers`, as `cutting.cut` gives them. The network itself stays as it is."""
+
+    def __init__(self, module: nn.Module, layers: Sequence[str], before_relu: bool) -> None:
+        super().__init__()
+        self.module = module
+        self.layers, self.before_relu = tuple(layers), before_relu
+        self.relus = nn.ModuleDict({"relu": ReLU(), "relu6": ReLU(6.0)})
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        values: dict[str, Tensor] = {}
+        handles = [
+            self.module.get_submodule(name).register_forward_hook(self._keep(name, values)) for name in self.layers
+        ]
+        tape = _Tape(self.relus)
+        try:
+            with tape:
+                self.module(inputs)
+        except _Done:
+            pass
+        finally:
+            for handle in handles:
+                handle.remove()
+        if self.before_relu:
+            values = {name: tape.before_relu(value) for name, value in values.items()}
+        return tuple(values[name] for name in self.layers)
+
+    def _keep(self, name: str, values: dict[str, Tensor]) -> Callable[..., None]:
+        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            values[name] = output
+            if len(values) == len(self.layers):
+                raise _Done
+
+        return hook
+
+
+class _Done(BaseException):
+    """All layers are read. No `except Exception` of a foreign forward may catch it."""
+
+
+class _Tape(TorchFunctionMode):
+    """Notes what went into each ReLU and each concatenation, and keeps operations from overwriting that."""
+
+    def __init__(self, relus: nn.ModuleDict) -> None:
+        super().__init__()
+        self.relus = relus
+        self.inputs: dict[int, tuple[Tensor, Tensor]] = {}  # id of a ReLU's output → the output (kept alive), its input
+        self.parts: dict[int, tuple[Tensor, Sequence[Tensor]]] = {}
+
+    def before_relu(self, value: Tensor) -> Tensor:
+        """What entered the ReLU, or the concatenation of ReLUs, that gave this value; else the value."""
+        if id(value) in self.inputs:
+            return self.inputs[id(value)][1]
+        if id(value) in self.parts:
+            return torch.cat([self.before_relu(part) for part in self.parts[id(value)][1]], 1)
+        return value
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if kind := _kind(func, kwargs):
+            value = self.relus[kind](before := args[0] if args else kwargs["input"])
+            self.inputs[id(value)] = (value, before)
+            return value
+        value = IN_PLACE.get(func, func)(*args, **kwargs)
+        if func in (torch.cat, torch.concat) and value.ndim == 4 and _axis(args, kwargs) in (1, -3):
+            self.parts[id(value)] = (value, args[0] if args else kwargs["tensors"])
+        return value
+
+
+def _kind(func: Any, kwargs: Mapping[str, Any]) -> str | None:
+    if func in RELUS:
+        return "relu"
+    is_relu6 = func is F.hardtanh and (kwargs.get("min_val"), kwargs.get("max_val")) == (0, 6)  # so nn.ReLU6 calls it
+    return "relu6" if func is F.relu6 or is_relu6 else None
+
+
+def _axis(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    return args[1] if len(args) > 1 else kwargs.get("dim", 0)
+
+
+def unjoined(reader: Reader) -> Reader:
+    """The same maps without a copy: a layer that is a concatenation of branches for nobody but its reader is given as
+    its branches, named LAYER/0, LAYER/1, …, one after the other in the order of the channels.
+    """
+    body = reader.body
+    if not isinstance(body, fx.GraphModule):
+        return reader
+    (output,) = (node for node in body.graph.nodes if node.op == "output")
+    values: list[fx.Node] = []
+    layouts: dict[str, Layout] = {}
+    for (name, layout), node in zip(reader.layouts.items(), output.args[0], strict=True):
+        parts = concatenated(node) if (layout.ndim, layout.axis) == (4, 1) and len(node.users) == 1 else []
+        values += parts or [node]
+        layouts |= {f"{name}/{place}": layout for place in range(len(parts))} or {name: layout}
+    body.graph.erase_node(output)
+    body.graph.output(tuple(values))
+    body.graph.eliminate_dead_code()
+    body.graph.lint()
+    body.recompile()
+    return Reader(reader.normalize, body, layouts, reader.fixed_size).eval()
+
+
+Function = Callable[..., Iterable[Tensor]]
+
+
+class Lanes:
+    """As many threads as torch may use; one, the caller's own, beside a GPU."""
+
+    def __init__(self, reader: Reader) -> None:
+        """Lanes for a reader and for what comes before and after it."""
+        # a network that is read with hooks holds what they find in itself, and so serves one thread
+        divides = reader.device.type == "cpu" and isinstance(reader.body, fx.GraphModule)
+        self.count = torch.get_num_threads() if divides else 1
+        self.pool = ThreadPoolExecutor(self.count, initializer=torch.set_num_threads, initargs=(1,))
+
+    def __call__(self, function: Function, *images: Tensor) -> tuple[Tensor, ...]:
+        """What `function` finds, tensors with a row an image, of all images; gradients flow to them.
+
+        `images` are one tensor or more; each lane gets some of each.
+        """
+        lanes = min(self.count, *map(len, images))
+        return tuple(function(*images)) if lanes == 1 else tuple(_Spread.apply(function, self.pool, lanes, *images))
+
+    def map(self, function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+        """What `function` finds of all images; without gradients."""
+        if min(self.count, len(images)) <= 1:
+            return function(images)
+        return torch.cat(list(self.pool.map(function, images.chunk(self.count))))
+
+
+class _Spread(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, function: Function, pool: ThreadPoolExecutor, lanes: int, *images: Tensor
+    ) -> tuple[Tensor, ...]:
+        def forward(*parts: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+            own = [part.detach().requires_grad_() for part in parts]
+            return own, list(function(*own))
+
+        ctx.pool, ctx.done = pool, list(pool.map(forward, *(tensor.tensor_split(lanes) for tensor in images)))
+        return tuple(map(torch.cat, zip(*(found for _, found in ctx.done), strict=True)))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        counts = zip(*([len(tensor) for tensor in found] for _, found in ctx.done), strict=True)
+        shares = zip(*(whole.split(own) for whole, own in zip(gradients, counts, strict=True)), strict=True)
+        own = zip(*ctx.pool.map(_backward, ctx.done, shares), strict=True)
+        return None, None, None, *map(torch.cat, own)
+
+
+def _backward(done: tuple[list[Tensor], list[Tensor]], gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+    own, found = done
+    return torch.autograd.grad(found, own, gradients)

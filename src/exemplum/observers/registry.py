@@ -1,20 +1,23 @@
-"""Observers by name."""
+"""Observers by name, and the user's own, whose faults are told where they are."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
-from exemplum import usercode
+import numpy as np
+
 from exemplum.errors import did_you_mean
-from exemplum.observers.base import Observer, ObserverError, ObserverFactory
-from exemplum.observers.chance import chance
-from exemplum.observers.ideal import ideal
-from exemplum.observers.own import OwnFactory
+from exemplum.observers.observer import Observer, ObserverError, ObserverFactory, UnableError, chance, ideal
 from exemplum.observers.similarity import similarity
 from exemplum.observers.simulated import simulated
-from exemplum.study import Study
+from exemplum.records import ALL, Response, Side, Trial
+from exemplum.study import user_code
+from exemplum.study.folder import Study
 
 GROUP = "exemplum.observers"  # entry points of other packages: a function from a study to an observer
 BUILT_IN: dict[str, ObserverFactory] = {
@@ -30,7 +33,7 @@ def load(name: str, study: Study) -> Observer:
 
     Raises ObserverError with close matches if there is none, UnableError if the study lacks what it needs.
     """
-    return factory(name, usercode.places(study.folder))(study)
+    return factory(name, user_code.places(study.folder))(study)
 
 
 def factory(name: str, places: Sequence[Path] | None = None) -> ObserverFactory:
@@ -41,13 +44,99 @@ def factory(name: str, places: Sequence[Path] | None = None) -> ObserverFactory:
     """
     if name in BUILT_IN:
         return BUILT_IN[name]
-    places = usercode.places() if places is None else places
+    places = user_code.places() if places is None else places
     if ":" in name:
-        loaded = usercode.load(name, "observer", places, ObserverError)
+        loaded = user_code.load(name, "observer", places, ObserverError)
         return OwnFactory(name, loaded.value, loaded.fingerprint)
     registered = {point.name: point for point in entry_points(group=GROUP)}
     if name not in registered:
         known = [*BUILT_IN, *registered]
         raise ObserverError(f"there is no observer {name!r}{did_you_mean(name, known)}")
-    loaded = usercode.registered(registered[name], "observer", places, ObserverError)
+    loaded = user_code.registered(registered[name], "observer", places, ObserverError)
     return OwnFactory(name, loaded.value, loaded.fingerprint)
+
+
+PEOPLE = "participants"  # the observer that people's answers are told by
+LONGEST_NAME = 60  # characters, as of methods
+LONGEST_TIME_MS = 1e9  # of an answer; eleven days
+
+
+@dataclass(frozen=True)
+class OwnFactory:
+    """What makes a user's observer. What it raises is an ObserverError of one line."""
+
+    spec: str
+    make: ObserverFactory
+    source: str  # hash of the source that it depends on
+
+    def __call__(self, study: Study) -> Observer:
+        user_code.check_call(self.make, study, what=self.what, fault=ObserverError)
+        with user_code.telling(f"{self.what} failed", ObserverError):
+            made = self.make(study)
+            name = getattr(made, "name", None)
+            respond: Any = getattr(made, "respond", None)
+        place = user_code.place(self.make)
+        if not (isinstance(name, str) and name):
+            raise ObserverError(f"{self.what} gave a {type(made).__name__} without a name; name is a text{place}")
+        if name == PEOPLE:
+            raise ObserverError(f"{self.what} is named {PEOPLE}, as people's answers are; give it another name{place}")
+        if name == ALL:
+            raise ObserverError(f"{self.what} is named {ALL}, as the tables call all observers; rename it{place}")
+        if len(name) > LONGEST_NAME or not name.isprintable():
+            raise ObserverError(
+                f"{self.what} has the name {name!r:.30}; at most {LONGEST_NAME} printable characters{place}"
+            )
+        user_code.check_call(respond, None, None, what=f"respond of {self.what}", fault=ObserverError)
+        return OwnObserver(self.spec, made, name)
+
+    @property
+    def what(self) -> str:
+        return f"observer {self.spec}"
+
+
+class OwnObserver:
+    """A user's observer; each of its answers is looked at."""
+
+    def __init__(self, spec: str, observer: Observer, name: str) -> None:
+        self.spec, self.observer, self.name = spec, observer, name
+
+    def respond(self, trial: Trial, rng: np.random.Generator) -> Response:
+        """The observer's answer. Raises ObserverError in one line for what it raises, and for what is no answer."""
+        with user_code.telling(f"observer {self.spec} failed on {trial.trial_id}", ObserverError):
+            try:
+                given: Any = self.observer.respond(trial, rng)
+            except UnableError as error:
+                raise ObserverError(
+                    f"observer {self.spec}, on {trial.trial_id}: {error}; raise UnableError where the observer is "
+                    f"made, before it answers{user_code.place(self.observer.respond)}"
+                ) from error
+        if problem := self._problem(given, trial):
+            where = user_code.place(self.observer.respond)
+            raise ObserverError(f"observer {self.spec}, on {trial.trial_id}: {problem}{where}")
+        rt_ms = None if given.rt_ms is None else float(given.rt_ms)
+        return Response(trial.trial_id, self.name, Side(given.choice), int(given.confidence), rt_ms)
+
+    def _problem(self, given: Any, trial: Trial) -> str:
+        """What is wrong with an answer, or nothing."""
+        if not isinstance(given, Response):
+            return f"respond gave a {type(given).__name__}; it must return a Response"
+        if given.trial_id != trial.trial_id:
+            return f"trial_id is {given.trial_id!r}; it must be that of the trial"
+        if given.observer != self.name:
+            return f"observer is {given.observer!r}; it must be the observer's name, {self.name!r}"
+        if not isinstance(given.choice, str) or given.choice not in list(Side):
+            return f"choice is {given.choice!r:.40}; it must be Side.TOP or Side.BOTTOM"
+        if not _is_confidence(given.confidence):
+            return f"confidence is {given.confidence!r:.40}; it must be 1, 2 or 3"
+        if given.rt_ms is not None and not _is_time(given.rt_ms):
+            longest = f"the longest is {LONGEST_TIME_MS:.0f}"
+            return f"rt_ms is {given.rt_ms!r}; it must be a time above 0 in milliseconds, or None; {longest}"
+        return ""
+
+
+def _is_confidence(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and value in (1, 2, 3)
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and bool(math.isfinite(value) and 0 < value <= LONGEST_TIME_MS)

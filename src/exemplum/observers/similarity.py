@@ -10,15 +10,22 @@ and top is chosen if Δ > 0. Terms of a pole that is not shown drop out. The sco
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exemplum import design
-from exemplum.observers.base import answer, coin, graded
-from exemplum.observers.features import Features, features
+from exemplum import design, store
+from exemplum.observers.observer import ObserverError, answer, coin, graded
 from exemplum.records import Response, Side, Trial
-from exemplum.study import Study
+from exemplum.runtime.progress import track
+from exemplum.study import user_code
+from exemplum.study.folder import Study
+
+if TYPE_CHECKING:
+    from exemplum.models import Model
 
 
 class Similarity:
@@ -60,3 +67,113 @@ def similarity(study: Study) -> Similarity:
     trials = design.load(study).trials
     paths = {path for trial in trials for path in (*trial.references, trial.query_max, trial.query_min)}
     return Similarity(features(study, sorted(paths)), trials)
+
+
+BATCH = 32  # images a forward pass
+TINY = 1e-12  # a picture without any activation has similarity 0 to all
+
+
+class Features:
+    """Feature vectors of images, one of unit length for each layer."""
+
+    def __init__(self, paths: Sequence[str], layers: dict[str, np.ndarray]) -> None:
+        """`layers`: layer → (images, channels), in the order of `paths`; any length, made unit length here."""
+        self.rows = {path: row for row, path in enumerate(paths)}
+        self.layers = {name: values / (np.linalg.norm(values, axis=1, keepdims=True) + TINY)
+                       for name, values in layers.items()}  # fmt: skip
+
+    def similarity(self, image: str, others: Sequence[str], without: str = "") -> float:
+        """Mean cosine between an image and others, over them and over the layers but `without`; −1 to 1.
+
+        Raises ObserverError if no layer is left.
+        """
+        layers = [values for name, values in self.layers.items() if name != without]
+        if not layers:
+            raise ObserverError(
+                f"similarity compares pictures by layer {without}, which is the one tested; "
+                "choose another in [observers.similarity] layer of study.toml"
+            )
+        row, rows = self.rows[image], [self.rows[other] for other in others]
+        return float(np.mean([(values[rows] @ values[row]).mean() for values in layers]))
+
+
+def features(study: Study, paths: Sequence[str]) -> Features:
+    """Features of images of a study by the network that [observers.similarity] names, each distinct picture once.
+
+    They are kept in `responses/features.npz`, and taken from there as far as network and pictures are the same.
+    """
+    model, layers = load(study)
+    prints = {path: _print(study.folder / path) for path in paths}
+    kept = study.stage("responses") / "features.npz"
+    known = _read(kept, model.fingerprint, layers)
+    new = {key: path for path, key in prints.items() if key not in known}
+    if new:
+        known |= dict(zip(new, _computed(study, model, layers, list(new.values())), strict=True))
+        _write(kept, model.fingerprint, layers, {key: known[key] for key in set(prints.values())})
+    table = np.stack([known[prints[path]] for path in paths])
+    ends = np.cumsum([model.layer(name).channels for name in layers])[:-1]
+    return Features(paths, dict(zip(layers, np.split(table, ends, axis=1), strict=True)))
+
+
+def load(study: Study) -> tuple[Model, list[str]]:
+    """The network and its layers that give the features: the one that study.toml names, or the default ones."""
+    section = study.config.observers.similarity
+    key = f"features of {section}"
+    if key not in study.opened:
+        study.opened[key] = _load(study)
+    loaded: tuple[Model, list[str]] = study.opened[key]
+    return loaded
+
+
+def _load(study: Study) -> tuple[Model, list[str]]:
+    from exemplum import models  # torch is wanted only here
+
+    section = study.config.observers.similarity
+    model = models.load(section.model, study.weights(section.weights), places=user_code.places(study.folder))
+    if section.layer is None:
+        return model, list(model.default_layers)
+    return model, [model.layer(section.layer).name]
+
+
+def _computed(study: Study, model: Model, layers: list[str], paths: list[str]) -> list[np.ndarray]:
+    """Spatial means of every layer after its ReLU, concatenated: (channels of all layers,) for each image."""
+    import torch
+
+    reader, found = model.reader(layers, relu="after"), []
+    with track("features", len(paths), "images") as advance, torch.inference_mode():
+        for start in range(0, len(paths), BATCH):
+            images = [model.fit(store.read_png(study.folder / path)) for path in paths[start : start + BATCH]]
+            pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
+            maps = reader(pixels)
+            found += list(torch.cat([maps[name].mean((2, 3)) for name in layers], dim=1).float().numpy())
+            advance(len(images))
+    return found
+
+
+def _print(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:24]
+    except OSError as error:
+        raise ObserverError(f"{path} cannot be read ({error}); run the explanations stage again") from error
+
+
+def _read(path: Path, fingerprint: str, layers: list[str]) -> dict[str, np.ndarray]:
+    if not path.exists():
+        return {}
+    try:
+        with np.load(path) as held:
+            if str(held["made"]) != _made(fingerprint, layers):
+                return {}
+            return dict(zip(held["prints"].tolist(), held["values"], strict=True))
+    except (OSError, ValueError, KeyError):
+        return {}  # a broken file costs only the time to make it again
+
+
+def _write(path: Path, fingerprint: str, layers: list[str], values: dict[str, np.ndarray]) -> None:
+    keys = sorted(values)
+    with store.atomic(path) as temporary, temporary.open("wb") as handle:
+        np.savez(handle, made=_made(fingerprint, layers), prints=keys, values=np.stack([values[key] for key in keys]))
+
+
+def _made(fingerprint: str, layers: list[str]) -> str:
+    return " ".join([fingerprint, *layers])

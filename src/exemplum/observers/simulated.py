@@ -12,15 +12,14 @@ import re
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import ndtri  # Φ⁻¹
+from scipy.special import ndtri
 
-from exemplum.conditions import NONE
-from exemplum.design.order import generator
+from exemplum.design.counterbalancing import generator
 from exemplum.errors import did_you_mean, shown
-from exemplum.observers.base import ObserverError, answer, coin, graded
+from exemplum.observers.observer import ObserverError, answer, coin, graded
 from exemplum.protocols import protocol
-from exemplum.records import Response, Side, Trial, TrialKind
-from exemplum.study import SimulatedSection, Study
+from exemplum.records import NONE, Response, Side, Trial, TrialKind
+from exemplum.study.folder import SimulatedSection, Study
 
 SQRT2 = 2**0.5
 SCHEME = re.compile(r"(Min-Max|Max)-[0-9]{1,4}")
@@ -108,9 +107,9 @@ def _methods(study: Study) -> list[str]:
     """The conditions with references."""
     if study.config.stimuli:
         return ["natural", "synthetic"]
-    from exemplum.explanations import registry  # late: it needs torch
+    from exemplum.explanations.methods import method_name  # late: it needs torch
 
-    return [registry.name(spec) for spec in study.config.explanations.methods]
+    return [method_name(spec) for spec in study.config.explanations.methods]
 
 
 def simulated(study: Study) -> Simulated:

@@ -9,17 +9,16 @@ import numpy as np
 import pandas as pd
 
 from exemplum import design as designs
-from exemplum import store, usercode
+from exemplum import store
 from exemplum.errors import command
-from exemplum.observers.base import Observer, ObserverError, ObserverFactory, UnableError
-from exemplum.observers.features import load as load_features
-from exemplum.observers.own import OwnFactory
-from exemplum.observers.registry import factory
+from exemplum.observers.observer import Observer, ObserverError, ObserverFactory, UnableError, sit
+from exemplum.observers.registry import OwnFactory, factory
+from exemplum.observers.similarity import load as load_features
 from exemplum.observers.simulated import check_accuracy
-from exemplum.observers.sitting import sit
-from exemplum.progress import console, styled
 from exemplum.records import Design
-from exemplum.study import Config, Study
+from exemplum.runtime.progress import console, styled
+from exemplum.study import user_code
+from exemplum.study.folder import Config, Study
 from exemplum.tables import RESPONSES
 
 VERSION = 1
@@ -64,7 +63,7 @@ def run(study: Study) -> dict[str, Any]:
 
 
 def _factories(study: Study) -> dict[str, ObserverFactory]:
-    places = usercode.places(study.folder)
+    places = user_code.places(study.folder)
     return {name: factory(name, places) for name in study.config.observers.run}
 
 

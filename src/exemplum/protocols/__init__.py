@@ -1,9 +1,8 @@
 """Protocols by name: the structure of a study as data, which explanations, design and server read."""
 
 from exemplum.errors import UserError, did_you_mean
-from exemplum.protocols.base import Protocol, Scheme
-from exemplum.protocols.borowski2021_1 import BOROWSKI2021_1
-from exemplum.protocols.borowski2021_2 import BOROWSKI2021_2
+from exemplum.protocols.borowski2021 import BOROWSKI2021_1, BOROWSKI2021_2
+from exemplum.records import Protocol, Scheme
 
 PROTOCOLS = {protocol.name: protocol for protocol in (BOROWSKI2021_1, BOROWSKI2021_2)}
 

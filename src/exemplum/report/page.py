@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
+from PIL import Image
 
-from exemplum.report import figures, listing, style, wording
-from exemplum.report.embedding import data_uri
-from exemplum.report.figures import intuitiveness
+from exemplum.report import figures, formatting, style
+from exemplum.report.figures.ratings import PHASES, before_after
 
 PIXELS = 115  # CSS px an inch of a figure: its type is then about as large as the page's tables
 
@@ -29,7 +31,7 @@ class Shown:
     image: str  # data URI
     alt: str
     width: int  # CSS px at which its type is as large as the page's
-    table: listing.Listing
+    table: formatting.Listing
 
 
 def render(template: str, **values: Any) -> str:
@@ -38,7 +40,7 @@ def render(template: str, **values: Any) -> str:
         loader=PackageLoader("exemplum.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"label": style.label, "percent": wording.percent, "number": wording.number}
+    environment.filters |= {"label": style.label, "percent": formatting.percent, "number": formatting.number}
     return environment.get_template(template).render(**values)
 
 
@@ -52,7 +54,7 @@ def show(
 
 def _shown(number: int, plot: figures.Plot, estimates: pd.DataFrame, folder: Path, prefix: str) -> Shown:
     drawn, rows = figures.figure(plot, estimates), plot.rows(estimates)
-    table = listing.listing(rows, listing.ESTIMATE_COLUMNS)
+    table = formatting.listing(rows, formatting.ESTIMATE_COLUMNS)
     alt = f"{plot.title}. {_described(rows)}"
     return keep(drawn, folder, number, prefix + plot.name, plot.title, plot.caption(estimates), alt, table)
 
@@ -60,24 +62,24 @@ def _shown(number: int, plot: figures.Plot, estimates: pd.DataFrame, folder: Pat
 def show_ratings(ratings: pd.DataFrame, folder: Path, number: int, prefix: str = "") -> Shown:
     """Draw RATINGS of how intuitive the pictures seem, with a table of the mean rating of every unit."""
     with style.typography():
-        drawn = intuitiveness.before_after(ratings).get_figure(root=True)
+        drawn = before_after(ratings).get_figure(root=True)
     assert drawn is not None
     means = ratings.groupby(["condition", "phase", "unit"], sort=False)["rating"]
     table = means.agg(mean="mean", sd="std", n="count").reset_index()
     overall = ratings.groupby("phase", sort=False)["rating"].mean()
-    said = ", ".join(f"{intuitiveness.PHASES[str(phase)]} {value:.1f}" for phase, value in overall.items())
+    said = ", ".join(f"{PHASES[str(phase)]} {value:.1f}" for phase, value in overall.items())
     people = ratings["participant"].nunique()
     return keep(
         drawn, folder, number, f"{prefix}intuitiveness", "How intuitive the images seem",
         "A method's images beside natural ones, −100 (not intuitive) to 100, rated before the trials, and after them "
         "where that was asked. Thin: participants, means over units; thick: mean of all; no intervals; "
         f"n = {people} participants, {len(ratings)} ratings.",
-        f"Intuitiveness. Mean rating {said} the trials.", listing.listing(table),
+        f"Intuitiveness. Mean rating {said} the trials.", formatting.listing(table),
     )  # fmt: skip
 
 
 def keep(
-    drawn: Figure, folder: Path, number: int, name: str, title: str, caption: str, alt: str, table: listing.Listing
+    drawn: Figure, folder: Path, number: int, name: str, title: str, caption: str, alt: str, table: formatting.Listing
 ) -> Shown:
     """Save a figure as PNG and SVG in the folder and make it ready for the page."""
     _, svg = figures.save(drawn, folder, name)
@@ -95,3 +97,43 @@ def _described(rows: pd.DataFrame, most: int = 6) -> str:
 def _named(row: Any) -> str:
     group = [] if row.group in ("", "all") else [row.group]
     return ", ".join([row.observer, style.label(row.condition), *group])
+
+
+QUALITY = 82  # of WebP: no artefacts to be seen at the sizes shown
+
+
+@dataclass
+class Pictures:
+    """Small copies of the pictures in a study folder. The originals, without loss, stay where they are."""
+
+    folder: Path
+    missing: list[str] = field(default_factory=list)  # files that could not be read; the report says so
+    _packed: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    def uri(self, path: str, size: int) -> str:
+        """`data:image/webp;base64,…`, at most `size` px a side; empty if the file is absent or broken."""
+        key = (path, size)
+        if key not in self._packed:
+            self._packed[key] = self._pack(path, size)
+        return self._packed[key]
+
+    @property
+    def bytes(self) -> int:
+        return sum(len(uri) for uri in self._packed.values())
+
+    def _pack(self, path: str, size: int) -> str:
+        try:
+            with Image.open(self.folder / path) as image:
+                small = image.convert("RGB")
+        except (OSError, ValueError):
+            if path not in self.missing:
+                self.missing.append(path)
+            return ""
+        small.thumbnail((size, size), Image.Resampling.LANCZOS)
+        buffer = io.BytesIO()
+        small.save(buffer, format="WEBP", quality=QUALITY, method=4)
+        return data_uri(buffer.getvalue(), "image/webp")
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from exemplum import store, tables
-from exemplum.report import exporting, figures, findings, listing, page, respondents, style, wording
-from exemplum.report.select import Tables, how, pick
+from exemplum.report import figures, findings, formatting, page, style
+from exemplum.report.formatting import Tables, how, pick
 from exemplum.store import Table
 
 TITLES = {"1": "Experiment I", "2": "Experiment II"}
@@ -26,9 +26,9 @@ class Experiment:
 
     anchor: str
     title: str
-    respondents: list[respondents.Respondent]
+    respondents: list[findings.Respondent]
     figures: list[page.Shown]
-    comparisons: listing.Listing
+    comparisons: formatting.Listing
 
 
 def write_reproduction(out: Path) -> dict[str, Any]:
@@ -58,9 +58,9 @@ def write_reproduction(out: Path) -> dict[str, Any]:
         conditions=findings.conditions(said),
         how=how(pick(found.estimates, "accuracy")),
         experiments=experiments,
-        noticed=listing.listing(noticed),
+        noticed=formatting.listing(noticed),
         exported=[
-            exporting.Exported(path.stem, "", 0, 0)
+            formatting.Exported(path.stem, "", 0, 0)
             for path in sorted(out.glob("*.csv"))
         ],
     )  # fmt: skip
@@ -79,10 +79,10 @@ def _experiments(found: Tables, folder: Path) -> Any:
             shown.append(page.show_ratings(ratings, folder, first + len(shown), prefix))
         first += len(shown)
         rows = found.comparisons[found.comparisons["experiment"] == name]
-        who = respondents.respondents(found.responses[found.responses["experiment"] == name])
+        who = findings.who_answered(found.responses[found.responses["experiment"] == name])
         title = TITLES.get(name, f"Experiment {name}")
         yield Experiment(
-            f"experiment-{name}", title, who, shown, listing.listing(rows, listing.COMPARISON_COLUMNS, most=250)
+            f"experiment-{name}", title, who, shown, formatting.listing(rows, formatting.COMPARISON_COLUMNS, most=250)
         )
 
 
@@ -103,7 +103,7 @@ def _headlines(rows: pd.DataFrame) -> list[Headline]:
             experiment=TITLES.get(str(row["experiment"]), str(row["experiment"])).removeprefix("Experiment "),
             quantity=row["quantity"],
             published=_relation(row["says"], float(row["published"])),
-            ours=wording.number(float(row["ours"]), 4),
+            ours=formatting.number(float(row["ours"]), 4),
             agrees=bool(row["agrees"]),
             source=row["source"],
             note="" if pd.isna(row["note"]) else row["note"],

@@ -1,17 +1,23 @@
-"""The report as a stage of the line: from the tables of a study to report/index.html, figures and tables."""
+"""The report as a stage of the line: from the tables of a study to one HTML file, figures and tables."""
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from exemplum import blinding, store, tables
-from exemplum.report import exporting, html
-from exemplum.report.select import Tables
-from exemplum.study import Study
+from exemplum import store, tables
+from exemplum.report import figures, findings, formatting, page, style
+from exemplum.report import pictures as strengths
+from exemplum.report.formatting import Tables, how, pick
+from exemplum.report.page import Pictures
+from exemplum.report.pictures import example_screens, make_cards
+from exemplum.study import blinding
+from exemplum.study.folder import STAGES, Study, versions
 
 SCHEMA = 2  # of the report; a new number makes every report stale
 ALWAYS = ("estimates", "comparisons", "responses")  # exported even where they are empty
@@ -33,7 +39,7 @@ def run(study: Study) -> dict[str, Any]:
     if blinding.is_blind(study):  # figures and tables of a report that one asked for must not stay beside this one
         for held in ("figures", "tables"):
             shutil.rmtree(folder / held, ignore_errors=True)
-    return html.write(study, found, folder, _export(study, found), _notes(study), blinding.notice(study))
+    return write(study, found, folder, _export(study, found), _notes(study), blinding.notice(study))
 
 
 def read(study: Study) -> Tables:
@@ -66,7 +72,7 @@ def _optional(table: store.Table, path: Path) -> pd.DataFrame:
     return table.read(path) if path.exists() else table.frame()
 
 
-def _export(study: Study, found: Tables) -> list[exporting.Exported]:
+def _export(study: Study, found: Tables) -> list[formatting.Exported]:
     folder = study.stage("report") / "tables"
     given: list[tuple[str, pd.DataFrame, str]] = [
         ("estimates", found.estimates, tables.ESTIMATES.meaning),
@@ -85,7 +91,7 @@ def _export(study: Study, found: Tables) -> list[exporting.Exported]:
     if index.exists():
         given.append(("index_units", tables.INDEX_UNITS.read(index), tables.INDEX_UNITS.meaning))
     return [
-        exporting.export(folder, name, frame, meaning.split(";")[0].rstrip(".") + ".")
+        formatting.export(folder, name, frame, meaning.split(";")[0].rstrip(".") + ".")
         for name, frame, meaning in given
         if len(frame) or name in ALWAYS
     ]
@@ -96,3 +102,155 @@ def _notes(study: Study) -> tuple[str, ...]:
     from exemplum import design
 
     return tuple(design.load(study).notes)
+
+
+QUESTION = "Which of the two images at the center is also a strongly (maximally) activating image?"
+
+
+def write(
+    study: Study,
+    tables: Tables,
+    folder: Path,
+    exported: list[formatting.Exported],
+    notes: tuple[str, ...] = (),
+    blinding: str = "",
+) -> dict[str, Any]:
+    """Write folder/index.html and folder/figures. Returns a summary: figures, units, megabytes, missing pictures."""
+    pictures = Pictures(study.folder)
+    shown = page.show(figures.PLOTS, tables.estimates, folder / "figures")
+    ratings = _of_kept(tables.ratings, tables.exclusions)
+    if len(ratings):
+        shown.append(page.show_ratings(ratings, folder / "figures", len(shown) + 1))
+    unit_cards = make_cards(tables, pictures)
+    examples = example_screens(tables, pictures)
+    found = findings.findings(tables)
+    strong = strengths.strengths(tables.stimuli, tables.units)
+    text = page.render(
+        "report.html.j2",
+        title=_title(study, tables),
+        asked=_asked(study, tables),
+        question=QUESTION,
+        made=str((study.record("analysis") or {}).get("finished", ""))[:10],
+        findings=found,
+        told=[finding for finding in found if not finding.check] or found,
+        conditions=findings.conditions(found),
+        how=how(pick(tables.estimates, "accuracy")),
+        respondents=findings.who_answered(tables.responses),
+        people=findings.people_sentence(tables.people),
+        main_figure=shown[:1],
+        figures=shown[1:],
+        screens=examples,
+        strength=strong,
+        strength_sentence=strengths.sentence(strong),
+        cards=unit_cards,
+        units_left_out=int((tables.units["role"] == "main").sum()) - len(unit_cards),
+        comparisons=formatting.listing(tables.comparisons, formatting.COMPARISON_COLUMNS),
+        provenance=provenance(study),
+        notes=notes,
+        blinding=blinding,
+        verdicts=findings.verdicts(tables.verdicts),
+        exclusions=findings.exclusion_sentences(tables.exclusions),
+        exported=exported,
+        missing=pictures.missing,
+    )
+    store.write_text(folder / "index.html", text)
+    return {
+        "figures": len(shown),
+        "units": len(unit_cards),
+        "megabytes": round(len(text.encode()) / 1e6, 1),
+        "page": str(folder / "index.html"),
+    } | ({"missing pictures": len(pictures.missing)} if pictures.missing else {})
+
+
+def _of_kept(ratings: pd.DataFrame, exclusions: pd.DataFrame) -> pd.DataFrame:
+    """RATINGS of the participants whom no rule excludes."""
+    who = ["experiment", "observer", "participant"]
+    excluded = pd.MultiIndex.from_frame(exclusions.loc[exclusions["verdict"] == "excluded", who])
+    return ratings[~pd.MultiIndex.from_frame(ratings[who]).isin(excluded)]
+
+
+def _title(study: Study, tables: Tables) -> str:
+    methods = [style.label(m) for m in style.ordered(tables.stimuli["method"])]
+    network = "a network" if study.config.stimuli else _network(study)
+    return f"How well do {formatting.listed(methods)} images explain the units of {network}?"
+
+
+def _network(study: Study) -> str:
+    if study.config.stimuli:
+        return "not known: the study was made from finished stimuli"
+    name = study.config.model.load
+    return "the embedded InceptionV1" if name == "embedded" else name
+
+
+def _asked(study: Study, tables: Tables) -> dict[str, Any]:
+    units = tables.units[tables.units["role"] == "main"]
+    main = tables.trials[tables.trials["kind"] == "main"]
+    return {
+        "study": study.folder.resolve().name,
+        "network": _network(study),
+        "images": study.config.stimuli.load if study.config.stimuli else study.config.images.load,
+        "protocol": study.config.design.protocol,
+        "units": units["unit"].nunique(),
+        "layers": sorted(set(units["layer"]), key=style.natural_key),
+        "conditions": [style.label(c) for c in style.ordered(main["condition"])],
+        "sessions": tables.trials["participant"].nunique(),
+        "main_trials": len(main),
+        "trials_a_session": _typical(tables.trials),
+    }
+
+
+def _typical(trials: pd.DataFrame) -> int:
+    return int(trials.groupby("participant").size().median()) if len(trials) else 0
+
+
+@dataclass(frozen=True)
+class Stage:
+    name: str
+    seconds: str
+    finished: str
+    fingerprint: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    seed: int
+    toml: str
+    config: str  # every key with its value, defaults included, as JSON
+    stages: list[Stage]
+    versions: dict[str, str]
+    machines: list[str]
+    total: str
+    broken: pd.DataFrame
+
+
+def provenance(study: Study) -> Provenance:
+    """Collect the records of all finished stages; the report's own record is written after the report."""
+    records = [(name, record) for name in STAGES[:-1] if (record := study.record(name))]
+    path = study.stage("index") / "broken.parquet"
+    return Provenance(
+        seed=study.config.seed,
+        toml=(study.folder / "study.toml").read_text(encoding="utf-8"),
+        config=json.dumps(study.config.model_dump(mode="json"), indent=2, ensure_ascii=False),
+        stages=[_stage(name, record) for name, record in records],
+        versions=versions(),
+        machines=sorted({str(record.get("machine", "")) for _, record in records} - {""}),
+        total=formatting.seconds(sum(float(record.get("seconds", 0)) for _, record in records)),
+        broken=tables.IMAGES.read(path) if path.exists() else tables.IMAGES.frame(),
+    )
+
+
+def _stage(name: str, record: dict[str, Any]) -> Stage:
+    return Stage(
+        name=name,
+        seconds=formatting.seconds(record.get("seconds")),
+        finished=str(record.get("finished", formatting.UNDEFINED)).replace("T", " ")[:16],
+        fingerprint=str(record.get("fingerprint", formatting.UNDEFINED)),
+        summary=", ".join(f"{key} {_plain(value)}" for key, value in record.get("summary", {}).items()),
+    )
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return formatting.number(value, 3)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

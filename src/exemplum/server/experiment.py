@@ -10,19 +10,21 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from exemplum import answered, store
 from exemplum import design as designs
-from exemplum.identity import taken_back
-from exemplum.progress import console
+from exemplum import store
+from exemplum.errors import did_you_mean, shown
 from exemplum.records import Design
-from exemplum.server import configuration, pictures, texts
-from exemplum.server.database import Database, sqlite_file, sqlite_url
-from exemplum.server.fields import form_fields
-from exemplum.server.registration import UnclearError, real_answers, register, secret_keys
-from exemplum.server.rehearsal import Rehearsal, rehearsal
-from exemplum.server.schema import StudyVersion
-from exemplum.server_lock import ServerLock
-from exemplum.study import ServerSection, Study
+from exemplum.runtime.progress import console
+from exemplum.server.pages.images import Pictures, encode_all
+from exemplum.server.sessions import forms
+from exemplum.server.sessions.forms import form_fields
+from exemplum.server.sessions.schedule import Rehearsal, rehearsal
+from exemplum.server.storage.database import Database, sqlite_file, sqlite_url
+from exemplum.server.storage.registration import UnclearError, real_answers, register, secret_keys
+from exemplum.server.storage.schema import StudyVersion
+from exemplum.study import freezing
+from exemplum.study.folder import EXPERTISE, ServerSection, Study, taken_back
+from exemplum.study.locks import ServerLock
 
 FREEZE = 1  # raise when the same study is shown in another way
 BEFORE_AND_AFTER = {"borowski2021-2": ("before", "after")}  # when intuitiveness is asked; elsewhere only before
@@ -51,7 +53,7 @@ class Experiment:
     study: Study
     design: Design
     rehearsal: Rehearsal  # worked examples and intuitiveness items
-    pictures: pictures.Pictures
+    pictures: Pictures
     database: Database
     secret: bytes
     token: str  # of the experimenter's pages
@@ -74,7 +76,7 @@ class Experiment:
         change in what is frozen, another server on the same SQLite database.
         """
         study = Study.open(settings.folder)
-        configuration.check(study)
+        check(study)
         url = settings.database or sqlite_url(folder(study) / "experiment.sqlite")
         lock = ServerLock(folder(study), sqlite_file(url))
         try:
@@ -97,10 +99,10 @@ class Experiment:
             said = study.config.server
             items = rehearsal(design, said.intuitiveness_units if intuitiveness_phases(study) else 0)
             shown = {path for trial in design.trials for path in (*trial.references, trial.query_max, trial.query_min)}
-            images = pictures.encode_all(
+            images = encode_all(
                 study.folder, shown | items.paths, folder(study) / "images", said.image_format, said.image_quality
             )
-            words = texts.load(study.folder, said.languages)
+            words = forms.load(study.folder, said.languages)
             manifest = _manifest(study, design, hashed, images, words)
             version_id = database.writer.submit_sync(lambda orm: _version(orm, study_id, manifest))
             # Sessions begun under an earlier version go on with its images: all that is sent has one length.
@@ -139,7 +141,7 @@ def _design(study: Study) -> Design:
     try:
         return designs.load(study)
     except designs.DesignError:
-        answered.refuse_without_design(study)
+        freezing.refuse_without_design(study)
         raise
 
 
@@ -149,7 +151,7 @@ def intuitiveness_phases(study: Study) -> tuple[str, ...]:
 
 
 def _manifest(
-    study: Study, design: Design, hashed: str, images: pictures.Pictures, words: dict[str, dict[str, str]]
+    study: Study, design: Design, hashed: str, images: Pictures, words: dict[str, dict[str, str]]
 ) -> dict[str, Any]:
     """What a study version is; its digest is the version's hash."""
     return {
@@ -183,3 +185,19 @@ def _version(orm: Session, study_id: int, manifest: dict[str, Any]) -> int:
         orm.add(version)
         orm.flush()
     return version.id
+
+
+FREE = ("language.", "condition.", f"field.{EXPERTISE}.option.")  # texts that studies add: languages, methods, groups
+
+
+def check(study: Study) -> None:
+    """Raise UserError for a language without texts, a broken file of texts, and texts that no page shows."""
+    said = study.config.server
+    with study.setting("[server] languages"):
+        forms.check_languages(study.folder, said.languages)
+    shipped = forms.read(forms.SHIPPED_TEXTS / "en.toml")
+    own = tuple(f"field.{field.name}." for field in said.fields)
+    for path in sorted((study.folder / "texts").glob("*.toml")):
+        for key in forms.read(path):
+            if key not in shipped and not key.startswith((*FREE, *own)):
+                raise forms.TextsError(f"{path}: no page shows a text {shown(key)}{did_you_mean(key, shipped)}")

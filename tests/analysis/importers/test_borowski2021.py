@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from exemplum.analysis import checks
 from exemplum.analysis.importers import borowski2021
 from exemplum.errors import UserError
+from exemplum.responses import table
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +20,12 @@ def found(imported):
 
 
 def test_the_answers_pass_the_checks_of_any_study(imported):
-    assert len(checks.check(imported.responses, negative_times=True)) == 1860 + 4968
+    assert len(table.check(imported.responses, negative_times=True)) == 1860 + 4968
 
 
 def test_two_published_reaction_times_are_negative(imported):
     with pytest.raises(UserError, match=r"is -68\.65215301513672 \(2 rows\)"):
-        checks.check(imported.responses)
+        table.check(imported.responses)
 
 
 def test_every_participant_has_the_trials_of_the_protocol(imported):

@@ -24,8 +24,8 @@ from design.made import stimuli, units
 from exemplum import design as designs
 from exemplum.design.stage import save
 from exemplum.server import Experiment, Settings, create_app
-from exemplum.server.slow_connections import TimedHttpProtocol
-from exemplum.study import Study
+from exemplum.server.http.middleware import TimedHttpProtocol
+from exemplum.study.folder import Study
 from server import made
 from server.walk import Walker
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import func, select
 
 from exemplum.server import Experiment
-from exemplum.server.schema import Answer, SessionRow, TrialRow
+from exemplum.server.storage.schema import Answer, SessionRow, TrialRow
 
 KEYS = {"top": "qwe", "bottom": "asd"}
 Chooser = Callable[[TrialRow], tuple[str, int]]

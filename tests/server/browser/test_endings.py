@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
 
-from exemplum.server.schema import Participant, SessionRow, TrialRow
+from exemplum.server.storage.schema import Participant, SessionRow, TrialRow
 from server.walk import Walker
 
 PANEL = "https://panel.example/complete"

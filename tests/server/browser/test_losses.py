@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select, update
 
-from exemplum.server.schema import Answer, SessionRow, TrialRow
+from exemplum.server.storage.schema import Answer, SessionRow, TrialRow
 from server.browser.conftest import CHROMIUM
 from server.browser.person import Person
 

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select, update
 
-from exemplum.server import events
-from exemplum.server.identity import link_code
-from exemplum.server.schema import Event, SessionRow, StudyRow
+from exemplum.server.sessions import answers
+from exemplum.server.sessions.entry import link_code
+from exemplum.server.storage.schema import Event, SessionRow, StudyRow
 
 
 def heading(page):
@@ -159,7 +159,7 @@ def test_a_long_message_is_cut_between_characters(host, context):
 
 
 def test_a_full_log_is_sent_no_more(host, context, monkeypatch):
-    monkeypatch.setattr(events, "MOST_ROWS", 3)
+    monkeypatch.setattr(answers, "MOST_ROWS", 3)
     running = host(main=1)
     page = context.new_page()
     sent = []

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
 
-from exemplum.server.schema import Answer
+from exemplum.server.storage.schema import Answer
 from server.browser.person import Person
 from server.browser.test_losses import OPEN, truthful
 

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import numpy as np
 from sqlalchemy import select
 
-from exemplum.analysis import estimates
-from exemplum.server import rows
-from exemplum.server.schema import Answer, Event, SessionRow, StepRecord
+from exemplum.analysis.estimates import measures
+from exemplum.server.storage import tables
+from exemplum.server.storage.schema import Answer, Event, SessionRow, StepRecord
 from server.browser.person import Person
 
 FAULTS = "async () => (await axe.run()).violations.map(v => [v.impact, v.id, v.nodes[0].html])"
@@ -88,7 +88,7 @@ def test_simulated_observers_of_known_accuracy_are_recovered(host, context):
 
     def observer(key):
         with running.experiment.database.read() as orm:
-            trial = orm.scalars(select(rows.TrialRow).where(rows.TrialRow.key == key)).one()
+            trial = orm.scalars(select(tables.TrialRow).where(tables.TrialRow.key == key)).one()
         right = bool(rng.random() < 0.8)
         answers[key] = (trial.kind, right)
         wrong_side = "bottom" if trial.max_side == "top" else "top"
@@ -98,10 +98,10 @@ def test_simulated_observers_of_known_accuracy_are_recovered(host, context):
     page.goto(f"{running.url}?simulate=data-only")
     page.locator('body[data-kind="finished"] .code').wait_for(timeout=90_000)
     with running.experiment.database.read() as orm:
-        table = rows.responses(orm, rows.members(orm, running.experiment.study_id, pilot=True, finished=True))
+        table = tables.responses(orm, tables.members(orm, running.experiment.study_id, pilot=True, finished=True))
     main = [right for kind, right in answers.values() if kind == "main"]
     assert (table["rt_ms"] == 900).all()
-    found = estimates.estimates(table, seed=1, resamples=100)
+    found = measures.estimates(table, seed=1, resamples=100)
     accuracy = found.query("measure == 'accuracy' and trial_kind == 'main' and by == 'all' and subset == 'all'")
     of_condition = accuracy[accuracy["condition"].isin(["natural", "synthetic", "none"])]
     pooled = of_condition.query("aggregate == 'pooled' and interval == 'wilson'")
@@ -118,7 +118,7 @@ def test_the_second_experiment_in_the_browser(host, context):
     page.goto(f"{running.url}?simulate=data-only")
     page.locator('body[data-kind="finished"] .code').wait_for(timeout=60_000)
     with running.experiment.database.read() as orm:
-        table = rows.responses(orm, rows.members(orm, running.experiment.study_id, pilot=True, finished=True))
+        table = tables.responses(orm, tables.members(orm, running.experiment.study_id, pilot=True, finished=True))
         asked = [record.kind for record in orm.scalars(select(StepRecord).order_by(StepRecord.id))]
     assert set(table["scheme"]) == {"Max-1", "Min-Max-1", "Max-9", "Min-Max-9"}
     assert set(table["confidence"]) <= {1, 2, 3}

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from exemplum.analysis.importers.findings import Finding, of_responses
+from exemplum.analysis.importers import Finding, of_responses
 from exemplum.errors import UserError
 from exemplum.tables import RATINGS, RESPONSES
 

@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
-from exemplum.explanations.synthetic import photographic
+from exemplum.images.embedded import photograph
 
 # Square root of the covariance of natural RGB values over ImageNet (Lucid, optvis/param/color.py)
 COLOR = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
@@ -108,7 +110,7 @@ def _scale(size: int, columns: int, decay: float, device: torch.device) -> Tenso
 
 @cache
 def _magnitude(channels: int, size: int, columns: int, device: torch.device) -> Tensor:
-    photographs = torch.from_numpy(photographic.squares(size)).permute(0, 3, 1, 2)
+    photographs = torch.from_numpy(squares(size)).permute(0, 3, 1, 2)
     # of other numbers of channels all get that of brightness
     colour = COLOR_NORMALIZED.inverse() if channels == 3 else torch.full((channels, 3), 1 / 3)
     planes = torch.einsum("dc,nchw->ndhw", colour, photographs)
@@ -122,3 +124,22 @@ def _standardized(images: Tensor) -> Tensor:
     """Each image less its mean, over its standard deviation (and a little, as in Fel et al.'s code)."""
     mean = images.mean((1, 2, 3), keepdim=True)
     return (images - mean) / (images.std((1, 2, 3), keepdim=True) + 1e-5)
+
+
+# of things as people see them: not of the sky, of tissue or of printed pages
+NATURAL = (
+    "astronaut", "brick", "camera", "chelsea", "china", "coffee", "flower", "grass", "gravel", "motorcycle", "rocket",
+)  # fmt: skip
+
+
+def squares(size: int) -> np.ndarray:
+    """The left, middle and right square of each photograph, float32 in [0, 1], (33, size, size, 3)."""
+    found = []
+    for name in NATURAL:
+        picture = photograph(name)
+        side = min(picture.size)
+        for place in (0.0, 0.5, 1.0):
+            left, top = (round(place * (length - side)) for length in picture.size)
+            square = picture.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.BICUBIC)
+            found.append(np.asarray(square, np.float32) / 255)
+    return np.stack(found)

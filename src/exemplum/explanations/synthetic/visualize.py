@@ -8,12 +8,11 @@ from typing import Literal
 
 import numpy as np
 
-from exemplum.activations import ActivationIndex
-from exemplum.explanations.synthetic import weighting
-from exemplum.explanations.synthetic.making import Made, Setup
-from exemplum.explanations.synthetic.measuring import Clean
+from exemplum.explanations.synthetic.diversity import weighted
 from exemplum.explanations.synthetic.recipes import Recipe
 from exemplum.explanations.synthetic.recipes import recipe as named
+from exemplum.explanations.synthetic.scheduler import Clean, Made, Setup
+from exemplum.index import ActivationIndex
 from exemplum.models import Model
 from exemplum.records import Pole, Unit
 
@@ -66,7 +65,7 @@ def visualize(
     chosen = chosen.with_(**{name: value for name, value in changes.items() if value is not None})
     setup = Setup(model, relu, objective, precision, seed)
     clean, found = Clean(setup), []
-    for made in weighting.weighted(setup, units, poles, chosen, diversity, index):
+    for made in weighted(setup, units, poles, chosen, diversity, index):
         for position, (image, value) in enumerate(zip(made.images, clean.activations(made), strict=True)):
             found.append(_visualization(made, position, image, value, index))
     return found

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from exemplum.images.drawings.canvas import Canvas, on_background, shade_of
+from exemplum.images.drawings.families import between, family, one_of, whole
 from exemplum.images.drawings.looks import BRIGHT, Colour, Look, colour, darker, lighter, mix
-from exemplum.images.drawings.registry import between, family, one_of, whole
 
 BLACK: Colour = (0.05, 0.05, 0.06)
 WHITE: Colour = (0.97, 0.97, 0.95)

@@ -9,8 +9,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from exemplum.images.drawings.fields import SIZE, blend, noise, to_image
-from exemplum.images.drawings.looks import Colour, Look, darker, lighter, mix
+from exemplum.images.drawings.looks import SIZE, Colour, Look, blend, darker, lighter, mix, noise, to_image
 
 DENSITY = 2  # shapes are drawn at this many times the size and averaged down
 Point = tuple[float, float]

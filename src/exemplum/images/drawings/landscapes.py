@@ -7,9 +7,8 @@ import math
 import numpy as np
 
 from exemplum.images.drawings.canvas import Canvas, gradient, shade_of, sky
-from exemplum.images.drawings.fields import blend, noise, polar, ramp, step
-from exemplum.images.drawings.looks import Colour, Look, colour, darker, lighter, mix
-from exemplum.images.drawings.registry import between, family, one_of, whole
+from exemplum.images.drawings.families import between, family, one_of, whole
+from exemplum.images.drawings.looks import Colour, Look, blend, colour, darker, lighter, mix, noise, polar, ramp, step
 
 LIGHT: Colour = (1.0, 0.97, 0.8)
 SKIES = ("blue", "teal", "pink", "cream", "orange", "purple", "grey")

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from exemplum.images.drawings.canvas import Canvas, background, on_background
+from exemplum.images.drawings.families import between, family, one_of, whole
 from exemplum.images.drawings.looks import Colour, Look, darker, lighter
-from exemplum.images.drawings.registry import between, family, one_of, whole
 
 BLACK: Colour = (0.06, 0.06, 0.07)
 WHITE: Colour = (0.97, 0.97, 0.95)

@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 
 from exemplum.images.drawings.canvas import Canvas, on_background, oval, shade_of
+from exemplum.images.drawings.families import between, family, one_of, whole
 from exemplum.images.drawings.looks import BRIGHT, Colour, Look, colour, darker, lighter
-from exemplum.images.drawings.registry import between, family, one_of, whole
 
 UPRIGHT = (-12, 12)  # degrees
 BARK: Colour = (0.36, 0.24, 0.15)

@@ -8,9 +8,20 @@ from itertools import pairwise
 import numpy as np
 
 from exemplum.images.drawings.canvas import Canvas, background, on_background, shade_of
-from exemplum.images.drawings.fields import blend, coordinates, noise, step, wave
-from exemplum.images.drawings.looks import BRIGHT, Colour, Look, colour, darker, lighter
-from exemplum.images.drawings.registry import between, family, one_of, whole
+from exemplum.images.drawings.families import between, family, one_of, whole
+from exemplum.images.drawings.looks import (
+    BRIGHT,
+    Colour,
+    Look,
+    blend,
+    colour,
+    coordinates,
+    darker,
+    lighter,
+    noise,
+    step,
+    wave,
+)
 
 BLACK: Colour = (0.06, 0.06, 0.07)
 WHITE: Colour = (0.97, 0.97, 0.95)

@@ -7,19 +7,23 @@ import math
 import numpy as np
 
 from exemplum.images.drawings.canvas import Canvas
-from exemplum.images.drawings.fields import (
+from exemplum.images.drawings.families import between, family, one_of, whole
+from exemplum.images.drawings.looks import (
+    BRIGHT,
     SIZE,
+    Look,
     blend,
     cells,
+    colour,
     coordinates,
+    darker,
+    lighter,
     noise,
     polar,
     scattered,
     step,
     wave,
 )
-from exemplum.images.drawings.looks import BRIGHT, Look, colour, darker, lighter
-from exemplum.images.drawings.registry import between, family, one_of, whole
 
 WHOLE_TURN = 2 * math.pi
 CENTRE = {"scale": (0.3, 0.5)}  # leaves the centre room to move

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from exemplum.images.drawings.canvas import Canvas, gradient, on_background, shade_of, sky
-from exemplum.images.drawings.fields import blend
-from exemplum.images.drawings.looks import BRIGHT, Colour, Look, colour, darker, lighter, mix
-from exemplum.images.drawings.registry import family, one_of, whole
+from exemplum.images.drawings.families import family, one_of, whole
+from exemplum.images.drawings.looks import BRIGHT, Colour, Look, blend, colour, darker, lighter, mix
 
 LEVEL = (-4, 4)  # degrees
 BLACK: Colour = (0.06, 0.06, 0.08)

@@ -5,9 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 from exemplum.images.drawings.canvas import Canvas, gradient
-from exemplum.images.drawings.fields import SIZE, blend, cells, coordinates, noise, ramp, scattered, step, wave
-from exemplum.images.drawings.looks import BRIGHT, Colour, Look, darker, lighter, mix
-from exemplum.images.drawings.registry import between, family, one_of, whole
+from exemplum.images.drawings.families import between, family, one_of, whole
+from exemplum.images.drawings.looks import (
+    BRIGHT,
+    SIZE,
+    Colour,
+    Look,
+    blend,
+    cells,
+    coordinates,
+    darker,
+    lighter,
+    mix,
+    noise,
+    ramp,
+    scattered,
+    step,
+    wave,
+)
 
 EARTH = ("brown", "red", "orange", "grey", "cream")
 LEVEL = (-10, 10)  # degrees

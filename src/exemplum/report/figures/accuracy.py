@@ -1,4 +1,4 @@
-"""Accuracy: by condition, layer, branch, selection and observer, participant by participant."""
+"""Figures of accuracy: by condition, scheme, expertise, layer, branch, selection and observer; and of power."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from exemplum.report import style
-from exemplum.report.figures import axes
-from exemplum.report.select import pick
+from exemplum.report.formatting import pick
 
 NO_TRIALS = "No main trials: nothing to show"
 NAMED = 40  # participants that still fit with their names
@@ -18,38 +17,38 @@ SELECTIONS = {"random": "random", "hand_picked": "hand-picked"}
 
 def by_condition(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
     """Accuracy of one observer by condition: the mean with its interval, participants as dots, the chance line."""
-    ax = ax or axes.new()
+    ax = ax or style.new()
     rows = pick(estimates, "accuracy", observer=observer).dropna(subset=["estimate"])
     if rows.empty:
-        return axes.empty(ax, NO_TRIALS)
+        return style.empty(ax, NO_TRIALS)
     people = pick(estimates, "accuracy", by="participant", observer=observer).dropna(subset=["estimate"])
     order = style.ordered(rows["condition"])
     looks = style.looks(order)
     names = []
     for x, condition in enumerate(order):
         dots = people.loc[people["condition"] == condition, "estimate"].to_numpy()
-        ax.scatter(x + 0.2 + axes.spread(dots, 0.16), dots, s=13, color=looks[condition].color, alpha=0.45, lw=0)
+        ax.scatter(x + 0.2 + style.spread(dots, 0.16), dots, s=13, color=looks[condition].color, alpha=0.45, lw=0)
         row = rows[rows["condition"] == condition].iloc[0]
-        axes.point(ax, x - 0.1, row, looks[condition], size=7)
+        style.point(ax, x - 0.1, row, looks[condition], size=7)
         names.append(f"{style.label(condition)}\n{100 * row['estimate']:.0f} %")
-    axes.shares(ax)
-    axes.categories(ax, names, slant=False)
+    style.shares(ax)
+    style.categories(ax, names, slant=False)
     return ax
 
 
 def of_none(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
     """Accuracy without references, in all and before and after the trials with references."""
-    ax = ax or axes.new()
+    ax = ax or style.new()
     rows = pick(estimates, "accuracy", observer=observer, phases=True).dropna(subset=["estimate"])
     rows = rows[rows["condition"].isin(style.LAST)]
     if rows.empty:
-        return axes.empty(ax, "No trials without references: nothing to show")
+        return style.empty(ax, "No trials without references: nothing to show")
     order = style.ordered(rows["condition"])
     looks = style.looks(order)
     for x, condition in enumerate(order):
-        axes.point(ax, x, rows[rows["condition"] == condition].iloc[0], looks[condition], size=7)
-    axes.shares(ax)
-    axes.categories(ax, [style.label(c).replace(" ", "\n") for c in order], slant=False)
+        style.point(ax, x, rows[rows["condition"] == condition].iloc[0], looks[condition], size=7)
+    style.shares(ax)
+    style.categories(ax, [style.label(c).replace(" ", "\n") for c in order], slant=False)
     return ax
 
 
@@ -78,16 +77,16 @@ def by_group(
     order: Sequence[str] | None = None,
 ) -> Axes:
     """Accuracy of one observer by what `by` names, conditions side by side; `joined` draws a line a condition."""
-    ax = ax or axes.new()
+    ax = ax or style.new()
     rows = pick(estimates, "accuracy", by=by, observer=observer).dropna(subset=["estimate"])
     if rows.empty:
-        return axes.empty(ax, f"No main trials by {by}: nothing to show")
+        return style.empty(ax, f"No main trials by {by}: nothing to show")
     groups = (
         [g for g in order if g in set(rows["group"])] if order else sorted(set(rows["group"]), key=style.natural_key)
     )
     conditions = style.ordered(rows["condition"])
     looks = style.looks(conditions)
-    for offset, condition in zip(axes.dodge(len(conditions), 0.36), conditions, strict=True):
+    for offset, condition in zip(style.dodge(len(conditions), 0.36), conditions, strict=True):
         own = rows[rows["condition"] == condition].set_index("group")
         at = [(x + offset, own.loc[group]) for x, group in enumerate(groups) if group in own.index]
         if joined:
@@ -95,30 +94,30 @@ def by_group(
                 [x for x, _ in at], [row["estimate"] for _, row in at], color=looks[condition].color, lw=1, alpha=0.6
             )
         for x, row in at:
-            axes.point(ax, x, row, looks[condition], size=5)
-    axes.shares(ax)
-    axes.categories(ax, [(names or {}).get(g, axes.short(g) or "—") for g in groups])
-    axes.legend(ax, conditions, looks)
+            style.point(ax, x, row, looks[condition], size=5)
+    style.shares(ax)
+    style.categories(ax, [(names or {}).get(g, style.short(g) or "—") for g in groups])
+    style.legend(ax, conditions, looks)
     return ax
 
 
 def by_observer(estimates: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Accuracy of every observer, conditions side by side."""
-    ax = ax or axes.new(7.0)
+    ax = ax or style.new(7.0)
     rows = pick(estimates, "accuracy").dropna(subset=["estimate"])
     if rows.empty:
-        return axes.empty(ax, NO_TRIALS)
+        return style.empty(ax, NO_TRIALS)
     observers = style.ordered_observers(rows["observer"])
     conditions = style.ordered(rows["condition"])
     looks = style.looks(conditions)
-    for offset, condition in zip(axes.dodge(len(conditions), 0.4), conditions, strict=True):
+    for offset, condition in zip(style.dodge(len(conditions), 0.4), conditions, strict=True):
         own = rows[rows["condition"] == condition].drop_duplicates("observer").set_index("observer")
         for x, observer in enumerate(observers):
             if observer in own.index:
-                axes.point(ax, x + offset, own.loc[observer], looks[condition])
-    axes.shares(ax)
-    axes.categories(ax, observers)
-    axes.legend(ax, conditions, looks)
+                style.point(ax, x + offset, own.loc[observer], looks[condition])
+    style.shares(ax)
+    style.categories(ax, observers)
+    style.legend(ax, conditions, looks)
     return ax
 
 
@@ -126,24 +125,78 @@ def by_participant(estimates: pd.DataFrame, observer: str, ax: Axes | None = Non
     """Participants × conditions: a row a participant, from the least to the most accurate, a marker a condition."""
     rows = pick(estimates, "accuracy", by="participant", observer=observer).dropna(subset=["estimate"])
     if rows.empty:
-        return axes.empty(ax or axes.new(), NO_TRIALS)
+        return style.empty(ax or style.new(), NO_TRIALS)
     order = rows.groupby("group")["estimate"].mean().sort_values(kind="stable").index.tolist()
-    ax = ax or axes.new(height=max(2.0, 0.6 + 0.17 * min(len(order), NAMED)))
+    ax = ax or style.new(height=max(2.0, 0.6 + 0.17 * min(len(order), NAMED)))
     place = {participant: y for y, participant in enumerate(order)}
     conditions = style.ordered(rows["condition"])
     looks = style.looks(conditions)
     ends = rows.groupby("group")["estimate"].agg(["min", "max"])
     for participant, y in place.items():
         ax.plot(ends.loc[participant].to_numpy(), [y, y], color=style.FAINT, lw=1, zorder=1)
-    for offset, condition in zip(axes.dodge(len(conditions), 0.3), conditions, strict=True):
+    for offset, condition in zip(style.dodge(len(conditions), 0.3), conditions, strict=True):
         own = rows[rows["condition"] == condition]
         ax.plot(own["estimate"], [place[p] - offset for p in own["group"]], ls="", marker=looks[condition].marker,
                 ms=5 if len(order) <= NAMED else 2.5, color=looks[condition].color, mec="white", mew=0.5)  # fmt: skip
-    axes.shares(ax, horizontal=True)
+    style.shares(ax, horizontal=True)
     many = len(order) > NAMED
-    ax.set_yticks([] if many else range(len(order)), [] if many else [axes.short(name) for name in order])
+    ax.set_yticks([] if many else range(len(order)), [] if many else [style.short(name) for name in order])
     ax.set_ylim(-0.7, len(order) - 0.3)
     ax.set_ylabel(f"{len(order):,} participants" if many else "")
     ax.tick_params(axis="y", length=0)
-    axes.legend(ax, conditions, looks)
+    style.legend(ax, conditions, looks)
+    return ax
+
+
+ORDER = ("Max-1", "Min-Max-1", "Max-9", "Min-Max-9")
+
+
+def by_scheme(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
+    """Accuracy by scheme, conditions side by side."""
+    return by_group(estimates, "scheme", observer, ax, order=ORDER)
+
+
+def by_expertise(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
+    """Accuracy by scheme and expertise: filled markers for experts, open ones for lay participants."""
+    ax = ax or style.new()
+    rows = pick(estimates, "accuracy", by="scheme+expertise", observer=observer).dropna(subset=["estimate"])
+    if rows.empty:
+        return style.empty(ax, "Expertise was not asked, or there is one scheme only: nothing to show")
+    parts = rows["group"].str.split("|", n=1, expand=True).reindex(columns=[0, 1]).fillna("")
+    rows = rows.assign(scheme=parts[0], expertise=parts[1])
+    schemes = [s for s in ORDER if s in set(rows["scheme"])] + sorted(set(rows["scheme"]) - set(ORDER))
+    series = [(c, e) for c in style.ordered(rows["condition"]) for e in sorted(set(rows["expertise"]))]
+    looks = style.looks(rows["condition"])
+    for offset, (condition, expertise) in zip(style.dodge(len(series), 0.5), series, strict=True):
+        own = rows[(rows["condition"] == condition) & (rows["expertise"] == expertise)]
+        for _, row in own.iterrows():
+            x = schemes.index(row["scheme"]) + offset
+            style.point(ax, x, row, looks[condition], size=6)
+            if expertise != "expert":
+                ax.plot(x, row["estimate"], marker=looks[condition].marker, ms=3, color="white", zorder=5)
+    style.shares(ax)
+    style.categories(ax, schemes)
+    style.legend(ax, rows["condition"], looks)
+    ax.text(0.01, 0.02, "filled: expert   open: lay", transform=ax.transAxes, fontsize=7.5, color=style.SOFT)
+    return ax
+
+
+COLORS = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE, style.SKY, style.ORANGE)
+MARKERS = "os^vPX"
+WANTED = 0.8
+
+
+def power(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the table of `exemplum.analysis.power.table`: simulated power with its interval; dashed: 80 %."""
+    ax = ax or style.new()
+    ax.axhline(WANTED, color=style.SOFT, lw=0.8, ls="--", zorder=0)
+    for place, (units, rows) in enumerate(table.groupby("units", sort=True)):
+        rows = rows.sort_values("participants")
+        color, marker = COLORS[place % len(COLORS)], MARKERS[place % len(MARKERS)]
+        ax.fill_between(rows["participants"], rows["low"], rows["high"], color=color, alpha=0.15, lw=0)
+        ax.plot(rows["participants"], rows["power"], color=color, marker=marker, ms=4, label=f"{units} units")
+    ax.set(xlabel="participants", ylabel="power", ylim=(0, 1.02))
+    ax.legend()
+    if len(table):
+        ax.set_title(f"A difference of {100 * table['difference'].iloc[0]:+g} points, test: {table['test'].iloc[0]}")
     return ax

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from exemplum.report import style
-from exemplum.report.figures import accuracy, axes, confidence, reaction_time, schemes
-from exemplum.report.select import how, pick, sizes
+from exemplum.report.figures import accuracy, ratings
+from exemplum.report.formatting import how, pick, sizes
 
 COLUMNS = {1: 1, 2: 2, 4: 2}  # panels side by side, by the number of panels; 3 otherwise
 WIDTHS = {1: 4.7, 2: 7.0, 3: 7.6}  # inches of the figure, by the panels side by side
@@ -32,7 +32,7 @@ class Plot:
     conditions: tuple[str, ...] = ()  # only these, if given
     least: int = 1  # conditions that there must be
     intervals: bool = True  # whether the figure draws them; the table has them in any case
-    height: Callable[[pd.DataFrame], float] = lambda rows: axes.HEIGHT  # noqa: ARG005
+    height: Callable[[pd.DataFrame], float] = lambda rows: style.HEIGHT  # noqa: ARG005
 
     def rows(self, estimates: pd.DataFrame) -> pd.DataFrame:
         """The rows of ESTIMATES that the figure shows, for its table."""
@@ -69,7 +69,7 @@ def figure(plot: Plot, estimates: pd.DataFrame) -> Figure:
         rows = plot.rows(estimates)
         height = plot.height(rows)
         if plot.draw_all is not None:
-            ax = axes.new(2 * axes.WIDTH, height)
+            ax = style.new(2 * style.WIDTH, height)
             plot.draw_all(estimates, ax)
             return ax.get_figure(root=True) or Figure()
         return _panels(plot, estimates, plot.observers(estimates) or [""], height)
@@ -145,12 +145,12 @@ PLOTS = (
     Plot(
         "accuracy_by_scheme", "Accuracy by presentation scheme",
         f"Accuracy on main trials by how many references were shown, and of which poles. {DASHED}",
-        (_accuracy("scheme"),), draw=schemes.by_scheme, groups=2,
+        (_accuracy("scheme"),), draw=accuracy.by_scheme, groups=2,
     ),
     Plot(
         "accuracy_by_scheme_and_expertise", "Schemes and expertise",
         f"Accuracy on main trials by scheme, for expert and lay participants. {DASHED}",
-        (_accuracy("scheme+expertise"),), draw=schemes.by_expertise, groups=2,
+        (_accuracy("scheme+expertise"),), draw=accuracy.by_expertise, groups=2,
     ),
     Plot(
         "participants_by_condition", "Participants and conditions",
@@ -167,24 +167,24 @@ PLOTS = (
     Plot(
         "confidence_distribution", "Confidence ratings",
         "Shares of the ratings 1 (not confident) to 3 (very confident) on main trials; the darker, the more confident.",
-        tuple({"measure": f"confidence_{r}"} for r in confidence.RATINGS), draw=confidence.distribution,
+        tuple({"measure": f"confidence_{r}"} for r in ratings.RATINGS), draw=ratings.distribution,
         intervals=False,
     ),
     Plot(
         "confidence_by_correctness", "Confidence when right and when wrong",
         "Mean confidence on main trials.",
-        tuple({"measure": "confidence", "subset": s} for s in ("all", "correct", "wrong")), draw=confidence.mean,
+        tuple({"measure": "confidence", "subset": s} for s in ("all", "correct", "wrong")), draw=ratings.mean,
     ),
     Plot(
         "confidence_calibration", "Confidence calibration",
         "Accuracy of the main trials that were given each rating; the larger the marker, the more trials. "
         f"{DASHED}",
-        (_accuracy("confidence"),), draw=confidence.calibration, groups=2,
+        (_accuracy("confidence"),), draw=ratings.calibration, groups=2,
     ),
     Plot(
         "reaction_time", "Reaction time",
         "Reaction time on main trials, for all, correct and wrong answers.",
         tuple({"measure": m, "subset": s} for m in ("rt_s", "rt_median_s") for s in ("all", "correct", "wrong")),
-        draw=reaction_time.by_condition,
+        draw=ratings.by_condition,
     ),
 )  # fmt: skip

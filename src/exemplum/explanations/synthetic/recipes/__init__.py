@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from exemplum import store, toml_files, validation
+from exemplum import store
 from exemplum.errors import UserError, did_you_mean, shown
 from exemplum.explanations.synthetic.transforms import KNOWN, Crops, Jitter, Scale, Transform, transform
-from exemplum.study import Name
+from exemplum.study import toml_files
+from exemplum.study.folder import Name
 
 # As study.toml: types are TOML's, and no number is infinite or NaN
 CONFIG = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -171,4 +172,4 @@ def _checked(fields: dict[str, Any], name: str, where: str, table: str, above: t
     try:
         return Recipe.model_validate({**inherited, "name": name, **fields})
     except ValidationError as error:
-        raise UserError(f"{where}{validation.problems(error, Recipe, table)}") from error
+        raise UserError(f"{where}{toml_files.problems(error, Recipe, table)}") from error

@@ -1,0 +1,1 @@
+"""Every measure with its interval."""

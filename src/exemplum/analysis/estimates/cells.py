@@ -1,0 +1,187 @@
+"""Answers summed by participant and cell: the one pass over the trials that every estimate and test starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm, t
+
+SHARES = ("accuracy", "confidence_1", "confidence_2", "confidence_3", "repeat_same_choice")
+MEASURES = ("accuracy", "rt_s", "rt_median_s", "confidence", "confidence_1", "confidence_2", "confidence_3")
+BYS = {
+    "all": (),
+    "layer": ("layer",),
+    "branch": ("branch",),
+    "selection": ("selection",),
+    "scheme": ("scheme",),
+    "expertise": ("expertise",),
+    "scheme+expertise": ("scheme", "expertise"),
+    "participant": ("participant",),
+    "unit": ("unit",),
+    "block": ("block",),
+    "confidence": ("confidence",),
+}
+ORDER = ("natural", "synthetic")  # first; then other methods by name, and none last
+SUBSETS = ("all", "correct", "wrong")
+
+
+def by_condition(responses: pd.DataFrame) -> pd.DataFrame:
+    """The answers with what is measured in each, and `none` also by when it was shown.
+
+    Adds a column a measure (rt_s in seconds; repeat_same_choice NaN but for repeated trials) and appends the trials
+    without references once more as none_pre and none_post.
+    """
+    responses = responses.reset_index(drop=True)
+    trials = responses.assign(
+        accuracy=responses["correct"].astype(float),
+        rt_s=responses["rt_ms"] / 1000,
+        repeat_same_choice=_same_choice(responses),
+        **{f"confidence_{k}": (responses["confidence"] == k).astype(float) for k in (1, 2, 3)},
+    )
+    none = trials[(trials["condition"] == "none") & trials["phase"].isin(["pre", "post"])]
+    phases = none.assign(condition="none_" + none["phase"])
+    return pd.concat([trials, phases], ignore_index=True)
+
+
+def order(names: Iterable[str]) -> list[str]:
+    """Conditions in the order in which they are shown everywhere: natural, synthetic, others by name, none."""
+    present = set(names)
+    none = [name for name in ("none", "none_pre", "none_post") if name in present]
+    first = [name for name in ORDER if name in present]
+    return first + sorted(present - set(first) - set(none)) + none
+
+
+def participant_cells(trials: pd.DataFrame, by: str, measures: Sequence[str] = MEASURES) -> pd.DataFrame:
+    """Means by condition, group, subset and participant: one row each, with NaN where a participant has no answers.
+
+    `trials` is from `by_condition`, of one experiment, observer and trial kind. Columns: condition, group, subset,
+    participant, and for each measure its mean and `n_MEASURE`, the answers it rests on. Answers without a value of
+    what `by` names (a scheme for none) are left out.
+    """
+    frame = trials.assign(group=groups(trials, by))
+    frame = frame[frame["group"] != ""]
+    split = frame.assign(subset=np.where(frame["correct"], "correct", "wrong"))
+    frame = pd.concat([frame.assign(subset="all"), split], ignore_index=True)
+    keys = ["condition", "group", "subset", "participant"]
+    codes, table = _codes(frame, keys)
+    for measure in measures:
+        table[measure], table[f"n_{measure}"] = _mean(frame, measure, codes, len(table))
+    return table
+
+
+def has_groups(trials: pd.DataFrame, by: str) -> bool:
+    """Whether every column that `by` names has a value somewhere."""
+    return all((trials[column].astype(str) != "").any() for column in BYS[by])
+
+
+def groups(trials: pd.DataFrame, by: str) -> pd.Series:
+    """The group of every answer; "all" for all, "" where what `by` names has no value."""
+    return joined(trials, BYS[by])
+
+
+def joined(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    """The values of some columns as one text joined by |; "" if one of them is empty, "all" for no columns."""
+    if not columns:
+        return pd.Series("all", index=rows.index)
+    parts = [rows[column].astype(str) for column in columns]
+    empty = np.logical_or.reduce([part == "" for part in parts])
+    text = parts[0]
+    for part in parts[1:]:
+        text = text + "|" + part
+    return text.mask(empty, "")
+
+
+def _codes(frame: pd.DataFrame, keys: list[str]) -> tuple[np.ndarray, pd.DataFrame]:
+    """A number for each combination of the keys present, and the table of the combinations, sorted."""
+    combined = np.zeros(len(frame), dtype=np.int64)
+    levels = []
+    for key in keys:
+        code, level = pd.factorize(frame[key], sort=True)
+        combined = combined * max(len(level), 1) + code
+        levels.append(level)
+    present, codes = np.unique(combined, return_inverse=True)
+    columns: dict[str, np.ndarray] = {}
+    for key, level in zip(reversed(keys), reversed(levels), strict=True):
+        present, code = np.divmod(present, max(len(level), 1))
+        columns[key] = np.asarray(level)[code]
+    return codes, pd.DataFrame({key: columns[key] for key in keys})
+
+
+def _mean(frame: pd.DataFrame, measure: str, codes: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    values = frame["rt_s" if measure == "rt_median_s" else measure].to_numpy(dtype=float)
+    given = ~np.isnan(values)
+    count = np.bincount(codes[given], minlength=size)
+    if measure == "rt_median_s":
+        medians = pd.Series(values).groupby(codes).median()
+        return medians.reindex(range(size)).to_numpy(), count
+    total = np.bincount(codes[given], weights=values[given], minlength=size)
+    return np.divide(total, count, out=np.full(size, np.nan), where=count > 0), count
+
+
+def _same_choice(responses: pd.DataFrame) -> pd.Series:
+    """Whether a repeated trial got the answer of its first showing (the image, not the side); NaN for the others."""
+    keys = ["experiment", "observer", "participant"]
+    first = responses.set_index([*keys, "trial_id"])["correct"]
+    repeated = responses[(responses["trial_kind"] == "repeated") & (responses["repeats"] != "")]
+    same = pd.Series(np.nan, index=responses.index)
+    if len(repeated):
+        before = first.reindex(pd.MultiIndex.from_frame(repeated[[*keys, "repeats"]]))
+        now = repeated["correct"].to_numpy(dtype=float)
+        then = before.to_numpy(dtype=float, na_value=np.nan)
+        same.loc[repeated.index] = np.where(np.isnan(then), np.nan, now == then)
+    return same
+
+
+Z95 = float(norm.ppf(0.975))
+KEYS = ["experiment", "observer", "condition"]
+
+
+def each_condition(responses: pd.DataFrame, kind: str = "main") -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """Trials of one kind by experiment, observer and condition, with these three and the kind as a dict."""
+    chosen = responses[responses["trial_kind"] == kind]
+    for (experiment, observer), rows in chosen.groupby(["experiment", "observer"], sort=True):
+        for condition in order(rows["condition"].unique()):
+            where = {"experiment": experiment, "observer": observer, "condition": condition, "trial_kind": kind}
+            yield where, rows[rows["condition"] == condition]
+
+
+def row(
+    where: dict[str, Any],
+    measure: str,
+    estimate: float,
+    interval: tuple[str, float, float] = ("none", np.nan, np.nan),
+    n: tuple[int, int] = (0, 0),
+    aggregate: str = "pooled",
+    by: str = "all",
+    group: str = "",
+) -> dict[str, Any]:
+    """One row; `n` is trials and participants."""
+    name, low, high = interval
+    return where | {
+        "measure": measure, "by": by, "group": group, "subset": "all", "aggregate": aggregate,
+        "estimate": estimate, "interval": name, "low": low, "high": high, "n_trials": n[0], "n_participants": n[1],
+    }  # fmt: skip
+
+
+def normal(estimate: float, error: float) -> tuple[str, float, float]:
+    """The interval estimate ± 1.96 standard errors."""
+    return "normal", estimate - Z95 * error, estimate + Z95 * error
+
+
+def over_participants(values: np.ndarray) -> tuple[float, tuple[str, float, float]]:
+    """Mean of participants' values with its t interval; NaNs are left out, NaN for none, no interval for one."""
+    values = values[np.isfinite(values)]
+    n = len(values)
+    if n == 0:
+        return np.nan, ("t", np.nan, np.nan)
+    mean = float(values.mean())
+    reach = float(t.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n)) if n > 1 else np.nan
+    return mean, ("t", mean - reach, mean + reach)
+
+
+def size(trials: pd.DataFrame) -> tuple[int, int]:
+    """Trials and participants."""
+    return len(trials), int(trials["participant"].nunique())

@@ -1,0 +1,279 @@
+"""The models that are fitted: accuracy (logistic mixed models, GEE), reaction time (linear mixed models), learning."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from statsmodels.genmod.cov_struct import Exchangeable
+from statsmodels.genmod.families import Binomial, Family, Gaussian
+from statsmodels.genmod.generalized_estimating_equations import GEE
+
+from exemplum import tables
+from exemplum.analysis.estimates import cells
+from exemplum.analysis.models import laplace, reml
+from exemplum.analysis.models.crossed import Array
+from exemplum.analysis.models.mixed import (
+    Sample,
+    contrasts,
+    fixed_terms,
+    frames,
+    samples,
+    sd_terms,
+    standard_errors,
+    term,
+    unfitted,
+)
+
+MANY = 20_000  # main trials above which random slopes and subsets would take minutes, and are left out
+
+Tables = tuple[pd.DataFrame, pd.DataFrame]
+
+
+def fits(responses: pd.DataFrame) -> list[Tables]:
+    """(MODELS, COMPARISONS) of every model of RESPONSES, by experiment and observer.
+
+    `glmm`, `gee` and `lmm` over all main trials and, in experiments with several schemes, in each scheme. Up to 20,000
+    main trials also `lmm` of right and of wrong answers by themselves, and `glmm_slopes` and `lmm_slopes`.
+    """
+    found = [model for by, answers in parts(responses) for model in _of(answers, by)]
+    if (responses["trial_kind"] == "main").sum() <= MANY:
+        found += [compare_reaction_time(responses, subset=subset) for subset in ("correct", "wrong")]
+        found += [compare_accuracy(responses, slopes=True), compare_reaction_time(responses, slopes=True)]
+    return found
+
+
+def parts(responses: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """What models and verdicts are made by: all, and scheme for the answers of experiments with several schemes."""
+    schemes = responses[responses["scheme"] != ""].groupby("experiment")["scheme"].nunique()
+    several = responses[responses["experiment"].isin(schemes.index[schemes > 1])]
+    return [("all", responses), ("scheme", several)]
+
+
+def _of(responses: pd.DataFrame, by: str) -> list[Tables]:
+    return [compare(responses, by) for compare in (compare_accuracy, compare_population, compare_reaction_time)]
+
+
+ODDS_RATIO = "odds_ratio"
+ABSURD = (
+    15.0  # log odds; beyond this the likelihood only grows, because participants or units separate right from wrong
+)
+SEPARATED = "participants or units separate right from wrong: no finite estimate"
+
+
+def compare_accuracy(
+    responses: pd.DataFrame, by: str = "all", slopes: bool = False, interval: str = "wald"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fit correct ~ condition + (1 | participant) + (1 | unit) to main trials: (MODELS, COMPARISONS).
+
+    One model for each experiment, observer and group of `by`. Fixed effects are the conditions' log odds of a right
+    answer for a typical participant and unit; each pair of conditions becomes a row of test `glmm` with its odds ratio
+    and 95 % interval, Wald or with `interval="profile"` by profile likelihood (slower). With `slopes` (test
+    `glmm_slopes`) participants and units also differ in how much each condition helps them, which is what a claim
+    about new participants and new units needs (Barr et al. 2013, J. Mem. Lang. 68); the model is written
+    (1 + h || participant) + (1 + h || unit) with orthonormal contrasts h of the conditions.
+
+    One participant, fewer than two conditions with both right and wrong answers, or so few trials that participants or
+    units separate right from wrong, give NaN with n, and MODELS says why. A standard deviation that collapsed to 0 is
+    reported as such in MODELS.
+    """
+    name = "glmm_slopes" if slopes else "glmm"
+    models, comparisons = [], []
+    for sample in samples(responses, "accuracy", by):
+        models += unfitted(sample, name)
+        used = sample.usable() if sample.modelled else None
+        if used is None:
+            comparisons += contrasts(sample, name, np.empty(0), np.empty((0, 0)), ODDS_RATIO)
+            continue
+        found = fit_logistic(used, slopes)
+        if found is None:
+            models.append(term(used, name, "none", "", note=SEPARATED))
+            comparisons += contrasts(replace(sample, note=SEPARATED), name, np.empty(0), np.empty((0, 0)), ODDS_RATIO)
+            continue
+        note = "" if found.converged else "did not converge"
+        models += fixed_terms(used, name, found.beta, found.covariance, note)
+        models += sd_terms(used, name, found.sd, found.sd_low, found.sd_high)
+        rows = contrasts(sample, name, found.beta, found.covariance, ODDS_RATIO)
+        if interval == "profile":
+            _profile(rows, used, found, slopes)
+        comparisons += rows
+    return frames(models, comparisons)
+
+
+def fit_logistic(sample: Sample, slopes: bool = False, sd_intervals: bool = True) -> laplace.Fit | None:
+    """The model of a sample whose conditions all have right and wrong answers; None if it has no finite maximum."""
+    try:
+        ones = np.ones(len(sample.values))
+        found = laplace.fit(sample.values, ones, sample.dummies(), sample.crossed(slopes), sd_intervals)
+    except np.linalg.LinAlgError:
+        return None
+    return None if max(np.abs(found.beta).max(), found.sd.max()) > ABSURD else found
+
+
+def _profile(rows: list[dict], sample: Sample, found: laplace.Fit, slopes: bool) -> None:
+    """Replace the Wald intervals of the rows by profile intervals."""
+    crossed, ones = sample.crossed(slopes), np.ones(len(sample.values))
+    for row in rows:
+        if np.isfinite(row["p"]):
+            contrast = np.array([(name == row["a"]) - (name == row["b"]) for name in sample.names], dtype=float)
+            ends = laplace.profile(sample.values, ones, sample.dummies(), crossed, contrast, found)
+            row["effect_low"], row["effect_high"] = np.exp(ends)
+
+
+RT_RATIO = "rt_ratio"
+SINGULAR = "too few reaction times for this model"
+
+
+def compare_reaction_time(
+    responses: pd.DataFrame, by: str = "all", subset: str = "all", slopes: bool = False
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fit ln RT ~ condition + (1 | participant) + (1 | unit) to main trials by REML: (MODELS, COMPARISONS).
+
+    Reaction times of 0 or below are left out. Each pair of conditions becomes a row of test `lmm` (`lmm_slopes` with
+    `slopes`, as in glmm) on the measure rt_s: `difference` is of the means in seconds, `effect` the ratio of geometric
+    means with its 95 % interval (Wald, normal), `statistic` z. One participant, too few reaction times, or reaction
+    times that do not vary give NaN with n, and MODELS says why.
+    """
+    name = "lmm_slopes" if slopes else "lmm"
+    models, comparisons = [], []
+    for sample in samples(responses, "rt_s", by, subset):
+        models += unfitted(sample, name)
+        if not sample.modelled:
+            comparisons += contrasts(sample, name, np.empty(0), np.empty((0, 0)), RT_RATIO)
+            continue
+        used = sample.usable()
+        try:
+            found = reml.fit(np.log(used.values), used.dummies(), used.crossed(slopes))
+        except np.linalg.LinAlgError:
+            models.append(term(used, name, "none", "", note=SINGULAR))
+            comparisons += contrasts(replace(sample, note=SINGULAR), name, np.empty(0), np.empty((0, 0)), RT_RATIO)
+            continue
+        note = "" if found.converged else "did not converge"
+        models += fixed_terms(used, name, found.beta, found.covariance, note)
+        models += sd_terms(used, name, found.sd, found.sd_low, found.sd_high)
+        sigma, low, high = found.residual
+        models.append(term(used, name, "sd", "residual", sigma, np.nan, low, high))
+        comparisons += contrasts(sample, name, found.beta, found.covariance, RT_RATIO)
+    return frames(models, comparisons)
+
+
+FEW = 50  # below so many participants the sandwich is too narrow, and Mancl and DeRouen's correction is used
+
+
+def compare_population(responses: pd.DataFrame, by: str = "all") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fit correct ~ condition by GEE, answers of one participant exchangeably correlated: (MODELS, COMPARISONS).
+
+    The odds ratios (test `gee`) are between population shares, so nearer to 1 than those of `glmm`, which hold for a
+    typical participant and unit. Standard errors are robust (the sandwich); with fewer than 50 participants with the
+    bias correction of Mancl & DeRouen (2001), Biometrics 57. Units are taken as fixed: the claim is about these units.
+    Undefined cases as in `glmm`.
+    """
+    models, comparisons = [], []
+    for sample in samples(responses, "accuracy", by):
+        models += unfitted(sample, "gee")
+        if not sample.modelled:
+            comparisons += contrasts(sample, "gee", np.empty(0), np.empty((0, 0)), ODDS_RATIO)
+            continue
+        used = sample.usable()
+        found = fit_gee(used.values, used.dummies(), used.participant, Binomial())
+        models += fixed_terms(used, "gee", found.beta, found.covariance, found.note)
+        models.append(term(used, "gee", "correlation", "participant", found.correlation))
+        comparisons += contrasts(sample, "gee", found.beta, found.covariance, ODDS_RATIO)
+    return frames(models, comparisons)
+
+
+@dataclass(frozen=True)
+class Fit:
+    beta: Array
+    covariance: Array  # robust
+    correlation: float  # between two answers of a participant
+    note: str  # empty if all is well
+
+
+def fit_gee(values: Array, fixed: Array, participant: Array, family: Family) -> Fit:
+    """Estimate values (n,) from columns `fixed` (n, k), answers of one participant exchangeably correlated."""
+    order = np.argsort(participant, kind="stable")
+    model = GEE(values[order], fixed[order], groups=participant[order], family=family, cov_struct=Exchangeable())
+    few = len(np.unique(participant)) < FEW
+    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
+        warnings.simplefilter("always")
+        try:
+            found = model.fit(cov_type="bias_reduced" if few else "robust")
+        except np.linalg.LinAlgError:
+            k = fixed.shape[1]
+            return Fit(np.full(k, np.nan), np.full((k, k), np.nan), np.nan, "too few answers for this model")
+    note = "did not converge" if any("terminating at iteration" in str(w.message) for w in caught) else ""
+    correlation = float(np.asarray(model.cov_struct.dep_params))
+    return Fit(np.asarray(found.params), np.asarray(found.cov_params()), correlation, note)
+
+
+PER_TRIALS = 100
+
+
+def learning_estimates(responses: pd.DataFrame) -> pd.DataFrame:
+    """Trends within each condition's main trials: rows of ESTIMATES, interval normal, NaN with n where undefined.
+
+    - `learning_log_odds_per_100_trials`: change of the log odds of a right answer over 100 trials of the session;
+    - `learning_log_odds_per_block`: the same from one block of the condition to its next;
+    - `learning_ln_rt_per_100_trials`: change of ln reaction time; −0.1 is about a tenth faster.
+
+    One model over the conditions together, a level and a slope for each: GEE with the answers of a participant
+    exchangeably correlated and robust errors (see gee). Units come in random order, so they add noise but no trend.
+    """
+    responses = responses.reset_index(drop=True)
+    block = _block_of_condition(responses)
+    rows: list[dict[str, Any]] = []
+    for sample in samples(responses, "accuracy"):
+        trial = responses["trial"].to_numpy(dtype=float)[sample.rows] / PER_TRIALS
+        rows += _trend(sample, "learning_log_odds_per_100_trials", trial)
+        rows += _trend(sample, "learning_log_odds_per_block", block[sample.rows])
+    for sample in samples(responses, "rt_s"):
+        trial = responses["trial"].to_numpy(dtype=float)[sample.rows] / PER_TRIALS
+        rows += _trend(sample, "learning_ln_rt_per_100_trials", trial)
+    return tables.ESTIMATES.frame(rows)
+
+
+def _trend(sample: Sample, measure: str, time: Array) -> list[dict[str, Any]]:
+    """A row for each condition: its slope over `time`, or NaN."""
+    fitted = _slopes(sample, time)
+    rows = []
+    for place, name in enumerate(sample.names):
+        where = {"experiment": sample.experiment, "observer": sample.observer, "condition": name, "trial_kind": "main"}
+        inside = sample.condition == place
+        n = int(inside.sum()), len(np.unique(sample.participant[inside]))
+        slope, error = fitted.get(name, (np.nan, np.nan))
+        rows.append(cells.row(where, measure, slope, cells.normal(slope, error), n))
+    return rows
+
+
+def _slopes(sample: Sample, time: Array) -> dict[str, tuple[float, float]]:
+    """Slope and standard error of each condition that has one: several times, participants, and both answers."""
+    if len(np.unique(sample.participant)) < 2:
+        return {}
+    names = []
+    for place, name in enumerate(sample.names):
+        inside = sample.condition == place
+        if name not in sample.problems and np.ptp(time[inside]) > 0 and np.ptp(sample.values[inside]) > 0:
+            names.append(place)
+    if not names:
+        return {}
+    use = np.isin(sample.condition, names)
+    dummies = (sample.condition[use, None] == np.array(names)).astype(float)
+    # each condition's own middle as its zero keeps levels and slopes apart
+    middle = np.array([time[sample.condition == place].mean() for place in names])
+    fixed = np.hstack([dummies, dummies * (time[use, None] - middle)])
+    values, family = (sample.values[use], Binomial()) if sample.measure == "accuracy" else (
+        np.log(sample.values[use]), Gaussian())  # fmt: skip
+    found = fit_gee(values, fixed, sample.participant[use], family)
+    errors = standard_errors(found.covariance)
+    k = len(names)
+    return {sample.names[place]: (float(found.beta[k + j]), float(errors[k + j])) for j, place in enumerate(names)}
+
+
+def _block_of_condition(responses: pd.DataFrame) -> Array:
+    """Each trial's block counted within participant, condition and kind, from 0."""
+    keys = [responses[name] for name in ("experiment", "observer", "participant", "condition", "trial_kind")]
+    return (responses["block"].groupby(keys).rank(method="dense") - 1).to_numpy(dtype=float)

@@ -1,0 +1,238 @@
+"""What glmm, lmm and gee share: samples of trials out of the responses, and fitted models as rows of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.linalg import helmert
+from scipy.stats import norm
+
+from exemplum import tables
+from exemplum.analysis.estimates.cells import BYS, order
+from exemplum.analysis.models.crossed import Array, Crossed
+from exemplum.errors import UserError, did_you_mean
+
+Z95 = float(norm.ppf(0.975))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Main trials of one experiment, observer and group, coded for a model of `values ~ condition`."""
+
+    experiment: str
+    observer: str
+    by: str
+    group: str
+    measure: str  # accuracy or rt_s
+    subset: str
+    names: tuple[str, ...]  # every condition present
+    condition: Array  # (n,) place in names
+    participant: Array  # (n,) codes
+    unit: Array  # (n,) codes
+    values: Array  # (n,) 0/1 of right answers, or reaction times in s
+    rows: Array  # (n,) places in the responses
+    problems: dict[str, str] = field(default_factory=dict)  # why a condition cannot be in the model
+    note: str = ""  # why there is no model at all
+
+    @property
+    def modelled(self) -> tuple[str, ...]:
+        return () if self.note else tuple(name for name in self.names if name not in self.problems)
+
+    def usable(self) -> Sample:
+        """The same sample with only the conditions that a model can hold, recoded."""
+        kept = [self.names.index(name) for name in self.modelled]
+        rows = np.isin(self.condition, kept)
+        return Sample(
+            self.experiment, self.observer, self.by, self.group, self.measure, self.subset,
+            tuple(self.names[k] for k in kept), np.searchsorted(kept, self.condition[rows]),
+            _recode(self.participant[rows]), _recode(self.unit[rows]), self.values[rows], self.rows[rows],
+        )  # fmt: skip
+
+    def sizes(self) -> dict[str, int]:
+        return {
+            "n_trials": len(self.values),
+            "n_participants": len(np.unique(self.participant)),
+            "n_units": len(np.unique(self.unit)),
+        }
+
+    def dummies(self) -> Array:
+        """One column a condition: coefficients are the conditions' own levels."""
+        return np.eye(len(self.names))[self.condition]
+
+    def crossed(self, slopes: bool) -> Crossed:
+        """Random intercepts, and with `slopes` also deviations by condition, the same variance for each condition."""
+        columns = np.ones((len(self.values), 1))
+        if slopes and len(self.names) > 1:
+            columns = np.hstack([columns, helmert(len(self.names)).T[self.condition]])
+        return Crossed(self.participant, self.unit, columns)
+
+
+def samples(responses: pd.DataFrame, measure: str, by: str = "all", subset: str = "all") -> Iterator[Sample]:
+    """Main trials of RESPONSES by experiment, observer and the group that `by` names.
+
+    `measure`: accuracy, or rt_s (reaction times above 0; others are left out). `subset`: all, correct or wrong.
+    Raises UserError for an unknown `by` or a missing column.
+    """
+    if by not in BYS:
+        raise UserError(f"no grouping {by!r}{did_you_mean(by, BYS)}")
+    if missing := set(tables.RESPONSES.columns) - set(responses):
+        raise UserError(f"the responses lack the columns {', '.join(sorted(missing))}")
+    main = responses.reset_index(drop=True)
+    main = main[main["trial_kind"] == "main"]
+    if subset != "all":
+        main = main[main["correct"] == (subset == "correct")]
+    if measure == "rt_s":
+        main = main[main["rt_ms"] > 0]
+    for (experiment, observer, name), trials in grouped(main, by):
+        yield _sample(trials, experiment, observer, by, name, measure, subset)
+
+
+def grouped(trials: pd.DataFrame, by: str) -> Iterator[tuple[tuple[str, str, str], pd.DataFrame]]:
+    """Trials by experiment, observer and the group that `by` names ("" for all); those without a group are left out."""
+    group = pd.Series("", index=trials.index)
+    for place, column in enumerate(BYS[by]):
+        value = trials[column].astype(str)
+        trials = trials[value != ""]
+        group = (group + "|" + value if place else value).loc[trials.index]
+    keys = [trials["experiment"], trials["observer"], group.rename("group")]
+    for (experiment, observer, name), rows in trials.groupby(keys, sort=True):
+        yield (str(experiment), str(observer), str(name)), rows
+
+
+def _sample(
+    trials: pd.DataFrame, experiment: str, observer: str, by: str, group: str, measure: str, subset: str
+) -> Sample:
+    names = tuple(order(trials["condition"].unique()))
+    condition = pd.Categorical(trials["condition"], categories=list(names)).codes.astype(int)
+    values = trials["correct"].to_numpy(dtype=float) if measure == "accuracy" else trials["rt_ms"].to_numpy() / 1000
+    participant, unit = (pd.factorize(trials[column])[0] for column in ("participant", "unit"))
+    problems = {}
+    for place, name in enumerate(names):
+        inside = values[condition == place]
+        if measure == "accuracy" and inside.min() == inside.max():
+            problems[name] = f"every answer to {name} is {'right' if inside[0] else 'wrong'}"
+        elif measure == "rt_s" and len(inside) < 3:
+            problems[name] = f"{name} has {len(inside)} reaction times"
+    left = [name for name in names if name not in problems]
+    note = ""
+    if len(np.unique(participant)) < 2:
+        note = "one participant"
+    elif len(left) < 2:
+        note = "; ".join(problems.values()) or f"{names[0]} is the only condition"
+    elif measure == "rt_s" and values.min() == values.max():
+        note = "reaction times do not vary"
+    return Sample(
+        experiment, observer, by, group, measure, subset, names, condition, participant, unit, values,
+        trials.index.to_numpy(), problems, note,
+    )  # fmt: skip
+
+
+def contrasts(
+    sample: Sample, test: str, beta: Array, covariance: Array, effect_name: str, exponentiate: bool = True
+) -> list[dict[str, Any]]:
+    """Rows of COMPARISONS for each pair of conditions, Wald z, Holm-adjusted over the pairs of the model.
+
+    `beta` and `covariance` belong to `sample.modelled` in order; pairs with another condition are NaN with their n.
+    """
+    place = {name: i for i, name in enumerate(sample.modelled)}
+    rows = []
+    for a, b in combinations(sample.names, 2):
+        row = _bare(sample, test, a, b, effect_name)
+        if a in place and b in place:
+            contrast = np.zeros(len(beta))
+            contrast[place[a]], contrast[place[b]] = 1, -1
+            value, error = float(contrast @ beta), float(standard_errors(contrast @ covariance @ contrast))
+            ends = np.array([value, value - Z95 * error, value + Z95 * error])
+            row["effect"], row["effect_low"], row["effect_high"] = np.exp(ends) if exponentiate else ends
+            row["statistic"] = value / error
+            row["p"] = float(2 * norm.sf(abs(value / error)))
+        rows.append(row)
+    tested = [row for row in rows if np.isfinite(row["p"])]
+    if tested:
+        adjusted = holm(np.array([row["p"] for row in tested]))
+        for row, p in zip(tested, adjusted, strict=True):
+            row["p_adjusted"] = float(p)
+    return rows
+
+
+def holm(p: Array) -> Array:
+    """Holm's step-down adjustment. R: p.adjust(p, "holm"). (statsmodels' collects garbage at each call: 0.3 s.)"""
+    places = np.argsort(p, kind="stable")
+    adjusted = np.empty(len(p))
+    adjusted[places] = np.minimum(np.maximum.accumulate(p[places] * np.arange(len(p), 0, -1)), 1.0)
+    return adjusted
+
+
+def _bare(sample: Sample, test: str, a: str, b: str, effect_name: str) -> dict[str, Any]:
+    """A comparison without a model: the observed difference between the means over trials, and n."""
+    inside = [sample.condition == sample.names.index(name) for name in (a, b)]
+    return {
+        "experiment": sample.experiment, "observer": sample.observer, "measure": sample.measure,
+        "subset": sample.subset, "by": sample.by, "group": sample.group, "a": a, "b": b, "test": test,
+        "difference": float(sample.values[inside[0]].mean() - sample.values[inside[1]].mean()),
+        "effect": np.nan, "effect_name": effect_name, "effect_low": np.nan, "effect_high": np.nan,
+        "statistic": np.nan, "df": "", "p": np.nan, "p_adjusted": np.nan,
+        "n": len(np.unique(sample.participant[inside[0] | inside[1]])),
+    }  # fmt: skip
+
+
+def term(
+    sample: Sample, model: str, kind: str, name: str, estimate: float = np.nan, std_error: float = np.nan,
+    low: float = np.nan, high: float = np.nan, note: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    """One row of MODELS."""
+    return {
+        "experiment": sample.experiment, "observer": sample.observer, "measure": sample.measure, "model": model,
+        "subset": sample.subset, "by": sample.by, "group": sample.group, "kind": kind, "term": name,
+        "estimate": estimate, "std_error": std_error, "low": low, "high": high, **sample.sizes(), "note": note,
+    }  # fmt: skip
+
+
+def unfitted(sample: Sample, model: str) -> list[dict[str, Any]]:
+    """Rows of MODELS that say why a model or a condition is missing."""
+    if sample.note:
+        return [term(sample, model, "none", "", note=sample.note)]
+    return [term(sample, model, "none", name, note=reason) for name, reason in sample.problems.items()]
+
+
+def fixed_terms(sample: Sample, model: str, beta: Array, covariance: Array, note: str = "") -> list[dict[str, Any]]:
+    """Rows of MODELS for the level of each condition, with Wald intervals."""
+    errors = standard_errors(covariance)
+    return [
+        term(sample, model, "fixed", name, float(b), float(e), float(b - Z95 * e), float(b + Z95 * e), note)
+        for name, b, e in zip(sample.names, beta, errors, strict=True)
+    ]
+
+
+def standard_errors(covariance: Array) -> Array:
+    """Roots of the diagonal (or of one variance); NaN for a negative variance, which is no variance."""
+    variances = np.diag(covariance) if np.ndim(covariance) else np.asarray(covariance)
+    return np.sqrt(np.where(variances > 0, variances, np.nan))
+
+
+def sd_terms(sample: Sample, model: str, sd: Array, low: Array, high: Array) -> list[dict[str, Any]]:
+    """Rows of MODELS for standard deviations (2, m) of participants and units; says which collapsed to 0."""
+    rows = []
+    for g, grouping in enumerate(("participant", "unit")):
+        for j, suffix in enumerate(("", ":condition")[: sd.shape[1]]):
+            one = sample.sizes()[f"n_{grouping}s"] < 2
+            note = f"one {grouping}: no variance between them" if one else "collapsed to 0" if sd[g, j] == 0 else ""
+            if one:
+                rows.append(term(sample, model, "sd", grouping + suffix, note=note))
+            else:
+                ends = float(sd[g, j]), np.nan, float(low[g, j]), float(high[g, j])
+                rows.append(term(sample, model, "sd", grouping + suffix, *ends, note))
+    return rows
+
+
+def frames(models: list[dict[str, Any]], comparisons: list[dict[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return tables.MODELS.frame(models), tables.COMPARISONS.frame(comparisons)
+
+
+def _recode(codes: Array) -> Array:
+    return np.unique(codes, return_inverse=True)[1]

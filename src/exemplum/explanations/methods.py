@@ -1,0 +1,281 @@
+"""Explanation methods by name: natural exemplars, folders of pictures, and functions of the user's own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import operator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exemplum import images
+from exemplum.errors import UserError, did_you_mean
+from exemplum.explanations.request import ExplanationMethod, Picture, Request
+from exemplum.explanations.synthetic import method as synthetic
+from exemplum.records import ANY_BATCH, Pole, Unit
+from exemplum.runtime.progress import track
+from exemplum.study import user_code
+
+
+def natural_pictures(request: Request) -> Iterator[Picture]:
+    """The exemplars of every batch, the queries among them, in the model's geometry."""
+    with track("exemplars", len(request.units), "units") as advance:
+        for unit in request.units:
+            for k in request.references:
+                for image in request.dealt(unit, k):
+                    yield Picture(
+                        unit, image.pole, image.position, request.image(image.row), references=k, batch=image.batch,
+                        image_id=image.image_id, group=image.group, activation=image.activation,
+                    )  # fmt: skip
+            advance(1)
+
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def pictures_in_folder(path: str, request: Request) -> Iterator[Picture]:
+    """Pictures PATH/UNIT/{max,min}_K.png, UNIT as in mixed4a-17 (or mixed4a:17, or mixed4a/17), K from 0.
+
+    Raises UserError naming a unit's folder or a picture that is absent.
+    """
+    root = existing(Path(path).expanduser())
+    for unit in request.units:
+        home = _home(root, unit)
+        for pole in Pole:
+            for position in range(request.most):
+                yield Picture(unit, pole, position, images.decode_file(_file(home, pole, position)))
+
+
+def existing(root: Path) -> Path:
+    """The folder. Raises UserError if it does not exist."""
+    if not root.is_dir():
+        raise UserError(f"the folder {root} does not exist; check the path after folder:")
+    return root
+
+
+def _home(root: Path, unit: Unit) -> Path:
+    names = (unit.slug, str(unit), f"{unit.layer}/{unit.channel}")
+    homes = [root / name for name in names if (root / name).is_dir()]
+    if not homes:
+        raise UserError(f"{root} has no folder for {unit}; it may be called {names[0]}, {names[1]} or {names[2]}")
+    return homes[0]
+
+
+def _file(home: Path, pole: Pole, position: int) -> Path:
+    for suffix in SUFFIXES:
+        if (path := home / f"{pole}_{position}{suffix}").exists():
+            return path
+    raise UserError(f"{home} has no {pole}_{position}.png; pictures of each pole are numbered from 0, without gaps")
+
+
+@dataclass(frozen=True)
+class OwnMethod:
+    """A user's method. What it raises, and what is no picture of what was asked for, is a UserError of one line."""
+
+    spec: str
+    method: ExplanationMethod
+    source: str  # hash of the source that it depends on
+
+    def __call__(self, request: Request) -> Iterator[Picture]:
+        user_code.check_call(self.method, request, what=self.what)
+        with user_code.telling(f"{self.what} failed"):
+            pictures = self.method(request)
+        if not isinstance(pictures, Iterable):
+            raise UserError(
+                f"{self.what} gave a {type(pictures).__name__}; it must yield pictures{user_code.place(self.method)}"
+            )
+        given: set[Any] = set()
+        shown: dict[Any, int] = {}  # set of references and hash of a picture → position
+        for picture in self._raised(pictures):
+            checked = self._checked(picture, request, pictures)
+            key = (checked.unit, checked.pole, checked.position, checked.references, checked.batch)
+            if key in given:
+                raise self._fault(f"gave the {_label(checked)} twice; each is asked for once", pictures)
+            given.add(key)
+            self._refuse_same(checked, shown, pictures)
+            yield checked
+        if absent := [unit for unit in request.units if unit not in {key[0] for key in given}]:
+            more = f" and {len(absent) - 1} more units" if len(absent) > 1 else ""
+            raise self._fault(f"gave no picture of {absent[0]}{more}, which it was asked for", pictures)
+
+    @property
+    def what(self) -> str:
+        return f"explanation method {self.spec}"
+
+    def _raised(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+        with user_code.telling(f"{self.what} failed"):
+            left = iter(pictures)
+        while True:
+            with user_code.telling(f"{self.what} failed"):
+                try:
+                    picture = next(left)
+                except StopIteration:
+                    return
+            yield picture
+
+    def _checked(self, picture: Picture, request: Request, pictures: Iterable[Picture]) -> Picture:
+        """The picture with values of plain types. Raises UserError for what is wrong with it, first of all its type."""
+        if not isinstance(picture, Picture):
+            raise self._fault(f"gave a {type(picture).__name__}; it must yield Picture(…)", pictures)
+        if problem := _of_asked(picture, request) or _of_image(picture) or _of_rest(picture):
+            raise self._fault(f"gave a picture {problem}", pictures)
+        given = picture.activation
+        return replace(
+            picture, pole=Pole(picture.pole), position=operator.index(picture.position),
+            batch=operator.index(picture.batch), activation=None if given is None else float(given),
+            references=None if picture.references is None else operator.index(picture.references),
+        )  # fmt: skip
+
+    def _refuse_same(self, picture: Picture, shown: dict[Any, int], pictures: Iterable[Picture]) -> None:
+        """One picture shown several times is fewer references than the other conditions have."""
+        of = (picture.unit, picture.pole, picture.references, picture.batch)
+        key = (of, picture.image.shape, hashlib.sha256(picture.image.tobytes()).digest())
+        if key in shown:
+            first, name = shown[key], _label(picture)
+            raise self._fault(
+                f"gave the {name} that is the same as its picture at position {first}; "
+                "pictures of a unit and pole must differ (copy an array that is drawn into again)", pictures,
+            )  # fmt: skip
+        shown[key] = picture.position
+
+    def _fault(self, problem: str, pictures: Iterable[Picture]) -> UserError:
+        """With the line at which the method stands, if it is a generator, else that of the function."""
+        frame = getattr(pictures, "gi_frame", None)
+        place = f" ({frame.f_code.co_filename}, line {frame.f_lineno})" if frame else user_code.place(self.method)
+        return UserError(f"{self.what} {problem}{place}")
+
+
+def _label(picture: Picture) -> str:
+    for_batch = "" if picture.batch == ANY_BATCH else f" of batch {picture.batch}"
+    return f"picture {picture.pole} {picture.position}{for_batch} of {picture.unit}"
+
+
+def _of_asked(picture: Picture, request: Request) -> str:
+    """What is wrong with the place of a picture, or nothing."""
+    if not isinstance(picture.unit, Unit):
+        return f"whose unit is a {type(picture.unit).__name__}; it must be one of request.units"
+    if picture.unit not in set(request.units):
+        return f"of {picture.unit}, which it was not asked for; request.units has the units that are"
+    if not isinstance(picture.pole, str) or picture.pole not in list(Pole):
+        return f"of {picture.unit} whose pole is {picture.pole!r:.40}; it must be Pole.MAX or Pole.MIN"
+    for name in ("position", "batch", "references"):
+        value = getattr(picture, name)
+        if not (_is_whole(value) or (name == "references" and value is None)):
+            return f"of {picture.unit} whose {name} is {value!r:.40}; it must be a whole number"
+    if picture.references is not None and picture.references not in request.references:
+        asked = " or ".join(str(k) for k in request.references)
+        return f"of {picture.unit} for {picture.references} references; this study shows {asked}"
+    # sets of natural images have one more place, of the query
+    most = request.most - 1 if picture.references is None else picture.references
+    if not 0 <= picture.position <= most:
+        return f"of {picture.unit} at position {picture.position}; positions are 0 to {most}"
+    batches = request.config.explanations.batches
+    if picture.batch != ANY_BATCH and not 0 <= picture.batch < batches:
+        return f"of {picture.unit} for batch {picture.batch}; batches are 0 to {batches - 1}"
+    return ""
+
+
+def _of_image(picture: Picture) -> str:
+    """What is wrong with the image, or nothing."""
+    image, name = picture.image, f"{picture.pole} {picture.position} of {picture.unit}"
+    if not isinstance(image, np.ndarray):
+        return f"{name} whose image is a {type(image).__name__}; it must be a NumPy array, uint8 (height, width, 3)"
+    if image.ndim != 3 or image.shape[2] not in (1, 3) or not image.size:
+        hint = "; move the channels last" if image.ndim == 3 and image.shape[0] in (1, 3) else ""
+        return f"{name} whose image has shape {image.shape}; it must be (height, width, 3), or 1 for grey{hint}"
+    if image.shape[0] != image.shape[1]:
+        return f"{name} whose image has shape {image.shape}; it must be square, as people are shown it"
+    if image.dtype != np.uint8:
+        hint = "; of values from 0 to 1: (image * 255).round().astype('uint8')" if image.dtype.kind == "f" else ""
+        return f"{name} whose image is {image.dtype}; it must be uint8, 0 to 255{hint}"
+    return ""
+
+
+def _of_rest(picture: Picture) -> str:
+    """What is wrong with the rest of a picture, or nothing."""
+    name = f"{picture.pole} {picture.position} of {picture.unit}"
+    given = picture.activation
+    if given is not None and not (isinstance(given, int | float | np.number) and math.isfinite(given)):
+        return f"{name} whose activation is {given!r}; it must be a number, or None to have it measured"
+    if not (isinstance(picture.image_id, str) and isinstance(picture.group, str)):
+        return f"{name} whose image_id or group is no text"
+    try:
+        json.dumps(dict(picture.facts))
+    except (TypeError, ValueError) as error:
+        return f"{name} whose facts cannot be kept as JSON: {error}"
+    return ""
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def problem(entries: Iterable[Mapping[str, Any]], schemes: tuple[int, ...], *, queries: bool) -> str:
+    """What is wrong with the pictures of one unit, or nothing.
+
+    `entries` have pole, position, references and batch. A set of pictures, for so many references and one batch or
+    every batch, has as many of each pole, at positions from 0, and one more with `queries`. For each number of
+    references in `schemes` there is a set of so many or more.
+    """
+    sets: dict[tuple[int, int], dict[str, Counter[int]]] = defaultdict(lambda: {pole.value: Counter() for pole in Pole})
+    for entry in entries:
+        sets[entry["references"], entry["batch"]][str(entry["pole"])][entry["position"]] += 1
+    for (references, batch), poles in sorted(sets.items()):
+        owed = references + queries
+        where = "" if batch == ANY_BATCH else f" in batch {batch}"
+        found = " and ".join(f"{positions.total()} {pole}" for pole, positions in poles.items())
+        for pole, positions in poles.items():
+            if positions.total() != owed:
+                return f"{found} pictures{where}, not {owed} of each pole"
+            if sorted(positions) != list(range(owed)):
+                given = ", ".join(str(position) for position in sorted(positions.elements()))
+                return f"{pole} pictures{where} at positions {given}, not 0 to {owed - 1}, each once"
+    most = max((references for references, _ in sets), default=0)
+    if most < max(schemes):
+        return f"pictures for {most} references, but the protocol shows {max(schemes)},"
+    return ""
+
+
+GROUP = "exemplum.explanations"  # entry points of other packages
+BUILT_IN: dict[str, ExplanationMethod] = {"natural": natural_pictures, "synthetic": synthetic.pictures}
+
+
+def load_method(
+    spec: str, places: Sequence[Path] | None = None, resolve: Callable[[str], Path] = Path
+) -> ExplanationMethod:
+    """A method by `natural`, `synthetic`, `folder:PATH`, `package.module:function`, or the name of an entry point.
+
+    Modules are looked for in `places` (the working directory if not given), then among the installed packages; a
+    folder is what `resolve` makes of PATH. Raises UserError, with close matches, if there is none of that name, and in
+    one line what the user's module raises.
+    """
+    if spec in BUILT_IN:
+        return BUILT_IN[spec]
+    kind, colon, rest = spec.partition(":")
+    if kind == "folder" and colon:
+        if not rest:
+            raise UserError("'folder:' names no folder; write folder:PATH")
+        return partial(pictures_in_folder, str(existing(resolve(rest))))
+    places = user_code.places() if places is None else places
+    if colon:
+        loaded = user_code.load(spec, "explanation method", places)
+        return OwnMethod(spec, loaded.value, loaded.fingerprint)
+    registered = {point.name: point for point in entry_points(group=GROUP)}
+    if spec not in registered:
+        known = [*BUILT_IN, *registered, "folder:PATH", "MODULE:FUNCTION"]
+        raise UserError(f"there is no explanation method {spec!r}{did_you_mean(spec, known)}")
+    loaded = user_code.registered(registered[spec], "explanation method", places)
+    return OwnMethod(spec, loaded.value, loaded.fingerprint)
+
+
+def method_name(spec: str) -> str:
+    """The method's name as a condition: the last part of a path or import."""
+    return spec.rstrip("/").replace("\\", "/").split("/")[-1].split(":")[-1]

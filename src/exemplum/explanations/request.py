@@ -1,0 +1,168 @@
+"""What an explanation method is: a function that, asked for some units, gives pictures that explain them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from exemplum.errors import UserError
+from exemplum.images import Corpus
+from exemplum.images.copies import thumbnail
+from exemplum.index import ActivationIndex
+from exemplum.models import Model
+from exemplum.queries import dealing
+from exemplum.records import ANY_BATCH, Pole, Unit
+from exemplum.study.folder import Config
+
+IMAGES = 500  # a unit's images for 9 references and 20 batches are 400; 75 MB of 224 px
+
+
+@dataclass
+class ImageCache:
+    """Thumbnails of all images that were decoded, the latest images themselves, and what was dealt."""
+
+    thumbnails: dict[int, np.ndarray] = field(default_factory=dict)  # row of the corpus → uint8 (16, 16, 3)
+    images: OrderedDict[int, np.ndarray] = field(default_factory=OrderedDict)
+    dealt: dict[Hashable, Any] = field(default_factory=dict)
+
+    def image(self, row: int, corpus: Corpus, model: Model) -> np.ndarray:
+        """The image as the network sees it: uint8 (input_size, input_size, 3)."""
+        if row not in self.images:
+            self.images[row] = model.crop(corpus.decode(row))
+            self.thumbnails[row] = thumbnail(self.images[row])
+        self.images.move_to_end(row)
+        while len(self.images) > IMAGES:
+            self.images.popitem(last=False)
+        return self.images[row]
+
+    def thumbnail(self, row: int, corpus: Corpus, model: Model) -> np.ndarray:
+        if row not in self.thumbnails:
+            self.image(row, corpus, model)
+        return self.thumbnails[row]
+
+
+@dataclass(frozen=True)
+class Exemplar:
+    """An image of the corpus that a method may use for its pictures of a unit."""
+
+    image_id: str  # give it and the group on to the Picture
+    group: str
+    activation: float  # of the unit
+    decode: Callable[[], np.ndarray] = field(repr=False, compare=False)
+
+    def image(self) -> np.ndarray:
+        """As the network sees it: uint8 (input_size, input_size, 3)."""
+        return self.decode()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a method is asked for, and what it may use."""
+
+    units: Sequence[Unit]
+    references: tuple[int, ...]  # how many pictures a pole each scheme of the study shows: (9,) or (1, 9)
+    model: Model
+    corpus: Corpus
+    index: ActivationIndex
+    config: Config  # study.toml; of a user's method only what can decide its pictures, the rest at its defaults
+    folder: Path  # the method's own; what it keeps there is still there when it is asked again, until it is edited
+    ray: str | None = None  # address of a Ray cluster to spread the work over, if one is to be used
+    cache: ImageCache = field(default_factory=ImageCache, repr=False, compare=False)
+
+    @property
+    def most(self) -> int:
+        """Pictures a pole that serve every scheme."""
+        return max(self.references)
+
+    def only(self, units: Sequence[Unit]) -> Request:
+        """The same request for fewer units."""
+        return replace(self, units=units)
+
+    def exemplars(
+        self,
+        unit: Unit,
+        pole: Pole,
+        count: int | None = None,
+        *,
+        references: int | None = None,
+        batch: int | None = None,
+    ) -> list[Exemplar]:
+        """The images of the corpus that a method may use for a unit's pole, most extreme first.
+
+        Without `batch`, for pictures that serve every batch: the `count` (`most` if not given) most extreme images that
+        are a query in no batch and a near-duplicate of none. With it, for pictures of this batch only: its natural
+        references, `references` of them (`most` if not given). A query's own image tells the answer, so that a study
+        in which a reference shows one is refused. Raises UserError if the index holds too few images.
+        """
+        if batch is None:
+            if references is not None:
+                raise UserError("request.exemplars: references goes with batch; give count for pictures of every batch")
+            chosen = self._of_any_batch(unit, self.most if count is None else count)[pole]
+        else:
+            if count is not None:
+                raise UserError("request.exemplars: count goes without batch; give references for one batch's pictures")
+            k = self.most if references is None else references
+            if batch not in self.batches(unit, references=k):
+                raise UserError(f"{unit} has batches 0 to {self.batches(unit, references=k)[-1]}, not {batch}")
+            mine = [image for image in self.dealt(unit, k) if (image.pole, image.batch) == (pole, batch)]
+            mine.sort(key=lambda image: image.position, reverse=pole is Pole.MAX)
+            chosen = [image for image in mine if not dealing.is_query(image, k)]
+        return [
+            Exemplar(image.image_id, image.group, image.activation, partial(self.image, image.row)) for image in chosen
+        ]
+
+    def batches(self, unit: Unit, *, references: int | None = None) -> range:
+        """The batches of a unit's natural images; small corpora have fewer than study.toml asks for."""
+        dealt = self.dealt(unit, self.most if references is None else references)
+        return range(1 + max(image.batch for image in dealt))
+
+    def dealt(self, unit: Unit, references: int) -> list[dealing.DealtImage]:
+        """Every batch's images, the queries among them, for sets of so many references."""
+        batches, seed = self.config.explanations.batches, self.config.seed
+        key = (unit, references, batches, seed)
+        if key not in self.cache.dealt:
+            self.cache.dealt[key] = dealing.exemplars(self.index, unit, references, batches, seed, self.thumbnail)
+        return list(self.cache.dealt[key])
+
+    def image(self, row: int) -> np.ndarray:
+        """An image of the corpus as the network sees it: uint8 (input_size, input_size, 3)."""
+        return self.cache.image(row, self.corpus, self.model)
+
+    def thumbnail(self, row: int) -> np.ndarray:
+        return self.cache.thumbnail(row, self.corpus, self.model)
+
+    def _of_any_batch(self, unit: Unit, count: int) -> dict[Pole, list[dealing.DealtImage]]:
+        key = (unit, "any batch", count, self.config.explanations.batches, self.config.seed)
+        if key not in self.cache.dealt:
+            queries = [image for k in self.references for image in self.dealt(unit, k) if dealing.is_query(image, k)]
+            self.cache.dealt[key] = dealing.of_any_batch(self.index, unit, queries, count, self.thumbnail)
+        chosen: dict[Pole, list[dealing.DealtImage]] = self.cache.dealt[key]
+        return chosen
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture for one pole of a unit, the better the lower its position."""
+
+    unit: Unit
+    pole: Pole
+    position: int  # 0 … most - 1
+    image: np.ndarray  # uint8 (h, w, 3)
+    references: int | None = None  # for one scheme only, if pictures differ between schemes
+    batch: int = ANY_BATCH  # for one batch only, if pictures differ between batches
+    image_id: str = ""  # of the corpus image that it is or was made from, if it was
+    group: str = ""  # of that image
+    activation: float | None = None  # of its unit, if known from the index; else it is measured
+    facts: Mapping[str, Any] = field(default_factory=dict)  # anything to keep beside it, JSON-like
+
+
+class ExplanationMethod(Protocol):
+    """Gives `request.most` pictures for each pole of each unit; a unit's pictures follow one another."""
+
+    def __call__(self, request: Request) -> Iterator[Picture]: ...

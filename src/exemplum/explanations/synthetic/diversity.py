@@ -1,0 +1,155 @@
+"""Diversity: the weight by which a unit's pictures are held apart is given, in proportion, or searched.
+
+After Zimmermann, Klein, Brendel (2024): a weight is good if every picture still activates the unit beyond its best
+exemplar. Found by doubling or halving until it is bracketed, then by geometric means.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from exemplum.errors import UserError
+from exemplum.explanations.synthetic import scheduler
+from exemplum.explanations.synthetic.optimization import Job
+from exemplum.explanations.synthetic.recipes import Recipe
+from exemplum.explanations.synthetic.scheduler import Clean, Made, Setup, optimize
+from exemplum.index import ActivationIndex
+from exemplum.models import Model
+from exemplum.records import Pole, Unit
+
+LUCID_SPAN = 255  # inputs of Lucid's InceptionV1 lie in −117 … 138
+# Chosen on the embedded network: pictures differ, and still lie beyond the best exemplar (docs/synthesis.md)
+SPREAD = 3.0
+
+Wanted = float | Literal["auto", "recipe", "spread"]
+
+
+def weighted(
+    setup: Setup, units: Sequence[Unit], poles: Sequence[Pole], recipe: Recipe, wanted: Wanted,
+    index: ActivationIndex | None,
+) -> Iterator[Made]:  # fmt: skip
+    """The pictures of all units and poles, held apart as `wanted`; a unit's follow one another.
+
+    `auto` searches the weight if the recipe says so. Raises UserError if there is no index to search by.
+    """
+    jobs = [
+        Job(unit, pole, recipe, setup.seed, setup.objective, diversity(wanted, setup.model, index, unit, recipe))
+        for unit in units
+        for pole in poles
+    ]
+    if not recipe.searches or wanted != "auto":
+        yield from optimize(setup, jobs)
+        return
+    if index is None:
+        raise UserError(f"recipe {recipe.name} searches the diversity by an index: give one, or a number as diversity")
+    folder = setup.folder / "search" if setup.folder else None
+    once = replace(setup, snapshots=())
+    make = remembered(lambda tried: optimize(once, tried), folder, setup.model)
+    judge = beyond(setup, index)
+    yield from search(jobs, make, judge, recipe.searches)
+    forget(folder)
+
+
+def diversity(wanted: Wanted, model: Model, index: ActivationIndex | None, unit: Unit, recipe: Recipe) -> float:
+    """The weight of the likeness of a unit's pictures, in units of activation.
+
+    Lucid's weight of 100 suits Lucid's InceptionV1, whose inputs span 255 grey levels and whose activations are as much
+    larger. `spread` takes SPREAD standard deviations of the unit over the corpus for a picture just like all others;
+    `auto` is the recipe's weight for inputs of Lucid's range, or without an index, and else `spread`.
+    """
+    if not isinstance(wanted, str):
+        return wanted
+    lucid = 1 / max(model.preprocessing.std) > LUCID_SPAN / 2  # the span of the inputs from black to white
+    if wanted == "recipe" or not recipe.diversity or index is None or (wanted == "auto" and lucid):
+        return recipe.diversity
+    std = float(index.units.iloc[index.row(unit)]["std"])
+    return SPREAD * std / max(1, recipe.images - 1)
+
+
+Make = Callable[[Sequence[Job]], Iterable[Made]]
+Judge = Callable[[Made], bool]
+
+
+@dataclass
+class _Search:
+    """What is known of a job's weight."""
+
+    job: Job
+    weight: float
+    good: float | None = None
+    bad: float | None = None
+    best: Made | None = None
+
+    def hear(self, made: Made, is_good: bool) -> None:
+        if is_good:
+            self.good, self.best = self.weight, made
+        else:
+            self.bad = self.weight
+        self.weight = self._next()
+
+    def _next(self) -> float:
+        if self.good is None:
+            return self.weight / 2
+        return self.good * 2 if self.bad is None else math.sqrt(self.good * self.bad)
+
+
+def search(jobs: Sequence[Job], make: Make, judge: Judge, rounds: int) -> Iterator[Made]:
+    """The pictures of each job at the highest good weight that `rounds` rounds find; at weight 0 if none was good."""
+    searches = [_Search(job, job.weight) for job in jobs]
+    for _ in range(rounds):
+        for one, made in zip(searches, _in_order(make, searches), strict=True):
+            one.hear(made, judge(made))
+    hopeless = [one for one in searches if one.best is None]
+    for one in hopeless:
+        one.weight = 0.0
+    for one, made in zip(hopeless, _in_order(make, hopeless), strict=True):
+        one.best = made
+    for one in searches:
+        assert one.best is not None
+        yield one.best
+
+
+def _in_order(make: Make, searches: list[_Search]) -> list[Made]:
+    tried = [replace(one.job, diversity=one.weight) for one in searches]
+    found = {(made.job.unit, made.job.pole): made for made in make(tried)} if tried else {}
+    return [found[job.unit, job.pole] for job in tried]
+
+
+def beyond(setup: Setup, index: ActivationIndex) -> Judge:
+    """Whether the weakest of the pictures, measured in float32, lies beyond the unit's best exemplar."""
+    clean = Clean(setup)
+
+    def judge(made: Made) -> bool:
+        unit, pole = made.job.unit, made.job.pole
+        return min(index.beyond(unit, pole, value) for value in clean.activations(made)) > 0
+
+    return judge
+
+
+def remembered(make: Make, folder: Path | None, model: Model) -> Make:
+    """`make` that keeps in `folder` what it made, and does not make it again."""
+    if folder is None:
+        return make
+
+    def kept(jobs: Sequence[Job]) -> Iterator[Made]:
+        files = {job: folder / f"{job.digest(model.fingerprint)}.pt" for job in jobs}
+        found = [job for job, path in files.items() if path.exists()]
+        yield from (Made.unpacked(job, torch.load(files[job], weights_only=True)) for job in found)
+        for made in make([job for job in jobs if job not in found]):
+            scheduler.save(files[made.job], made.packed())
+            yield made
+
+    return kept
+
+
+def forget(folder: Path | None) -> None:
+    """Remove what was kept, once all is found."""
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)

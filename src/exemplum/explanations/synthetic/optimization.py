@@ -1,0 +1,259 @@
+"""Optimization: jobs that began together, their image parameters and optimizer, and the loop over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from exemplum import store
+from exemplum.explanations.synthetic import objectives, transforms
+from exemplum.explanations.synthetic.objectives import Maps, Objective, jointly
+from exemplum.explanations.synthetic.parametrizations import PARAMETRIZATIONS
+from exemplum.explanations.synthetic.recipes import Recipe
+from exemplum.explanations.synthetic.transforms import CYCLE
+from exemplum.models import Reader
+from exemplum.models.reader import Lanes
+from exemplum.records import Pole, Unit
+
+
+class Batch:
+    """Cohorts that take their steps together.
+
+    Sizes repeat after CYCLE steps: a cohort that enters when the others' steps are multiples of it has their sizes.
+    """
+
+    def __init__(self, reader: Reader, cohorts: list[Cohort] | None = None):
+        self.reader, self.lanes = reader, Lanes(reader)
+        self.cohorts = cohorts or []
+
+    @property
+    def images(self) -> int:
+        return sum(cohort.images for cohort in self.cohorts)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a new cohort may enter now."""
+        return all(cohort.step % CYCLE == 0 for cohort in self.cohorts)
+
+    def update(self) -> None:
+        """One step of all. Nothing waits for the device."""
+        numbers = [cohort.numbers for cohort in self.cohorts]
+        with self._redirected() as redirected:
+            found = iter(self._maps(*numbers) if redirected else self.lanes(self._maps, *numbers))
+            scores = [cohort.score(dict(zip(self.reader.layouts, found, strict=False))) for cohort in self.cohorts]
+            (-torch.stack([score.sum() for score in scores]).sum()).backward()
+        for cohort, score in zip(self.cohorts, scores, strict=True):
+            cohort.trace.append(score.detach())
+            cohort.advance()
+
+    def _maps(self, *numbers: Tensor) -> list[Tensor]:
+        """Of each cohort's numbers, of all its images or of some, the map in every layer."""
+        seen = [cohort.inputs(own) for cohort, own in zip(self.cohorts, numbers, strict=True)]
+        maps = self.reader(torch.cat(seen) if len(seen) > 1 else seen[0])
+        split = [values.split([len(own) for own in seen]) for values in maps.values()]
+        return [parts[place] for place in range(len(seen)) for parts in split]
+
+    @contextmanager
+    def _redirected(self) -> Iterator[bool]:
+        """Whether ReLU gradients are redirected, for the images of young cohorts, which mark a whole batch."""
+        young = [cohort.is_young for cohort in self.cohorts]
+        if not any(young):
+            yield False
+            return
+        counts = [cohort.images * cohort.recipe.views for cohort in self.cohorts]
+        marks = torch.tensor(young).repeat_interleave(torch.tensor(counts))
+        with self.reader.redirected_relu(marks.to(self.reader.device)):
+            yield True
+
+
+OPTIMIZERS: dict[str, Any] = {"adam": torch.optim.Adam, "nadam": torch.optim.NAdam}
+
+
+class Cohort:
+    """Jobs of one recipe at the same step.
+
+    Every step draws one geometry for all images, from the seed and the step alone: with the starts seeded a picture,
+    no picture depends on what is made beside it, but for the last bits of floating-point arithmetic.
+    """
+
+    def __init__(self, jobs: Sequence[Job], channels: int, seed: int, device: torch.device):
+        self.jobs, self.seed = list(jobs), seed
+        self.recipe: Recipe = jobs[0].recipe
+        if any(job.recipe != self.recipe for job in jobs):
+            raise ValueError("jobs of one cohort share a recipe")
+        self.objective = self._objective()
+        generators = [generator for job in jobs for generator in job.generators()]
+        self.parametrization = PARAMETRIZATIONS[self.recipe.parametrization]
+        numbers = self.parametrization.start(channels, self.recipe.canvas, generators, self.recipe.sd)
+        self._hold(numbers.to(device))
+        self.step = 0  # updates done
+        self.norms: Tensor | None = None  # moving average of the gradient's norm an image, (images,)
+        self.earlier: Tensor | None = None  # the same when it was last looked at
+        self.trace: list[Tensor] = []  # the objective's score an image before each step, on the device
+
+    def _hold(self, numbers: Tensor) -> None:
+        self.numbers = numbers.requires_grad_(True)
+        settings = {"fused": True} if self.recipe.optimizer == "adam" else {}
+        self.optimizer = OPTIMIZERS[self.recipe.optimizer]([self.numbers], lr=self.recipe.learning_rate, **settings)
+
+    @property
+    def images(self) -> int:
+        return len(self.jobs) * self.recipe.images
+
+    @property
+    def is_young(self) -> bool:
+        """Whether ReLU gradients are still redirected."""
+        return self.step < self.recipe.redirected_steps
+
+    @property
+    def is_finished(self) -> bool:
+        return self.step >= self.recipe.updates
+
+    @property
+    def is_looked_at(self) -> bool:
+        """Whether now is the time to see if gradients still change."""
+        return self.recipe.plateau is not None and self.step % self.recipe.plateau.window == 0
+
+    def inputs(self, numbers: Tensor) -> Tensor:
+        """What the network is to see at this step, (images · views, channels, side, side), of the numbers of images."""
+        chain = self.recipe.transforms
+        draws = transforms.draw(chain, self.seed, self.step, self.recipe.steps)
+        seen = transforms.apply(chain, draws, self._canvases(numbers))
+        return seen + self._noise(seen) if self.recipe.noise else seen
+
+    def _canvases(self, numbers: Tensor) -> Tensor:
+        """Images as they stand, RGB in (0, 1), (images, channels, canvas, canvas)."""
+        return self.parametrization.image(numbers, self.recipe.canvas, self.recipe.decay)
+
+    def _noise(self, seen: Tensor) -> Tensor:
+        """Normal plus uniform noise, as in MaCo; as the geometry it is shared by all images."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
+        shape = (self.recipe.views, *seen.shape[1:])
+        noise = torch.randn(shape, generator=generator) + torch.rand(shape, generator=generator) - 0.5
+        return (self.recipe.noise * noise).to(seen.device).repeat(len(seen) // self.recipe.views, 1, 1, 1)
+
+    def score(self, maps: Maps) -> Tensor:
+        """The objective's score an image of its maps, (images,)."""
+        return self.objective(maps).view(-1, self.recipe.views).mean(1)
+
+    def _objective(self) -> Objective:
+        """Of all views of all images: each job's own."""
+        return jointly([job.target() for job in self.jobs], [self.recipe.images * self.recipe.views] * len(self.jobs))
+
+    def advance(self) -> None:
+        """Follow the gradient that was worked out, and forget it."""
+        if self.recipe.plateau:
+            assert self.numbers.grad is not None
+            norms = self.numbers.grad.flatten(1).norm(dim=1)
+            self.norms = norms if self.norms is None else self.norms.lerp(norms, 1 - self.recipe.plateau.decay)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.step += 1
+
+    def settled(self) -> list[bool]:
+        """Of each job, whether the gradients of all its images have stopped to change; looked at once a window."""
+        if not self.is_looked_at or self.norms is None:
+            return [False] * len(self.jobs)
+        assert self.recipe.plateau is not None
+        earlier, self.earlier = self.earlier, self.norms
+        if earlier is None:
+            return [False] * len(self.jobs)
+        flat = (self.norms - earlier).abs() <= self.recipe.plateau.tolerance * earlier
+        return flat.view(len(self.jobs), -1).all(1).tolist()
+
+    def pictures(self) -> np.ndarray:
+        """The images as they stand, without margin and at the recipe's size, uint8 (images, size, size, channels)."""
+        with torch.no_grad():
+            pad, size = self.recipe.pad, self.recipe.size
+            side = self.recipe.canvas - 2 * pad
+            inner = self._canvases(self.numbers)[:, :, pad : pad + side, pad : pad + side]
+            if side != size:
+                inner = F.interpolate(inner, (size, size), mode="bilinear", antialias=True)
+            return (inner * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+    def scores(self) -> np.ndarray:
+        """The objective before each step, float32 (steps, images)."""
+        return torch.stack(self.trace).float().cpu().numpy()
+
+    def keep(self, stay: Sequence[bool]) -> None:
+        """Let the jobs go that are not to stay."""
+        state = narrowed(self.state(), stay)
+        self.jobs = [job for job, staying in zip(self.jobs, stay, strict=True) if staying]
+        self.objective = self._objective()
+        self.resume(state)
+
+    def state(self) -> dict[str, Any]:
+        """All that goes on from here, as tensors and plain values."""
+        return {
+            "step": self.step, "numbers": self.numbers.detach(), "optimizer": self.optimizer.state_dict(),
+            "trace": torch.stack(self.trace), "norms": self.norms, "earlier": self.earlier,
+        }  # fmt: skip
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from a state of the same jobs."""
+        self._hold(state["numbers"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.trace = state["step"], list(state["trace"].unbind())
+        self.norms, self.earlier = state["norms"], state["earlier"]
+
+
+def narrowed(state: dict[str, Any], stay: Sequence[bool]) -> dict[str, Any]:
+    """Of a cohort's state that of some jobs. Tensors with axes have a row an image; counters are shared."""
+    rows = torch.tensor(stay).repeat_interleave(len(state["numbers"]) // len(stay))
+
+    def narrow(value: Any) -> Any:
+        return value[rows.to(value.device)] if isinstance(value, torch.Tensor) and value.ndim else value
+
+    optimizer = state["optimizer"]
+    moments = {name: narrow(value) for name, value in optimizer["state"][0].items()}
+    own = {name: narrow(state[name]) for name in ("numbers", "norms", "earlier")}
+    trace = narrow(state["trace"].T).T
+    return {**state, **own, "trace": trace, "optimizer": {**optimizer, "state": {0: moments}}}
+
+
+@dataclass(frozen=True)
+class Job:
+    """The pictures of a unit and pole by a recipe. Its seed fixes each picture's start, whatever batch it falls in."""
+
+    unit: Unit
+    pole: Pole
+    recipe: Recipe
+    seed: int
+    objective: str = "channel"  # channel or neuron
+    diversity: float | None = None  # weight of the pictures' likeness; the recipe's own if not given
+
+    @property
+    def name(self) -> str:
+        return f"{self.unit} {self.pole}"
+
+    def digest(self, model: str) -> str:
+        """Hash of all that decides the pictures, given the model's fingerprint."""
+        return store.digest(
+            model, str(self.unit), self.pole, self.recipe.digest, self.seed, self.objective, self.weight
+        )
+
+    def target(self) -> Objective:
+        """The unit's activation, negated for the minimal pole, less the weighted likeness of the pictures."""
+        unit = objectives.neuron(self.unit) if self.objective == "neuron" else objectives.channel(self.unit)
+        target = unit if self.pole is Pole.MAX else -unit
+        if self.weight and self.recipe.images > 1:
+            target = target - self.weight * objectives.diversity(self.unit.layer, self.recipe.views)
+        return target
+
+    @property
+    def weight(self) -> float:
+        return self.recipe.diversity if self.diversity is None else self.diversity
+
+    def image_seed(self, position: int) -> int:
+        """Seed of one picture's start, below 2⁶³."""
+        return int(store.digest(self.seed, str(self.unit), self.pole, position), 16) >> 1
+
+    def generators(self) -> list[torch.Generator]:
+        return [torch.Generator().manual_seed(self.image_seed(position)) for position in range(self.recipe.images)]

@@ -1,0 +1,180 @@
+"""Activations of images, one number per unit: forward passes, with the decoding of a corpus in workers beside them."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from exemplum.images import Corpus, ImageError
+from exemplum.models import Model, Preprocessing
+from exemplum.models.reader import Lanes, unjoined
+from exemplum.runtime import hardware
+
+Relu = Literal["before", "after"]
+T = TypeVar("T")
+PR_SET_PDEATHSIG = 1  # sys/prctl.h
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Activations of some images, and those images that are broken."""
+
+    rows: np.ndarray  # int64 (images,)
+    values: np.ndarray  # float32 (images, units), layers side by side
+    broken: tuple[tuple[int, str], ...]  # (row, reason)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Decoded images, in the model's geometry."""
+
+    rows: np.ndarray  # int64 (images,)
+    images: np.ndarray  # uint8 (images, size, size, 3)
+    broken: tuple[tuple[int, str], ...]  # (row, reason)
+
+
+class Batches(Dataset):
+    """Rows of a corpus, decoded batch by batch."""
+
+    def __init__(self, corpus: Corpus, preprocessing: Preprocessing, rows: np.ndarray, size: int):
+        self.corpus, self.preprocessing, self.rows, self.size = corpus, preprocessing, rows, size
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.size)
+
+    def __getitem__(self, place: int) -> Batch:
+        rows, images, broken = [], [], []
+        for row in self.rows[place * self.size : (place + 1) * self.size].tolist():
+            try:
+                images.append(self.preprocessing.crop(self.corpus.decode(row)))
+                rows.append(row)
+            except ImageError as error:
+                broken.append((row, str(error)))
+        side = self.preprocessing.size
+        stacked = np.stack(images) if images else np.empty((0, side, side, 3), np.uint8)
+        return Batch(np.array(rows, np.int64), stacked, tuple(broken))
+
+
+class Measurer:
+    """Reads activations of chosen layers for many images, on the GPU if there is one."""
+
+    def __init__(
+        self, model: Model, layers: Sequence[str], relu: Relu, objective: str, dtype: torch.dtype = torch.float32
+    ):
+        self.model, self.layers, self.objective = model, tuple(layers), objective
+        self.device = hardware.device()
+        hardware.reuse()
+        self.reader = unjoined(model.reader(self.layers, relu=relu, dtype=dtype, device=self.device))
+        self.lanes = Lanes(self.reader)
+
+    def images(self, images: np.ndarray) -> np.ndarray:
+        """Activations, float32 (images, units), of images in the model's geometry, uint8 (images, h, w, 3)."""
+        return self._launch(images).cpu().numpy()
+
+    def corpus(self, corpus: Corpus, rows: np.ndarray, batch: int, workers: int | None = None) -> Iterator[Measured]:
+        """Measure rows of a corpus in order, `batch` at a time. `workers` processes decode; 0: none."""
+        workers = _workers(self.device) if workers is None else workers
+        loader = DataLoader(
+            Batches(corpus, self.model.preprocessing, rows, batch), batch_size=None, num_workers=workers,
+            collate_fn=_as_it_is, prefetch_factor=2 if workers else None, worker_init_fn=_end_with_parent,
+        )  # fmt: skip
+        ahead = 1 if self.device.type == "cuda" else 0  # a GPU is at work while the batch before is taken in
+        launched: deque[tuple[Batch, Tensor]] = deque()
+        for decoded in loader:
+            launched.append((decoded, self._launch(decoded.images)))
+            if len(launched) > ahead:
+                yield _measured(*launched.popleft())
+        for batch_and_values in launched:
+            yield _measured(*batch_and_values)
+
+    def _launch(self, images: np.ndarray) -> Tensor:
+        if not len(images):
+            return torch.empty((0, sum(self.model.layer(name).channels for name in self.layers)))
+        tensor = torch.from_numpy(images)
+        if self.device.type == "cuda":
+            tensor = tensor.pin_memory().to(self.device, non_blocking=True)
+        return self.lanes.map(self._activations, tensor)
+
+    def _activations(self, images: Tensor) -> Tensor:
+        with torch.inference_mode(), _true_float32(self.device):
+            maps = self.reader(images.permute(0, 3, 1, 2).float().div_(255))
+            return torch.cat([pool(values, self.objective).float() for values in maps.values()], 1)
+
+
+def _measured(batch: Batch, values: Tensor) -> Measured:
+    return Measured(batch.rows, values.cpu().numpy(), batch.broken)
+
+
+def _workers(device: torch.device) -> int:
+    """Processes that decode: all cores but one beside a GPU; where the cores compute too, one for two of them."""
+    cores = torch.get_num_threads()  # that this process may use
+    return max(1, cores - 1 if device.type == "cuda" else cores // 2)
+
+
+def _true_float32(device: torch.device) -> AbstractContextManager[None]:
+    """NVIDIA's convolutions in float32 keep 10 bits of it unless they are told to keep all 23."""
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+
+
+def _end_with_parent(_worker: int) -> None:
+    """Else a worker whose parent is killed waits for ever to be rid of its images."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _as_it_is(batch: T) -> T:
+    # arrays go through a pipe; tensors would need shared memory, of which containers have little
+    return batch
+
+
+CACHED = 2**19  # numbers, 2 MB in float32
+
+
+def channel(maps: Tensor) -> Tensor:
+    """Average maps over space in float32: (images, channels, h, w) → (images, channels). Raises ValueError if not 4-D.
+
+    The result has the dtype of the maps, or float32 if theirs is a smaller one.
+    """
+    _check(maps)
+    if maps.dtype.itemsize >= torch.float32.itemsize:
+        return maps.mean((2, 3))
+    if maps.device.type != "cpu":
+        return maps.mean((2, 3), dtype=torch.float32)
+    # torch sums bfloat16 at a quarter of the speed of float32; a copy of a few images stays in the processor's cache
+    few = max(1, CACHED // max(1, maps[:1].numel()))
+    return torch.cat([part.float().mean((2, 3)) for part in maps.split(few)])
+
+
+def neuron(maps: Tensor) -> Tensor:
+    """Take the centre of maps: (images, channels, h, w) → (images, channels). Raises ValueError if not 4-D.
+
+    The centre of an even side is the later of the two middle positions (h // 2), as in Lucid.
+    """
+    _check(maps)
+    return maps[:, :, maps.shape[2] // 2, maps.shape[3] // 2]
+
+
+POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {"channel": channel, "neuron": neuron}
+
+
+def pool(maps: Tensor, objective: str) -> Tensor:
+    """The activation of every unit by the objective's name, `channel` or `neuron`."""
+    return POOLINGS[objective](maps)
+
+
+def _check(maps: Tensor) -> None:
+    if maps.ndim != 4:
+        raise ValueError(f"activation maps are (images, channels, h, w), got shape {tuple(maps.shape)}")

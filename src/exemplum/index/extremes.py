@@ -1,0 +1,149 @@
+"""What the index keeps of a stream of activations: the k highest and lowest of every unit, and a sample for quantiles.
+
+A value and its row in the corpus are packed into one int64 whose order is the order wanted: the float's bits, made
+monotone, above; the complement of the row below. So one integer top-k settles value and tie, and taking in parts of a
+stream in any order gives the same result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from exemplum import store
+
+EMPTY = torch.iinfo(torch.int64).min  # sorts below every packed value
+ROW_BITS = 32
+ROW_MASK = (1 << ROW_BITS) - 1
+
+
+def none(units: int) -> Tensor:
+    """The keys of a stream that has not begun: int64 (units, 0)."""
+    return torch.empty((units, 0), dtype=torch.int64)
+
+
+def take_in(keys: Tensor, values: Tensor, rows: Tensor, keep: int) -> Tensor:
+    """The `keep` greatest of packed keys (units, a) and of float32 values (units, n) at rows (n,), greatest first."""
+    if keys.shape[1] == keep:
+        values, rows, contending = _contenders(keys, values, rows)
+        new = torch.where(contending, pack(values, rows), EMPTY)
+    else:
+        new = pack(values, rows)
+    both = torch.cat([keys, new], dim=1)
+    return both.topk(min(keep, both.shape[1]), dim=1, sorted=True).values
+
+
+def _contenders(keys: Tensor, values: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The values that may come before a last key, with others so that all units have as many; and which they are.
+
+    Further down a long stream these are few, and packing and sorting them costs little.
+    """
+    last = keys[:, -1:]
+    floor = torch.where(last == EMPTY, float("-inf"), _values(last))
+    contending = values >= floor  # NaN never
+    most = int(contending.sum(1).max()) if len(values) else 0
+    values, places = torch.where(contending, values, float("-inf")).topk(most, dim=1, sorted=False)
+    return values, rows[places], contending.gather(1, places)
+
+
+def pack(values: Tensor, rows: Tensor) -> Tensor:
+    """Pack float32 values (units, n) and rows (n,) or (units, n), 0 ≤ row < 2³², into keys, int64 (units, n).
+
+    A greater key is a higher value, or the same value at an earlier row. NaN packs to EMPTY: it is no extreme.
+    """
+    bits = (values + 0.0).view(torch.int32).to(torch.int64)  # + 0.0: −0 and 0 tie
+    # IEEE floats order like integers once the magnitude bits of negative ones are flipped
+    ordered = torch.where(bits >= 0, bits, bits ^ 0x7FFFFFFF)
+    keys = (ordered << ROW_BITS) | (ROW_MASK - rows)
+    return torch.where(values.isnan(), EMPTY, keys)
+
+
+def unpack(keys: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Values, float32, and rows, int64, of packed keys; NaN and -1 where a key is EMPTY."""
+    empty = keys == EMPTY
+    rows = ROW_MASK - (keys & ROW_MASK)
+    return _values(keys).masked_fill(empty, float("nan")).numpy(), rows.masked_fill(empty, -1).numpy()
+
+
+def _values(keys: Tensor) -> Tensor:
+    ordered = keys >> ROW_BITS
+    return torch.where(ordered >= 0, ordered, ordered ^ 0x7FFFFFFF).to(torch.int32).view(torch.float32)
+
+
+@dataclass
+class Accumulator:
+    """Extremes and moments of every unit over the images seen so far."""
+
+    units: int
+    keep: int
+    count: int = 0
+    mean: np.ndarray = field(init=False)
+    squares: np.ndarray = field(init=False)  # sum of squared deviations from the mean
+    highest: Tensor = field(init=False)  # packed keys, (units, ≤ keep)
+    lowest: Tensor = field(init=False)  # packed keys of the negated values
+
+    def __post_init__(self) -> None:
+        self.mean = np.zeros(self.units)
+        self.squares = np.zeros(self.units)
+        self.highest, self.lowest = none(self.units), none(self.units)
+
+    def add(self, values: np.ndarray, rows: np.ndarray) -> None:
+        """Take in activations, float32 (images, units), of the corpus rows, int64 (images,).
+
+        Extremes do not depend on the order of the parts of a stream; moments do in their last bits.
+        """
+        if not len(rows):
+            return
+        mean = values.mean(0, dtype=np.float64)
+        self._add_moments(len(rows), mean, np.square(values - mean).sum(0))
+        columns, places = torch.from_numpy(values.T.copy()), torch.tensor(rows)
+        self.highest = take_in(self.highest, columns, places, self.keep)
+        self.lowest = take_in(self.lowest, columns.neg_(), places, self.keep)
+
+    @property
+    def std(self) -> np.ndarray:
+        """Population standard deviation, (units,); NaN before the first image."""
+        return np.sqrt(self.squares / self.count) if self.count else np.full(self.units, np.nan)
+
+    def top(self, pole: str) -> tuple[np.ndarray, np.ndarray]:
+        """Values and corpus rows, (units, ≤ keep) each, of the pole's extremes, most extreme first."""
+        if pole == "max":
+            return unpack(self.highest)
+        values, rows = unpack(self.lowest)
+        return -values, rows
+
+    def images(self) -> np.ndarray:
+        """Rows of all images that are among the extremes of any unit, ascending."""
+        rows = np.concatenate([np.unique(self.top(pole)[1]) for pole in ("max", "min")])
+        return np.unique(rows[rows >= 0])
+
+    def _add_moments(self, count: int, mean: np.ndarray, squares: np.ndarray) -> None:
+        # Chan, Golub & LeVeque (1979): pairwise update of mean and sum of squares
+        total = self.count + count
+        delta = mean - self.mean
+        self.mean = self.mean + delta * (count / total)
+        self.squares = self.squares + squares + delta**2 * (self.count * count / total)
+        self.count = total
+
+    def save(self, path: Path, **more: np.ndarray) -> None:
+        """Write the state and `more` arrays as one npz, atomically."""
+        with store.atomic(path) as temporary, temporary.open("wb") as handle:
+            arrays = {
+                "keep": np.array(self.keep), "count": np.array(self.count), "mean": self.mean, "squares": self.squares,
+                "highest": self.highest.numpy(), "lowest": self.lowest.numpy(),
+            }  # fmt: skip
+            np.savez(handle, allow_pickle=False, **arrays, **more)
+
+    @classmethod
+    def load(cls, path: Path) -> tuple[Accumulator, dict[str, np.ndarray]]:
+        """Read what `save` wrote: the accumulator and the other arrays."""
+        with np.load(path, allow_pickle=False) as arrays:
+            saved = dict(arrays)
+        self = cls(len(saved["mean"]), int(saved.pop("keep")), int(saved.pop("count")))
+        self.mean, self.squares = saved.pop("mean"), saved.pop("squares")
+        self.highest, self.lowest = (torch.from_numpy(saved.pop(name)) for name in ("highest", "lowest"))
+        return self, saved

@@ -1,0 +1,134 @@
+"""The index stage: model and images in, `index/` out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from exemplum import images, models, store
+from exemplum.errors import UserError
+from exemplum.images import Corpus
+from exemplum.index.build import PARTIAL, build, dtype
+from exemplum.index.index import ActivationIndex
+from exemplum.models import Model
+from exemplum.models.network import ModelError, WeightsError
+from exemplum.records import Unit
+from exemplum.runtime.cluster import Cluster
+from exemplum.study import user_code
+from exemplum.study.folder import Study
+
+VERSION = 2
+
+
+def load_model(study: Study) -> Model:
+    """The model that study.toml names, with its weights; loaded once a command, as every stage asks for it."""
+    if "model" not in study.opened:
+        section, places = study.config.model, user_code.places(study.folder)
+        study.opened["model"] = models.load(section.load, study.weights(section.weights), section.input_size, places)
+    model: Model = study.opened["model"]
+    return model
+
+
+def open_corpus(study: Study) -> Corpus:
+    """The images that study.toml names, a seeded subset if it sets a limit. They are listed once a command."""
+    if "images" not in study.opened:
+        study.opened["images"] = _open_corpus(study)
+    corpus: Corpus = study.opened["images"]
+    return corpus
+
+
+def _open_corpus(study: Study) -> Corpus:
+    section = study.config.images
+    kind, _, path = section.load.partition(":")
+    spec = f"{kind}:{study.resolve(path)}" if kind == "folder" and path else section.load
+    corpus = images.open_corpus(spec, seed=study.config.seed)
+    if not section.limit:
+        return corpus
+    return images.subset(corpus, section.limit, np.random.default_rng([study.config.seed, 2]))
+
+
+def layers(study: Study, model: Model) -> list[str]:
+    """Layers to index: those that study.toml names, or the model's default ones."""
+    chosen = list(study.config.units.layers) or model.default_layers
+    if not chosen:
+        raise UserError(f"model {model.name} has no layer that can be read; name some in [units] layers")
+    for name in chosen:
+        model.layer(name)  # a wrong name is told now, not after an hour
+    return chosen
+
+
+def check_names(study: Study) -> None:
+    """Raise UserError if study.toml names images that do not exist."""
+    with study.setting("[images] load"):
+        open_corpus(study)
+
+
+def check(study: Study) -> None:
+    """Raise UserError if study.toml names a model, layers or units that do not exist."""
+    model = _readable_model(study)
+    with study.setting("[units] layers" if study.config.units.layers else "[model] load"):
+        indexed = layers(study, model)
+    with study.setting("[units] hand_picked"):
+        for name in study.config.units.hand_picked:
+            _check_unit(Unit.parse(name), model, indexed)
+
+
+def _readable_model(study: Study) -> Model:
+    """The model, once it has taken an image of its input size."""
+    try:
+        model = load_model(study)
+        model.layers  # noqa: B018  # found by running the network
+        return model
+    except UserError as error:  # of the network, its file of weights, or a path that is none
+        of_network = isinstance(error, ModelError) and not isinstance(error, WeightsError)
+        with study.setting("[model] load" if of_network else "[model] weights"):
+            raise
+
+
+def _check_unit(unit: Unit, model: Model, indexed: list[str]) -> None:
+    channels = model.layer(unit.layer).channels
+    if unit.channel >= channels:
+        raise UserError(f"{unit.layer} has channels 0 to {channels - 1}, not {unit.channel}")
+    if unit.layer not in indexed:
+        raise UserError(f"{unit} is of a layer that is not in [units] layers; add {unit.layer}")
+
+
+def fingerprint(study: Study) -> str:
+    model = load_model(study)
+    return store.digest(
+        VERSION, model.fingerprint, open_corpus(study).fingerprint, layers(study, model),
+        study.config.index.model_dump(), study.config.seed,
+    )  # fmt: skip
+
+
+def made(study: Study) -> str:
+    """The fingerprint, and what tells an index that a forced run changed from the one before."""
+    now = fingerprint(study)
+    return study.made("index") or now if study.is_current("index", now) else now
+
+
+def forget(study: Study) -> None:
+    """Drop what a stopped run has measured; the index that is there stays until the new one is."""
+    for name in PARTIAL:
+        (study.stage("index") / f"{name}.npz").unlink(missing_ok=True)
+
+
+def run(study: Study) -> dict[str, Any]:
+    model, corpus, section = load_model(study), open_corpus(study), study.config.index
+    index = build(
+        model, corpus, layers(study, model), relu=section.relu, objective=section.objective, keep=section.keep,
+        sample=section.sample, batch=section.batch, precision=section.precision, seed=study.config.seed,
+        folder=study.stage("index"), cluster=Cluster(study.ray) if study.ray else None,
+    )  # fmt: skip
+    study.begin_writing("index")
+    index.save(study.stage("index"))
+    return {
+        "images": len(corpus) - len(index.broken), "broken": len(index.broken),
+        "units": len(index.units), "dead": int(index.units["dead"].sum()),
+        "precision": str(dtype(section.precision, len(index.units), section.keep, len(corpus))).removeprefix("torch."),
+    }  # fmt: skip
+
+
+def load(study: Study) -> ActivationIndex:
+    return ActivationIndex.load(study.stage("index"))

@@ -1,0 +1,178 @@
+"""Layers: which of a network's modules to list, which branch each channel comes from, which axis is channels."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, fx, nn
+
+from exemplum.models.graph.trace import Traced, concatenated, is_relu, is_within
+from exemplum.models.network import Network, ShapeError
+
+CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
+
+
+def useful(module: nn.Module, readable: Iterable[str]) -> list[str]:
+    """Of the readable modules, in their order, those that are a block, or have weights and are in no block.
+
+    A block is a module with parts whose class recurs in the network. Normalizations do not count as weights.
+    """
+    found = set(_walk(module, "", _recurring(module)))
+    return [name for name in readable if name in found]
+
+
+def stage_ends(module: nn.Module, layers: Sequence[str]) -> list[str]:
+    """The last block of each stage, a stage being a row of blocks.
+
+    All blocks if there is but one stage, all layers if there is none.
+    """
+    classes = _recurring(module)
+    stages: dict[str, list[str]] = {}
+    for name in layers:
+        parent = name.rpartition(".")[0]
+        if _is_block(module.get_submodule(name), classes) and type(module.get_submodule(parent)) in CONTAINERS:
+            stages.setdefault(parent, []).append(name)
+    # what stands between stages is none
+    stages = {name: row for name, row in stages.items() if not any(other.startswith(f"{name}.") for other in stages)}
+    if len(stages) == 1:
+        return next(iter(stages.values()))
+    return [row[-1] for row in stages.values()] or list(layers)
+
+
+def _recurring(module: nn.Module) -> set[type[nn.Module]]:
+    """Classes of modules with parts that occur more than once."""
+    counts = Counter(type(part) for part in module.modules() if part is not module and any(part.children()))
+    return {kind for kind, count in counts.items() if count > 1 and kind not in CONTAINERS}
+
+
+def _walk(module: nn.Module, name: str, recurring: set[type[nn.Module]]) -> Iterable[str]:
+    if type(module) in recurring or (name and not any(module.children()) and _weighs(module)):
+        yield name
+    if type(module) not in recurring or _is_stage(module, recurring):
+        for part, child in module.named_children():
+            yield from _walk(child, f"{name}.{part}" if name else part, recurring)
+
+
+def _weighs(leaf: nn.Module) -> bool:
+    return any(True for _ in leaf.parameters()) and not isinstance(leaf, NORMS)
+
+
+def _is_block(module: nn.Module, recurring: set[type[nn.Module]]) -> bool:
+    """Whether it is more than a convolution with its normalization and activation."""
+    return type(module) in recurring and sum(not any(p.children()) and _weighs(p) for p in module.modules()) > 1
+
+
+def _is_stage(module: nn.Module, recurring: set[type[nn.Module]]) -> bool:
+    """Whether it holds a row of blocks of one class."""
+    rows = [row for row in (module, *module.children()) if isinstance(row, CONTAINERS)]
+    counts = [Counter(type(part) for part in row.children() if _is_block(part, recurring)) for row in rows]
+    return any(count > 1 for row in counts for count in row.values())
+
+
+# The paper's names of the towers, for blocks whose towers are these, in this order.
+TOWERS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("1x1", "3x3", "5x5", "pool_reduce"): ("1x1", "3x3", "5x5", "pool"),  # exemplum's InceptionV1
+    ("branch1", "branch2", "branch3", "branch4"): ("1x1", "3x3", "5x5", "pool"),  # torchvision's GoogLeNet
+}
+
+
+def channel_branches(traced: Traced, layer: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, range]:
+    """Branch → its channels, in channel order; empty if the layer's output is no concatenation.
+
+    `shapes` has the shape of every node. A branch has the name of the part of the layer it is computed by; `pool`
+    if that is a bare pooling, `input` if it comes from before the layer.
+    """
+    node = traced.outputs[layer]
+    if is_relu(traced.graph, node):
+        node = node.all_input_nodes[0]
+    parts = concatenated(node)
+    names = tuple(_name(traced, layer, part) for part in parts)
+    found: dict[str, range] = {}
+    start = 0
+    for name, part in zip(TOWERS.get(names, names), parts, strict=True):
+        channels = shapes[part.name][1]
+        unique = name if name not in found else f"{name}_{len(found)}"
+        found[unique] = range(start, start + channels)
+        start += channels
+    return found
+
+
+def _name(traced: Traced, layer: str, part: fx.Node) -> str:
+    """The child of the layer that computes a part: the one before the part's ReLU if both are children."""
+    if not is_within(part, layer):
+        return "input"
+    for node in [*part.all_input_nodes[:1], part] if is_relu(traced.graph, part) else [part]:
+        for name, output in traced.outputs.items():
+            if output is node and name.startswith(f"{layer}."):
+                return name.removeprefix(f"{layer}.").partition(".")[0]
+    return "pool" if "pool" in str(node.target) else "part"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the output of one layer is read: its channel axis and, for tokens, how many lead the grid (class token)."""
+
+    layer: str
+    ndim: int
+    axis: int
+    prefix: int = 0
+
+    def maps(self, value: Tensor, height: int, width: int) -> Tensor:
+        """An output for images of `height` × `width` → (n, channels, h, w).
+
+        Vectors (n, c) become (n, c, 1, 1). Tokens lose their prefix and take the grid that has the images' aspect,
+        or become (n, c, tokens, 1) where there is none. Raises ShapeError if the output has another number of axes.
+        """
+        if value.ndim != self.ndim:
+            raise ShapeError(f"layer {self.layer} gave shape {tuple(value.shape)}, but {self.ndim} axes are declared")
+        if value.ndim == 2:
+            return value[:, :, None, None]
+        value = value.movedim(self.axis, 1)
+        if value.ndim == 4:
+            return value
+        return _grid(value, self.prefix, height, width)
+
+
+def layout(network: Network, layer: str, shape: tuple[int, ...], larger: tuple[int, ...] | None = None) -> Layout:
+    """The layout of a layer whose output for one square image has `shape`.
+
+    What the network declares counts; vectors and square maps speak for themselves, and where a map has as many
+    channels as pixels a side, its shape for `larger` images decides. Tokens (3 axes) never speak for themselves.
+    Raises ShapeError, naming layer and shape, where the channel axis cannot be told, or the first is not the images.
+    """
+    if shape[:1] != (1,):
+        raise ShapeError(
+            f"layer {layer} gives shape {shape} for one image: its first axis is not the images (docs/models.md); "
+            f"choose another layer"
+        )
+    if len(shape) == 2:
+        return Layout(layer, 2, 1)
+    if len(shape) == 3 and network.token_axis is not None:
+        return Layout(layer, 3, network.token_axis % 3, network.prefix_tokens)
+    if len(shape) == 4 and network.map_axis is not None:
+        return Layout(layer, 4, network.map_axis % 4)
+    if len(shape) == 4 and len(axes := _channel_axes(shape) & _channel_axes(larger or shape)) == 1:
+        return Layout(layer, 4, axes.pop())
+    raise ShapeError(
+        f"layer {layer} gives shape {shape}: which axis is channels is not known; choose another layer, or declare it "
+        f"with models.Network (docs/models.md)"
+    )
+
+
+def _channel_axes(shape: tuple[int, ...]) -> set[int]:
+    """The axes of (n, a, b, c) that can be channels, if the other two are the sides of a square."""
+    return ({1} if shape[2] == shape[3] else set()) | ({3} if shape[1] == shape[2] else set())
+
+
+def _grid(tokens: Tensor, prefix: int, height: int, width: int) -> Tensor:
+    """(n, c, tokens) → (n, c, h, w) without the prefix, where there is one; or (n, c, tokens, 1)."""
+    for lead in (prefix, 0):  # patches are embedded before a class token joins them
+        count = tokens.shape[2] - lead
+        rows = math.isqrt(count * height // width) if count > 0 else 0
+        if rows and count % rows == 0 and rows * width == count // rows * height:
+            return tokens[:, :, lead:].unflatten(2, (rows, count // rows))
+    return tokens.unsqueeze(3)

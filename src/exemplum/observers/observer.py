@@ -1,0 +1,125 @@
+"""What an observer is: anything with a name that answers a trial; the ideal one and the one that flips a coin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from exemplum.design import repeated_trials
+from exemplum.errors import UserError
+from exemplum.records import Design, Response, Session, Side, Trial
+from exemplum.responses.table import rows
+from exemplum.study.folder import Study
+from exemplum.tables import STIMULI
+
+
+class ObserverError(UserError):
+    """An observer cannot answer, or there is none of this name."""
+
+
+class UnableError(ObserverError):
+    """This study lacks what the observer needs; the others can go on without it."""
+
+
+class Observer(Protocol):
+    """Answers trials. A trial holds its truth (`max_side`, kind, poles of the queries) for observers that simulate an
+    answer or bound it; one that measures an explanation uses nothing but the images as they stand on the screen."""
+
+    name: str
+
+    def respond(self, trial: Trial, rng: np.random.Generator) -> Response:
+        """One choice with confidence 1 to 3. All chance is drawn from `rng`."""
+        ...
+
+
+ObserverFactory = Callable[[Study], Observer]  # what a name in the registry or an entry point gives
+
+
+def answer(name: str, trial: Trial, evidence: float, confidence: int, rng: np.random.Generator) -> Response:
+    """The answer of an observer whose evidence speaks for the top above 0, for the bottom below; a fair coin at 0."""
+    side = coin(rng) if evidence == 0 else Side.TOP if evidence > 0 else Side.BOTTOM
+    return Response(trial.trial_id, name, side, confidence)
+
+
+def coin(rng: np.random.Generator) -> Side:
+    return Side.TOP if rng.random() < 0.5 else Side.BOTTOM
+
+
+def graded(strength: float, thresholds: tuple[float, float]) -> int:
+    """Confidence 1 below the first threshold, 2 up to the second, 3 from there on."""
+    return 1 + sum(strength >= threshold for threshold in thresholds)
+
+
+def sit(observer: Observer, design: Design, session: Session, rng: np.random.Generator) -> pd.DataFrame:
+    """Answer every trial of a session, then the repeated trials that follow from the answers: RESPONSES rows."""
+    trials = list(session.trials)
+    answers = [observer.respond(trial, rng) for trial in trials]
+    again = repeated_trials(session, answers, design.seed)
+    answers += [observer.respond(trial, rng) for trial in again]
+    return rows(
+        trials + again,
+        answers,
+        experiment=design.protocol,
+        observer_kind="machine",
+        participant=f"{session.participant:02d}",
+    )
+
+
+# of the unit's spread: below half of it unsure, from the whole on sure
+THRESHOLDS = (0.5, 1.0)
+
+
+class Ideal:
+    """Chooses the query that activates the unit more.
+
+    Confidence grades the difference of the two activations in units of the spread of the unit: mean activation of its
+    natural images of pole max less that of pole min. Below 0.5: confidence 1; below 1: 2; else 3. Equal activations
+    are decided by a coin.
+    """
+
+    name = "ideal"
+
+    def __init__(self, stimuli: pd.DataFrame) -> None:
+        """`stimuli`: a STIMULI table. Raises UnableError if it has no activations (a study of finished stimuli)."""
+        if stimuli["activation"].isna().all():
+            raise UnableError("ideal needs the units' activations, and stimuli made elsewhere come without a network")
+        columns = ["unit", "path", "activation"]
+        rows = stimuli[columns].itertuples(index=False, name=None)
+        self.activation = {(unit, path): activation for unit, path, activation in rows}
+        natural = stimuli[stimuli["method"] == "natural"]
+        means = natural.groupby(["unit", "pole"])["activation"].mean().unstack()
+        self.spread = (means["max"] - means["min"]).to_dict()
+
+    def respond(self, trial: Trial, rng: np.random.Generator) -> Response:
+        """Raises ObserverError naming an image whose activation is not known."""
+        unit = str(trial.unit.unit)
+        top, bottom = (self._activation(unit, trial.queries[side]) for side in (Side.TOP, Side.BOTTOM))
+        spread = self.spread.get(unit, np.nan)
+        strength = abs(top - bottom) / spread if spread > 0 else 0.0
+        return answer(self.name, trial, top - bottom, graded(strength, THRESHOLDS), rng)
+
+    def _activation(self, unit: str, path: str) -> float:
+        activation = self.activation.get((unit, path), np.nan)
+        if np.isnan(activation):
+            raise ObserverError(f"ideal cannot answer: the activation of {unit} for {path} is not known")
+        return activation
+
+
+def ideal(study: Study) -> Ideal:
+    return Ideal(STIMULI.read(study.stage("explanations") / "stimuli.parquet"))
+
+
+class Chance:
+    """Answers every trial at random; confidence 1, 2 or 3, each as likely."""
+
+    name = "chance"
+
+    def respond(self, trial: Trial, rng: np.random.Generator) -> Response:
+        return Response(trial.trial_id, self.name, coin(rng), int(rng.integers(1, 4)))
+
+
+def chance(_study: Study) -> Chance:
+    return Chance()

@@ -1,0 +1,197 @@
+"""Which images of the corpus a unit's trials may show, and in which part.
+
+The most extreme bins × batches images of a pole are cut by rank into bins, and each bin's images are dealt over the
+batches: every batch has one image a bin, so all batches are alike in extremity (Borowski, Zimmermann et al. 2021). The
+most extreme one of a batch is its query, the others are its references.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from exemplum.errors import UserError
+from exemplum.images.copies import identical
+from exemplum.index import ActivationIndex
+from exemplum.records import Pole, Unit
+
+Thumbnails = Callable[[int], np.ndarray]  # of a row of the corpus
+
+
+@dataclass(frozen=True)
+class DealtImage:
+    """An image of the corpus and its place in a trial: one of each pole and position a batch."""
+
+    unit: Unit
+    pole: Pole
+    position: int  # rank bin: max_k (k references a pole) and min_0 are the most extreme
+    batch: int
+    row: int  # in the corpus
+    image_id: str
+    group: str
+    activation: float
+
+
+def exemplars(
+    index: ActivationIndex, unit: Unit, references: int, batches: int, seed: int, thumbnails: Thumbnails | None = None
+) -> list[DealtImage]:
+    """Deal a unit's extremes into at most `batches` batches of references + 1 images a pole.
+
+    No batch holds two images of one group, and no image stands for both poles. With `thumbnails` images that look the
+    same are of one group, though the corpus does not say so. Where the corpus or the index is too small there are fewer
+    batches. Raises UserError where there is not even one.
+    """
+    bins = references + 1
+    candidates = list(_candidates(index, unit))
+    for count in range(batches, 0, -1):
+        while chosen := _choose(candidates, bins * count, count):
+            told = _told_apart(candidates, [image for images in chosen.values() for image in images], thumbnails)
+            if told == candidates:
+                rng = np.random.default_rng([seed, references, unit.channel, *unit.layer.encode()])
+                return _deal(chosen, bins, count, rng)
+            candidates = told  # images of one group by now: choose again
+    row = index.units[index.units["unit"] == str(unit)]
+    if row["dead"].any():
+        raise UserError(f"{unit} is dead: it has the same activation for every image; choose another unit")
+    raise UserError(
+        f"{unit} has too few images for {references} references a pole: it needs {bins} for each pole, none for "
+        f"both and no two of one group; use more images, or raise [index] keep"
+    )
+
+
+def references(index: ActivationIndex, unit: Unit, batch: int = 0, count: int = 9, seed: int = 0) -> list[DealtImage]:
+    """The `count` reference images a pole of one batch: the exemplars but for the most extreme, which are queries."""
+    dealt = exemplars(index, unit, count, 20, seed)
+    return [image for image in dealt if image.batch == batch and not is_query(image, count)]
+
+
+def is_query(image: DealtImage, references: int) -> bool:
+    return image.position == (references if image.pole is Pole.MAX else 0)
+
+
+def of_any_batch(
+    index: ActivationIndex, unit: Unit, queries: Iterable[DealtImage], count: int, thumbnails: Thumbnails | None = None
+) -> dict[Pole, list[DealtImage]]:
+    """The `count` most extreme images of each pole that are none of the queries, nor of the group of one.
+
+    No two are of one group, and no image stands for both poles. Raises UserError if there are fewer.
+    """
+    asked = list(queries)
+    candidates = list(_candidates(index, unit))
+    while True:
+        taken = {image.row for image in asked}
+        groups = {image.group for image in asked if image.group}
+        groups |= {image.group for image in candidates if image.row in taken and image.group}
+        free = [image for image in candidates if image.row not in taken and image.group not in groups]
+        chosen = _choose(free, count, 1)
+        if not chosen:
+            raise UserError(
+                f"{unit} has fewer than {count} exemplars of each pole that are no query of any batch, nor alike one; "
+                f"raise [index] keep, use more images, or set fewer [explanations] batches"
+            )
+        told = _told_apart(candidates, [*asked, *(image for images in chosen.values() for image in images)], thumbnails)
+        if told == candidates:
+            return chosen
+        candidates = told
+
+
+def _told_apart(
+    candidates: list[DealtImage], shown: list[DealtImage], thumbnails: Thumbnails | None
+) -> list[DealtImage]:
+    """The candidates, with those among `shown` that look the same joined to one group."""
+    if thumbnails is None:
+        return candidates
+    rows = {image.row for image in shown}
+    looked_at = [image for image in candidates if image.row in rows]
+    pictures = [thumbnails(image.row) for image in looked_at]
+    parents: dict[str, str] = {}
+
+    def root(group: str) -> str:
+        while parents.get(group, group) != group:
+            group = parents[group]
+        return group
+
+    for first, second in zip(*np.nonzero(np.triu(identical(pictures, pictures), 1)), strict=True):
+        one, two = root(_group(looked_at[first])), root(_group(looked_at[second]))
+        parents[two] = parents[one] = one
+    return [replace(image, group=root(key)) if (key := _group(image)) in parents else image for image in candidates]
+
+
+def _group(image: DealtImage) -> str:
+    return image.group or f"same as {image.image_id}"
+
+
+def _candidates(index: ActivationIndex, unit: Unit) -> Iterator[DealtImage]:
+    """The unit's extremes, most extreme first, the poles taking turns; an image stands only for its nearer pole."""
+    tops = {pole: index.top(unit, pole) for pole in Pole}
+    ranked = [
+        (rank, pole, row, image, group, activation)
+        for pole, top in tops.items()
+        for rank, row, image, group, activation in zip(
+            top["rank"], top["row"], top["image"], top["group"], top["activation"], strict=True
+        )
+    ]
+    ranked.sort(key=lambda entry: (entry[0], entry[1]))
+    taken: set[int] = set()
+    for _, pole, row, image, group, activation in ranked:
+        if row not in taken:
+            taken.add(row)
+            yield DealtImage(unit, pole, -1, -1, int(row), image, group, float(activation))
+
+
+def _choose(candidates: list[DealtImage], number: int, limit: int) -> dict[Pole, list[DealtImage]] | None:
+    """The first `number` of each pole with at most `limit` of a group in both together; None if there are too few."""
+    chosen: dict[Pole, list[DealtImage]] = {pole: [] for pole in Pole}
+    groups: Counter[str] = Counter()
+    for image in candidates:
+        mine = chosen[image.pole]
+        if len(mine) < number and groups[image.group] < limit:
+            mine.append(image)
+            groups[image.group] += bool(image.group)
+    return chosen if all(len(mine) == number for mine in chosen.values()) else None
+
+
+def _deal(chosen: dict[Pole, list[DealtImage]], bins: int, batches: int, rng: np.random.Generator) -> list[DealtImage]:
+    """Deal bins over batches at random, no group twice in a batch.
+
+    Bins and groups with images as edges are a bipartite multigraph of degree ≤ batches, whose edges can always be
+    coloured with that many colours (König 1916): one batch after the other takes a matching of all bins that covers
+    every group with as many images left as there are batches left.
+    """
+    left: list[dict[str, list[DealtImage]]] = []  # by bin, then group
+    places: list[tuple[Pole, int]] = []
+    for pole, images in chosen.items():
+        for rank_bin in range(bins):
+            held: dict[str, list[DealtImage]] = {}
+            for image in images[rank_bin * batches : (rank_bin + 1) * batches]:
+                held.setdefault(image.group or f"row {image.row}", []).append(image)
+            left.append(held)
+            places.append((pole, bins - 1 - rank_bin if pole is Pole.MAX else rank_bin))
+    dealt = []
+    for batch in range(batches):
+        for (pole, position), image in zip(places, _take(left, batches - batch, rng), strict=True):
+            dealt.append(replace(image, pole=pole, position=position, batch=batch))
+    return dealt
+
+
+def _take(left: list[dict[str, list[DealtImage]]], batches_left: int, rng: np.random.Generator) -> list[DealtImage]:
+    """Take one image of every bin, of different groups, at random but so that the rest can still be dealt."""
+    counts = Counter(group for held in left for group, images in held.items() for _ in images)
+    groups = {group: column for column, group in enumerate(counts)}
+    absent, due = 1e6, 1e3
+    cost = np.full((len(left), len(groups)), absent)
+    for row, held in enumerate(left):
+        for group in held:
+            cost[row, groups[group]] = rng.random() - due * (counts[group] == batches_left)
+    names = list(groups)
+    taken = []
+    for row, column in zip(*linear_sum_assignment(cost), strict=True):
+        images = left[row][names[column]]
+        taken.append(images.pop(rng.integers(len(images))))
+        if not images:
+            del left[row][names[column]]
+    return taken

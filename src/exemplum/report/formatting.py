@@ -1,0 +1,261 @@
+"""Estimates picked and formatted: numbers as text, data frames as tables and files. Undefined is –, never 0."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from exemplum import store, tables
+from exemplum.store import csv_text
+
+# The study reports means of participants' means; intervals over participants, in order of how well they hold in
+# small samples. With one participant only the trials are left to vary.
+PREFERENCE = (
+    ("participants", "bca"),
+    ("participants", "percentile"),
+    ("participants", "sem2"),
+    ("pooled", "wilson"),
+    ("pooled", "percentile"),
+    ("pooled", "bca"),
+    ("participants", "none"),
+    ("pooled", "none"),
+)
+KEYS = ["experiment", "observer", "condition", "group"]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What the figures are drawn from. Any of them may be empty."""
+
+    estimates: pd.DataFrame = field(default_factory=tables.ESTIMATES.frame)
+    comparisons: pd.DataFrame = field(default_factory=tables.COMPARISONS.frame)
+    responses: pd.DataFrame = field(default_factory=tables.RESPONSES.frame)
+    units: pd.DataFrame = field(default_factory=tables.STUDY_UNITS.frame)
+    stimuli: pd.DataFrame = field(default_factory=tables.STIMULI.frame)
+    trials: pd.DataFrame = field(default_factory=tables.TRIALS.frame)
+    ratings: pd.DataFrame = field(default_factory=tables.RATINGS.frame)
+    people: pd.DataFrame = field(default_factory=tables.PEOPLE.frame)
+    exclusions: pd.DataFrame = field(default_factory=tables.EXCLUSIONS.frame)
+    verdicts: pd.DataFrame = field(default_factory=tables.VERDICTS.frame)
+    models: pd.DataFrame = field(default_factory=tables.MODELS.frame)
+
+
+def pick(
+    estimates: pd.DataFrame,
+    measure: str,
+    by: str = "all",
+    observer: str | None = None,
+    trial_kind: str = "main",
+    subset: str = "all",
+    phases: bool = False,
+) -> pd.DataFrame:
+    """One row of ESTIMATES for each experiment, observer, condition and group, by PREFERENCE.
+
+    A row with a defined interval goes before one without, a defined estimate before an undefined one. An interval
+    without width counts as none: a bootstrap over participants who are all alike knows nothing of the next one. Trials
+    without references appear once, as none; with `phases` also by when they were shown, as none_pre and none_post.
+    """
+    chosen = estimates[
+        (estimates["measure"] == measure)
+        & (estimates["by"] == by)
+        & (estimates["trial_kind"] == trial_kind)
+        & (estimates["subset"] == subset)
+    ]
+    if not phases:
+        chosen = chosen[~chosen["condition"].isin(["none_pre", "none_post"])]
+    if observer is not None:
+        chosen = chosen[chosen["observer"] == observer]
+    if chosen.empty:
+        return chosen.reset_index(drop=True)
+    rank = pd.Series(map(_place, zip(chosen["aggregate"], chosen["interval"], strict=True)), chosen.index)
+    chosen = chosen.assign(
+        _undefined=chosen["estimate"].isna(), _open=chosen["low"].isna() | (chosen["low"] == chosen["high"]), _rank=rank
+    )
+    chosen = chosen.sort_values(["_undefined", "_open", "_rank"], kind="stable")
+    return chosen.drop_duplicates(KEYS).drop(columns=["_undefined", "_open", "_rank"]).sort_index()
+
+
+def how(rows: pd.DataFrame) -> str:
+    """How estimates and intervals of these rows were made, in words, by PREFERENCE; empty for no rows."""
+    known = rows[rows["estimate"].notna()]
+    pairs = set(zip(known["aggregate"], known["interval"], strict=True))
+    said = [
+        f"{AGGREGATES.get(aggregate, aggregate)}, {INTERVALS.get(interval, interval)}"
+        for aggregate, interval in sorted(pairs, key=_place)
+    ]
+    return "; or, where that is undefined or has no width, ".join(said)
+
+
+def _place(kind: tuple[str, str]) -> int:
+    return PREFERENCE.index(kind) if kind in PREFERENCE else len(PREFERENCE)
+
+
+def sizes(rows: pd.DataFrame) -> str:
+    """`n = 10 participants, 45 to 450 trials a value` of these rows; `n = 0` for none."""
+    if rows.empty or int(rows["n_trials"].max()) == 0:
+        return "n = 0"
+    return f"n = {_range(rows['n_participants'], 'participant')}, {_range(rows['n_trials'], 'trial')} a value"
+
+
+def _range(counts: pd.Series, noun: str) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return count(low, noun) if low == high else f"{low:,} to {count(high, noun)}"
+
+
+UNDEFINED = "—"
+SPACE = "\u00a0"  # no line break between a number and its sign
+
+AGGREGATES = {"pooled": "all trials pooled", "participants": "mean of participants' means"}
+INTERVALS = {
+    "none": "no interval",
+    "sem2": "± 2 standard errors over participants",
+    "wilson": "95 % Wilson interval over trials",
+    "percentile": "95 % percentile bootstrap interval over participants",
+    "bca": "95 % BCa bootstrap interval over participants",
+    "normal": "95 % interval, normal",
+    "t": "95 % t interval over participants",
+}
+
+
+def undefined(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """`3.14`; `—` where the value is undefined."""
+    if undefined(value):
+        return UNDEFINED
+    text = f"{float(value):,.{digits}f}"  # type: ignore[arg-type]
+    return text.replace("-", "−") if text.strip("-0.,") else text.lstrip("-")
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share of 1 as `92.4 %`."""
+    return UNDEFINED if undefined(share) else f"{number(100 * float(share), digits)}{SPACE}%"  # type: ignore[arg-type]
+
+
+def points(difference: float | None, digits: int = 1) -> str:
+    """A difference of shares as `+9.8` percentage points, without the words."""
+    if undefined(difference):
+        return UNDEFINED
+    text = number(100 * float(difference), digits)  # type: ignore[arg-type]
+    return text if text.startswith("−") or float(text.replace(",", "")) == 0 else f"+{text}"
+
+
+def interval(low: float | None, high: float | None, share: bool = True, digits: int = 1) -> str:
+    """`88.1 to 95.0 %` for shares, `3.1 to 4.4` for other numbers; `—` where either end is undefined."""
+    if undefined(low) or undefined(high):
+        return UNDEFINED
+    scale = 100 if share else 1
+    ends = [number(scale * float(end), digits) for end in (low, high)]  # type: ignore[arg-type]
+    return " to ".join(ends) + (f"{SPACE}%" if share else "")
+
+
+def p_value(p: float | None) -> str:
+    """`p = .012`, `p < .001`; `p = —` where undefined."""
+    if undefined(p):
+        return f"p = {UNDEFINED}"
+    if float(p) < 0.001:  # type: ignore[arg-type]
+        return "p < .001"
+    text = f"{float(p):.3f}"  # type: ignore[arg-type]
+    return f"p = {text.removeprefix('0') if text.startswith('0') else '1'}"
+
+
+def count(n: float, one: str, many: str = "") -> str:
+    """`1 trial`, `1,350 trials`."""
+    return f"{int(n):,}{SPACE}{one if int(n) == 1 else many or one + 's'}"
+
+
+def listed(items: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`; `nothing` for an empty list."""
+    if not items:
+        return "nothing"
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def seconds(value: float | None) -> str:
+    """`0.42 s`, `3 min 05 s`."""
+    if undefined(value):
+        return UNDEFINED
+    total = float(value)  # type: ignore[arg-type]
+    if total < 60:
+        return f"{total:.2f}{SPACE}s" if total < 10 else f"{total:.0f}{SPACE}s"
+    return f"{int(total // 60)}{SPACE}min {int(total % 60):02d}{SPACE}s"
+
+
+ESTIMATE_COLUMNS = (
+    "observer", "measure", "condition", "by", "group", "subset", "estimate", "low", "high", "aggregate", "interval",
+    "n_trials", "n_participants",
+)  # fmt: skip
+COMPARISON_COLUMNS = (
+    "observer", "measure", "subset", "by", "group", "a", "b", "test", "difference", "effect_name", "effect",
+    "effect_low", "effect_high", "statistic", "df", "p", "p_adjusted", "n",
+)  # fmt: skip
+KEPT = {"observer", "condition", "a", "b", "test", "measure"}  # shown even where they are the same in every row
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A table ready to be shown: names of columns, which are numbers, cells as text, rows left out for length."""
+
+    columns: list[str]
+    numeric: list[bool]
+    rows: list[list[str]]
+    left_out: int = 0
+
+
+def listing(frame: pd.DataFrame, columns: tuple[str, ...] | None = None, most: int = 400) -> Listing:
+    """Show the frame's columns, those that are the same throughout left out; undefined numbers as —."""
+    shown = [c for c in (columns or tuple(frame.columns)) if c in frame]
+    varied = [c for c in shown if c in KEPT or len(frame) < 2 or _varies(frame[c])]
+    varied = [c for c in varied if not _blank(frame[c])]
+    numeric = [pd.api.types.is_numeric_dtype(frame[c]) and not pd.api.types.is_bool_dtype(frame[c]) for c in varied]
+    rows = [[cell(value) for value in row] for row in frame[varied].head(most).itertuples(index=False, name=None)]
+    return Listing([c.replace("_", " ") for c in varied], numeric, rows, max(0, len(frame) - most))
+
+
+def cell(value: Any) -> str:
+    """One value as text: floats with three digits after the point, or as powers of ten where those would hide it."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or (isinstance(value, float) and undefined(value)):
+        return UNDEFINED
+    if isinstance(value, float):
+        small = 0 < abs(value) < 0.0005
+        return f"{value:.1e}".replace("-", "−") if small else number(value, 3)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _varies(values: pd.Series) -> bool:
+    return values.nunique(dropna=False) > 1 or pd.api.types.is_numeric_dtype(values)
+
+
+def _blank(values: pd.Series) -> bool:
+    return len(values) > 0 and not pd.api.types.is_numeric_dtype(values) and bool((values.astype(str) == "").all())
+
+
+@dataclass(frozen=True)
+class Exported:
+    name: str
+    meaning: str
+    rows: int
+    columns: int
+
+
+def export(folder: Path, name: str, frame: pd.DataFrame, meaning: str) -> Exported:
+    """Write NAME.csv (UTF-8, lists joined by spaces, undefined numbers empty) and NAME.parquet, atomically."""
+    with store.atomic(folder / f"{name}.parquet") as temporary:
+        frame.to_parquet(temporary, index=False)
+    flat = frame.copy()
+    for column in flat:
+        if len(flat) and isinstance(flat[column].iloc[0], (tuple, list)):
+            flat[column] = flat[column].map(" ".join)
+    with store.atomic(folder / f"{name}.csv") as temporary:
+        temporary.write_text(csv_text(flat), encoding="utf-8", newline="")
+    return Exported(name, meaning, len(frame), frame.shape[1])

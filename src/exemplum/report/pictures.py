@@ -1,0 +1,309 @@
+"""Pictures in the report: unit cards, how strongly pictures drive their units, example trials as seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from exemplum.report import formatting, style
+from exemplum.report.formatting import Tables
+from exemplum.report.page import Pictures
+
+SIZE, STRIP = 96, 64  # px of the embedded copies
+BUDGET = 2200  # pictures on all cards: about 8 MB
+PER_POLE = (9, 4, 1)  # as many as the budget allows
+MOST_CARDS = 400  # cards; the tables beside the report have every unit
+POLES = ("min", "max")  # left and right, as on the screen
+
+
+@dataclass(frozen=True)
+class Picture:
+    uri: str
+    alt: str
+    title: str
+    failed: bool
+    beats: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """The pictures of one method and pole of a unit."""
+
+    method: str
+    pole: str
+    pictures: list[Picture]
+    summary: str
+
+
+@dataclass(frozen=True)
+class Card:
+    unit: str
+    layer: str
+    note: str
+    poles: dict[str, list[Group]]
+    scores: list[tuple[str, list[str]]]  # observer, and its score for each condition
+    conditions: list[str]
+    filmstrips: dict[str, list[Picture]]
+
+
+def make_cards(tables: Tables, pictures: Pictures, budget: int = BUDGET) -> list[Card]:
+    """A card for each main unit, by layer; with many units fewer pictures each, and at most MOST cards."""
+    units = tables.units[tables.units["role"] == "main"].drop_duplicates("unit")
+    units = units.loc[sorted(units.index, key=lambda i: style.natural_key(units.loc[i, "unit"]))].head(MOST_CARDS)
+    main = tables.responses[tables.responses["trial_kind"] == "main"]
+    conditions = style.ordered(main["condition"])
+    groups = max(len(units) * 2 * tables.stimuli["method"].nunique(), 1)
+    most = next((k for k in PER_POLE if groups * k <= budget), PER_POLE[-1])
+    stimuli = dict(tuple(tables.stimuli.groupby("unit")))
+    answers = dict(tuple(main.groupby("unit")))
+    return [
+        _card(row, stimuli.get(row["unit"], tables.stimuli.iloc[:0]), answers.get(row["unit"], main.iloc[:0]),
+              conditions, pictures, most)
+        for _, row in units.iterrows()
+    ]  # fmt: skip
+
+
+def _card(
+    row: pd.Series, stimuli: pd.DataFrame, answers: pd.DataFrame, conditions: list[str], pictures: Pictures, most: int
+) -> Card:
+    parts = [f"branch {row['branch']}" if row["branch"] else "", row["selection"].replace("_", "-")]
+    parts.append(f"stimulus set {row['stimulus_set']}" if row["stimulus_set"] else "")
+    methods = style.ordered(stimuli["method"])
+    poles = {pole: [_group(row["unit"], m, pole, stimuli, pictures, most) for m in methods] for pole in POLES}
+    return Card(
+        unit=row["unit"],
+        layer=row["layer"],
+        note=" · ".join(part for part in parts if part),
+        poles={pole: [group for group in groups if group.pictures] for pole, groups in poles.items()},
+        scores=[(observer, _scores(answers, observer, conditions)) for observer in observers(answers)],
+        conditions=[style.label(c) for c in conditions],
+        filmstrips={pole: filmstrip(row["unit"], pole, stimuli, pictures) for pole in POLES} if most > 1 else {},
+    )
+
+
+def observers(answers: pd.DataFrame) -> list[str]:
+    return style.ordered_observers(answers["observer"])
+
+
+def _scores(answers: pd.DataFrame, observer: str, conditions: list[str]) -> list[str]:
+    own = answers[answers["observer"] == observer]
+    by_condition = own.groupby("condition")["correct"].agg(["sum", "count"])
+    return [
+        f"{int(by_condition.loc[c, 'sum'])}/{int(by_condition.loc[c, 'count'])}" if c in by_condition.index else "—"
+        for c in conditions
+    ]
+
+
+def _group(unit: str, method: str, pole: str, stimuli: pd.DataFrame, pictures: Pictures, most: int) -> Group:
+    rows = most_extreme(stimuli[(stimuli["method"] == method) & (stimuli["pole"] == pole)], pole).head(most)
+    shown = [_picture(row, unit, pictures) for _, row in rows.iterrows()]
+    return Group(style.label(method), pole, shown, summary(rows, pole))
+
+
+def filmstrip(unit: str, pole: str, stimuli: pd.DataFrame, pictures: Pictures) -> list[Picture]:
+    """How the strongest made picture came about: the snapshots beside it, step by step; empty if none were kept."""
+    made = most_extreme(stimuli[(stimuli["method"] != "natural") & (stimuli["pole"] == pole)], pole)
+    if made.empty:
+        return []
+    path = PurePosixPath(made.iloc[0]["path"])
+    steps = pictures.folder / path.parent / "steps"
+    frames = sorted(steps.glob(f"{path.stem}_step*.png"))
+    shown = [(int(frame.stem.rpartition("step")[2]), f"{path.parent}/steps/{frame.name}") for frame in frames]
+    strip = [
+        Picture(pictures.uri(at, STRIP), f"{unit}, {path.stem} after step {step}", f"step {step:,}", False, False)
+        for step, at in shown
+    ]
+    last = Picture(pictures.uri(str(path), STRIP), f"{unit}, {path.stem} at the end", "end", False, False)
+    return [*strip, last] if strip else []
+
+
+def most_extreme(rows: pd.DataFrame, pole: str) -> pd.DataFrame:
+    """Pictures of one method and pole, the most extreme first, no picture twice; by rank where nothing was measured."""
+    if rows.empty:
+        return rows
+    largest = rows[rows["references"] == rows["references"].max()]
+    rising = pole == "min"
+    by = ["activation"] if largest["activation"].notna().any() else ["batch", "position"]
+    ascending = [rising] if len(by) == 1 else [True, rising]
+    rows = largest.sort_values(by, ascending=ascending, kind="stable")
+    named = rows["image"].where(rows["image"] != "", rows["path"])
+    return rows[~named.duplicated()]
+
+
+def summary(rows: pd.DataFrame, pole: str) -> str:
+    """Activation, percentile and margin of these pictures in words; empty where nothing was measured."""
+    if rows.empty or rows["activation"].isna().all():
+        return ""
+    median = formatting.number(float(rows["activation"].median()))
+    said = [f"median activation {median}"]
+    if rows["percentile"].notna().any():
+        said.append(f"median percentile {formatting.number(float(rows['percentile'].median()), 1)}")
+    if (rows["method"] != "natural").any() and rows["margin"].notna().any():
+        extreme = "highest" if pole == "max" else "lowest"
+        said.append(f"{int((rows['margin'] > 0).sum())} of {len(rows)} beyond the corpus's {extreme} image")
+        if rows["failed"].any():
+            said.append(f"{int(rows['failed'].sum())} failed")
+    return ", ".join(said)
+
+
+def _picture(row: pd.Series, unit: str, pictures: Pictures) -> Picture:
+    made = row["method"] != "natural"
+    said = []
+    if not formatting.undefined(float(row["activation"])):
+        said.append(f"activation {formatting.number(row['activation'])}")
+    if not formatting.undefined(float(row["percentile"])):
+        said.append(f"percentile {formatting.number(row['percentile'], 1)}")
+    if row["failed"]:
+        said.append("failed")
+    name = f"{style.label(row['method'])} {row['pole']} {row['position']}"
+    return Picture(
+        uri=pictures.uri(row["path"], SIZE),
+        alt=f"{unit}, {name}",
+        title=", ".join([name, *said]),
+        failed=bool(row["failed"]),
+        beats=bool(made and row["margin"] > 0),
+    )
+
+
+@dataclass(frozen=True)
+class Strength:
+    """One method and pole. Shares are of pictures whose activation is known."""
+
+    method: str
+    pole: str
+    pictures: int  # with a known activation
+    beat: float  # share of pictures beyond the corpus's most extreme image; NaN without pictures
+    units: int  # and poles: a unit counts once for each pole
+    units_beat: float  # share of these with at least one such picture
+    failed: int
+    median_percentile: float
+
+
+def strengths(stimuli: pd.DataFrame, units: pd.DataFrame) -> list[Strength]:
+    """For each method other than natural a row for both poles, then one for each, over the main units."""
+    main = set(units.loc[units["role"] == "main", "unit"])
+    made = stimuli[(stimuli["method"] != "natural") & stimuli["unit"].isin(main)].drop_duplicates("path")
+    return [
+        _strength(made[(made["method"] == method) & made["pole"].isin(poles)], method, name)
+        for method in style.ordered(made["method"])
+        for name, poles in (("both", ["max", "min"]), ("max", ["max"]), ("min", ["min"]))
+    ]
+
+
+def _strength(rows: pd.DataFrame, method: str, pole: str) -> Strength:
+    known = rows[rows["margin"].notna()]
+    beats = known["margin"] > 0
+    by_unit = beats.groupby([known["unit"], known["pole"]]).any()
+    return Strength(
+        method=style.label(method),
+        pole=pole,
+        pictures=len(known),
+        beat=float(beats.mean()) if len(known) else float("nan"),
+        units=len(by_unit),
+        units_beat=float(by_unit.mean()) if len(by_unit) else float("nan"),
+        failed=int(known["failed"].sum()),
+        median_percentile=float(known["percentile"].median()) if len(known) and pole != "both" else float("nan"),
+    )
+
+
+def sentence(rows: list[Strength]) -> str:
+    """The shares in words."""
+    known = [row for row in rows if row.pictures and row.pole == "both"]
+    if not known:
+        return "How strongly the pictures drive their units is not known: the study was made without a network."
+    return " ".join(_said(row) for row in known)
+
+
+def _said(row: Strength) -> str:
+    failed = f"{row.failed:,} failed: no more extreme than the corpus's median image" if row.failed else "none failed"
+    return (
+        f"Of {formatting.count(row.pictures, f'{row.method} picture')}, {formatting.percent(row.beat)} drive their "
+        "unit beyond its best natural exemplar, the most extreme image of the corpus. "
+        f"At least one does for {formatting.percent(row.units_beat)} of the {row.units:,} poles of the units; {failed}."
+    )
+
+
+SIZES = {"query": 160, "many": 88, "one": 200}  # px of the embedded copies
+MOST_SCREENS = 8  # screens
+
+
+@dataclass(frozen=True)
+class Screen:
+    """One trial, drawn. Images are data URIs; references are in the order of the screen, row by row."""
+
+    title: str
+    trial_id: str
+    unit: str
+    minimal: list[str]
+    maximal: list[str]
+    queries: tuple[str, str]  # top, bottom
+    right: str  # top or bottom: told only below the screen
+    evidence: str  # activations of the two queries
+    answers: str  # how observers answered this trial
+
+
+def example_screens(tables: Tables, pictures: Pictures) -> list[Screen]:
+    """An example for each condition and scheme of the design's main trials, in the report's order of conditions."""
+    main = tables.trials[tables.trials["kind"] == "main"]
+    return [_screen(trial, tables, pictures) for trial in _examples(main)][:MOST_SCREENS]
+
+
+def _examples(main: pd.DataFrame) -> list[pd.Series]:
+    if main.empty:
+        return []
+    shown = main.groupby("unit")["condition"].nunique()
+    candidates = shown[shown == shown.max()].index
+    # A unit from the middle of the network: early ones are simple, late ones hard to see at this size.
+    unit = sorted(candidates, key=style.natural_key)[len(candidates) // 2]
+    examples = []
+    for condition in style.ordered(main["condition"]):
+        own = main[main["condition"] == condition]
+        for scheme in sorted(set(own["scheme"]), key=style.natural_key):
+            rows = own[own["scheme"] == scheme]
+            same = rows[rows["unit"] == unit]
+            examples.append((same if len(same) else rows).sort_values("trial_id").iloc[0])
+    return examples
+
+
+def _screen(trial: pd.Series, tables: Tables, pictures: Pictures) -> Screen:
+    def small(paths: tuple[str, ...]) -> list[str]:
+        return [pictures.uri(path, SIZES["one" if len(paths) == 1 else "many"]) for path in paths]
+
+    queries = {trial["max_side"]: trial["query_max"]}
+    queries["bottom" if trial["max_side"] == "top" else "top"] = trial["query_min"]
+    scheme = f", {trial['scheme']}" if trial["scheme"] else ""
+    return Screen(
+        title=f"{_heading(trial['condition'])}{scheme}",
+        trial_id=trial["trial_id"],
+        unit=trial["unit"],
+        minimal=small(trial["min_references"]),
+        maximal=small(trial["max_references"]),
+        queries=(pictures.uri(queries["top"], SIZES["query"]), pictures.uri(queries["bottom"], SIZES["query"])),
+        right=trial["max_side"],
+        evidence=_evidence(trial, tables.stimuli),
+        answers=_answers(trial, tables.responses),
+    )
+
+
+def _heading(condition: str) -> str:
+    return "Without references" if condition == "none" else style.label(condition).capitalize()
+
+
+def _evidence(trial: pd.Series, stimuli: pd.DataFrame) -> str:
+    known = stimuli.drop_duplicates("path").set_index("path")["activation"]
+    best, least = (float(known.get(trial[query], np.nan)) for query in ("query_max", "query_min"))
+    if formatting.undefined(best) or formatting.undefined(least):
+        return "The unit's activations for the two are not known: the study was made from finished stimuli."
+    return f"The unit's activation is {formatting.number(best)} for it and {formatting.number(least)} for the other."
+
+
+def _answers(trial: pd.Series, responses: pd.DataFrame) -> str:
+    rows = responses[responses["trial_id"] == trial["trial_id"]]
+    said = []
+    for observer in style.ordered_observers(rows["observer"]):
+        own = rows[rows["observer"] == observer]
+        said.append(f"{observer} {int(own['correct'].sum())} of {len(own)}")
+    return f"Right answers to this very trial: {', '.join(said)}." if said else "No one answered this trial."

@@ -1,0 +1,1 @@
+"""The responses of people and machines: one table, its reader, and rules of exclusion. Imports without torch."""

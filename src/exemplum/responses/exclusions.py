@@ -1,0 +1,115 @@
+"""Who is left out of the main result, by which declared rule, and what the result would be under each rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exemplum import tables
+from exemplum.errors import UserError
+from exemplum.study.folder import ExclusionsSection
+
+PERSON = ["experiment", "observer", "participant"]
+SESSION = ("instruction_time_s", "practice_attempts", "total_time_s")  # what only the server knows of a session
+
+
+def apply(
+    responses: pd.DataFrame, rules: ExclusionsSection, sessions: pd.DataFrame | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Leave out those whom a rule excludes: (the other answers, table EXCLUSIONS)."""
+    table = check(responses, rules, sessions)
+    out = table.loc[table["verdict"] == "excluded", PERSON].drop_duplicates()
+    keys = pd.MultiIndex.from_frame(responses[PERSON])
+    return responses[~keys.isin(pd.MultiIndex.from_frame(out))], table
+
+
+def check(responses: pd.DataFrame, rules: ExclusionsSection, sessions: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Hold every participant against every declared rule: table EXCLUSIONS, empty where no rule is declared.
+
+    `responses` may be the answers so far of a running session: what cannot be told yet is `unknown`, and excludes
+    nobody; a rule that only more answers can meet (answers on each side) is unknown until it is met, unless `sessions`
+    says that the session is over. `sessions` has the columns experiment, observer, participant and any of
+    instruction_time_s, practice_attempts, total_time_s (seconds from first to last trial), finished (bool). Without it,
+    rules about these are unknown. Machines are never excluded.
+
+    Raises UserError if a column is missing.
+    """
+    needed = [*PERSON, "observer_kind", "trial_kind", "correct", "choice"]
+    if missing := [name for name in needed if name not in responses]:
+        raise UserError(f"the responses lack the columns {', '.join(missing)}; exclusion rules cannot be checked")
+    people = responses[responses["observer_kind"] == "person"]
+    who = people[PERSON].drop_duplicates()
+    if sessions is not None:
+        if missing := [name for name in PERSON if name not in sessions]:
+            raise UserError(f"the sessions lack the columns {', '.join(missing)}")
+        who = pd.concat([who, sessions[PERSON]]).drop_duplicates()
+    measured = _measured(people, who, sessions)
+    return tables.EXCLUSIONS.frame([row for rule in declared(rules) for row in _verdicts(rule, rules, measured)])
+
+
+def declared(rules: ExclusionsSection) -> list[str]:
+    """The rules that study.toml sets."""
+    return [name for name in type(rules).model_fields if getattr(rules, name) is not None]
+
+
+def _measured(people: pd.DataFrame, who: pd.DataFrame, sessions: pd.DataFrame | None) -> pd.DataFrame:
+    """What the rules are about, a row a participant; NaN where it is not known."""
+    table = who.set_index(PERSON).sort_index()
+    catch = people[people["trial_kind"] == "catch"]
+    table["catch_accuracy"] = catch.groupby(PERSON)["correct"].mean().reindex(table.index).astype(float)
+    main = people[people["trial_kind"] == "main"]
+    sides = [(main["choice"] == side).groupby([main[name] for name in PERSON]).sum() for side in ("top", "bottom")]
+    table["answers_each_side"] = np.minimum(*(side.reindex(table.index).fillna(0).astype(float) for side in sides))
+    known = sessions.set_index(PERSON) if sessions is not None else pd.DataFrame(index=table.index)
+    for name in SESSION:
+        table[name] = known[name].reindex(table.index).astype(float) if name in known else np.nan
+    finished = known["finished"].reindex(table.index) if "finished" in known else pd.Series(True, index=table.index)
+    table["finished"] = finished.fillna(False).astype(bool)
+    return table
+
+
+def _at_least(value: float, limit: float) -> bool:
+    return value >= limit
+
+
+def _at_most(value: float, limit: float) -> bool:
+    return value <= limit
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one key of [exclusions] is judged."""
+
+    column: str  # what is measured
+    met: Callable[[float, float], bool]
+    words: str
+    at_end: bool = False  # more answers may still meet it
+
+
+RULES = {
+    "catch_accuracy": Rule("catch_accuracy", _at_least, "catch accuracy {0:.2f}, at least {1:.2f} wanted"),
+    "answers_each_side": Rule("answers_each_side", _at_least, "{0:.0f} answers a side, at least {1:.0f} wanted", True),
+    "instruction_time_s": Rule("instruction_time_s", _at_least, "{0:.0f} s on instructions, at least {1:.0f} s wanted"),
+    "practice_attempts": Rule("practice_attempts", _at_most, "{0:.0f} rounds of practice, at most {1:.0f} allowed"),
+    "total_time_s_min": Rule("total_time_s", _at_least, "{0:.0f} s in all, at least {1:.0f} s wanted", True),
+    "total_time_s_max": Rule("total_time_s", _at_most, "{0:.0f} s in all, at most {1:.0f} s allowed"),
+}  # fmt: skip
+
+
+def _verdicts(name: str, rules: ExclusionsSection, measured: pd.DataFrame) -> list[dict[str, Any]]:
+    rule, limit = RULES[name], float(getattr(rules, name))
+    rows = []
+    for person, value, finished in zip(measured.index, measured[rule.column], measured["finished"], strict=True):
+        met = rule.met(value, limit)
+        open_still = np.isnan(value) or (rule.at_end and not finished and not met)
+        verdict = "unknown" if open_still else "kept" if met else "excluded"
+        reason = f"{name} not known" if np.isnan(value) else rule.words.format(value, limit)
+        rows.append(
+            dict(zip(PERSON, person, strict=True))
+            | {"rule": name, "value": value, "limit": limit, "verdict": verdict, "reason": reason}
+        )
+    return rows

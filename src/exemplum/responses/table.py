@@ -1,0 +1,181 @@
+"""The responses table: every answer beside what was asked, read from its folder, and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exemplum.design.stimuli import DesignError
+from exemplum.errors import UserError, did_you_mean
+from exemplum.records import NONE, Response, Trial, check_condition
+from exemplum.tables import RESPONSES
+
+KINDS = ("machine", "person")
+
+
+def rows(
+    trials: Iterable[Trial],
+    responses: Iterable[Response],
+    *,
+    experiment: str,
+    observer_kind: str,
+    participant: str,
+    expertise: str = "",
+) -> pd.DataFrame:
+    """One RESPONSES row an answer, in the order of the session; trials without an answer give no row.
+
+    `trials` are one session's, repeated ones included. `participant` labels one person or one run of a machine.
+    Raises DesignError if an answer is to no trial of these, or a trial has two answers.
+    """
+    if observer_kind not in KINDS:
+        raise ValueError(f"observer_kind is {observer_kind!r}; it must be one of {', '.join(KINDS)}")
+    asked = {trial.trial_id: trial for trial in trials}
+    answers: dict[str, Response] = {}
+    for response in responses:
+        if response.trial_id not in asked:
+            raise DesignError(f"{response.observer} answered {response.trial_id}, which is no trial of this session")
+        if response.trial_id in answers:
+            raise DesignError(f"{response.observer} answered {response.trial_id} twice")
+        answers[response.trial_id] = response
+    fixed = {
+        "experiment": experiment,
+        "observer_kind": observer_kind,
+        "participant": participant,
+        "expertise": expertise,
+    }
+    ordered = sorted(answers.values(), key=lambda response: asked[response.trial_id].index)
+    return RESPONSES.frame(fixed | _row(asked[response.trial_id], response) for response in ordered)
+
+
+def _row(trial: Trial, response: Response) -> dict[str, Any]:
+    unit = trial.unit
+    return {
+        "observer": response.observer,
+        "trial_id": trial.trial_id,
+        "trial": trial.index,
+        "block": trial.block,
+        "trial_kind": trial.kind.value,
+        "condition": trial.condition,
+        "phase": trial.phase,
+        "scheme": trial.scheme,
+        "unit": str(unit.unit),
+        "layer": unit.unit.layer,
+        "channel": unit.unit.channel,
+        "branch": unit.branch,
+        "selection": unit.selection,
+        "stimulus_set": unit.stimulus_set,
+        "batch": trial.batch,
+        "max_side": trial.max_side.value,
+        "choice": response.choice.value,
+        "correct": response.choice is trial.max_side,
+        "confidence": response.confidence,
+        "rt_ms": float("nan") if response.rt_ms is None else response.rt_ms,
+        "repeats": trial.repeats,
+    }
+
+
+ALLOWED = {
+    "observer_kind": ("machine", "person"),
+    "trial_kind": ("practice", "main", "catch", "repeated"),
+    "phase": ("practice", "pre", "main", "post", "repeated"),
+    "max_side": ("top", "bottom"),
+    "choice": ("top", "bottom"),
+    "confidence": (1, 2, 3),
+}
+ANSWER = ["experiment", "observer", "participant", "trial_id"]
+
+
+def read(folder: Path, conditions: Collection[str] | None = None) -> pd.DataFrame:
+    """All answers of FOLDER/*.parquet as one table RESPONSES, checked.
+
+    Raises UserError (one line: file, column, row, what to do) for no files, missing columns, and what `check` finds.
+    """
+    paths = sorted(folder.glob("*.parquet"))
+    if not paths:
+        raise UserError(f"{folder} holds no answers (*.parquet); run exemplum observe, or exemplum serve for people")
+    tables = [check(RESPONSES.read(path), str(path), conditions) for path in paths]
+    together = pd.concat(tables, ignore_index=True)
+    _no_duplicates(together, str(folder))
+    return together
+
+
+def check(
+    responses: pd.DataFrame,
+    source: str = "responses",
+    conditions: Collection[str] | None = None,
+    *,
+    negative_times: bool = False,
+) -> pd.DataFrame:
+    """Return the table if every value is one that the analysis knows; `conditions` are those of the design if given.
+
+    `negative_times` lets reaction times below 0 pass, for published data that hold some.
+    Raises UserError for missing columns, an unknown condition or value, a condition that is called as something else in
+    the tables, a reaction time below 0 or without end, an answer marked right or wrong against the side chosen, or a
+    trial answered twice.
+    """
+    if missing := [name for name in RESPONSES.columns if name not in responses]:
+        raise UserError(f"{source} lacks the columns {', '.join(missing)}; docs/tables.md lists what responses hold")
+    for column, allowed in ALLOWED.items():
+        _only(responses, column, allowed, source)
+    _only(responses, "condition", conditions if conditions is not None else _named(responses), source)
+    _conditions(responses, source)
+    _reaction_times(responses, source, negative_times)
+    wrong = responses["correct"] != (responses["choice"] == responses["max_side"])
+    if wrong.any():
+        row = responses[wrong].iloc[0]
+        raise UserError(
+            f"{source}: {int(wrong.sum())} answers are marked {row['correct']} against the side chosen, the first is "
+            f"{row['trial_id']} of {row['participant']}; correct must be choice == max_side"
+        )
+    _no_duplicates(responses, source)
+    return responses
+
+
+def _named(responses: pd.DataFrame) -> list[str]:
+    return [name for name in responses["condition"].unique() if isinstance(name, str) and name]
+
+
+def _only(responses: pd.DataFrame, column: str, allowed: Collection[object], source: str) -> None:
+    unknown = responses[~responses[column].isin(list(allowed))]
+    if len(unknown):
+        value = unknown[column].iloc[0]
+        raise UserError(
+            f"{source}: {column} of {unknown['trial_id'].iloc[0]} is {value!r} ({len(unknown)} rows)"
+            f"{did_you_mean(str(value), map(str, allowed))}"
+        )
+
+
+def _conditions(responses: pd.DataFrame, source: str) -> None:
+    """No condition may have a name that the tables give to something else."""
+    for name in responses["condition"].unique():
+        if name != NONE:
+            try:
+                check_condition(name)
+            except UserError as error:
+                where = responses.index[responses["condition"] == name][0]
+                raise UserError(f"{source}: condition of row {where + 1}: {error}") from error
+
+
+def _reaction_times(responses: pd.DataFrame, source: str, negative_times: bool) -> None:
+    """A reaction time is finite and not negative, or NaN where none was measured."""
+    wrong = responses[np.isinf(responses["rt_ms"]) | ((responses["rt_ms"] < 0) & (not negative_times))]
+    if len(wrong):
+        first = wrong.iloc[0]
+        raise UserError(
+            f"{source}: rt_ms of row {wrong.index[0] + 1} ({first['trial_id']} of {first['participant']}) is "
+            f"{first['rt_ms']} ({len(wrong)} rows); it must be milliseconds from 0, or empty where none was measured"
+        )
+
+
+def _no_duplicates(responses: pd.DataFrame, source: str) -> None:
+    twice = responses[responses.duplicated(ANSWER, keep=False)]
+    if len(twice):
+        first = twice.iloc[0]
+        raise UserError(
+            f"{source}: {first['observer']} {first['participant']} answered {first['trial_id']} more than once "
+            f"({len(twice)} rows in all); keep one row of each"
+        )

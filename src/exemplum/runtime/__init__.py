@@ -1,0 +1,1 @@
+"""What stages run on: progress, a cluster, the hardware."""

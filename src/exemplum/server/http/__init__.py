@@ -1,0 +1,1 @@
+"""Requests and responses: the application, its routes, what every request passes."""

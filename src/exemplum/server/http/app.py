@@ -1,0 +1,202 @@
+"""The web application, made of an experiment: participant's pages, experimenter's pages, health."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import shutil
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from exemplum.errors import UserError
+from exemplum.server.experiment import Experiment, Settings
+from exemplum.server.http.experimenter_routes import routes as experimenter_routes
+from exemplum.server.http.middleware import Boundary, Buckets, ImageFiles, configure
+from exemplum.server.http.participant_routes import routes as participant_routes
+from exemplum.server.requests import NO_JSON, ApiError, bad_request
+from exemplum.server.sessions import withdrawal
+from exemplum.server.storage.export import publish
+from exemplum.server.storage.status import keep
+
+STATIC = Path(__file__).parents[1] / "static"
+ENVIRONMENT = "EXEMPLUM_SERVE"  # settings as JSON, for the processes that uvicorn starts
+log = logging.getLogger("exemplum.server")
+# s until a thread that computes gives way. With Python's 5 ms the event loop waits for the writer: 150 answers at once
+# took 140 ms instead of 105.
+TURN_S = 0.0005
+LOW_DISK = 256 * 1024**2  # bytes free below which health warns
+
+
+def create_app(experiment: Experiment) -> FastAPI:
+    """The application. It closes the experiment when it shuts down: queued answers are written first."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        sys.setswitchinterval(TURN_S)
+        await run_in_threadpool(keep, experiment)
+        tasks = [asyncio.create_task(work(experiment)) for work in (_publish_what_ends, withdrawal.keep_trying)]
+        yield
+        for task in tasks:
+            task.cancel()
+        await run_in_threadpool(withdrawal.attempt, experiment, quiet=True)
+        await run_in_threadpool(experiment.database.writer.stop)
+        await run_in_threadpool(_publish, experiment)
+        experiment.close()
+
+    app = FastAPI(title="exemplum", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.router.redirect_slashes = False  # such a redirect would follow the Host header
+    app.state.experiment = experiment
+    buckets = Buckets(experiment.settings.limits)
+    app.add_middleware(ImageFiles, experiment=experiment, buckets=buckets)
+    app.add_middleware(Boundary)
+    errors = ErrorResponses(experiment.texts)
+    app.add_exception_handler(ApiError, errors.api_error)
+    app.add_exception_handler(RequestValidationError, errors.bad_request)
+    app.add_exception_handler(HTTPException, errors.http_error)
+    app.include_router(participant_routes(experiment, buckets))
+    app.include_router(experimenter_routes(experiment, buckets))
+    _health(app, experiment)
+    _static(app)
+    return app
+
+
+def from_environment() -> FastAPI:
+    """The application of one of several processes; `serve` leaves the settings in the environment."""
+    said = json.loads(os.environ[ENVIRONMENT])
+    settings = Settings(**said | {"folder": Path(said["folder"])})
+    configure(settings.log_level)
+    return create_app(Experiment.open(settings))
+
+
+async def _publish_what_ends(experiment: Experiment) -> None:
+    """Keep responses/people.parquet up to date: soon after a session ends, but never most of the time."""
+    experiment.ended.set()  # what an earlier process did not come to
+    while True:
+        began = time.monotonic()
+        if experiment.ended.is_set():
+            await run_in_threadpool(_publish, experiment)
+        await asyncio.sleep(max(2.0, 10 * (time.monotonic() - began)))
+
+
+def _publish(experiment: Experiment) -> None:
+    experiment.ended.clear()
+    try:
+        keep(experiment)
+        publish(experiment)
+    except UserError as error:  # it will not go away by trying again
+        log.error("responses/people.parquet was not written", extra={"cause": str(error)})
+    except Exception:  # a full disk, say: the database still has everything, and the next end tries again
+        log.exception("responses/people.parquet could not be written")
+        experiment.ended.set()
+
+
+def _health(app: FastAPI, experiment: Experiment) -> None:
+    @app.get("/health")
+    def health() -> JSONResponse:
+        try:
+            experiment.database.ping()
+        except Exception:
+            return JSONResponse({"status": "failing", "database": "unreachable"}, status_code=503)
+        free = shutil.disk_usage(experiment.study.folder).free
+        status = "ok" if free > LOW_DISK else "low disk"
+        waiting = experiment.database.writer.waiting
+        return JSONResponse({"status": status, "database": "ok", "writes_waiting": waiting, "disk_free_mb": free >> 20})
+
+
+def _static(app: FastAPI) -> None:
+    """The built pages. Names in assets/ carry a hash of their content, so browsers may keep them."""
+
+    @app.get("/{path:path}", include_in_schema=False)
+    async def static(path: str) -> FileResponse:
+        file = _file(path or "index.html")
+        if file is None:
+            if not path:
+                raise ApiError("not_found", "the participant's pages are not built; run: npm --prefix web run build")
+            raise ApiError("not_found", "no such page")
+        kept = "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache"
+        return FileResponse(file, headers={"Cache-Control": kept})
+
+
+def _file(path: str) -> Path | None:
+    """A file of the built pages; None for what is none of them, and for names that no file can have."""
+    try:
+        file = (STATIC / path).resolve()
+        known = file.is_relative_to(STATIC.resolve()) and file.is_file() and not file.name.startswith(".")
+    except (ValueError, OSError):  # a zero byte; a name that is too long
+        return None
+    return file if known else None
+
+
+PROGRAMS = ("/api/", "/i/")  # what is asked for by the pages' scripts
+TITLES = {
+    "forbidden": "This page is for the experimenter",
+    "not_found": "There is no such page",
+    "rate_limited": "Too many tries",
+}
+EXPERIMENTER = "/experimenter"
+UNREADABLE = "There was an error parsing the body"  # the framework's word for a body that is no text, or too deep
+
+
+class ErrorResponses:
+    """Exception handlers of the application; `texts` are the participant's, by language."""
+
+    def __init__(self, texts: Mapping[str, Mapping[str, str]]) -> None:
+        self._texts = texts
+        folder = Path(__file__).parents[1] / "pages" / "templates"
+        pages = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
+        self._page = pages.get_template("problem.html")
+
+    async def api_error(self, request: Request, error: Any) -> Response:
+        return self.response(request, error)
+
+    async def bad_request(self, request: Request, error: Any) -> Response:
+        return self.response(request, bad_request(error.errors()[0]))
+
+    async def http_error(self, request: Request, error: Any) -> Response:
+        """What the framework itself refuses: an unknown address, a method that a route does not have."""
+        code = {404: "not_found", 413: "too_large"}.get(error.status_code, "bad_request")
+        refused = ApiError(code, NO_JSON if error.detail == UNREADABLE else str(error.detail))
+        refused.status = error.status_code
+        response = self.response(request, refused)
+        for name, value in (error.headers or {}).items():
+            response.headers[name] = value
+        return response
+
+    def response(self, request: Request, error: ApiError) -> Response:
+        if not _by_a_person(request):
+            return error.response()
+        inside = request.scope["path"].startswith(EXPERIMENTER)
+        language = "en" if inside else self._language(request.headers.get("accept-language", ""))
+        title, text = self._said(error, inside, language)
+        style = f"{request.scope.get('root_path', '')}{EXPERIMENTER}/files/style.css"
+        body = self._page.render(language=language, title=title, text=text, style=style)
+        headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+        return HTMLResponse(body, status_code=error.status, headers=headers)
+
+    def _said(self, error: ApiError, inside: bool, language: str) -> tuple[str, str]:
+        words = self._texts.get(language, {})
+        if not inside and error.code == "not_found":
+            return words["error.title.not_found"], words["error.not_found"]
+        return TITLES.get(error.code, "That did not work"), f"{str(error)[:1].upper()}{str(error)[1:]}."
+
+    def _language(self, accepted: str) -> str:
+        """The first language that the browser wants and the study has, else the study's first."""
+        wishes = [part.partition(";")[0].strip()[:2].lower() for part in accepted.split(",")]
+        return next((wish for wish in wishes if wish in self._texts), next(iter(self._texts)))
+
+
+def _by_a_person(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "") and not request.scope["path"].startswith(PROGRAMS)

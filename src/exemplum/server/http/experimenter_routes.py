@@ -1,0 +1,212 @@
+"""The experimenter's pages, behind a token: sessions, recruitment, results, downloads."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy import select
+from sqlalchemy.orm import Session as Orm
+from starlette.concurrency import run_in_threadpool
+
+from exemplum.server.experiment import Experiment
+from exemplum.server.http import middleware
+from exemplum.server.http.middleware import Buckets
+from exemplum.server.http.participant_routes import address
+from exemplum.server.pages import monitor
+from exemplum.server.pages.images import opaque
+from exemplum.server.requests import ApiError, well_formed
+from exemplum.server.sessions import entry, withdrawal
+from exemplum.server.sessions.entry import link_code, link_names
+from exemplum.server.storage import export, status
+from exemplum.server.storage.schema import Audit, SessionRow, StudyRow
+
+HERE = Path(__file__).parents[1] / "pages"
+COOKIE = "exemplum_experimenter"
+FILES = {"style.css": "text/css", "live.js": "text/javascript"}
+FORMS = ("csv", "parquet", "json")
+MOST_AUDIT = 1000  # lines of the audit on its page, the newest first
+GONE = "there is no such session: its participant has withdrawn already, or it never was"
+
+
+def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
+    """All routes below /experimenter."""
+    pages = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined)
+    pages.filters["when"] = _when
+    database, writer = experiment.database, experiment.database.writer
+    proof = opaque(experiment.secret, "experimenter", experiment.token)
+    once = opaque(experiment.secret, "form", proof)  # in every form: another site cannot send it
+
+    def known(request: Request) -> None:
+        if not hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), proof.encode()):
+            buckets.take(middleware.STRANGER, address(request))
+            raise ApiError("forbidden", "open the experimenter's link that exemplum serve printed")
+
+    async def form(request: Request) -> dict[str, str]:
+        known(request)
+        sent = {k: well_formed(v) for k, v in parse_qsl((await request.body()).decode("utf-8", "replace"))}
+        if not hmac.compare_digest(sent.get("once", "").encode(), once.encode()):
+            raise ApiError("forbidden", "this form is not of this page; load the page again")
+        return sent
+
+    sealed = Depends(form)
+
+    def page(name: str, orm: Orm, root: str = "", **values: Any) -> HTMLResponse:
+        """`root` leads from the page to /experimenter/: addresses are relative, for proxies with a prefix."""
+        study = orm.get_one(StudyRow, experiment.study_id)
+        common = {
+            "study": study, "experiment": experiment, "once": once, "is_open": entry.is_open(orm, experiment),
+            "pending": withdrawal.pending(orm, experiment),
+            "outdated": withdrawal.outdated(experiment.study, withdrawal.last_withdrawal(orm, study.id)),
+        }  # fmt: skip
+        return HTMLResponse(pages.get_template(name).render(**common, **values, root=root))
+
+    outside, inside = APIRouter(), APIRouter(prefix="/experimenter", dependencies=[Depends(known)])
+
+    @outside.get("/experimenter")
+    def enter(request: Request, token: str = "") -> Response:
+        if not hmac.compare_digest(token.encode(), experiment.token.encode()):
+            known(request)
+        response = RedirectResponse("experimenter/", status_code=303)
+        secure = request.url.scheme == "https"
+        response.set_cookie(COOKIE, proof, httponly=True, samesite="lax", secure=secure, max_age=30 * 86_400)
+        return response
+
+    @outside.get("/experimenter/files/{name}")
+    def file(name: str) -> FileResponse:
+        if name not in FILES:
+            raise ApiError("not_found", "no such file")
+        return FileResponse(HERE / "experimenter" / name, media_type=FILES[name], headers={"Cache-Control": "no-cache"})
+
+    @inside.get("/")
+    def sessions() -> HTMLResponse:
+        base = experiment.settings.address
+        links = [(name, f"{base}/?link={link_code(experiment, name)}") for name in link_names(experiment)]
+        if experiment.config.groups != "link":
+            links.insert(0, ("participants", f"{base}/"))
+        with database.read() as orm:
+            of = monitor.lines(orm, experiment)
+            return page("sessions.html", orm, lines=of, summary=monitor.summary(of), links=links)
+
+    @inside.get("/session/{key}")
+    def session(request: Request, key: str) -> HTMLResponse:
+        with database.read() as orm:
+            row = _row(orm, experiment, key)
+            line = next(line for line in monitor.lines(orm, experiment) if line.key == key)
+            resume = request.query_params.get("resume", "")
+            link = f"{experiment.settings.address}/?resume={resume}" if resume else ""
+            details = monitor.details(orm, row)
+            return page("session.html", orm, "../", line=line, details=details, link=link)
+
+    @inside.get("/results")
+    def results() -> HTMLResponse:
+        with database.read() as orm:
+            study = orm.get_one(StudyRow, experiment.study_id)
+            seen = study.recruitment == "closed" and study.unblinded_at is not None
+            return page("results.html", orm, accuracy=monitor.accuracy(orm, experiment) if seen else None)
+
+    @inside.get("/downloads")
+    def downloads() -> HTMLResponse:
+        with database.read() as orm:
+            tables = [export.DETAILED, export.SESSIONS, export.RATINGS, export.EXCLUSIONS, export.EVENTS]
+            return page("downloads.html", orm, forms=FORMS, tables=tables, anonymous=[export.ANONYMOUS])
+
+    @inside.get("/audit")
+    def audit() -> HTMLResponse:
+        with database.read() as orm:
+            done = orm.scalars(
+                select(Audit).where(Audit.study_id == experiment.study_id).order_by(Audit.id.desc()).limit(MOST_AUDIT)
+            ).all()
+            return page("audit.html", orm, done=done)
+
+    @inside.get("/download/{kind}-{form}.zip")
+    async def download(kind: str, form: str) -> Response:
+        if kind not in ("full", "anonymous") or form not in FORMS:
+            raise ApiError("not_found", "no such download")
+        await writer.submit(lambda orm: _note(orm, experiment, "download", f"{kind} {form}"))
+        data = await run_in_threadpool(_archive, experiment, form, kind == "anonymous")
+        name = f"{experiment.study.folder.resolve().name}-{kind}-{form}.zip"
+        return Response(data, media_type="application/zip", headers={"Content-Disposition": _attachment(name)})
+
+    @inside.post("/recruitment")
+    async def recruitment(sent: dict[str, str] = sealed) -> Response:
+        state = sent.get("state", "")
+        if state not in ("open", "paused", "closed"):
+            raise ApiError("bad_request", "recruitment is open, paused or closed", field="state")
+        await writer.submit(lambda orm: _recruit(orm, experiment, state))
+        await run_in_threadpool(status.keep, experiment)
+        return RedirectResponse("./", status_code=303)
+
+    @inside.post("/results")
+    async def unblind(sent: dict[str, str] = sealed) -> Response:
+        await writer.submit(lambda orm: _unblind(orm, experiment, sent.get("reason", "").strip()))
+        await run_in_threadpool(status.keep, experiment)
+        # shown in the answer to the form, not by its address: while the study recruits each look has its reason
+        return await run_in_threadpool(_looked)
+
+    def _looked() -> Response:
+        with database.read() as orm:
+            return page("results.html", orm, accuracy=monitor.accuracy(orm, experiment))
+
+    @inside.post("/session/{key}/resume")
+    async def resume(key: str, _sent: dict[str, str] = sealed) -> Response:
+        code = await writer.submit(lambda orm: entry.resume_link(orm, _row(orm, experiment, key)))
+        return RedirectResponse(f"../{key}?resume={code}", status_code=303)
+
+    @inside.post("/session/{key}/withdraw")
+    async def withdraw(key: str, sent: dict[str, str] = sealed) -> Response:
+        if sent.get("sure") != "yes":
+            raise ApiError("bad_request", "tick the box: deletion cannot be undone", field="sure")
+        if not await writer.submit(lambda orm: withdrawal.withdraw(orm, experiment, key)):
+            raise ApiError("not_found", GONE)
+        await run_in_threadpool(withdrawal.attempt, experiment)  # done at once, unless something is in the way
+        return RedirectResponse("../../", status_code=303)
+
+    outside.include_router(inside)
+    return outside
+
+
+def _row(orm: Orm, experiment: Experiment, key: str) -> SessionRow:
+    row = withdrawal.session_of_key(orm, experiment, key)
+    if row is None:
+        raise ApiError("not_found", GONE)
+    return row
+
+
+def _archive(experiment: Experiment, form: str, anonymous: bool) -> bytes:
+    with experiment.database.read() as orm:
+        return export.archive(orm, experiment, form, anonymous)
+
+
+def _recruit(orm: Orm, experiment: Experiment, state: str) -> None:
+    orm.get_one(StudyRow, experiment.study_id).recruitment = state
+    _note(orm, experiment, "recruitment", state)
+
+
+def _unblind(orm: Orm, experiment: Experiment, reason: str) -> None:
+    study = orm.get_one(StudyRow, experiment.study_id)
+    if not reason and study.recruitment != "closed":
+        raise ApiError("bad_request", "give the reason for looking while the study recruits", field="reason")
+    status.mark(orm, study, reason or "recruitment is closed: results page")
+
+
+def _note(orm: Orm, experiment: Experiment, action: str, detail: str) -> None:
+    orm.add(Audit(study_id=experiment.study_id, action=action, detail=detail))
+
+
+def _attachment(name: str) -> str:
+    """The header that names a download: a folder may have quotation marks and line breaks in its name."""
+    plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(os.fsencode(name), safe='')}"
+
+
+def _when(ms: int | None) -> str:
+    return "" if ms is None else datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")

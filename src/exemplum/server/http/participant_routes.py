@@ -1,0 +1,155 @@
+"""The participant's side: the contract of docs/server-api.md. A route parses, calls one function, returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlalchemy import select
+from starlette.concurrency import run_in_threadpool
+
+from exemplum import store
+from exemplum.server.experiment import Experiment
+from exemplum.server.http import middleware
+from exemplum.server.http.middleware import Buckets
+from exemplum.server.requests import ApiError, Body
+from exemplum.server.sessions import answers, entry, steps
+from exemplum.server.sessions.entry import hashed, is_pilot
+from exemplum.server.sessions.state import state
+from exemplum.server.storage import status
+from exemplum.server.storage.schema import SessionRow
+
+API = 1
+
+
+class Surroundings(BaseModel):
+    """Browser and screen, as the page sees them."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    user_agent: str = Field("", max_length=600)
+    screen_width: float = 0
+    screen_height: float = 0
+    width: float = 0
+    height: float = 0
+    pixel_ratio: float = 0
+    language: str = Field("", max_length=40)
+    time_zone: str = Field("", max_length=60)
+    touch: bool = False
+
+
+class Start(Body):
+    """What the page sends to begin."""
+
+    key: str = Field(min_length=16, max_length=80)
+    params: dict[str, str] = Field(default_factory=dict)
+    participant: str = Field("", max_length=60)
+    language: str = Field("", max_length=20)
+    client: Surroundings = Field(default_factory=Surroundings)
+
+    @field_validator("params")
+    @classmethod
+    def _few(cls, params: dict[str, str]) -> dict[str, str]:
+        if len(params) > 20 or any(len(name) > 200 or len(value) > 200 for name, value in params.items()):
+            raise ValueError("at most 20 parameters of 200 characters")
+        return params
+
+
+def bearer(request: Request) -> str:
+    """The session's token; "" if there is none."""
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def address(request: Request) -> str:
+    return request.client.host if request.client else "-"
+
+
+Token = Annotated[str, Depends(bearer)]
+
+
+def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
+    """All routes of the participant's pages but images and static files."""
+    router = APIRouter()
+    database = experiment.database
+    asset = store.digest(experiment.texts, experiment.design_hash)
+
+    @router.get("/api/config")
+    def config(request: Request, link: str = "") -> dict[str, Any]:
+        buckets.take(middleware.PUBLIC, address(request))
+        said = experiment.config
+        pilot = is_pilot(experiment, link)
+        with database.read() as orm:
+            is_open = pilot or entry.is_open(orm, experiment)
+        return {
+            "api": API, "study": {"title": said.title, "contact": said.contact}, "languages": list(said.languages),
+            "language": said.languages[0], "lab": experiment.settings.lab, "open": is_open, "pilot": pilot,
+            "asset": asset,
+        }  # fmt: skip
+
+    @router.get("/api/texts/{language}")
+    async def texts(request: Request, language: str) -> dict[str, str]:
+        buckets.take(middleware.PUBLIC, address(request))
+        if language not in experiment.texts:
+            raise ApiError("not_found", f"no texts in {language!r}; there are {', '.join(experiment.texts)}")
+        return experiment.texts[language]
+
+    @router.post("/api/sessions", status_code=201)
+    async def begin(request: Request, start: Start, token: Token) -> dict[str, Any]:
+        buckets.take(middleware.STARTS, address(request))
+        wish = entry.Wish(**start.model_dump(), token=token, replaced=start.replaced)
+        begun = await database.writer.submit(lambda orm: entry.begin(orm, experiment, wish))
+        now = await run_in_threadpool(_state_of, experiment, begun.session_id)
+        return {"token": begun.token, "resumed": begun.resumed, "state": now}
+
+    @router.get("/api/session")
+    def session(request: Request, token: Token) -> dict[str, Any]:
+        buckets.take(middleware.STEPS, hashed(token))
+        with database.read() as orm:
+            row = orm.scalar(select(SessionRow).where(SessionRow.token_hash == hashed(token)))
+            if row is None:
+                raise _stranger(request)
+            return state(orm, experiment, row)
+
+    @router.post("/api/steps/{step}")
+    async def complete(request: Request, step: str, done: steps.DoneStep, token: Token) -> dict[str, Any]:
+        buckets.take(middleware.STEPS, hashed(token))
+        with _strangers_counted(request):
+            job = database.writer.submit(lambda orm: steps.complete(orm, experiment, token, step, done))
+            session_id = await job
+        return {"state": await run_in_threadpool(_state_of, experiment, session_id)}
+
+    @router.post("/api/answers")
+    async def answer(request: Request, given: answers.GivenAnswer, token: Token) -> dict[str, Any]:
+        buckets.take(middleware.ANSWERS, hashed(token))
+        with _strangers_counted(request):
+            said = await database.writer.submit(lambda orm: answers.record(orm, token, given), urgent=True)
+        if not experiment.is_frozen:
+            await run_in_threadpool(status.note_answer, experiment)
+        return said
+
+    @router.post("/api/events")
+    async def happened(request: Request, given: answers.GivenEvents, token: Token) -> dict[str, Any]:
+        buckets.take(middleware.EVENTS, hashed(token))
+        with _strangers_counted(request):
+            return await database.writer.submit(lambda orm: answers.append(orm, token, given))
+
+    def _stranger(request: Request) -> ApiError:
+        buckets.take(middleware.UNKNOWN, address(request))
+        return ApiError("no_session", "no session has this token")
+
+    @contextmanager
+    def _strangers_counted(request: Request) -> Iterator[None]:
+        try:
+            yield
+        except ApiError as error:
+            raise _stranger(request) if error.code == "no_session" else error from error
+
+    return router
+
+
+def _state_of(experiment: Experiment, session_id: int) -> dict[str, Any]:
+    with experiment.database.read() as orm:
+        return state(orm, experiment, orm.get_one(SessionRow, session_id))

@@ -1,0 +1,92 @@
+"""Run the server: one process or several on one socket, until it is told to stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import asdict, replace
+from typing import Any
+
+import uvicorn
+
+from exemplum.errors import UserError
+from exemplum.server.experiment import Experiment, Settings
+from exemplum.server.http.app import ENVIRONMENT, create_app
+from exemplum.server.http.middleware import configure
+from exemplum.server.sessions.entry import link_code, link_names
+
+GRACE_S = 10  # for requests under way when the server is told to stop
+
+
+def run(
+    settings: Settings,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    address: str = "",
+    workers: int = 1,
+    behind_proxy: bool = False,
+) -> None:
+    """Serve a study; returns when stopped (Ctrl-C, SIGTERM), with every acknowledged answer stored.
+
+    `address` is what participants reach the server by, if not http://host:port. Several `workers` need PostgreSQL.
+    Raises UserError for a port in use, a study without a design, a database that cannot be opened.
+    """
+    if workers > 1 and not settings.database.startswith("postgres"):
+        raise UserError("several workers need PostgreSQL; give --database postgresql://USER:PASSWORD@HOST/NAME")
+    bound = _bind(host, port)
+    settings = replace(settings, address=address.rstrip("/") or f"http://{_spoken(host)}:{bound.getsockname()[1]}")
+    experiment = Experiment.open(settings)
+    print("\n".join(links(experiment, settings.address)), flush=True)
+    configure(settings.log_level)
+    common: dict[str, Any] = {
+        "http": "exemplum.server.http.middleware:TimedHttpProtocol", "ws": "none",
+        "log_config": None, "access_log": False, "server_header": False, "timeout_keep_alive": 30,
+        "timeout_graceful_shutdown": GRACE_S, "forwarded_allow_ips": "*" if behind_proxy else "127.0.0.1",
+    }  # fmt: skip
+    if workers == 1:
+        uvicorn.Server(uvicorn.Config(create_app(experiment), **common)).run(sockets=[bound])
+        return
+    experiment.close()
+    port = bound.getsockname()[1]
+    bound.close()
+    os.environ[ENVIRONMENT] = json.dumps(asdict(settings) | {"folder": str(settings.folder)})
+    uvicorn.run(
+        "exemplum.server.http.app:from_environment", factory=True, workers=workers, host=host, port=port, **common
+    )
+
+
+def links(experiment: Experiment, base: str) -> list[str]:
+    """What the experimenter needs to know, a line each."""
+    lines = [f"participants   {base}/"] if experiment.config.groups != "link" or experiment.settings.lab else []
+    lines += [f"{name:<14} {base}/?link={link_code(experiment, name)}" for name in link_names(experiment)]
+    where = experiment.database.shown
+    return [
+        *lines,
+        f"experimenter   {base}/experimenter?token={experiment.token}   (keep this one to yourself)",
+        f"data           {where}, and responses of finished sessions in {experiment.study.stage('responses')}",
+        *([f"lab mode       participant numbers are typed; schedules 1 to {len(experiment.design.sessions)}"]
+          if experiment.settings.lab else []),
+        *(["pilot          everything is marked as pilot data"] if experiment.settings.pilot else []),
+    ]  # fmt: skip
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise UserError(f"cannot listen on {host}:{port} ({error.strerror}); give another --port or --host") from error
+    bound.listen(1024)
+    bound.set_inheritable(True)
+    return bound
+
+
+def _spoken(host: str) -> str:
+    if host in ("0.0.0.0", "::"):
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,1 @@
+"""What pages show: images for participants, the monitor for experimenters."""

@@ -1,0 +1,1 @@
+"""What happens in a session: entry, schedule, steps, answers, withdrawal."""

@@ -1,0 +1,268 @@
+"""Entry: who comes, by the panel's link or ours, gets a new session, the same one again, or a polite no."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session as Orm
+
+from exemplum.server.experiment import Experiment
+from exemplum.server.pages.images import opaque
+from exemplum.server.requests import ApiError
+from exemplum.server.sessions.schedule import steps_before
+from exemplum.server.storage.schema import Participant, SessionRow, StudyRow, now_ms
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the page sends to begin."""
+
+    key: str
+    params: dict[str, str]
+    participant: str
+    language: str
+    client: dict[str, Any]
+    token: str  # kept from before; "" for none
+    replaced: int = 0  # characters of the request that could not be stored
+
+
+@dataclass(frozen=True)
+class Begun:
+    token: str
+    resumed: bool
+    session_id: int
+
+
+def begin(orm: Orm, experiment: Experiment, wish: Wish) -> Begun:
+    """Find or make the session.
+
+    Raises ApiError: closed, already_done, already_started, bad_link, preview, bad_request.
+    """
+    row = orm.scalar(select(SessionRow).where(SessionRow.start_key == wish.key))
+    if row is not None:  # the first response was lost, or the page was loaded again
+        row.language = _language(experiment, wish, row.language)
+        return _begun(experiment, row, resumed=False)
+    if code := wish.params.get("resume"):
+        return _handed_over(orm, experiment, code, wish.key)
+    identity = identify(experiment, wish.params, wish.participant)
+    row = _kept(orm, experiment, wish.token, identity)
+    if row is not None:
+        return _resumed(experiment, row, wish)
+    participant = _known(orm, experiment, identity)
+    if participant is not None:
+        return _second_entry(orm, experiment, participant, wish)
+    _refuse_if_closed(orm, experiment, identity)
+    return _begun(experiment, _new(orm, experiment, identity, wish), resumed=False)
+
+
+def resume_link(orm: Orm, row: SessionRow) -> str:
+    """A code that hands a session to the browser that opens it first; the browser before it is locked out."""
+    code = secrets.token_urlsafe(24)
+    row.resume_hash = hashed(code)
+    orm.flush()
+    return code
+
+
+def is_open(orm: Orm, experiment: Experiment) -> bool:
+    """Whether new participants are taken."""
+    study = orm.get_one(StudyRow, experiment.study_id)
+    if study.recruitment != "open":
+        return False
+    most = experiment.config.recruit
+    return most is None or completed(orm, experiment) < most
+
+
+def completed(orm: Orm, experiment: Experiment) -> int:
+    """Participants who finished and are not excluded, without pilots."""
+    return orm.scalar(
+        select(func.count())
+        .select_from(SessionRow)
+        .join(Participant, Participant.id == SessionRow.participant_id)
+        .where(
+            Participant.study_id == experiment.study_id,
+            Participant.pilot.is_(False),
+            SessionRow.outcome == "completed",
+            SessionRow.excluded.is_(False),
+        )
+    ) or 0  # fmt: skip
+
+
+def _kept(orm: Orm, experiment: Experiment, token: str, identity: Identity) -> SessionRow | None:
+    """The session of the kept token, unless the link names somebody else."""
+    if not token:
+        return None
+    row = orm.scalar(select(SessionRow).where(SessionRow.token_hash == hashed(token)))
+    if row is None:
+        return None
+    participant = orm.get_one(Participant, row.participant_id)
+    same = identity.is_anonymous or identity.external_id == participant.external_id
+    return row if same and participant.study_id == experiment.study_id else None
+
+
+def _known(orm: Orm, experiment: Experiment, identity: Identity) -> Participant | None:
+    ids = (identity.external_id, veiled(experiment.secret, identity.external_id))
+    return orm.scalar(
+        select(Participant).where(
+            Participant.study_id == experiment.study_id,
+            Participant.external_id.in_(ids),
+            Participant.pilot == identity.pilot,
+        )
+    )
+
+
+def _second_entry(orm: Orm, experiment: Experiment, participant: Participant, wish: Wish) -> Begun:
+    row = orm.scalar(select(SessionRow).where(SessionRow.participant_id == participant.id))
+    if row is None or row.status != "active":
+        raise ApiError("already_done", "this participant has taken part already")
+    if not (experiment.settings.lab or experiment.config.resume == "anywhere"):
+        raise ApiError("already_started", "this participant began in another browser and can go on there")
+    return _resumed(experiment, row, wish)
+
+
+def _resumed(experiment: Experiment, row: SessionRow, wish: Wish) -> Begun:
+    row.seen_at = now_ms()
+    row.language = _language(experiment, wish, row.language)  # the page speaks the one that is wished for now
+    return _begun(experiment, row, resumed=True)
+
+
+def _language(experiment: Experiment, wish: Wish, otherwise: str) -> str:
+    return wish.language if wish.language in experiment.config.languages else otherwise
+
+
+def _handed_over(orm: Orm, experiment: Experiment, code: str, key: str) -> Begun:
+    row = orm.scalar(select(SessionRow).where(SessionRow.resume_hash == hashed(code)))
+    if row is None:
+        raise ApiError("bad_link", "this link was used already, or is none of this study")
+    row.resume_hash, row.start_key, row.seen_at = "", key, now_ms()
+    row.token_version += 1
+    row.token_hash = hashed(token_of(experiment.secret, row.image_ref, row.token_version))
+    orm.flush()
+    return _begun(experiment, row, resumed=True)
+
+
+def _refuse_if_closed(orm: Orm, experiment: Experiment, identity: Identity) -> None:
+    if not identity.pilot and not is_open(orm, experiment):
+        raise ApiError("closed", "the study takes no new participants now")
+
+
+def _new(orm: Orm, experiment: Experiment, identity: Identity, wish: Wish) -> SessionRow:
+    participant = Participant(
+        study_id=experiment.study_id, external_id=identity.external_id, source=identity.source,
+        group=identity.group, pilot=identity.pilot,
+    )  # fmt: skip
+    orm.add(participant)
+    orm.flush()
+    image_ref = secrets.token_urlsafe(16)
+    first = experiment.design.sessions[0]
+    row = SessionRow(
+        participant_id=participant.id, version_id=experiment.version_id, start_key=wish.key, image_ref=image_ref,
+        token_hash=hashed(token_of(experiment.secret, image_ref, 0)), token_version=0,
+        seed=secrets.randbits(62), slot=None, status="active", step=0, answered=0,
+        steps=steps_before(experiment.form_fields()),
+        total=len(first.trials) + sum(block.repeats for block in first.blocks),  # until its own is known
+        language=_language(experiment, wish, experiment.config.languages[0]),
+        params=wish.params, client=wish.client, replaced=wish.replaced,
+    )  # fmt: skip
+    orm.add(row)
+    orm.flush()
+    return row
+
+
+def _begun(experiment: Experiment, row: SessionRow, resumed: bool) -> Begun:
+    return Begun(token_of(experiment.secret, row.image_ref, row.token_version), resumed, row.id)
+
+
+CODE = 12  # characters of a link's code
+PILOT = "pilot"
+# What panels fill in, as it stands in the link before: {{%PROLIFIC_PID%}}, ${workerId}, %SURVEY_CODE%, {participant}, …
+PLACEHOLDER = re.compile(r"\{\{.*\}\}|\$?\{.*\}|%[^%]*%|\[%?\w+%?\]|<\w+>", re.DOTALL)
+PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"  # what MTurk sends while a worker only looks
+
+
+@dataclass(frozen=True)
+class Identity:
+    external_id: str
+    source: str  # prolific, mturk, sona, link, lab or anonymous
+    group: str
+    pilot: bool
+
+    @property
+    def is_anonymous(self) -> bool:
+        return self.source == "anonymous"
+
+
+def identify(experiment: Experiment, params: Mapping[str, str], typed: str) -> Identity:
+    """Read a link's parameters, and in lab mode the participant number. Raises ApiError."""
+    group, pilot = _link(experiment, params.get("link", ""))
+    if params.get("assignmentId") == PREVIEW:
+        raise ApiError("preview", "accept the HIT first")
+    if experiment.settings.lab:
+        if not (typed.isascii() and typed.isdecimal() and 0 < int(typed) < 10**6):
+            raise ApiError("bad_request", f"{typed!r} is not a participant number", field="participant")
+        return Identity(str(int(typed)), "lab", group, pilot)
+    for source, name in (("prolific", "PROLIFIC_PID"), ("mturk", "workerId"), ("sona", "survey_code"), ("sona", "id"),
+                         ("link", "participant")):  # fmt: skip
+        if external_id := params.get(name, "").strip():
+            if PLACEHOLDER.fullmatch(external_id):
+                raise ApiError("unfilled_link", f"{name} is {external_id!r}: the panel did not fill in its link")
+            return Identity(external_id, source, group, pilot)
+    return Identity("anonymous-" + secrets.token_hex(8), "anonymous", group, pilot)
+
+
+def link_names(experiment: Experiment) -> list[str]:
+    """Links that the server gives out beside the plain one: `pilot`, and by group where the link tells the group."""
+    groups = experiment.config.group_names if experiment.config.groups == "link" else ()
+    return [*groups, *(f"{PILOT}.{group}" for group in groups)] if groups else [PILOT]
+
+
+def link_code(experiment: Experiment, name: str) -> str:
+    """The parameter `link` of a link: its name with a code that cannot be guessed."""
+    return f"{name}-{opaque(experiment.secret, 'link', experiment.study_id, name)[:CODE]}"
+
+
+def is_pilot(experiment: Experiment, code: str) -> bool:
+    """Whether what is entered by this link is marked as pilot data; False for a link that is none of the study's."""
+    if experiment.settings.pilot or not code:
+        return experiment.settings.pilot
+    try:
+        return _link(experiment, code)[1]
+    except ApiError:
+        return False
+
+
+def _link(experiment: Experiment, code: str) -> tuple[str, bool]:
+    """Group and pilot that a link stands for."""
+    by_link = experiment.config.groups == "link"
+    if not code:
+        if by_link and not experiment.settings.lab:
+            raise ApiError("bad_link", "this study is entered by the link of a group")
+        return "", experiment.settings.pilot
+    for name in link_names(experiment):
+        if hmac.compare_digest(code.encode(), link_code(experiment, name).encode()):
+            parts = name.split(".")
+            return (parts[-1] if by_link else ""), experiment.settings.pilot or parts[0] == PILOT
+    raise ApiError("bad_link", "this link is not one of this study")
+
+
+def token_of(secret: bytes, image_ref: str, version: int) -> str:
+    """A session's token, 43 characters; made anew for the same session, it is the same."""
+    digest = hmac.digest(secret, f"token|{image_ref}|{version}".encode(), "sha256")
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def hashed(token: str) -> str:
+    """What the database keeps of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def veiled(secret: bytes, external_id: str) -> str:
+    """What stays of the external id of someone who withdrew: enough to refuse a second entry, no more."""
+    return "withdrawn:" + opaque(secret, "withdrawn", external_id)

@@ -1,0 +1,133 @@
+"""The forms of the pages: their questions, the check of what was answered, and their texts by language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from exemplum.errors import UserError, shown
+from exemplum.server.requests import ApiError
+from exemplum.study import folder, toml_files
+from exemplum.study.folder import FieldSection, ServerSection
+
+SHIPPED_FIELDS = {
+    field.name: field
+    for field in (
+        FieldSection(name="age", type="integer", required=True, min=18, max=120, max_length=None),
+        FieldSection(
+            name="gender", type="choice", required=True, options=("female", "male", "non_binary", "no_answer"),
+            max_length=None,
+        ),
+        FieldSection(
+            name="handedness", type="choice", required=True, options=("right", "left", "both", "no_answer"),
+            max_length=None,
+        ),
+        FieldSection(
+            name="visual_aid", type="choice", required=True, max_length=None,
+            options=("none", "glasses", "contact_lenses", "other", "no_answer"),
+        ),
+    )
+}  # fmt: skip
+COMMENT = FieldSection(name=folder.COMMENT, type="text", max_length=2000)
+GROUP = folder.EXPERTISE  # the question that tells the group
+Field = dict[str, Any]
+
+
+def form_fields(section: ServerSection) -> list[Field]:
+    """The demographics form: the shipped questions that the study wants, the group's, and its own."""
+    fields = [SHIPPED_FIELDS[name] for name in section.demographics]
+    if section.groups == "question":
+        fields.append(
+            FieldSection(name=GROUP, type="choice", required=True, options=section.group_names, max_length=None)
+        )
+    return [described(field) for field in (*fields, *section.fields)]
+
+
+def described(field: FieldSection) -> Field:
+    """A question as the page gets it."""
+    return {
+        "name": field.name, "type": field.type, "required": field.required, "min": field.min, "max": field.max,
+        "max_length": field.max_length if field.type == "text" else None, "options": list(field.options),
+    }  # fmt: skip
+
+
+def checked(fields: list[Field], data: dict[str, Any]) -> dict[str, Any]:
+    """The answers to a form, every question once, `None` where an optional one is empty.
+
+    Raises ApiError bad_request naming the field.
+    """
+    known = {field["name"]: field for field in fields}
+    for name in data:
+        if name not in known:
+            raise ApiError("bad_request", f"no question {name!r} in this form", field=name)
+    return {name: _checked(field, data.get(name)) for name, field in known.items()}
+
+
+def _checked(field: Field, value: Any) -> Any:
+    name = field["name"]
+    if value is None or value == "":
+        if field["required"]:
+            raise ApiError("bad_request", f"{name} must be answered", field=name)
+        return None
+    if field["type"] == "integer":
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ApiError("bad_request", f"{name} must be a whole number", field=name)
+        low, high = field["min"], field["max"]
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise ApiError("bad_request", f"{name} must lie between {low} and {high}", field=name)
+        return value
+    if not isinstance(value, str):
+        raise ApiError("bad_request", f"{name} must be a text", field=name)
+    if field["type"] == "choice" and value not in field["options"]:
+        raise ApiError("bad_request", f"{name} must be one of {', '.join(field['options'])}", field=name)
+    if field["max_length"] is not None and len(value) > field["max_length"]:
+        raise ApiError("bad_request", f"{name} is longer than {field['max_length']} characters", field=name)
+    return value.strip() if field["type"] == "text" else value
+
+
+SHIPPED_TEXTS = Path(__file__).parent / "texts"
+
+
+class TextsError(UserError):
+    """A file of texts is absent or broken; the message names it."""
+
+
+def load(folder: Path, languages: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Texts by language and key. `folder` is the study's; its texts are in `texts/LANGUAGE.toml`.
+
+    A language that is not shipped needs a file of the study's own; keys that it lacks are filled from English. Raises
+    TextsError.
+    """
+    check_languages(folder, languages := tuple(languages))
+    english = read(SHIPPED_TEXTS / "en.toml")
+    found = {}
+    for language in languages:
+        shipped, own = SHIPPED_TEXTS / f"{language}.toml", folder / "texts" / f"{language}.toml"
+        texts = english | (read(shipped) if shipped.exists() else {})
+        found[language] = texts | (read(own) if own.exists() else {})
+    return found
+
+
+def check_languages(folder: Path, languages: Iterable[str]) -> None:
+    """Raise TextsError for a language that is neither shipped nor has a file of the study's own."""
+    known = sorted(path.stem for path in SHIPPED_TEXTS.glob("*.toml"))
+    for language in languages:
+        own = folder / "texts" / f"{language}.toml"
+        if language not in known and not own.exists():
+            raise TextsError(f"there are no texts in {language!r}: write {own}, or choose of {', '.join(known)}")
+
+
+def read(path: Path) -> dict[str, str]:
+    """The texts of a file by their whole keys, as in `consent.text`. Raises UserError naming the file."""
+    return dict(_flat(toml_files.read(path), "", path))
+
+
+def _flat(table: dict[str, Any], prefix: str, path: Path) -> Iterable[tuple[str, str]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.", path)
+        elif isinstance(value, str):
+            yield prefix + key, value.strip()
+        else:
+            raise TextsError(f"{path}: {shown(prefix + key)} must be text in quotes (got {shown(value)})")

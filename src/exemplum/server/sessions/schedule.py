@@ -1,0 +1,233 @@
+"""A session's schedule: its steps as JSON and its trials as rows of the database; what the first steps show."""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session as Orm
+
+from exemplum.design.counterbalancing import generator, shuffled
+from exemplum.records import Block, Design, ReferenceSet, Session, Side, StudyUnit, Trial, TrialKind, Unit
+from exemplum.server.storage.schema import Base, SessionRow, TrialRow
+
+KEEP = insert(Base.metadata.tables["trials"])
+Step = dict[str, Any]
+Shown = tuple[Trial, dict[str, Any]]  # a trial and its encoded images by place on the screen
+Names = Mapping[str, str]  # path in the study folder → name in the image store
+
+
+def steps_before(fields: list[dict[str, Any]]) -> list[Step]:
+    """Steps that need no schedule: it is made when the last of them is done, so that who says no takes no place."""
+    form: list[Step] = [{"kind": "form", "form": "demographics", "fields": fields}] if fields else []
+    return [{"kind": "consent"}, *form]
+
+
+def steps_after(
+    session: Session,
+    examples: Iterable[Trial],
+    items: Iterable[Item],
+    phases: Iterable[str],
+    comment: dict[str, Any],
+    names: Names,
+) -> list[Step]:
+    """The rest: check, instructions, intuitiveness, blocks with breaks, intuitiveness again, debrief."""
+    methods = list(dict.fromkeys(block.condition for block in session.blocks))
+    rating = [
+        {"item": key(), "unit": item.unit,
+         "pictures": [{"condition": method, "images": [names[path] for path in paths]}
+                      for method, paths in item.pictures]}
+        for item in items
+    ]  # fmt: skip
+    rated: dict[str, list[Step]] = {
+        phase: [{"kind": "intuitiveness", "phase": phase, "items": [one | {"item": key()} for one in rating]}]
+        for phase in phases
+        if rating
+    }
+    shown: list[Step] = [
+        {"condition": trial.condition, "solution": trial.max_side.value, "pictures": pictures_of(trial, names)}
+        for trial in examples
+    ]
+    blocks = [step for number, block in enumerate(session.blocks, 1) for step in _block_steps(block, number)]
+    return [
+        {"kind": "check"},
+        {"kind": "instructions", "conditions": methods, "examples": shown},
+        *rated.get("before", []),
+        *blocks,
+        *rated.get("after", []),
+        {"kind": "debrief", "fields": [comment]},
+    ]
+
+
+def _block_steps(block: Block, number: int) -> list[Step]:
+    about = {
+        "block": block.block, "number": number, "type": block.kind.value, "phase": block.phase,
+        "practice": block.kind is TrialKind.PRACTICE, "scheme": block.scheme,
+        "condition": block.condition, "repeats": block.repeats, "round": 1,
+    }  # fmt: skip
+    return [{"kind": "block", **about}, {"kind": "break", **about}]
+
+
+def place(orm: Orm, row: SessionRow, blocks: Iterable[tuple[int, Iterable[Shown]]], began: int) -> None:
+    """Write the trials of blocks, given with the position of their step, as rows from position `began` on."""
+    rows: list[dict[str, Any]] = []
+    for step, trials in blocks:
+        trials = list(trials)
+        for number, (trial, pictures) in enumerate(trials):
+            rows.append({
+                "session_id": row.id, "position": began + len(rows), "step": step, "last": number == len(trials) - 1,
+                "key": key(), "trial_id": trial.trial_id, "round": 1, "kind": trial.kind.value,
+                "condition": trial.condition, "max_side": trial.max_side.value, "spec": spec_of(trial),
+                "pictures": pictures,
+            })  # fmt: skip
+    if rows:
+        orm.connection().execute(KEEP, rows)
+
+
+def session_of(row: SessionRow, trials: Iterable[TrialRow]) -> Session:
+    """The session of the design that was shown, from what is stored: the study folder may have moved on since."""
+    first = [trial_of(trial.spec) for trial in trials if trial.round == 1]
+    blocks = {step["block"]: step for step in row.steps if step["kind"] == "block" and step["round"] == 1}
+    assert row.slot is not None
+    return Session(row.slot, tuple(
+        Block(row.slot, number, TrialKind(about["type"]), about["condition"], about["phase"], about["scheme"],
+              tuple(trial for trial in first if trial.block == number), about["repeats"])
+        for number, about in blocks.items()
+    ))  # fmt: skip
+
+
+def show_again(orm: Orm, row: SessionRow, step: int) -> None:
+    """Put another round of the practice block at `step`, whose break is just over, behind that break."""
+    block: Step = {**row.steps[step], "round": row.steps[step]["round"] + 1}
+    trials = orm.scalars(
+        select(TrialRow).where(TrialRow.session_id == row.id, TrialRow.step == step).order_by(TrialRow.position)
+    ).all()
+    _make_room(orm, row.id, after=trials[-1].position, trials=len(trials), steps=2)
+    row.steps = [*row.steps[: step + 2], block, {**block, "kind": "break"}, *row.steps[step + 2 :]]
+    row.total += len(trials)
+    began = trials[-1].position + 1
+    again = [
+        {"session_id": row.id, "position": began + n, "step": step + 2, "last": t.last, "key": key(),
+         "trial_id": f"{t.trial_id.partition('~')[0]}~{block['round']}", "round": block["round"], "kind": t.kind,
+         "condition": t.condition, "max_side": t.max_side, "spec": t.spec, "pictures": t.pictures}
+        for n, t in enumerate(trials)
+    ]  # fmt: skip
+    orm.connection().execute(KEEP, again)
+
+
+def _make_room(orm: Orm, session_id: int, after: int, trials: int, steps: int) -> None:
+    """Move later trials on. Over negative positions, since each position is unique at every moment."""
+    later = TrialRow.session_id == session_id
+    orm.execute(
+        update(TrialRow)
+        .where(later, TrialRow.position > after)
+        .values(position=-(TrialRow.position + trials), step=TrialRow.step + steps)
+    )
+    orm.execute(update(TrialRow).where(later, TrialRow.position < 0).values(position=-TrialRow.position))
+
+
+def pictures_of(trial: Trial, names: Names) -> dict[str, Any]:
+    """Encoded images of a trial by place on the screen: minimal references stand left, maximal ones right."""
+    return {
+        "left": [names[path] for path in trial.references.min],
+        "right": [names[path] for path in trial.references.max],
+        "top": names[trial.queries[Side.TOP]],
+        "bottom": names[trial.queries[Side.BOTTOM]],
+    }
+
+
+def turned(pictures: dict[str, Any], first: Trial, again: Trial) -> dict[str, Any]:
+    """A first showing's images for a repeated trial, whose queries may have changed sides."""
+    if first.max_side is again.max_side:
+        return pictures
+    return {**pictures, "top": pictures["bottom"], "bottom": pictures["top"]}
+
+
+def spec_of(trial: Trial) -> dict[str, Any]:
+    """A trial as JSON; `asdict` would take as long as all the rest of an assignment."""
+    unit = vars(trial.unit) | {"unit": vars(trial.unit.unit)}
+    return vars(trial) | {"unit": unit, "references": vars(trial.references)}
+
+
+def trial_of(spec: dict[str, Any]) -> Trial:
+    """The record that `spec_of` took apart."""
+    unit = spec["unit"]
+    return Trial(**spec | {
+        "kind": TrialKind(spec["kind"]), "max_side": Side(spec["max_side"]),
+        "unit": StudyUnit(**unit | {"unit": Unit(**unit["unit"])}),
+        "references": ReferenceSet(tuple(spec["references"]["max"]), tuple(spec["references"]["min"])),
+    })  # fmt: skip
+
+
+def key() -> str:
+    """An opaque name of 22 characters."""
+    return secrets.token_urlsafe(16)
+
+
+NATURAL = "natural"
+MOST = 9  # pictures a method in one item
+DRAW = 2  # spawn key: independent of the draws that made the design
+
+
+@dataclass(frozen=True)
+class Item:
+    """One unit's pictures by two methods; a slider says how intuitive the first is, against the second."""
+
+    unit: str
+    pictures: tuple[tuple[str, tuple[str, ...]], ...]  # (method, paths), the natural one last
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    candidates: tuple[Trial, ...]  # practice trials of all places, for worked examples
+    items: tuple[Item, ...]
+
+    @property
+    def paths(self) -> set[str]:
+        """Images that the items need beside those of the trials."""
+        return {path for item in self.items for _, paths in item.pictures for path in paths}
+
+    def examples(self, session: Session) -> list[Trial]:
+        """One worked example a condition with references, none of them a trial of this session if that can be had."""
+        return list(self._examples(session))
+
+    def _examples(self, session: Session) -> Iterator[Trial]:
+        queries = {path for trial in session.trials for path in (trial.query_max, trial.query_min)}
+        seen: set[str] = set()
+        for own in session.trials:
+            if own.condition in seen or not tuple(own.references):
+                continue
+            seen.add(own.condition)
+            alike = [t for t in self.candidates if (t.condition, t.scheme) == (own.condition, own.scheme)]
+            if alike:
+                yield min(alike, key=lambda t: (len({t.query_max, t.query_min} & queries), t.trial_id))
+
+
+def rehearsal(design: Design, units: int) -> Rehearsal:
+    """Candidates for examples, and `units` units to rate for each method against natural images."""
+    candidates: dict[tuple[str, ...], Trial] = {}
+    for trial in design.trials:
+        if trial.kind is TrialKind.PRACTICE and tuple(trial.references):
+            candidates.setdefault((trial.condition, trial.scheme, trial.query_max, trial.query_min), trial)
+    return Rehearsal(tuple(candidates.values()), tuple(_items(design, units)))
+
+
+def _items(design: Design, units: int) -> Iterator[Item]:
+    """Practice units alone: rating a unit of the main trials would teach it."""
+    shown: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
+    for trial in design.trials:
+        if trial.unit.role == "practice" and trial.references.max:
+            known = shown[str(trial.unit.unit)].get(trial.condition, ())
+            if len(trial.references.max) > len(known):
+                shown[str(trial.unit.unit)][trial.condition] = trial.references.max[:MOST]
+    methods = sorted({method for of_unit in shown.values() for method in of_unit})
+    if NATURAL not in methods:
+        return
+    for method in (m for m in methods if m != NATURAL):
+        both = sorted(unit for unit, of_unit in shown.items() if method in of_unit and NATURAL in of_unit)
+        for unit in shuffled(both, generator(design.seed, 0, DRAW))[:units]:
+            yield Item(unit, ((method, shown[unit][method]), (NATURAL, shown[unit][NATURAL])))

@@ -1,0 +1,175 @@
+"""The state of a session as the page gets it: what to do next, and nothing that it should not know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session as Orm
+
+from exemplum.server.experiment import Experiment
+from exemplum.server.pages.images import image_url
+from exemplum.server.storage.schema import Answer, Participant, SessionRow, TrialRow
+
+PLACES = ("left", "right")
+QUERIES = ("top", "bottom")
+RATING = (-100, 100)
+
+
+def state(orm: Orm, experiment: Experiment, row: SessionRow) -> dict[str, Any]:
+    """The contract's state; docs/server-api.md says what each kind of step holds."""
+    pilot = orm.scalar(select(Participant.pilot).where(Participant.id == row.participant_id))
+    return {
+        "study": {"title": experiment.config.title},
+        "language": row.language,
+        "pilot": bool(pilot),
+        "progress": {
+            "answered": row.answered, "total": row.total,
+            "step": min(row.step, len(row.steps)), "steps": len(row.steps),
+        },
+        "step": step(orm, experiment, row),
+    }  # fmt: skip
+
+
+def step_id(position: int) -> str:
+    return f"s{position:02d}"
+
+
+def step(orm: Orm, experiment: Experiment, row: SessionRow) -> dict[str, Any]:
+    """The one step to do now."""
+    if row.status != "active":
+        return _finished(experiment, row)
+    current = row.steps[row.step]
+    head = {"id": step_id(row.step), "kind": current["kind"]}
+    match current["kind"]:
+        case "form":
+            return head | {"form": current["form"], "fields": current["fields"]}
+        case "check":
+            said = experiment.config
+            return head | {"min_width": said.min_width, "min_height": said.min_height, "fullscreen": said.fullscreen}
+        case "instructions":
+            return head | {"conditions": current["conditions"], "examples": _examples(experiment, row, current)}
+        case "intuitiveness":
+            return head | _rating(experiment, row, current)
+        case "block":
+            return head | _block(orm, experiment, row, current)
+        case "break":
+            return head | _break(orm, experiment, row, current)
+        case "debrief":
+            return head | {"fields": current["fields"], "score": score(orm, row)}
+    return head
+
+
+def score(orm: Orm, row: SessionRow, step: int | None = None) -> dict[str, int]:
+    """Right answers and trials, of the session or of the block at one step."""
+    chosen = select(func.count(Answer.id), func.count(Answer.id).filter(Answer.correct)).join(
+        TrialRow, TrialRow.id == Answer.trial_id
+    )
+    chosen = chosen.where(Answer.session_id == row.id)
+    if step is not None:
+        chosen = chosen.where(TrialRow.step == step)
+    trials, correct = orm.execute(chosen).one()
+    return {"correct": correct, "trials": trials}
+
+
+def must_practise_again(orm: Orm, experiment: Experiment, row: SessionRow, current: dict[str, Any]) -> bool:
+    """Whether the practice block before the break `current`, where the session stands, is shown again."""
+    said = experiment.config
+    if not current["practice"] or current["round"] >= said.practice_rounds:
+        return False
+    done = score(orm, row, row.step - 1)
+    return done["correct"] < said.practice_pass * done["trials"]
+
+
+def trials_at(orm: Orm, row: SessionRow, position: int) -> Sequence[TrialRow]:
+    return orm.scalars(
+        select(TrialRow).where(TrialRow.session_id == row.id, TrialRow.step == position).order_by(TrialRow.position)
+    ).all()
+
+
+def _finished(experiment: Experiment, row: SessionRow) -> dict[str, Any]:
+    redirect = getattr(experiment.config.redirects, row.outcome, "")
+    for name, value in row.params.items():
+        redirect = redirect.replace("{" + name + "}", quote(value, safe=""))
+    return {
+        "id": "end", "kind": "finished", "outcome": row.outcome, "code": row.code, "redirect": redirect,
+        "answered": row.answered,
+    }  # fmt: skip
+
+
+def _examples(experiment: Experiment, row: SessionRow, current: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"condition": example["condition"], **_shown(experiment, row, f"{row.step}.{n}", example["pictures"]),
+         "layout": _layout([example["pictures"]]), "solution": example["solution"]}
+        for n, example in enumerate(current["examples"])
+    ]  # fmt: skip
+
+
+def _rating(experiment: Experiment, row: SessionRow, current: dict[str, Any]) -> dict[str, Any]:
+    items = [
+        {"item": item["item"], "pictures": [
+            {"condition": shown["condition"],
+             "images": [image_url(experiment.secret, row.image_ref, f"{row.step}.{n}.{m}.{k}", picture)
+                        for k, picture in enumerate(shown["images"])]}
+            for m, shown in enumerate(item["pictures"])]}
+        for n, item in enumerate(current["items"])
+    ]  # fmt: skip
+    return {"phase": current["phase"], "items": items, "min": RATING[0], "max": RATING[1]}
+
+
+def _block(orm: Orm, experiment: Experiment, row: SessionRow, current: dict[str, Any]) -> dict[str, Any]:
+    trials = trials_at(orm, row, row.step)
+    shown = [{"trial": t.key, **_shown(experiment, row, f"t{t.id}", t.pictures)} for t in trials]
+    answered = row.answered - trials[0].position
+    wanted = [url for trial in shown[answered:] for url in _urls(trial)]
+    # An order of its own: that of the trials, or of reference before query, would tell what belongs together.
+    order = np.random.default_rng([row.seed, row.step]).permutation(len(wanted))
+    return {
+        **_announced(row, current),
+        "layout": _layout([trial.pictures for trial in trials]),
+        "answered": answered,
+        "trials": shown,
+        "images": [wanted[n] for n in order],
+    }
+
+
+def _break(orm: Orm, experiment: Experiment, row: SessionRow, current: dict[str, Any]) -> dict[str, Any]:
+    announced = _announced(row, current)
+    announced.pop("condition")
+    last = not any(later["kind"] == "block" for later in row.steps[row.step + 1 :])
+    return {
+        **announced, "score": score(orm, row, row.step - 1), "last": last,
+        "again": must_practise_again(orm, experiment, row, current),
+        "min_ms": 0 if last else round(experiment.config.break_s * 1000),
+    }  # fmt: skip
+
+
+def _announced(row: SessionRow, current: dict[str, Any]) -> dict[str, Any]:
+    blocks = {other["number"] for other in row.steps if other["kind"] == "block"}
+    return {
+        "number": current["number"], "of": len(blocks), "practice": current["practice"],
+        "condition": current["condition"], "round": current["round"],
+    }  # fmt: skip
+
+
+def _shown(experiment: Experiment, row: SessionRow, slot: str, pictures: dict[str, Any]) -> dict[str, Any]:
+    """URLs by place on the screen; each showing has names of its own."""
+
+    def url(place: str, picture: str) -> str:
+        return image_url(experiment.secret, row.image_ref, f"{slot}.{place}", picture)
+
+    return {
+        "references": {side: [url(f"{side}{n}", p) for n, p in enumerate(pictures[side])] for side in PLACES},
+        "queries": {place: url(place, pictures[place]) for place in QUERIES},
+    }
+
+
+def _urls(shown: dict[str, Any]) -> list[str]:
+    return [*shown["references"]["left"], *shown["references"]["right"], *shown["queries"].values()]
+
+
+def _layout(pictures: list[dict[str, Any]]) -> dict[str, int]:
+    return {side: max(len(of_trial[side]) for of_trial in pictures) for side in PLACES}

@@ -1,0 +1,239 @@
+"""Steps: what was done on a page is stored, and the session moves on to the next; its place and its outcome."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session as Orm
+
+from exemplum import design as designs
+from exemplum.records import Response, Side, TrialKind
+from exemplum.server.experiment import Experiment, intuitiveness_phases
+from exemplum.server.pages.monitor import broken_rules
+from exemplum.server.requests import ApiError, Body, bad_request
+from exemplum.server.sessions import forms
+from exemplum.server.sessions.entry import hashed
+from exemplum.server.sessions.forms import COMMENT, described
+from exemplum.server.sessions.schedule import pictures_of, place, session_of, show_again, steps_after, trial_of, turned
+from exemplum.server.sessions.state import RATING, must_practise_again, step_id
+from exemplum.server.storage.schema import (
+    Answer,
+    Participant,
+    SessionRow,
+    StepRecord,
+    StudyRow,
+    StudyVersion,
+    TrialRow,
+    now_ms,
+)
+
+DAY_MS = 86_400_000
+
+
+class DoneStep(Body):
+    """What the page sends when a step is done."""
+
+    shown_at: float = Field(ge=0, le=1e14)
+    ms: float = Field(ge=0, le=30 * DAY_MS)
+    visible_ms: float = Field(ge=0, le=30 * DAY_MS)
+    data: dict[str, Any] = Field(default_factory=dict)
+
+
+class Rating(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    item: str
+    rating: int = Field(ge=RATING[0], le=RATING[1])
+    ms: float = Field(ge=0, le=30 * DAY_MS)
+
+
+class Ratings(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    ratings: list[Rating]
+
+
+def complete(orm: Orm, experiment: Experiment, token: str, step: str, done: DoneStep) -> int:
+    """Store a step and move on; a step that is done already changes nothing. Returns the session's id.
+
+    Raises ApiError: no_session, bad_request, out_of_order (not the current step, or a block, which answers end).
+    """
+    row = orm.scalar(select(SessionRow).where(SessionRow.token_hash == hashed(token)).with_for_update())
+    if row is None:
+        raise ApiError("no_session", "no session has this token")
+    if step in {step_id(position) for position in range(row.step)} or (row.status != "active" and step != "end"):
+        return row.id
+    if row.status != "active" or step != step_id(row.step) or row.steps[row.step]["kind"] == "block":
+        raise ApiError("out_of_order", f"step {step!r} cannot be done now; ask for the state")
+    current = row.steps[row.step]
+    data = _checked(current, done.data)
+    orm.add(StepRecord(
+        session_id=row.id, position=row.step, kind=current["kind"], data=data, shown_at=done.shown_at, ms=done.ms,
+        visible_ms=done.visible_ms,
+    ))  # fmt: skip
+    orm.flush()
+    row.seen_at = now_ms()
+    row.replaced += done.replaced
+    _move_on(orm, experiment, row, current, data)
+    orm.flush()
+    return row.id
+
+
+def _checked(current: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    match current["kind"]:
+        case "consent":
+            if not isinstance(data.get("accepted"), bool) or len(data) != 1:
+                raise ApiError("bad_request", 'consent is {"accepted": true} or {"accepted": false}', field="accepted")
+        case "form" | "debrief":
+            return forms.checked(current["fields"], data)
+        case "intuitiveness":
+            return _checked_ratings(current, data)
+        case "break":
+            if data:
+                raise ApiError("bad_request", "a break has no data")
+    return data
+
+
+def _checked_ratings(current: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """Ratings with the unit and the method that each is about, which the page does not know."""
+    try:
+        given = {rating.item: rating for rating in Ratings.model_validate(data).ratings}
+    except ValidationError as error:
+        raise bad_request(error.errors()[0]) from error
+    items = {item["item"]: item for item in current["items"]}
+    if set(given) != set(items) or len(given) != len(data["ratings"]):
+        raise ApiError("bad_request", "every item must be rated once", field="ratings")
+    return {"phase": current["phase"], "ratings": [
+        {"unit": items[key]["unit"], "condition": items[key]["pictures"][0]["condition"], "rating": rating.rating,
+         "ms": rating.ms}
+        for key, rating in given.items()
+    ]}  # fmt: skip
+
+
+def _move_on(orm: Orm, experiment: Experiment, row: SessionRow, current: dict[str, Any], data: dict[str, Any]) -> None:
+    if current["kind"] == "consent" and not data["accepted"]:
+        finish(orm, experiment, row, NO_CONSENT)
+        return
+    participant = orm.get_one(Participant, row.participant_id)
+    if current["kind"] == "form" and data.get(forms.GROUP):
+        participant.group = data[forms.GROUP]
+    if row.step + 1 == len(row.steps) and row.slot is None:
+        assign(orm, experiment, row, participant)
+    if current["kind"] == "break" and must_practise_again(orm, experiment, row, current):
+        show_again(orm, row, row.step - 1)
+    row.step += 1
+    if row.step == len(row.steps):
+        finish(orm, experiment, row)
+    elif row.steps[row.step].get("repeats") and row.steps[row.step]["kind"] == "block":
+        _choose_repeated(orm, row)
+
+
+def _choose_repeated(orm: Orm, row: SessionRow) -> None:
+    """Write the trials of all repeated blocks, chosen from the main answers, when the first of them begins."""
+    trials = orm.scalars(select(TrialRow).where(TrialRow.session_id == row.id).order_by(TrialRow.position)).all()
+    if any(trial.step == row.step for trial in trials):
+        return
+    given = orm.execute(
+        select(TrialRow.trial_id, Answer.choice, Answer.confidence)
+        .join(Answer, Answer.trial_id == TrialRow.id)
+        .where(TrialRow.session_id == row.id, TrialRow.kind == TrialKind.MAIN.value)
+    )
+    responses = [Response(trial, "person", Side(choice), confidence) for trial, choice, confidence in given]
+    seed = orm.get_one(StudyVersion, row.version_id).manifest["seed"]
+    chosen = designs.repeated_trials(session_of(row, trials), responses, seed)
+    first = {trial.trial_id: trial for trial in trials}
+    shown = [(t, turned(first[t.repeats].pictures, trial_of(first[t.repeats].spec), t)) for t in chosen]
+    blocks = [
+        (at, [(trial, pictures) for trial, pictures in shown if trial.block == step["block"]])
+        for at, step in enumerate(row.steps)
+        if step["kind"] == "block" and step["repeats"]
+    ]
+    place(orm, row, blocks, began=len(trials))
+    row.total = len(trials) + len(chosen)
+
+
+COMPLETED, FAILED_ATTENTION, NO_CONSENT = "completed", "failed_attention", "no_consent"
+ATTENTION = "catch_accuracy"  # the rule whose breach is told by the code
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no 0 and O, 1 and I: codes are typed by hand
+
+
+def finish(orm: Orm, experiment: Experiment, row: SessionRow, result: str = "") -> None:
+    """End a session. Without a `result` every trial must have its answer, and the rules say what it is."""
+    if not result:
+        assert row.answered == row.total, f"session {row.id}: {row.answered} of {row.total} trials answered at its end"
+        broken = broken_rules(orm, experiment, row)
+        result = FAILED_ATTENTION if ATTENTION in broken else COMPLETED
+        row.excluded = bool(broken)
+    row.status, row.outcome, row.finished_at = "finished", result, now_ms()
+    experiment.ended.set()
+    # Who refuses consent has completed nothing: only a code that the study declares for that is given.
+    row.code = getattr(experiment.config.codes, result) or ("" if result == NO_CONSENT else _made_up())
+
+
+def _made_up() -> str:
+    return "".join(secrets.choice(LETTERS) for _ in range(10))
+
+
+def assign(orm: Orm, experiment: Experiment, row: SessionRow, participant: Participant) -> None:
+    """Give a session its place in the design and write its whole schedule. Runs in the caller's transaction."""
+    row.slot = _slot(orm, experiment, participant)
+    row.assigned_at = now_ms()
+    session = experiment.design.sessions[row.slot - 1]
+    phases = intuitiveness_phases(experiment.study)
+    before = len(row.steps)
+    rest = steps_after(
+        session, experiment.rehearsal.examples(session), experiment.rehearsal.items, phases, described(COMMENT),
+        experiment.pictures.names,
+    )  # fmt: skip
+    row.steps = [*row.steps, *rest]
+    row.total = len(session.trials) + sum(block.repeats for block in session.blocks)
+    at = {step["block"]: before + n for n, step in enumerate(rest) if step["kind"] == "block"}
+    names = experiment.pictures.names
+    blocks = ((at[b.block], [(trial, pictures_of(trial, names)) for trial in b.trials]) for b in session.blocks)
+    place(orm, row, blocks, began=0)
+
+
+def _slot(orm: Orm, experiment: Experiment, participant: Participant) -> int:
+    places = len(experiment.design.sessions)
+    if participant.source == "lab":
+        return (int(participant.external_id) - 1) % places + 1
+    # One assignment at a time: on PostgreSQL by this lock, on SQLite because a transaction that writes is alone.
+    orm.execute(select(StudyRow.id).where(StudyRow.id == experiment.study_id).with_for_update())
+    in_group, overall = filled(orm, experiment, participant)
+    return min(range(1, places + 1), key=lambda slot: (in_group[slot], overall[slot], slot))
+
+
+def filled(orm: Orm, experiment: Experiment, participant: Participant) -> tuple[Counter[int], Counter[int]]:
+    """How many hold or filled each place: in the participant's group, and in all.
+
+    Dropouts (no sign of life for `dropout_minutes`) and excluded participants hold none. Pilot participants count among
+    themselves. A new study version with the same design goes on counting.
+    """
+    alive = now_ms() - experiment.config.dropout_minutes * 60_000
+    counts = orm.execute(
+        select(SessionRow.slot, Participant.group, func.count())
+        .join(Participant, Participant.id == SessionRow.participant_id)
+        .join(StudyVersion, StudyVersion.id == SessionRow.version_id)
+        .where(
+            StudyVersion.study_id == experiment.study_id,
+            StudyVersion.design_hash == experiment.design_hash,
+            SessionRow.slot.is_not(None),
+            Participant.pilot == participant.pilot,
+            SessionRow.excluded.is_(False),
+            or_(
+                SessionRow.outcome == "completed",
+                (SessionRow.status == "active") & (SessionRow.seen_at > int(alive)),
+            ),
+        )
+        .group_by(SessionRow.slot, Participant.group)
+    )
+    in_group: Counter[int] = Counter()
+    overall: Counter[int] = Counter()
+    for slot, group, count in counts:
+        assert slot is not None
+        overall[slot] += count
+        if group == participant.group:
+            in_group[slot] += count
+    return in_group, overall

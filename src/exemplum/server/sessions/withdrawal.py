@@ -1,0 +1,175 @@
+"""Withdrawal: a participant's data are deleted, also from the bytes of the database's files.
+
+Deleting rows is one commit. But SQLite's write-ahead log keeps the pages as they were until it is emptied, which a long
+reader prevents (a download, a replica), and gaps of the file may hold copies of rows from when pages were split. So the
+log is emptied, the file is written anew, and the log is emptied again; each of these waits for nobody, and is tried
+again later if somebody is in the way. Which withdrawals are done is in the database: a restart goes on with the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from datetime import datetime
+from math import inf
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session as Orm
+from starlette.concurrency import run_in_threadpool
+
+from exemplum.server.experiment import Experiment
+from exemplum.server.sessions.entry import veiled
+from exemplum.server.storage.schema import (
+    Answer,
+    Audit,
+    Event,
+    Participant,
+    SessionRow,
+    StepRecord,
+    StudyRow,
+    TrialRow,
+    now_ms,
+)
+from exemplum.server.storage.tables import label
+from exemplum.study.folder import Study
+
+
+def withdraw(orm: Orm, experiment: Experiment, key: str) -> bool:
+    """Delete all that is known of a participant, by the key of the session. False if there is no such session.
+
+    The key is never given again: a form that is sent twice, or years later, finds nobody.
+    """
+    row = session_of_key(orm, experiment, key)
+    if row is None:
+        return False
+    for table in (Answer, Event, StepRecord, TrialRow):
+        orm.execute(delete(table).where(table.session_id == row.id))
+    participant = orm.get_one(Participant, row.participant_id)
+    participant.external_id = veiled(experiment.secret, participant.external_id)
+    participant.group, participant.withdrawn_at = "", now_ms()
+    orm.add(Audit(study_id=experiment.study_id, action="withdraw", detail=label(row)))
+    orm.delete(row)
+    experiment.ended.set()
+    experiment.withdrew.set()
+    return True
+
+
+def session_of_key(orm: Orm, experiment: Experiment, key: str) -> SessionRow | None:
+    """The session of this study that the experimenter's pages name by `key`, which cannot be guessed."""
+    return orm.scalar(
+        select(SessionRow)
+        .join(Participant, Participant.id == SessionRow.participant_id)
+        .where(SessionRow.image_ref == key, Participant.study_id == experiment.study_id)
+    )
+
+
+def outdated(study: Study, last: int | None) -> list[str]:
+    """Stages that were made before the `last` withdrawal (ms since 1970) and so may hold that person's answers."""
+    if last is None:
+        return []
+    return [name for name in ("analysis", "report") if _finished_ms(study, name) <= last]
+
+
+def last_withdrawal(orm: Orm, study_id: int) -> int | None:
+    """ms since 1970 of the last withdrawal; None if nobody has withdrawn."""
+    return orm.scalar(select(func.max(Audit.at)).where(Audit.study_id == study_id, Audit.action == "withdraw"))
+
+
+def _finished_ms(study: Study, stage: str) -> float:
+    record = study.record(stage)
+    if record is None:
+        return inf
+    # records tell time in seconds: one of the same second may have been made before
+    return datetime.strptime(record["finished"], "%Y-%m-%dT%H:%M:%S%z").timestamp() * 1000
+
+
+log = logging.getLogger("exemplum.server")
+ONE = threading.Lock()
+SMALL = 32 * 1024**2  # bytes of a file that is rewritten at any time: 0.15 s on the machine where it was measured
+QUIET_S = 60  # a larger one is rewritten when nobody has answered for so long, or when the server starts or stops
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 30.0  # between two tries
+MOST_NAMED = 40  # labels in one line of the audit
+
+
+def pending(orm: Orm, experiment: Experiment) -> list[str]:
+    """Labels of those who withdrew and of whom something may still be in SQLite's files."""
+    return _pending(orm, experiment)[1] if experiment.database.is_sqlite else []
+
+
+async def keep_trying(experiment: Experiment) -> None:
+    """As long as the server runs: scrub what is pending, with longer pauses while something is in the way."""
+    done = await run_in_threadpool(attempt, experiment, quiet=True)  # nobody answers yet
+    wait = FIRST_WAIT_S
+    while True:
+        await asyncio.sleep(wait)
+        if experiment.withdrew.is_set() or not done:
+            experiment.withdrew.clear()
+            done = await run_in_threadpool(attempt, experiment)
+            wait = FIRST_WAIT_S if done else min(2 * wait, LONGEST_WAIT_S)
+
+
+def attempt(experiment: Experiment, quiet: bool = False) -> bool:
+    """Try once; True if nothing is pending any more. `quiet`: a large file may be rewritten, nobody waits for it."""
+    if not experiment.database.is_sqlite:
+        return True  # docs/server.md says what PostgreSQL keeps, and for how long
+    if not ONE.acquire(blocking=False):
+        return False
+    try:
+        return _attempt(experiment, quiet)
+    except Exception:  # a full disk, say: what is pending stays so
+        log.exception("what was deleted could not be taken out of the database's files yet")
+        return False
+    finally:
+        ONE.release()
+
+
+def _attempt(experiment: Experiment, quiet: bool) -> bool:
+    database = experiment.database
+    with database.read() as orm:
+        upto, labels = _pending(orm, experiment)
+        quiet = quiet or _is_quiet(orm, experiment)
+    if not labels:
+        return True
+    if not database.empty_log():
+        return False
+    if experiment.rewritten_to < upto:
+        assert database.file is not None
+        if database.file.stat().st_size > SMALL and not quiet:
+            return False
+        try:
+            database.rewrite()
+        except sqlite3.OperationalError:  # somebody is writing just now
+            return False
+        experiment.rewritten_to = upto
+        if not database.empty_log():
+            return False
+    database.writer.submit_sync(lambda orm: _note(orm, experiment, upto, labels))
+    return True
+
+
+def _pending(orm: Orm, experiment: Experiment) -> tuple[int, list[str]]:
+    """The audit id of the last withdrawal, and the labels of those that are not done."""
+    done = orm.get_one(StudyRow, experiment.study_id).scrubbed_to
+    found = orm.execute(
+        select(Audit.id, Audit.detail)
+        .where(Audit.study_id == experiment.study_id, Audit.action == "withdraw", Audit.id > done)
+        .order_by(Audit.id)
+    ).all()
+    return (found[-1][0] if found else done), [label for _, label in found]
+
+
+def _is_quiet(orm: Orm, experiment: Experiment) -> bool:
+    last = orm.scalar(
+        select(func.max(SessionRow.seen_at))
+        .join(Participant, Participant.id == SessionRow.participant_id)
+        .where(Participant.study_id == experiment.study_id)
+    )
+    return last is None or last < now_ms() - QUIET_S * 1000
+
+
+def _note(orm: Orm, experiment: Experiment, upto: int, labels: list[str]) -> None:
+    orm.get_one(StudyRow, experiment.study_id).scrubbed_to = upto
+    named = ", ".join(labels[:MOST_NAMED]) + (f" and {len(labels) - MOST_NAMED} more" if labels[MOST_NAMED:] else "")
+    orm.add(Audit(study_id=experiment.study_id, action="deleted from files", detail=named))

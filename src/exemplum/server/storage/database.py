@@ -1,0 +1,208 @@
+"""The database: SQLite in the study folder (WAL, synchronous=FULL) or PostgreSQL, brought up to date by Alembic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import alembic.command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from exemplum.errors import UserError
+from exemplum.server.requests import from_stored, to_stored
+from exemplum.server.storage.group_commit import GroupWriter
+
+MIGRATION_LOCK = 0x6578656D  # any number; the same for every process that migrates
+
+
+class DatabaseError(UserError):
+    """The database cannot be opened; the message says which and why."""
+
+
+class Database:
+    """Reading connections for many threads, and one writer that commits what comes together in one transaction."""
+
+    def __init__(self, url: str) -> None:
+        """Open and migrate. Raises DatabaseError with one line if that fails."""
+        self.url = url
+        try:
+            self._reading = _engine(url, writes=False)
+            self._writing = _engine(url, writes=True)
+            self.migrated_from = migrate(self._writing)
+        except CommandError as error:
+            raise DatabaseError(
+                f"database {_shown(url)} was made by a newer exemplum ({error}); install that one"
+            ) from error
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+            raise DatabaseError(
+                f"database {_shown(url)}: {error}; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME "
+                "(PostgreSQL needs: pip install 'exemplum[postgres]')"
+            ) from error
+        except SQLAlchemyError as error:
+            cause = str(getattr(error, "orig", error)).strip().splitlines()[0]
+            raise DatabaseError(f"database {_shown(url)} cannot be opened: {cause}") from error
+        self.writer = GroupWriter(self._writing)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self._reading.dialect.name == "sqlite"
+
+    @property
+    def shown(self) -> str:
+        """Where the data is, without a password: the file, or the address."""
+        return str(make_url(self.url).database) if self.is_sqlite else _shown(self.url)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one state of the database. What it changes is not kept."""
+        with Session(self._reading, expire_on_commit=False, autoflush=False) as orm:
+            yield orm
+
+    def ping(self) -> None:
+        with self._reading.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
+    @property
+    def file(self) -> Path | None:
+        """SQLite's file; None for PostgreSQL."""
+        return _file(self.url)
+
+    def empty_log(self) -> bool:
+        """Empty SQLite's write-ahead log, which holds old pages with what was deleted. False if a reader is in the way.
+
+        Waits for nobody, and holds up writers only while the last pages are copied.
+        """
+        with self._maintenance() as cursor:
+            # without the writers' lock: nearly all is copied before the lock is taken
+            cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            return bool(cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+
+    def rewrite(self) -> None:
+        """Write SQLite's file anew from what is there: when pages are split, copies of rows stay in their gaps.
+
+        `secure_delete` does not reach those. Writers wait meanwhile. Raises sqlite3.OperationalError if one is writing.
+        """
+        with self._maintenance() as cursor:
+            cursor.execute("VACUUM")
+
+    @contextmanager
+    def _maintenance(self) -> Iterator[Any]:
+        """A cursor of a SQLite connection of its own, which waits for no lock."""
+        engine = create_engine(self.url, poolclass=NullPool)
+        event.listen(engine, "connect", _prepare_sqlite)
+        connection = engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA busy_timeout=0")
+            yield cursor
+            cursor.close()
+        finally:
+            connection.close()
+            engine.dispose()
+
+    def close(self) -> None:
+        self.writer.stop()
+        self._reading.dispose()
+        self._writing.dispose()
+
+
+def sqlite_url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite URL; None for another database. Raises DatabaseError if it is no URL."""
+    try:
+        return _file(url)
+    except ArgumentError as error:
+        raise DatabaseError(f"database {_shown(url)}: {error}; write sqlite:///FILE or postgresql://…") from error
+
+
+def migrate(engine: Engine) -> str | None:
+    """Bring the schema to the newest revision; several processes may call this at once.
+
+    Returns the revision before if it was an older one; None if nothing was done or the database was empty.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    with engine.connect() as connection, _without_foreign_keys(connection), connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+        before = MigrationContext.configure(connection).get_current_revision()
+        if before == newest:
+            return None
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "head")
+        return before
+
+
+@contextmanager
+def _without_foreign_keys(connection: Connection) -> Iterator[None]:
+    """SQLite's way of changing tables is to make them anew: dropping the old one must not delete what refers to it."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    raw: Any = connection.connection.driver_connection
+    raw.execute("PRAGMA foreign_keys=OFF")  # outside of a transaction, or it has no effect
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA foreign_keys=ON")
+
+
+def _engine(url: str, writes: bool) -> Engine:
+    parsed = make_url(url)
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    json = {"json_serializer": to_stored, "json_deserializer": from_stored}
+    if parsed.get_backend_name() == "sqlite":
+        size = {"pool_size": 1, "max_overflow": 0} if writes else {"pool_size": 8, "max_overflow": 24}
+        engine = create_engine(parsed, **size, pool_timeout=60, **json)
+        event.listen(engine, "connect", _prepare_sqlite)
+        # IMMEDIATE takes the write lock at once: a transaction that reads first can then not fail halfway.
+        event.listen(engine, "begin", _begin_immediate if writes else _begin)
+        return engine
+    return create_engine(parsed, pool_size=2 if writes else 8, max_overflow=8, pool_pre_ping=True, **json)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # sqlite3's own transactions would break SAVEPOINT; `begin` below opens them
+    connection.text_factory = _text  # one broken text must not break every list and download that it is in
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000", "secure_delete=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _text(stored: bytes) -> str:
+    return stored.decode("utf-8", "replace")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _file(url: str) -> Path | None:
+    parsed = make_url(url)
+    named = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
+    return Path(str(parsed.database)) if named else None
+
+
+def _shown(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return repr(url)

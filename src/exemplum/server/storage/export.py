@@ -1,0 +1,259 @@
+"""From the database to files: the responses of the line, and downloads with all that is known of each answer."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session as Orm
+
+from exemplum.errors import UserError
+from exemplum.server.experiment import Experiment
+from exemplum.server.pages.monitor import evaluated
+from exemplum.server.storage.schema import Answer, Event, StepRecord, TrialRow
+from exemplum.server.storage.tables import (
+    ANSWERS,
+    FILES,
+    Member,
+    label,
+    members,
+    people,
+    publishing,
+    ratings,
+    refuse_fewer,
+    responses,
+    withdrawn,
+)
+from exemplum.store import Column, Table, csv_text
+from exemplum.tables import EXCLUSIONS, PEOPLE, RATINGS, RESPONSES
+
+T = TypeVar("T")
+log = logging.getLogger("exemplum.server")
+MEASURED = {
+    "shown_at": Column("float", "first frame that showed the trial, ms since 1970 by the browser's clock"),
+    "frame_ms": Column("float", "median frame interval while the trial stood"),
+    "frames_late": Column("int", "frame intervals of more than 1.5 times that"),
+    "hidden_ms": Column("float", "time that the page was hidden while the trial stood"),
+    "blurs": Column("int", "times that the window lost the focus while the trial stood"),
+    "input": Column("str", "mouse, touch, pen, keyboard or simulated"),
+    "attempt": Column("int", "which try of sending the answer came through, from 1"),
+    "received_at": Column("int", "ms since 1970 by the server's clock"),
+}
+SESSION = {
+    "status": Column("str", "active or finished"),
+    "outcome": Column("str", "completed, failed_attention or no_consent; empty while active"),
+    "excluded": Column("bool", "by an exclusion rule of the study"),
+    "pilot": Column("bool", "entered by the pilot link"),
+    "answered": Column("int", "trials answered"),
+    "total": Column("int", "trials of the session"),
+    "language": Column("str", "of the pages"),
+    "created_at": Column("int", "ms since 1970 by the server's clock"),
+    "finished_at": Column("float", "ms since 1970 by the server's clock; NaN while active"),
+}
+IDENTITY = {
+    "external_id": Column("str", "the participant's id in the panel, or number in lab mode"),
+    "source": Column("str", "prolific, mturk, sona, link, lab or anonymous"),
+    "code": Column("str", "completion code"),
+    "params": Column("str", "parameters of the link, as JSON"),
+    "client": Column("str", "browser and screen, as JSON"),
+    "forms": Column("str", "all that was entered in forms, free text too, as JSON"),
+}
+EVENTS = Table(
+    "events", "What happened in the browser beside the answers.",
+    {
+        "participant": Column("str", "as in responses"),
+        "page": Column("str", "one load of the page"),
+        "seq": Column("int", "place in that load, from 0"),
+        "at": Column("float", "ms since 1970 by the browser's clock"),
+        "kind": Column("str", "visibility, focus, resize, press, frames, network, …"),
+        "trial_id": Column("str", "the trial on the screen; empty for none"),
+        "data": Column("str", "details as JSON"),
+    },
+)  # fmt: skip
+DETAILED = Table("responses", "One row an answer, with how it was measured.", {**RESPONSES.columns, **MEASURED})
+SESSIONS = Table("sessions", "One row a participant.", {**PEOPLE.columns, **SESSION, **IDENTITY})
+ANONYMOUS = Table("sessions", "One row a participant, without anything that names one.", {
+    **{name: column for name, column in PEOPLE.columns.items() if name != "age"},
+    "age_group": Column("str", "ten years wide; empty if not known"),
+    **{name: column for name, column in SESSION.items() if not name.endswith("_at")},
+})  # fmt: skip
+WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {
+    "csv": lambda frame: csv_text(frame, float_format="%.10g").encode(),
+    "parquet": lambda frame: _parquet(frame),
+    "json": lambda frame: frame.to_json(orient="records", force_ascii=False).encode(),
+}
+
+
+def publish(experiment: Experiment) -> int:
+    """Write finished sessions, without pilots, as responses/people.parquet with sessions and ratings beside it.
+
+    The analysis reads them beside the machines' answers; exclusion is left to it. Returns the number of participants.
+    Raises FewerError, and writes nothing, if people's rows would be lost who did not withdraw.
+    """
+    # one at a time, of all threads and processes: an older state written last would bring back who has withdrawn
+    with publishing(experiment.study):
+        try:
+            published = _publish(experiment, experiment.study.stage("responses"))
+        except UserError as error:
+            experiment.trouble = str(error)
+            raise
+        experiment.trouble = ""
+        return published
+
+
+def _publish(experiment: Experiment, folder: Path) -> int:
+    with experiment.database.read() as orm:
+        of = members(orm, experiment.study_id, finished=True)
+        if not of and not (folder / ANSWERS).exists():
+            return 0
+        frames, _ = _readable(of, lambda some: dict(
+            zip(FILES, (responses(orm, some), people(orm, some), ratings(orm, some)), strict=True)
+        ))  # fmt: skip
+        gone = withdrawn(orm, experiment.study_id)
+    refuse_fewer(folder, frames, gone)
+    for name, frame in frames.items():
+        FILES[name][0].write(folder / name, frame)
+    log.info("published", extra={"participants": len(of), "answers": len(frames[ANSWERS])})
+    return len(of)
+
+
+def archive(orm: Orm, experiment: Experiment, form: str, anonymous: bool) -> bytes:
+    """A zip file of all tables as `form` (csv, parquet, json) with a data dictionary.
+
+    `anonymous`: no ids, codes, links, browsers, free text or clock times; the age in groups of ten years; no pilots.
+    """
+    of = members(orm, experiment.study_id, pilot=False if anonymous else None)
+    tables, problems = _readable(of, lambda some: _tables(orm, experiment, some, anonymous))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as pack:
+        for table, frame in tables:
+            pack.writestr(f"{table.name}.{form}", WRITERS[form](frame))
+        pack.writestr("dictionary.csv", csv_text(dictionary([table for table, _ in tables])))
+        if problems:
+            told = pd.DataFrame(problems).drop(columns="detail" if anonymous else [])  # it may quote what was entered
+            pack.writestr("problems.csv", csv_text(told))
+    return buffer.getvalue()
+
+
+def dictionary(tables: list[Table]) -> pd.DataFrame:
+    """What every column holds."""
+    return pd.DataFrame(
+        {"table": table.name, "column": name, "type": column.dtype, "meaning": column.meaning}
+        for table in tables
+        for name, column in table.columns.items()
+    )
+
+
+def _readable(of: list[Member], make: Callable[[list[Member]], T]) -> tuple[T, list[dict[str, str]]]:
+    """The tables of all sessions that can be read; and those that cannot, with the reason.
+
+    One broken row of an old database must not take everybody's data away.
+    """
+    try:
+        return make(of), []
+    except SQLAlchemyError:  # the database itself
+        raise
+    except Exception:
+        log.exception("a session cannot be read")
+    good, problems = [], []
+    for member in of:
+        try:
+            make([member])
+            good.append(member)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            said = {"problem": type(error).__name__, "detail": str(error)}
+            problems.append({"participant": label(member[0])} | said)
+    return make(good), problems
+
+
+def _tables(orm: Orm, experiment: Experiment, of: list[Member], anonymous: bool) -> list[tuple[Table, pd.DataFrame]]:
+    asked = [(RATINGS, ratings(orm, of)), (EXCLUSIONS, evaluated(orm, experiment, of))]
+    if anonymous:
+        return [(RESPONSES, responses(orm, of)), (ANONYMOUS, _anonymous(orm, of)), *asked]
+    return [(DETAILED, _detailed(orm, of)), (SESSIONS, _sessions(orm, of)), *asked, (EVENTS, _events(orm, of))]
+
+
+def _detailed(orm: Orm, of: list[Member]) -> pd.DataFrame:
+    measured = [
+        {"participant": label(row), "trial": position, **{name: getattr(answer, name) for name in MEASURED}}
+        for row, _ in of
+        for answer, position in orm.execute(
+            select(Answer, TrialRow.position)
+            .join(TrialRow, TrialRow.id == Answer.trial_id)
+            .where(Answer.session_id == row.id)
+        )
+    ]
+    plain = responses(orm, of)
+    if not measured:
+        return DETAILED.frame()
+    return DETAILED.frame(plain.merge(pd.DataFrame(measured), on=["participant", "trial"], validate="one_to_one"))
+
+
+def _sessions(orm: Orm, of: list[Member]) -> pd.DataFrame:
+    rows = [
+        _course(row, participant.pilot)
+        | {"external_id": participant.external_id, "source": participant.source, "code": row.code,
+           "params": _json(row.params), "client": _json(row.client), "forms": _json(_forms(orm, row.id))}
+        for row, participant in of
+    ]  # fmt: skip
+    known = people(orm, of)
+    return SESSIONS.frame(pd.concat([known, pd.DataFrame(rows)], axis=1)) if rows else SESSIONS.frame()
+
+
+def _anonymous(orm: Orm, of: list[Member]) -> pd.DataFrame:
+    known = people(orm, of)
+    decade = (known["age"] // 10 * 10).astype("Int64")
+    known["age_group"] = [f"{low}–{low + 9}" if pd.notna(low) else "" for low in decade]
+    rows = [_course(row, participant.pilot) for row, participant in of]
+    if not rows:
+        return ANONYMOUS.frame()
+    course = pd.DataFrame(rows).drop(columns=["created_at", "finished_at"])
+    return ANONYMOUS.frame(pd.concat([known.drop(columns="age"), course], axis=1))
+
+
+def _course(row: Any, pilot: bool) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in SESSION if name not in ("pilot", "finished_at")} | {
+        "pilot": pilot, "finished_at": float("nan") if row.finished_at is None else float(row.finished_at),
+    }  # fmt: skip
+
+
+def _forms(orm: Orm, session_id: int) -> dict[str, Any]:
+    done = select(StepRecord).where(
+        StepRecord.session_id == session_id, StepRecord.kind.in_(("consent", "form", "check", "debrief"))
+    )
+    return {step.kind: step.data for step in orm.scalars(done.order_by(StepRecord.position))}
+
+
+def _events(orm: Orm, of: list[Member]) -> pd.DataFrame:
+    found = (
+        {"participant": label(row), "page": event.page, "seq": event.seq, "at": event.at, "kind": event.kind,
+         "trial_id": trial_id or "", "data": _json(event.data)}
+        for row, _ in of
+        for event, trial_id in orm.execute(
+            select(Event, TrialRow.trial_id)
+            .outerjoin(TrialRow, (TrialRow.session_id == Event.session_id) & (TrialRow.key == Event.trial))
+            .where(Event.session_id == row.id)
+            .order_by(Event.id)
+        )
+    )  # fmt: skip
+    return EVENTS.frame(found)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()

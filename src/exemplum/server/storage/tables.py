@@ -1,0 +1,237 @@
+"""Sessions of the database as tables of the line; what responses/ holds of people is never written with less."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock
+from sqlalchemy import select
+from sqlalchemy.orm import Session as Orm
+
+from exemplum.errors import UserError
+from exemplum.records import Response, Side, Trial
+from exemplum.responses.table import rows
+from exemplum.server.sessions.schedule import trial_of
+from exemplum.server.storage.schema import Answer, Audit, Participant, SessionRow, StepRecord, StudyVersion, TrialRow
+from exemplum.store import Table
+from exemplum.study.folder import Study
+from exemplum.tables import PEOPLE, RATINGS, RESPONSES
+
+OBSERVER = "participants"
+PHASES = {"before": "pre", "after": "post"}
+NAN = float("nan")
+Member = tuple[SessionRow, Participant]
+
+
+def members(orm: Orm, study_id: int, *, pilot: bool | None = False, finished: bool = False) -> list[Member]:
+    """Sessions with their participants, in the order of entry; `pilot` None for all."""
+    chosen = select(SessionRow, Participant).join(Participant, Participant.id == SessionRow.participant_id)
+    chosen = chosen.where(Participant.study_id == study_id, Participant.withdrawn_at.is_(None))
+    if pilot is not None:
+        chosen = chosen.where(Participant.pilot == pilot)
+    if finished:
+        chosen = chosen.where(SessionRow.outcome.in_(("completed", "failed_attention")))
+    return [(row, participant) for row, participant in orm.execute(chosen.order_by(SessionRow.id))]
+
+
+def label(row: SessionRow) -> str:
+    """A participant's name in tables: it says nothing about the person."""
+    return label_of(row.id)
+
+
+def label_of(session_id: int) -> str:
+    return f"P{session_id:04d}"
+
+
+def responses(orm: Orm, of: Iterable[Member]) -> pd.DataFrame:
+    """RESPONSES rows of these sessions; rounds of practice after the first end in ~2, ~3."""
+    return _together(RESPONSES, [_answers(orm, row, participant) for row, participant in of])
+
+
+def people(orm: Orm, of: Iterable[Member]) -> pd.DataFrame:
+    """PEOPLE rows of these sessions."""
+    return PEOPLE.frame(_person(orm, row, participant) for row, participant in of)
+
+
+def ratings(orm: Orm, of: Iterable[Member]) -> pd.DataFrame:
+    """RATINGS rows of these sessions."""
+    return RATINGS.frame(rating for row, participant in of for rating in _ratings(orm, row, participant))
+
+
+def _answers(orm: Orm, row: SessionRow, participant: Participant) -> pd.DataFrame:
+    answered = orm.execute(
+        select(TrialRow, Answer)
+        .join(Answer, Answer.trial_id == TrialRow.id)
+        .where(TrialRow.session_id == row.id)
+        .order_by(TrialRow.position)
+    ).all()
+    trials = [_trial(trial) for trial, _ in answered]
+    given = [
+        Response(trial.trial_id, OBSERVER, Side(answer.choice), answer.confidence, answer.rt_ms)
+        for trial, (_, answer) in zip(trials, answered, strict=True)
+    ]
+    return rows(
+        trials, given, experiment=protocol(orm, row), observer_kind="person", participant=label(row),
+        expertise=participant.group,
+    )  # fmt: skip
+
+
+def _trial(row: TrialRow) -> Trial:
+    return replace(trial_of(row.spec), trial_id=row.trial_id, index=row.position)
+
+
+def _person(orm: Orm, row: SessionRow, participant: Participant) -> dict[str, Any]:
+    steps = {step.kind: step for step in orm.scalars(select(StepRecord).where(StepRecord.session_id == row.id))}
+    asked = steps["form"].data if "form" in steps else {}
+    began, ended = _span(orm, row)
+    rounds = [step["round"] for step in row.steps if step["kind"] == "block" and step["practice"]]
+    return {
+        "experiment": protocol(orm, row), "observer": OBSERVER, "participant": label(row),
+        "expertise": participant.group, "place": row.slot or 0,
+        "instruction_time_s": steps["instructions"].visible_ms / 1000 if "instructions" in steps else NAN,
+        "total_time_s": (ended - began) / 1000,
+        "practice_attempts": max(rounds, default=0),
+        "age": _age(asked.get("age")),
+        **{name: asked.get(name) or "" for name in ("gender", "handedness", "visual_aid")},
+    }  # fmt: skip
+
+
+def _age(given: Any) -> float:
+    """A study may ask for the age by a question of its own, whose answer may be a text; NaN for what is no number."""
+    try:
+        age = float(given)
+    except (TypeError, ValueError, OverflowError):
+        return NAN
+    return age if math.isfinite(age) else NAN
+
+
+def _span(orm: Orm, row: SessionRow) -> tuple[float, float]:
+    """First trial shown and last answer given, milliseconds by the browser's clock; NaN before the first answer."""
+    times = orm.execute(select(Answer.shown_at, Answer.rt_ms).where(Answer.session_id == row.id)).all()
+    if not times:
+        return NAN, NAN
+    return min(shown for shown, _ in times), max(shown + rt for shown, rt in times)
+
+
+def _ratings(orm: Orm, row: SessionRow, participant: Participant) -> Iterable[dict[str, Any]]:
+    done = select(StepRecord).where(StepRecord.session_id == row.id, StepRecord.kind == "intuitiveness")
+    for step in orm.scalars(done.order_by(StepRecord.position)):
+        for number, rating in enumerate(step.data["ratings"]):
+            yield {
+                "experiment": protocol(orm, row), "observer": OBSERVER, "participant": label(row),
+                "expertise": participant.group, "condition": rating["condition"], "phase": PHASES[step.data["phase"]],
+                "unit": rating["unit"], "trial": number, "rating": float(rating["rating"]), "rt_ms": rating["ms"],
+            }  # fmt: skip
+
+
+def protocol(orm: Orm, row: SessionRow) -> str:
+    """The protocol of the study version that a session was begun under."""
+    return str(orm.get_one(StudyVersion, row.version_id).manifest["protocol"])
+
+
+def _together(table: Any, frames: list[pd.DataFrame]) -> pd.DataFrame:
+    frames = [frame for frame in frames if len(frame)]
+    return table.frame(pd.concat(frames, ignore_index=True)) if frames else table.frame()
+
+
+# Files below responses/, and what tells one of their rows from another: not the label alone, since the first
+# participant of any database is P0001.
+FILES: dict[str, tuple[Table, list[str]]] = {
+    "people.parquet": (RESPONSES, ["participant", "trial_id", "choice", "rt_ms"]),
+    "sessions/people.parquet": (PEOPLE, ["participant"]),
+    "ratings/people.parquet": (RATINGS, ["participant", "phase", "condition", "unit", "rating"]),
+}
+ANSWERS = "people.parquet"
+Rows = set[tuple[object, ...]]
+
+
+class FewerError(UserError):
+    """Writing a table of people would lose rows; the message says whose."""
+
+
+def missing(orm: Orm, study: Study, study_id: int) -> str:
+    """Rows that the folder holds and the database lacks, in words: `FILE holds 28 answers of P0001`; "" if none.
+
+    Raises UserError if a file cannot be read.
+    """
+    gone = withdrawn(orm, study_id)
+    known = {(label_of(session),) for session in _sessions(orm, study_id)}
+    for name, (_, columns) in FILES.items():
+        path = study.stage("responses") / name
+        if not path.exists():
+            continue
+        # beside the answers the label is enough: it tells of somebody whom the database does not know at all
+        lost = (
+            _held(path, columns) - _published_answers(orm, study_id)
+            if name == ANSWERS
+            else _held(path, columns[:1]) - known
+        )
+        if said := _said(path, "answers" if name == ANSWERS else "rows", lost, gone):
+            return said
+    return ""
+
+
+def refuse_fewer(folder: Path, frames: dict[str, pd.DataFrame], gone: set[str]) -> None:
+    """Raise FewerError if a file below `folder` holds rows that its new frame lacks, of people who did not withdraw."""
+    for name, frame in frames.items():
+        path, columns = folder / name, FILES[name][1]
+        if path.exists() and (lost := _said(path, "rows", _held(path, columns) - _rows(frame, columns), gone)):
+            raise FewerError(
+                f"{lost} that would be lost: it was not written; is the database the right one, and whole?"
+            )
+
+
+def publishing(study: Study) -> FileLock:
+    """Held while the tables of people are written."""
+    return FileLock(study.folder / "server" / "publishing.lock")
+
+
+def withdrawn(orm: Orm, study_id: int) -> set[str]:
+    """Labels of those who withdrew, and whom no one after them has: SQLite gave labels again before schema 0002."""
+    gone = orm.scalars(select(Audit.detail).where(Audit.study_id == study_id, Audit.action == "withdraw"))
+    return set(gone) - {label_of(session) for session in _sessions(orm, study_id)}
+
+
+def _sessions(orm: Orm, study_id: int) -> Sequence[int]:
+    return orm.scalars(
+        select(SessionRow.id)
+        .join(Participant, Participant.id == SessionRow.participant_id)
+        .where(Participant.study_id == study_id)
+    ).all()
+
+
+def _said(path: Path, what: str, lost: Rows, gone: set[str]) -> str:
+    stays = sorted({str(row[0]) for row in lost} - gone)
+    count = sum(row[0] in set(stays) for row in lost)
+    named = ", ".join(stays[:3]) + (", …" if len(stays) > 3 else "")
+    return f"{path} holds {count} {what} of {named}" if stays else ""
+
+
+def _held(path: Path, columns: list[str]) -> Rows:
+    try:
+        return _rows(pd.read_parquet(path, columns=columns), columns)
+    except Exception as error:
+        raise UserError(
+            f"{path} cannot be read ({error}); if the database has all answers delete it, it is written anew"
+        ) from error
+
+
+def _rows(frame: pd.DataFrame, columns: list[str]) -> Rows:
+    return set(frame[columns].itertuples(index=False, name=None))
+
+
+def _published_answers(orm: Orm, study_id: int) -> Rows:
+    """Answers of the database as the rows that the file would have: of all sessions, to be on the safe side."""
+    found = orm.execute(
+        select(Answer.session_id, TrialRow.trial_id, Answer.choice, Answer.rt_ms)
+        .join(TrialRow, TrialRow.id == Answer.trial_id)
+        .join(SessionRow, SessionRow.id == Answer.session_id)
+        .join(Participant, Participant.id == SessionRow.participant_id)
+        .where(Participant.study_id == study_id)
+    )
+    return {(label_of(session), trial, choice, rt) for session, trial, choice, rt in found}

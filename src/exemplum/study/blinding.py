@@ -1,0 +1,116 @@
+"""Blinding: while a study recruits, people's answers are left out of analysis and report unless one asks for them.
+
+A look at the results must not decide when to stop. Who looks all the same gives a reason, which the audit keeps.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+import pandas as pd
+
+from exemplum import store
+from exemplum.errors import UserError
+from exemplum.study.folder import Study
+
+HOW = '--unblind "REASON" includes them and is noted in the audit'
+
+
+def is_blind(study: Study) -> bool:
+    """Whether people's answers are left out: there are some, the study recruits, and nobody asked for them."""
+    return not study.unblinded and is_recruiting(study) and has_people(study)
+
+
+def is_recruiting(study: Study) -> bool:
+    """Whether more people may come. A study that no server has spoken of counts as one that recruits."""
+    said = read_status(study)
+    return said is None or said.recruitment != "closed"
+
+
+def has_people(study: Study) -> bool:
+    """Whether there are answers of people among the responses."""
+    return any(
+        (pd.read_parquet(path, columns=["observer_kind"])["observer_kind"] == "person").any()
+        for path in sorted(study.stage("responses").glob("*.parquet"))
+    )
+
+
+def visible(study: Study, responses: pd.DataFrame, *others: pd.DataFrame) -> list[pd.DataFrame]:
+    """The tables as they may be shown: while blind without the rows of people; `others` have a column `observer`."""
+    if not is_blind(study):
+        return [responses, *others]
+    people = set(responses.loc[responses["observer_kind"] == "person", "observer"])
+    return [_without_people(people, frame) for frame in (responses, *others)]
+
+
+def refuse(study: Study, responses: pd.DataFrame, observer: str) -> None:
+    """Raise UserError if an observer's answers are asked for that are hidden now."""
+    of_people = (responses["observer"] == observer) & (responses["observer_kind"] == "person")
+    if of_people.any() and is_blind(study):
+        raise UserError(f"{study.folder}: the answers of {observer} are hidden while the study recruits; {HOW}")
+
+
+def notice(study: Study) -> str:
+    """What reader and user are told of it; "" where nothing is hidden and nobody had to ask."""
+    if is_blind(study):
+        return f"People's answers are left out while the study recruits; {HOW}."
+    if study.unblinded and has_people(study) and is_recruiting(study):
+        return f"People's answers are included although the study still recruits; the reason given: {study.unblinded}."
+    return ""
+
+
+def _without_people(people: set[str], frame: pd.DataFrame) -> pd.DataFrame:
+    hidden = frame["observer"].isin(people)
+    if {"by", "group"} <= set(frame.columns):  # agreement of a machine with people
+        hidden |= (frame["by"] == "observer") & frame["group"].isin(people)
+    return frame[~hidden].reset_index(drop=True)
+
+
+def state(study: Study) -> Sequence[str]:
+    """What a fingerprint holds of it: nothing for a study that hides nothing."""
+    said = notice(study)
+    return [said] if said else []
+
+
+Recruitment = Literal["open", "paused", "closed"]
+STATUS_FILE = "server/status.json"
+
+
+@dataclass(frozen=True)
+class Status:
+    """STUDY/server/status.json; the server writes it when it starts and whenever one of these changes."""
+
+    id: str  # of the study: 32 hex digits
+    recruitment: Recruitment
+    unblinded_at: int | None  # ms since 1970 when accuracy by condition was first asked for; None while blind
+    answers: int  # by participants who are no pilots
+    participants: int  # who entered and have not withdrawn, without pilots
+    design: str  # hash of the design that the answers belong to
+    database: str  # where the answers lie, without a password
+    frozen: dict[str, Any] = field(default_factory=dict)  # what must not change while there are answers
+
+
+def read_status(study: Study) -> Status | None:
+    """The last status that the server wrote; None if the study was never served.
+
+    Raises StoreError if the file is broken.
+    """
+    path = study.folder / STATUS_FILE
+    if not path.exists():
+        return None
+    known = {one.name for one in fields(Status)}
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        return Status(**{name: value for name, value in held.items() if name in known})
+    except (AttributeError, TypeError, ValueError, RecursionError, OSError) as error:
+        raise store.StoreError(
+            f"{path} is not the server's status; start exemplum serve, which writes it anew"
+        ) from error
+
+
+def write_status(study: Study, status: Status) -> None:
+    """Write the status whole or not at all."""
+    store.write_json(study.folder / STATUS_FILE, asdict(status))

@@ -1,0 +1,97 @@
+"""Locks: one command at a time works on a study, and one server per SQLite database.
+
+The operating system gives the lock back when its process ends, also after `kill -9`: the file that stays blocks nobody.
+
+The operating system gives a lock back when its process ends, also after `kill -9`: a file that was left behind blocks
+nobody.
+"""
+
+from __future__ import annotations
+
+import errno
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import BaseFileLock, FileLock, Timeout
+
+from exemplum.errors import UserError
+from exemplum.runtime.progress import console
+
+FILE = ".run.lock"
+NOTHING_IS_WRITTEN = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the study folder's lock; who holds it already may take it again. Raises UserError if another command has it.
+
+    A folder that cannot be written to has no lock: a study that is up to date is still told to be.
+    """
+    lock = FileLock(folder.resolve() / FILE, timeout=0, is_singleton=True)
+    held = _acquire(lock, folder)
+    try:
+        yield
+    finally:
+        if held:
+            lock.release()
+
+
+def _acquire(lock: BaseFileLock, folder: Path) -> bool:
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise UserError(
+            f"another exemplum command is at work on {folder}; wait until it has ended, or stop it"
+        ) from error
+    except (OSError, NotImplementedError) as error:
+        if getattr(error, "errno", None) not in NOTHING_IS_WRITTEN:
+            console.print(f"{folder} cannot be locked ({error}): let no other command work on it meanwhile")
+        return False
+    return True
+
+
+class ServerLock:
+    """Held by a server for as long as it runs. Raises UserError if `database` is served already."""
+
+    def __init__(self, folder: Path, database: Path | None) -> None:
+        """`folder` is STUDY/server; `database` the file of SQLite, None for PostgreSQL, which many may serve."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._alone = _lock(database.with_name(database.name + ".lock")) if database else None
+        self._present = _lock(folder / f"serve-{secrets.token_hex(4)}.lock")
+        try:
+            if self._alone:
+                self._alone.acquire()
+        except Timeout as error:
+            raise UserError(
+                f"{database} is served already: one server per SQLite database; stop the other one, or open its pilot "
+                "link for pilots (several servers at once need --database postgresql://…)"
+            ) from error
+        self._present.acquire()
+
+    def release(self) -> None:
+        self._present.release()
+        Path(self._present.lock_file).unlink(missing_ok=True)
+        if self._alone:
+            self._alone.release()
+
+
+def is_served(folder: Path) -> bool:
+    """Whether a server runs on this machine for the study whose STUDY/server is `folder`."""
+    return any(_is_held(path) for path in folder.glob("serve-*.lock"))
+
+
+def _is_held(path: Path) -> bool:
+    lock = _lock(path)
+    try:
+        with lock:
+            path.unlink(missing_ok=True)  # of a server that was killed
+    except Timeout:
+        return True
+    return False
+
+
+def _lock(path: Path) -> FileLock:
+    # not thread_local: a server is opened in one thread and may be closed in another
+    return FileLock(path, timeout=0, thread_local=False)

@@ -1,0 +1,237 @@
+"""The line: which stage does what, in which order, which are stale, and which a forced run has still to make anew."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from exemplum import store
+from exemplum.errors import UserError
+from exemplum.runtime.progress import console, styled
+from exemplum.study import freezing, locks
+from exemplum.study.blinding import Status
+from exemplum.study.folder import STAGES, Study, read_identity
+
+# Each module has `fingerprint(study) -> str`, a hash of all that its result depends on, and
+# `run(study) -> dict`, which does the work and returns a summary; some have `check(study)`, which tells a wrong name in
+# study.toml before any work is done (and before it `check_names(study)`, for which no network is loaded), and
+# `forget(study)`, after which a run takes nothing on disk for made. Imported late: design and analysis need no torch.
+MODULES = {
+    "index": "exemplum.index.stage",
+    "explanations": "exemplum.explanations.stage",
+    "design": "exemplum.design.stage",
+    "responses": "exemplum.observers.stage",
+    "analysis": "exemplum.analysis.stage",
+    "report": "exemplum.report.stage",
+}
+WITHOUT_TORCH = ("design",)  # whose `check` needs no network, nor anything that takes time to import
+WITH_NAMES = ("index", "explanations")  # which have `check_names`, the part of the check for which no network is run
+NEED_TORCH = ("index", "explanations", "responses")  # for their fingerprints; of the observers only `similarity`
+
+
+def stages(study: Study) -> tuple[str, ...]:
+    """The stages of this study: one made from finished stimuli has no index."""
+    return STAGES[1:] if study.config.stimuli else STAGES
+
+
+def run(study: Study, only: Iterable[str] | None = None, force: bool = False) -> None:
+    """Do every stale stage in order, or just those of `only`; with `force` also those that are current, anew.
+
+    A forced run that was stopped goes on in the next run, forced or not. Raises FrozenError if people have answered
+    and something has changed that must not (exemplum.study.freezing), UserError if another command is at work on it.
+    """
+    chosen = list(stages(study) if only is None else only)
+    frozen = refuse(study, chosen, force)
+    with locks.alone(study.folder):
+        store.remove_leftovers(study.folder, below=False)
+        read_identity(study.folder)  # an older folder is given an id
+        if force:
+            ask_for_force(study, chosen)
+        for name in chosen:
+            if frozen and name in freezing.STAGES:
+                _keep_stage(study, name, frozen)
+            else:
+                _run_stage(study, name)
+
+
+def refuse(study: Study, only: Iterable[str] | None = None, force: bool = False) -> Status | None:
+    """Raise what `run` raises of study.toml and of what is frozen, before any work; the status if that is frozen."""
+    chosen = list(stages(study) if only is None else only)
+    frozen = freezing.frozen_by(study)
+    if force:
+        _refuse_force(study, frozen, chosen)
+    check(study, chosen)
+    return frozen
+
+
+def before(study: Study, stage: str) -> list[str]:
+    """The stages that a stage needs, as far as they may run: what people have seen is kept, whatever else changes.
+
+    Kept is also what is done and needs torch, where torch is not installed.
+    """
+    needed = [name for name in stages(study) if STAGES.index(name) < STAGES.index(stage)]
+    if stage not in freezing.STAGES and freezing.frozen_by(study):
+        console.print(styled(("index, explanations, design: kept, as people saw them", "dim")))
+        needed = [name for name in needed if name not in freezing.STAGES]
+    if kept := _untold_without_torch(study, needed):
+        told = f"{', '.join(kept)}: kept as they are; whether they are up to date cannot be told without torch"
+        console.print(styled((told, "dim")))
+    return [name for name in needed if name not in kept]
+
+
+def check(study: Study, names: Iterable[str] | None = None) -> None:
+    """Raise UserError, before any work, for what these stages (all if not given) would refuse in study.toml.
+
+    What the server would refuse is told as well, since people come last.
+    """
+    chosen = list(stages(study) if names is None else names)
+    if "server" in study.config.model_fields_set or (study.folder / "texts").exists():
+        import_module("exemplum.server.experiment").check(study)
+    # First what takes no time: torch is imported for the names of methods, and a network is run for those of layers
+    for name in sorted(chosen, key=lambda name: name not in WITHOUT_TORCH):
+        if name in WITHOUT_TORCH:
+            import_module(MODULES[name]).check(study)
+        elif name in WITH_NAMES:
+            import_module(MODULES[name]).check_names(study)
+    for name in (name for name in chosen if name not in WITHOUT_TORCH):
+        if of_stage := getattr(import_module(MODULES[name]), "check", None):
+            of_stage(study)
+
+
+def _untold_without_torch(study: Study, names: Iterable[str]) -> list[str]:
+    """Of these stages those that are done and whose fingerprints need torch, where it is not installed."""
+    if find_spec("torch") is not None:
+        return []
+    return [name for name in names if name in NEED_TORCH and study.record(name)]
+
+
+def _run_stage(study: Study, name: str) -> None:
+    module: ModuleType = import_module(MODULES[name])
+    fingerprint = module.fingerprint(study)
+    anew = is_forced(study, name)
+    if not anew and study.is_current(name, fingerprint):
+        console.print(styled((f"{name}: up to date", "dim")))
+        return
+    freezing.refuse_without_status(study, name)
+    _refuse_if_served(study, name)
+    store.remove_leftovers(study.stage(name))
+    if anew:
+        begin_forced(study, name, getattr(module, "forget", None))
+    began = time.monotonic()
+    summary = module.run(study)
+    seconds = time.monotonic() - began
+    study.finish(name, fingerprint, seconds, summary, getattr(module, "VERSION", None))
+    forced_done(study, name)
+    said = ", ".join(f"{key} {value}" for key, value in summary.items())
+    console.print(styled((name, "bold green"), f": {said} ", (f"({seconds:.1f} s)", "dim")))
+
+
+def _refuse_force(study: Study, frozen: Status | None, chosen: Iterable[str]) -> None:
+    """Refuse before anything is forgotten or noted what must not be made anew, or not now."""
+    for name in (name for name in chosen if name in freezing.STAGES):
+        if frozen:
+            raise freezing.FrozenError(
+                f"the {name} of {study.folder} cannot be made anew, not even with --force, since people have given "
+                f"{frozen.answers} answers; leave --force out, or {freezing.way_on(study)}"
+            )
+        freezing.refuse_without_status(study, name)
+        _refuse_if_served(study, name)
+
+
+def _refuse_if_served(study: Study, name: str) -> None:
+    if name in freezing.STAGES and locks.is_served(study.folder / "server"):
+        raise UserError(f"{study.folder} is being served: stop exemplum serve before its {name} is made anew")
+
+
+def _keep_stage(study: Study, name: str, frozen: Status) -> None:
+    """A stage that people's answers rest on: never made anew. Raises FrozenError if it would have to be."""
+    held = frozen.frozen["stages"].get(name)
+    if held and study.record(name) is None:
+        raise freezing.FrozenError(
+            f"{study.stage(name) / 'record.json'} is gone, and people have given {frozen.answers} answers to what was "
+            f"there; bring {study.stage(name)} back from a backup"
+        )
+    if held is None:
+        console.print(styled((f"{name}: not there, and not made anew: people have answered", "dim")))
+    elif import_module(MODULES[name]).fingerprint(study) == held["fingerprint"]:
+        console.print(styled((f"{name}: up to date", "dim")))
+    elif freezing.is_of_this_code(frozen.frozen, {n: _version(n) for n in freezing.UPSTREAM[name]}):
+        raise freezing.FrozenError(
+            f"{name} of {study.folder}: {freezing.SOURCES[name]} changed since people answered ({frozen.answers} "
+            f"answers); put it back, or {freezing.way_on(study)}"
+        )
+    else:
+        console.print(styled((f"{name}: kept as people saw it; this exemplum would make it anew", "dim")))
+
+
+def _version(name: str) -> int:
+    return int(import_module(MODULES[name]).VERSION)
+
+
+def point_to_report(study: Study) -> None:
+    console.print(f"report: {study.stage('report') / 'index.html'}")
+
+
+FORCED_FILE = "forced.json"  # asked: the stages of the command; left: stage → what it was before, null if not begun
+RECORD = "record.json"
+
+
+def ask_for_force(study: Study, stages: Sequence[str]) -> None:
+    """Have stages made anew; the same stages asked for once more before they are done go on where they were."""
+    held = _read_forced(study)
+    if held["asked"] != list(stages):
+        store.write_json(study.folder / FORCED_FILE, {
+            "asked": list(stages), "left": dict.fromkeys(stages) | held["left"],
+        })  # fmt: skip
+
+
+def is_forced(study: Study, stage: str) -> bool:
+    """Whether a stage is still to be made anew."""
+    return stage in _read_forced(study)["left"]
+
+
+def begin_forced(study: Study, stage: str, forget: Callable[[Study], None] | None) -> None:
+    """When a stage begins to be made anew, and not when it goes on, `forget` drops what would be taken for made."""
+    held = _read_forced(study)
+    if held["left"][stage] is None:
+        remade = (study.record(stage) or {}).get("remade")
+        held["left"][stage] = {"files": _content_hash(study.stage(stage)), "remade": remade}
+        if forget:
+            forget(study)
+        store.write_json(study.folder / FORCED_FILE, held)
+
+
+def forced_done(study: Study, stage: str) -> None:
+    """A stage has been made anew: where its files are others now, what follows from them is stale."""
+    held = _read_forced(study)
+    if stage not in held["left"]:
+        return
+    content, before = _content_hash(study.stage(stage)), held["left"].pop(stage)
+    if remade := before["remade"] if content == before["files"] else content:
+        store.write_json(study.stage(stage) / RECORD, (study.record(stage) or {}) | {"remade": remade})
+    if held["left"]:
+        store.write_json(study.folder / FORCED_FILE, held)
+    else:
+        (study.folder / FORCED_FILE).unlink(missing_ok=True)
+
+
+def _read_forced(study: Study) -> dict[str, Any]:
+    path = study.folder / FORCED_FILE
+    return store.read_json(path) if path.exists() else {"asked": None, "left": {}}
+
+
+def _content_hash(folder: Path) -> str:
+    """A hash of a stage's files, but for its record and what is hidden."""
+    found = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_file() and name.as_posix() != RECORD and not any(part.startswith(".") for part in name.parts):
+            found.update(f"{name.as_posix()}\0{path.stat().st_size}\0".encode())
+            found.update(path.read_bytes())
+    return found.hexdigest()[:16]

@@ -1,0 +1,248 @@
+"""TOML files that users write; a fault is told in one line that names file, key and what is allowed."""
+
+from __future__ import annotations
+
+import tomllib
+import types
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from exemplum.errors import UserError, did_you_mean, shown
+
+MOST_BYTES = 1_000_000  # people write some kilobytes; a larger file is another kind of file
+MARK = b"\xef\xbb\xbf"  # some editors begin UTF-8 with it; it says nothing and is left out
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+class TomlError(UserError):
+    """A TOML file is absent, cannot be read, or is not valid; the message names it."""
+
+
+class AbsentError(TomlError):
+    """There is no such file."""
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file in UTF-8.
+
+    Raises TomlError for a file that is absent, no file, unreadable, too large, not UTF-8 or not TOML.
+    """
+    return parse(text(path), path)
+
+
+def text(path: Path) -> str:
+    """The text of a TOML file. Raises TomlError as `read` does, except for what is not TOML."""
+    content = _content(path)
+    if content.startswith(UTF16) or b"\0" in content:
+        raise TomlError(f"{path} is not UTF-8 (it looks like UTF-16, or is no text); save it as UTF-8")
+    try:
+        return content.removeprefix(MARK).decode("utf-8")
+    except UnicodeDecodeError as error:
+        line, byte = content[: error.start].count(b"\n") + 1, content[error.start]
+        raise TomlError(f"{path} is not UTF-8 (byte {byte:#04x} in line {line}); save it as UTF-8") from error
+
+
+def parse(text: str, path: Path) -> dict[str, Any]:
+    """Tables of a TOML text, with tuples for lists. Raises TomlError naming `path`, line and column."""
+    try:
+        tables: dict[str, Any] = frozen(tomllib.loads(text))
+        return tables
+    except tomllib.TOMLDecodeError as error:
+        raise TomlError(f"{path} is not valid TOML: {error}") from error
+    except ValueError as error:  # a number of more digits than Python turns into one
+        raise TomlError(f"{path} is not valid TOML: a number in it has thousands of digits") from error
+    except RecursionError as error:
+        raise TomlError(f"{path} is not valid TOML: lists or tables in it are nested too deeply") from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise TomlError(f"{path} is a folder; it must be a TOML file")
+        if path.exists() and not path.is_file():  # a pipe or a device may never end
+            raise TomlError(f"{path} is no plain file; it must be a TOML file")
+        if path.stat().st_size > MOST_BYTES:
+            raise TomlError(f"{path} is larger than {MOST_BYTES:,} bytes; it must be a TOML file")
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise AbsentError(f"{path} does not exist") from error
+    except (OSError, ValueError) as error:
+        raise TomlError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from error
+
+
+def frozen(value: Any) -> Any:
+    """The value with tuples for lists, as frozen records hold them."""
+    if isinstance(value, list):
+        return tuple(frozen(entry) for entry in value)
+    if isinstance(value, dict):
+        return {key: frozen(entry) for key, entry in value.items()}
+    return value
+
+
+MOST_PROBLEMS = 3  # told in one line; the others are counted
+ROOM = 300  # characters for all of them
+MOST_KEYS = 220  # characters for the known keys of a table
+
+
+def problems(error: ValidationError, model: type[BaseModel], table: str = "") -> str:
+    """All that is wrong, most important first, as `[design] blocks must be a whole number from 1 to 1000 (got -1)`.
+
+    `table` is the name of the table that `model` checks, "" for a whole file.
+    """
+    by_place: dict[str, str] = {}  # the first of each: a union tells every branch that does not fit
+    for each in error.errors(include_url=False):
+        by_place.setdefault(str(_place(model, each["loc"], table)), _told(each, model, table))
+    told = list(by_place.values())
+    told.sort(key=lambda text: not text.startswith("unknown key"))  # a misspelled key may be why another one is wrong
+    kept = told[:1]
+    for text in told[1:MOST_PROBLEMS]:
+        if sum(map(len, kept)) + len(text) < ROOM:
+            kept.append(text)
+    more = f"; and {len(told) - len(kept)} more" if len(told) > len(kept) else ""
+    return "; ".join(kept) + more
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a problem is."""
+
+    table: str  # `server.fields 2`; "" at the top level
+    section: type[BaseModel]  # what checks the table
+    key: str = ""  # "" for the table itself
+    field: FieldInfo | None = None
+    inside: tuple[str | int, ...] = ()  # below the key: the entry of a list, the name in a table, a branch of a union
+
+    def __str__(self) -> str:
+        return f"{f'[{self.table}] ' if self.table else ''}{self.key}".strip()
+
+
+def _told(problem: Any, model: type[BaseModel], table: str) -> str:
+    place = _place(model, problem["loc"], table)
+    if problem["type"] == "extra_forbidden":
+        where = f"[{place.table}]" if place.table else "the top level"
+        return f"unknown key {shown(place.key)} in {where}{_known(place.key, place.section.model_fields)}"
+    if problem["type"] == "missing":
+        assert place.field is not None
+        return f"{place} is missing; it must be {_of(place.field)}"
+    if problem["type"] == "value_error":  # of a validator, which words it as what follows the key
+        return f"{place}{_entry(place, ', entry ', ':')} {problem['ctx']['error']}"
+    given = shown(problem["input"])
+    if place.field is None:
+        return f"{place} must be a table of keys (got {given})"
+    entries = _entries(place.field)
+    if isinstance(name := place.inside[0] if place.inside else None, str) and entries is not None:
+        inner = f"{place.table}.{place.key}" if place.table else place.key
+        return f"[{inner}] {shown(name)} must be {allowed(entries)} (got {given})"
+    return f"{place} must be {_of(place.field)} (got {given}{_entry(place, ' as entry ')})"
+
+
+def _entry(place: _Place, before: str, after: str = "") -> str:
+    """Which entry of a list is meant; empty if none is."""
+    number = next((entry for entry in place.inside if isinstance(entry, int)), None)
+    return "" if number is None else f"{before}{number + 1}{after}"
+
+
+def _place(model: type[BaseModel], location: Sequence[str | int], table: str) -> _Place:
+    section, at = model, table
+    for depth, part in enumerate(location):
+        if isinstance(part, int):
+            at += f" {part + 1}"  # of an array of tables
+            continue
+        field = section.model_fields.get(part)
+        inner = None if field is None else _section(field.annotation)
+        if inner is None:
+            return _Place(at, section, part, field, tuple(location[depth + 1 :]))
+        following = location[depth + 1] if depth + 1 < len(location) else None
+        if following is None and get_origin(field.annotation if field else None) is tuple:
+            return _Place(at, section, part, field)
+        section, at = inner, f"{at}.{part}" if at else part
+    return _Place(at, section)
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """The section that a field holds: itself, or None, or a list of them."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _section(part))), None)
+
+
+def _entries(field: FieldInfo) -> Any:
+    """What the values of a field's table are; None if it is no table of one kind."""
+    return get_args(field.annotation)[1] if get_origin(field.annotation) is dict else None
+
+
+def _known(word: str, known: Iterable[str]) -> str:
+    known = list(known)
+    hint = did_you_mean(word, known)
+    if "did you mean" in hint:
+        return hint
+    names = ", ".join(known)
+    return f"; known: {names if len(names) <= MOST_KEYS else names[:MOST_KEYS].rpartition(',')[0] + ' and others'}"
+
+
+def _of(field: FieldInfo) -> str:
+    """What a field takes, as its description says, or else its type."""
+    return field.description or allowed(field.annotation, field.metadata)
+
+
+def allowed(annotation: Any, metadata: Iterable[Any] = ()) -> str:
+    """What a type takes, as the end of "must be …".
+
+    >>> from typing import Annotated
+    >>> from pydantic import Field
+    >>> allowed(Annotated[int, Field(ge=1, le=9)] | None), allowed(tuple[bool, ...])
+    ('a whole number from 1 to 9', 'a list, each entry true or false')
+    """
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return allowed(parts[0], [*_plain(parts[1:]), *metadata])
+    if origin in (Union, types.UnionType):
+        return ", or ".join(allowed(part, metadata) for part in parts if part is not type(None))
+    if origin is Literal:
+        return f"one of {', '.join(map(str, parts))}"
+    if origin is tuple:
+        count = "" if not (least := _bound(metadata, "min_length")) else f" of at least {least}"
+        return f"a list{count}, each entry {allowed(parts[0])}"
+    if origin is dict:
+        return "a table of keys"
+    kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
+    return kinds.get(annotation, "a table of keys") + (_length(metadata) if annotation is str else _range(metadata))
+
+
+def _plain(metadata: Iterable[Any]) -> list[Any]:
+    return [part for given in metadata for part in (given.metadata if isinstance(given, FieldInfo) else [given])]
+
+
+def _bound(metadata: Iterable[Any], name: str) -> Any:
+    """The tightest bound of this name; None if there is none."""
+    values = [value for given in metadata if (value := getattr(given, name, None)) is not None]
+    return (max if name in ("ge", "gt", "min_length") else min)(values, default=None)
+
+
+def _range(metadata: Iterable[Any]) -> str:
+    metadata = list(metadata)
+    least, above, most, below = (_bound(metadata, name) for name in ("ge", "gt", "le", "lt"))
+    if least is not None and most is not None:
+        return f" from {_number(least)} to {_number(most)}"
+    low = [f"at least {_number(least)}"] if least is not None else []
+    low += [f"above {_number(above)}"] if above is not None else []
+    high = [f"at most {_number(most)}"] if most is not None else []
+    high += [f"below {_number(below)}"] if below is not None else []
+    return f" {' and '.join(low + high)}" if low + high else ""
+
+
+def _length(metadata: Iterable[Any]) -> str:
+    metadata = list(metadata)
+    least, most = _bound(metadata, "min_length"), _bound(metadata, "max_length")
+    if most is None:
+        return ", not empty" if least else ""
+    return f" of {least} to {most} characters" if least else f" of at most {most} characters"
+
+
+def _number(bound: float) -> str:
+    return f"{bound:.0f}" if isinstance(bound, float) and bound.is_integer() else str(bound)

@@ -1,0 +1,214 @@
+"""The user's own code: found, imported, and its faults told in one line with file and line."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, PackageNotFoundError, packages_distributions, version
+from pathlib import Path
+from typing import Any
+
+from exemplum.errors import UserError, did_you_mean
+from exemplum.study import source
+
+BEGAN = time.time()  # a file changed since may have been imported, by others than us, before it was
+
+# What a user's code may raise, what ends the process if a script is imported that should have been run, and what ends
+# a generator: Python raises it itself only where a generator is closed
+FAULTS = (Exception, SystemExit, GeneratorExit)
+
+_imported: dict[str, tuple[Path, str]] = {}  # modules of the user's: file and text when they were imported here
+_put: set[str] = set()  # folders that were ever put on sys.path here: others may save the path and bring them back
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a module has under a name, and a hash of the source that it depends on."""
+
+    value: Any
+    fingerprint: str
+
+
+def places(study: Path | None = None) -> tuple[Path, ...]:
+    """Where the user's modules are looked for, beside the installed packages: the study's folder, then this one."""
+    found = [study.resolve()] if study else []
+    return tuple(dict.fromkeys([*found, Path.cwd()]))
+
+
+def load(
+    spec: str,
+    kind: str,
+    places: Sequence[Path],
+    fault: type[UserError] = UserError,
+    known: Sequence[str] = (),
+    release: str = "",
+) -> Loaded:
+    """What `package.module:name` names; imported again if its source has changed since.
+
+    `kind` is what the messages call it, `known` are words that were perhaps meant instead of the module, `release` is
+    the version of the package if it is known. Raises `fault` in one line, also for what the user's module raises.
+    """
+    name, _, attribute = spec.partition(":")
+    if not (name and attribute):
+        raise fault(f"no {kind} {spec!r}: write package.module:name")
+    _put_on_path(places)
+    try:
+        found = source.modules(name, places)
+    except UserError as error:
+        raise fault(f"no {kind} {spec!r}: {error}") from error
+    texts = {module: source.text(file) for module, file in found.items()}
+    module = _import(spec, kind, {module: (found[module], texts[module]) for module in found}, places, fault, known)
+    value = functools.reduce(lambda holder, part: getattr(holder, part, None), attribute.split("."), module)
+    if value is None:
+        raise fault(f"no {kind} {spec!r}: {name} has no {attribute!r}{did_you_mean(attribute, _public(module))}")
+    more = source.alive(found, places)
+    texts |= {module: source.text(file) for module, file in more.items()}
+    texts[""] = texts.pop(name, "")  # the same under another name
+    return Loaded(value, source.digest(texts | {"release": release or _release(name, module)}))
+
+
+def registered(point: EntryPoint, kind: str, places: Sequence[Path], fault: type[UserError] = UserError) -> Loaded:
+    """What an installed package registers under a name, with the package's version in its hash. Raises as `load`."""
+    release = f"{point.dist.name} {point.dist.version}" if point.dist else ""
+    return load(f"{point.module}:{point.attr}", f"{kind} {point.name!r}, registered as", places, fault, release=release)
+
+
+def told(what: str, error: BaseException) -> str:
+    """An exception of the user's code in one line, with the last place in the user's files that it passed."""
+    if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
+        error = error.__cause__  # Python's own wrapping of a `next` inside of a generator hides the place
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{what}: {error.msg} ({error.filename}, line {error.lineno})"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+    frames = [frame for frame in frames if not source.is_installed(frame.filename)] or frames[1:]
+    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    reason = str(error).strip().partition("\n")[0]
+    return f"{what}: {type(error).__name__}{': ' if reason else ''}{reason}{place}"
+
+
+@contextmanager
+def telling(what: str, fault: type[UserError] = UserError) -> Iterator[None]:
+    """Within, what the user's code raises becomes a `fault` of one line; a UserError stays as it is."""
+    try:
+        yield
+    except UserError:
+        raise
+    except FAULTS as error:
+        raise fault(told(what, error)) from error
+
+
+def check_call(function: Callable[..., Any], *arguments: Any, what: str, fault: type[UserError] = UserError) -> None:
+    """Raise `fault` if `function` is no function, or one that does not take these arguments."""
+    if not callable(function):
+        raise fault(f"{what} is a {type(function).__name__}; it must be a function")
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError as error:
+        raise fault(f"{what} does not take what it is given: {error}{place(function)}") from error
+    except ValueError:
+        return  # a compiled function does not say what it takes
+
+
+def place(function: Any) -> str:
+    """Where a function or class is defined: ` (FILE, line 12)`, or nothing if that is not known."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    plain = inspect.unwrap(function)
+    plain = getattr(plain, "__func__", plain)
+    for thing in (plain, type(plain).__call__, type(plain)):
+        if code := getattr(thing, "__code__", None):
+            return f" ({code.co_filename}, line {code.co_firstlineno})"
+        if inspect.isclass(thing):
+            try:
+                return f" ({inspect.getsourcefile(thing)}, line {inspect.getsourcelines(thing)[1]})"
+            except (OSError, TypeError):
+                continue
+    return ""
+
+
+def _import(
+    spec: str,
+    kind: str,
+    found: dict[str, tuple[Path, str]],
+    places: Sequence[Path],
+    fault: type[UserError],
+    known: Sequence[str],
+) -> Any:
+    name = spec.partition(":")[0]
+    if any(_is_stale(module, *found[module]) for module in found):
+        _forget([*found, *_imported])
+    # bytecode is taken for current by whole seconds and size, which two quick edits may share
+    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        importlib.invalidate_caches()
+        module = importlib.import_module(name)
+    except UserError:
+        raise
+    except FAULTS as error:
+        _forget(found)  # half of it may be there
+        absent = error.name if isinstance(error, ModuleNotFoundError) else None
+        if absent and (name == absent or name.startswith(f"{absent}.")):
+            close = did_you_mean(name, known)
+            looked = ", ".join(str(place) for place in places)
+            hint = close if "did you mean" in close else f"; looked in {looked} and the installed packages"
+            raise fault(f"no {kind} {spec!r}: no Python module {name!r}{hint}") from error
+        raise fault(told(f"no {kind} {spec!r}: {name} cannot be imported", error)) from error
+    finally:
+        sys.dont_write_bytecode = written
+    _imported.update(found)
+    return module
+
+
+def _put_on_path(places: Sequence[Path]) -> None:
+    """Put the places on sys.path, after all else, so that no module of the user's hides an installed one.
+
+    They stay there, since functions import while they run. Where the working directory stands further up, as in a
+    notebook, a study's folder comes right before it.
+    """
+    sys.path[:] = [entry for entry in sys.path if entry not in _put]
+    given = [Path(entry or ".").resolve() for entry in sys.path]
+    at = min((given.index(place) for place in places if place in given), default=len(sys.path))
+    for folder in reversed([str(place) for place in places if place not in given]):
+        sys.path.insert(at, folder)
+        _put.add(folder)
+
+
+def _is_stale(name: str, file: Path, text: str) -> bool:
+    """Whether a module that is imported already is of another file or text."""
+    if name not in sys.modules or source.is_installed(file):
+        return False
+    if name in _imported:
+        return _imported[name] != (file, text)
+    held = getattr(sys.modules[name], "__file__", None)
+    return held is None or Path(held).resolve() != file.resolve() or file.stat().st_mtime > BEGAN
+
+
+def _forget(names: Sequence[str] | dict[str, Any]) -> None:
+    """Have modules imported again; all of them, since each holds what it took from the others."""
+    for name in list(names):
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if not (file and source.is_installed(file)):
+            sys.modules.pop(name, None)
+            _imported.pop(name, None)
+
+
+def _release(name: str, module: Any) -> str:
+    """Name and version of the installed package that a module is of; empty for a file of the user's."""
+    if not source.is_installed(getattr(module, "__file__", None) or "/"):
+        return ""
+    distributions = packages_distributions().get(name.partition(".")[0], [])
+    try:
+        return " ".join(f"{one} {version(one)}" for one in sorted(set(distributions)))
+    except PackageNotFoundError:
+        return ""
+
+
+def _public(module: Any) -> list[str]:
+    return [name for name in vars(module) if not name.startswith("_") and callable(getattr(module, name))]
