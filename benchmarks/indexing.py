@@ -236,11 +236,11 @@ def _thumbnails(folder: Path, into: Path) -> list[Path]:
 
 
 def _index_thumbnails(folder: Path) -> None:
-    from exemplum.index import build
+    from exemplum.index import build_index
 
     with tempfile.TemporaryDirectory() as kept:
         model = models.load("embedded", input_size=32)
-        index = build(model, images.open_corpus(f"folder:{folder}"), folder=Path(kept))
+        index = build_index(model, images.open_corpus(f"folder:{folder}"), folder=Path(kept))
         index.save(Path(kept))
 
 

@@ -173,7 +173,7 @@ from exemplum.explanations.synthetic import scheduler
 scheduler.CHECKPOINT_S = 0.0
 {arguments}
 from exemplum.study import pipeline
-from exemplum.study import Study
+from exemplum.study.folder import Study
 from pathlib import Path
 pipeline.run(Study.open(Path({str(study)!r})), [{stage!r}])
 """

@@ -15,7 +15,7 @@ from batchnorms import with_statistics
 from exemplum import images, models, store
 from exemplum.explanations import synthetic
 from exemplum.images import Corpus, ImageRecord
-from exemplum.index import build
+from exemplum.index import build_index
 from exemplum.models import Model, ShapeError
 from exemplum.records import Pole, Unit
 from exemplum.study import pipeline
@@ -187,7 +187,7 @@ def test_index_and_synthesis_say_what_the_network_says(case: Case, few: Corpus):
     expected = by_hooks(case, model, [model.crop(corpus.decode(row)) for row in range(len(corpus))])
     tolerance = {"rtol": 1e-3, "atol": 1e-4 * np.abs(expected).max()}
 
-    index = build(model, corpus, [case.layer], workers=0, precision="float32")
+    index = build_index(model, corpus, [case.layer], workers=0, precision="float32")
     table = index.extremes[index.extremes["pole"] == "max"].pivot(index="row", columns="channel", values="activation")
     np.testing.assert_allclose(table.to_numpy(), expected, **tolerance)
 
@@ -247,14 +247,14 @@ def test_a_study_of_a_grey_network_measures_what_is_shown(tmp_path: Path):
 def test_rgb_images_for_four_channels_say_what_to_do(few: Corpus):
     model = models.load("nets_of_mine:four")
     with pytest.raises(ShapeError, match="takes images of 4 channels, got 3; for RGB pictures put a module before it"):
-        build(model, few, ["one"], workers=0)
+        build_index(model, few, ["one"], workers=0)
 
 
 def test_tokens_that_nobody_declared_are_no_units(few: Corpus):
     model = models.load("nets_of_mine:undeclared", input_size=32)
     assert list(model.layers) == ["patches"]
     with pytest.raises(ShapeError, match=r"layer blocks gives shape \(1, 16, 16\): which axis is channels is not"):
-        build(model, few, ["blocks"], workers=0)
+        build_index(model, few, ["blocks"], workers=0)
 
 
 def test_grey_pictures_are_shown_as_grey(tmp_path: Path):

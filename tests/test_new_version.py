@@ -3,7 +3,8 @@
 import pytest
 
 from exemplum.cli import new as studies
-from exemplum.study.folder import Study, StudyError
+from exemplum.study.config import StudyError
+from exemplum.study.folder import Study
 
 
 def test_paths_inside_the_old_folder_are_named_from_the_new_one(tmp_path):

@@ -28,7 +28,7 @@ from importlib import import_module
 from pathlib import Path
 from exemplum import __version__
 from exemplum.study import pipeline
-from exemplum.study import Study
+from exemplum.study.folder import Study
 
 study = Study.open(Path(sys.argv[1]))
 print(__version__)

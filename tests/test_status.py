@@ -4,7 +4,8 @@ import pytest
 
 from exemplum import store
 from exemplum.study import blinding
-from exemplum.study.folder import Config, Study
+from exemplum.study.config import Config
+from exemplum.study.folder import Study
 
 SAID = blinding.Status("0" * 32, "open", None, 12, 3, "ab" * 8, "experiment.sqlite", {"design": "ab" * 8})
 

@@ -30,7 +30,7 @@ from exemplum import store
 from exemplum.study import pipeline
 from exemplum.errors import UserError
 from exemplum.server import Experiment, Settings
-from exemplum.study import Study
+from exemplum.study.folder import Study
 
 write = store.Table.write
 def killed(table, path, rows):

@@ -9,7 +9,7 @@ from scipy import stats
 
 from exemplum import images
 from exemplum.errors import UserError
-from exemplum.index import ActivationIndex, build
+from exemplum.index import ActivationIndex, build_index
 from exemplum.index.build import dtype
 from exemplum.records import Pole, Unit
 from exemplum.runtime import hardware
@@ -19,7 +19,7 @@ LAYERS = ["mixed3a", "mixed4b"]
 
 @pytest.fixture(scope="module")
 def index(model, corpus):
-    return build(model, corpus, LAYERS, keep=10, batch=16, workers=0)
+    return build_index(model, corpus, LAYERS, keep=10, batch=16, workers=0)
 
 
 @pytest.fixture(scope="module")
@@ -77,16 +77,16 @@ def test_margin_is_from_the_best_exemplar_in_corpus_deviations(index):
 
 def test_the_sample_is_the_corpus_or_of_the_size_asked_for(index, model, corpus):
     assert index.sample.shape == (len(index.units), len(corpus))
-    few = build(model, corpus, ["mixed3a"], keep=2, sample=20, workers=0)
+    few = build_index(model, corpus, ["mixed3a"], keep=2, sample=20, workers=0)
     assert few.sample.shape == (128, 20)
     assert (np.diff(few.sample, axis=1) >= 0).all()
 
 
 def test_objective_and_relu_change_what_is_measured(model, corpus):
     part = images.subset(corpus, 12, np.random.default_rng(1))
-    neuron = build(model, part, ["mixed3a"], objective="neuron", keep=2, workers=0)
-    after = build(model, part, ["mixed3a"], relu="after", keep=2, workers=0)
-    before = build(model, part, ["mixed3a"], keep=2, workers=0)
+    neuron = build_index(model, part, ["mixed3a"], objective="neuron", keep=2, workers=0)
+    after = build_index(model, part, ["mixed3a"], relu="after", keep=2, workers=0)
+    before = build_index(model, part, ["mixed3a"], keep=2, workers=0)
     assert (after.units["low"] >= 0).all()
     assert (before.units["low"] < 0).any()
     assert not np.allclose(neuron.units["mean"], before.units["mean"], atol=1e-3)
@@ -103,12 +103,12 @@ def test_a_constant_unit_is_marked_dead(corpus):
             if name.startswith("1x1"):
                 parameter[7] = 0  # weights and bias of channel 7
     part = images.subset(corpus, 8, np.random.default_rng(1))
-    units = build(model, part, ["mixed3a"], keep=2, workers=0).units
+    units = build_index(model, part, ["mixed3a"], keep=2, workers=0).units
     assert units["unit"][units["dead"]].tolist() == ["mixed3a:7"]
 
 
 def test_workers_and_folder_change_nothing(index, model, corpus, tmp_path):
-    again = build(model, corpus, LAYERS, keep=10, batch=16, workers=1, folder=tmp_path)
+    again = build_index(model, corpus, LAYERS, keep=10, batch=16, workers=1, folder=tmp_path)
     pd.testing.assert_frame_equal(again.units, index.units)
     pd.testing.assert_frame_equal(again.extremes, index.extremes)
     again.save(tmp_path)
@@ -139,8 +139,8 @@ def test_a_stopped_pass_goes_on_where_it_was(index, model, corpus, tmp_path):
             return corpus.decode(row)
 
     with pytest.raises(KeyboardInterrupt):
-        build(model, Stopping(0, 40), LAYERS, keep=10, batch=16, workers=0, folder=tmp_path, shard=16)
-    resumed = build(model, Stopping(32, 10_000), LAYERS, keep=10, batch=16, workers=0, folder=tmp_path, shard=16)
+        build_index(model, Stopping(0, 40), LAYERS, keep=10, batch=16, workers=0, folder=tmp_path, shard=16)
+    resumed = build_index(model, Stopping(32, 10_000), LAYERS, keep=10, batch=16, workers=0, folder=tmp_path, shard=16)
     pd.testing.assert_frame_equal(resumed.extremes, index.extremes)
     pd.testing.assert_frame_equal(resumed.units, index.units, rtol=1e-12)
 
@@ -151,7 +151,7 @@ def test_broken_files_are_skipped_and_listed(model, tmp_path):
             tmp_path / f"{name}.png"
         )
     (tmp_path / "b.png").write_bytes((tmp_path / "b.png").read_bytes()[:500])
-    index = build(model, images.open_corpus(f"folder:{tmp_path}"), ["mixed3a"], keep=5, workers=0)
+    index = build_index(model, images.open_corpus(f"folder:{tmp_path}"), ["mixed3a"], keep=5, workers=0)
     assert index.broken["image"].tolist() == ["b.png"]
     assert index.broken["reason"].str.len().gt(5).all()
     assert (index.units["count"] == 2).all()
@@ -161,7 +161,7 @@ def test_broken_files_are_skipped_and_listed(model, tmp_path):
 def test_a_folder_of_broken_files_is_an_error(model, tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"nothing")
     with pytest.raises(UserError, match="none of the 1 images"):
-        build(model, images.open_corpus(f"folder:{tmp_path}"), ["mixed3a"], workers=0)
+        build_index(model, images.open_corpus(f"folder:{tmp_path}"), ["mixed3a"], workers=0)
 
 
 def test_a_unit_outside_the_index_is_an_error(index):
@@ -195,13 +195,13 @@ def photographs(shared_data):
 
 @pytest.fixture(scope="module")
 def exact(model, photographs):
-    return build(model, photographs, ["mixed4b.5x5"], keep=10, precision="float32", workers=0)
+    return build_index(model, photographs, ["mixed4b.5x5"], keep=10, precision="float32", workers=0)
 
 
 @pytest.fixture(scope="module")
 def low(model, photographs):
     counted = Counted(photographs)
-    return build(model, counted, ["mixed4b.5x5"], keep=10, precision="bfloat16", workers=0), counted.reads
+    return build_index(model, counted, ["mixed4b.5x5"], keep=10, precision="bfloat16", workers=0), counted.reads
 
 
 def test_extremes_found_in_low_precision_are_those_of_float32(exact, low):
@@ -236,9 +236,9 @@ def test_stopped_while_measuring_again_it_goes_on_there(model, photographs, low,
 
     arguments = {"keep": 10, "precision": "bfloat16", "workers": 0, "folder": tmp_path, "shard": 32}
     with pytest.raises(KeyboardInterrupt):
-        build(model, Stopping(photographs), ["mixed4b.5x5"], **arguments)
+        build_index(model, Stopping(photographs), ["mixed4b.5x5"], **arguments)
     counted = Counted(photographs)
-    resumed = build(model, counted, ["mixed4b.5x5"], **arguments)
+    resumed = build_index(model, counted, ["mixed4b.5x5"], **arguments)
     pd.testing.assert_frame_equal(resumed.extremes, low[0].extremes)
     pd.testing.assert_frame_equal(resumed.units, low[0].units, rtol=1e-12)
     np.testing.assert_array_equal(resumed.sample, low[0].sample)
@@ -253,8 +253,8 @@ def test_low_precision_finds_extremes_of_untrained_googlenet(photographs):
 
     google = models.load("torchvision:googlenet")
     arguments = {"layers": ["inception3a.branch1"], "keep": 20, "workers": 1}
-    wanted = build(google, photographs, precision="float32", **arguments).extremes
+    wanted = build_index(google, photographs, precision="float32", **arguments).extremes
     counted = Counted(photographs)
-    found = build(google, counted, precision="bfloat16", **(arguments | {"workers": 0})).extremes
+    found = build_index(google, counted, precision="bfloat16", **(arguments | {"workers": 0})).extremes
     assert (found["row"].to_numpy() == wanted["row"].to_numpy()).mean() >= 0.99
     assert (counted.reads == 1).any()

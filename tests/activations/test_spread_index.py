@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from exemplum.images import ImageRecord
-from exemplum.index import build
+from exemplum.index import build_index
 
 ARGUMENTS = {"layers": ["mixed3a", "mixed4b"], "keep": 10, "batch": 8, "shard": 8}
 
@@ -43,8 +43,8 @@ def test_a_killed_worker_is_replaced_and_changes_no_table(cluster, model, corpus
                 os.kill(os.getpid(), signal.SIGKILL)
             return corpus.decode(row)
 
-    alone = build(model, corpus, workers=0, **ARGUMENTS)
-    spread = build(model, Deadly(), cluster=cluster, **ARGUMENTS)
+    alone = build_index(model, corpus, workers=0, **ARGUMENTS)
+    spread = build_index(model, Deadly(), cluster=cluster, **ARGUMENTS)
     killed = {int((marks / row).read_text()) for row in ("20", "43")}
     assert len(killed) == 2
     assert os.getpid() not in killed

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pingouin
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from exemplum.analysis.tests.anova import anova_terms, mixed_anova, rm_anova
 

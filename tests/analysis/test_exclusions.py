@@ -3,13 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from exemplum.analysis import simulate, stage
 from exemplum.errors import UserError
-from exemplum.responses import exclusions
-from exemplum.study.folder import ExclusionsSection
+from exemplum.responses import ExclusionsSection, exclusions
 
 KEYS = {"experiment": "simulated", "observer": "simulated"}
 

@@ -2,14 +2,13 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
-from exemplum.analysis import simulate
+from exemplum.analysis import AnalysisSection, simulate
 from exemplum.analysis.importers import borowski2021
 from exemplum.analysis.simulate import Spread
 from exemplum.analysis.stage import analyse
-from exemplum.study.folder import AnalysisSection, ExclusionsSection
+from exemplum.responses import ExclusionsSection
 
 RULES = ExclusionsSection(catch_accuracy=0.5, answers_each_side=2)
 FEW = AnalysisSection(bootstrap=200)

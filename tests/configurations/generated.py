@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from configurations.cases import Case, setting
 from exemplum.explanations.synthetic.recipes import Recipe
-from exemplum.study.folder import Config
+from exemplum.study.config import Config
 
 DATE = datetime.date(1979, 5, 27)
 CONTROL, LONG = "a\u001bb", "x" * 5000

@@ -14,7 +14,8 @@ from exemplum import cli
 from exemplum.errors import UserError
 from exemplum.explanations.synthetic.recipes import Recipe
 from exemplum.study import pipeline
-from exemplum.study.folder import Config, Study
+from exemplum.study.config import Config
+from exemplum.study.folder import Study
 
 LONGEST = 400  # characters of a message, without the folder's own path
 SLOWEST_S = 2.0  # of processor time
@@ -25,7 +26,7 @@ import json, os, sys
 from pathlib import Path
 from exemplum.study import pipeline
 from exemplum.cli import run
-from exemplum.study import Study
+from exemplum.study.folder import Study
 sound, *folders = sys.argv[1:]
 pipeline.check(Study.open(Path(sound)))
 codes = []

@@ -11,9 +11,10 @@ from exemplum.cli.new import DEMO
 from exemplum.errors import UserError
 from exemplum.explanations.synthetic import recipe
 from exemplum.explanations.synthetic.recipes import RECIPES
-from exemplum.server import experiment
+from exemplum.server import Demographic, experiment
 from exemplum.server.sessions import forms
-from exemplum.study.folder import Demographic, Study, parse
+from exemplum.study.config import parse
+from exemplum.study.folder import Study
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PATH = Path("study.toml")

@@ -1,8 +1,7 @@
 """Designs of any size: made, checked and noted. `make` runs every invariant, so a broken one raises here."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from design.made import stimuli, units
 from exemplum.design import DesignError, check, make

@@ -8,8 +8,8 @@ import pytest
 from exemplum.errors import UserError
 from exemplum.explanations import Picture, Pole, Request, Unit, gather
 from exemplum.explanations.methods import problem
-from exemplum.index import build
-from exemplum.study.folder import Config
+from exemplum.index import build_index
+from exemplum.study.config import Config
 
 UNITS = (Unit("mixed3b", 8), Unit("mixed3b", 100))
 
@@ -24,7 +24,7 @@ def full(unit, most=3):
 
 @pytest.fixture(scope="module")
 def index(model, corpus):
-    return build(model, corpus, ["mixed3b"], keep=20, workers=0)
+    return build_index(model, corpus, ["mixed3b"], keep=20, workers=0)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from PIL import Image
 
 from exemplum.errors import UserError
 from exemplum.explanations import Picture, Pole, Request, Unit, gather, methods
-from exemplum.index import build
-from exemplum.study.folder import Config
+from exemplum.index import build_index
+from exemplum.study.config import Config
 
 UNITS = (Unit("mixed3b", 8), Unit("mixed3b", 100))
 MODULE = """
@@ -31,7 +31,7 @@ def stripes(request):
 
 @pytest.fixture
 def request_for(model, corpus, tmp_path):
-    index = build(model, corpus, ["mixed3b"], keep=20, workers=0)
+    index = build_index(model, corpus, ["mixed3b"], keep=20, workers=0)
 
     def make(units=UNITS) -> Request:
         return Request(units, (2,), model, corpus, index, Config(), tmp_path / "study" / "explanations" / "own")

@@ -3,15 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from exemplum import tables
 from exemplum.errors import UserError
-from exemplum.explanations import methods, units
-from exemplum.index import ActivationIndex
+from exemplum.explanations import units
+from exemplum.index import ActivationIndex, UnitsSection
+from exemplum.queries import dealing
 from exemplum.records import Pole, Unit
-from exemplum.study.folder import UnitsSection
 
 UNIT = Unit("mixed4a", 3)
 
@@ -43,7 +42,7 @@ def index_of(images: int, keep: int, groups=lambda row: "", dead: bool = False) 
 
 @pytest.fixture(scope="module")
 def dealt():
-    return methods.exemplars(index_of(50_000, keep=300), UNIT, references=9, batches=20, seed=7)
+    return dealing.exemplars(index_of(50_000, keep=300), UNIT, references=9, batches=20, seed=7)
 
 
 def test_the_papers_numbers(dealt):
@@ -61,12 +60,12 @@ def test_the_papers_numbers(dealt):
 
 def test_the_same_seed_deals_alike_and_another_does_not(dealt):
     index = index_of(50_000, keep=300)
-    assert methods.exemplars(index, UNIT, 9, 20, seed=7) == dealt
-    assert methods.exemplars(index, UNIT, 9, 20, seed=8) != dealt
+    assert dealing.exemplars(index, UNIT, 9, 20, seed=7) == dealt
+    assert dealing.exemplars(index, UNIT, 9, 20, seed=8) != dealt
 
 
 def test_one_reference_a_pole_is_drawn_in_two_bins():
-    dealt = methods.exemplars(index_of(5000, keep=300), UNIT, references=1, batches=20, seed=0)
+    dealt = dealing.exemplars(index_of(5000, keep=300), UNIT, references=1, batches=20, seed=0)
     queries = {image.row for image in dealt if image.pole is Pole.MAX and image.position == 1}
     assert queries == set(range(4980, 5000))
     assert {image.position for image in dealt} == {0, 1}
@@ -76,7 +75,7 @@ def test_one_reference_a_pole_is_drawn_in_two_bins():
 def test_no_two_images_of_a_group_or_pole_meet_in_a_batch(images, group_size, batches, seed):
     index = index_of(images, keep=300, groups=lambda row: f"g{row // group_size}" if row % 3 else "")
     try:
-        dealt = methods.exemplars(index, UNIT, 9, batches, seed)
+        dealt = dealing.exemplars(index, UNIT, 9, batches, seed)
     except UserError:
         return
     rows = [image.row for image in dealt]
@@ -88,17 +87,17 @@ def test_no_two_images_of_a_group_or_pole_meet_in_a_batch(images, group_size, ba
 
 
 def test_a_small_corpus_has_fewer_batches():
-    dealt = methods.exemplars(index_of(130, keep=300), UNIT, 9, 20, seed=0)
+    dealt = dealing.exemplars(index_of(130, keep=300), UNIT, 9, 20, seed=0)
     assert {image.batch for image in dealt} == set(range(6))  # 130 // 20
 
 
 def test_too_few_images_are_an_error():
     with pytest.raises(UserError, match="mixed4a:3 has too few images"):
-        methods.exemplars(index_of(19, keep=300), UNIT, 9, 20, seed=0)
+        dealing.exemplars(index_of(19, keep=300), UNIT, 9, 20, seed=0)
 
 
 def test_references_are_the_exemplars_but_the_most_extreme(dealt):
-    references = methods.references(index_of(50_000, keep=300), UNIT, batch=3, seed=7)
+    references = dealing.references(index_of(50_000, keep=300), UNIT, batch=3, seed=7)
     positions = {pole: sorted(image.position for image in references if image.pole is pole) for pole in Pole}
     assert positions == {Pole.MAX: list(range(9)), Pole.MIN: list(range(1, 10))}
     assert set(references) < set(dealt)
@@ -107,7 +106,7 @@ def test_references_are_the_exemplars_but_the_most_extreme(dealt):
 def test_a_dead_unit_is_said_to_be_dead():
     dead = index_of(50, keep=15, dead=True)
     with pytest.raises(UserError, match="mixed4a:3 is dead: it has the same activation for every image"):
-        methods.exemplars(dead, UNIT, 9, 20, seed=0)
+        dealing.exemplars(dead, UNIT, 9, 20, seed=0)
 
 
 def test_a_dead_unit_cannot_be_hand_picked(model):

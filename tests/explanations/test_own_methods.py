@@ -4,9 +4,9 @@ import pytest
 
 from exemplum.errors import UserError
 from exemplum.explanations import Request, Unit, gather, methods, stage
-from exemplum.index import build
+from exemplum.index import build_index
 from exemplum.study import user_code
-from exemplum.study.folder import Config
+from exemplum.study.config import Config
 
 UNITS = (Unit("mixed3b", 8), Unit("mixed3b", 100))
 HEAD = """import numpy as np
@@ -102,7 +102,7 @@ FAULTS = {
 
 @pytest.fixture(scope="module")
 def index(model, corpus):
-    return build(model, corpus, ["mixed3b"], keep=20, workers=0)
+    return build_index(model, corpus, ["mixed3b"], keep=20, workers=0)
 
 
 @pytest.fixture

@@ -193,9 +193,9 @@ def test_pixels_can_be_optimized_as_well(model):
 
 def test_visualize_measures_what_it_made(model, corpus):
     from exemplum.explanations import synthetic
-    from exemplum.index import build
+    from exemplum.index import build_index
 
-    index = build(model, corpus, ["mixed3b"], keep=5, workers=0)
+    index = build_index(model, corpus, ["mixed3b"], keep=5, workers=0)
     unit = Unit("mixed3b", 8)
     found = synthetic.visualize(model, [unit], index=index, images=2, steps=10, seed=4)
     assert [(v.pole, v.position) for v in found] == [(p, k) for p in Pole for k in range(2)]
@@ -211,9 +211,9 @@ def test_visualize_measures_what_it_made(model, corpus):
 def test_the_searched_diversity_is_borne_by_the_weakest_picture(model, corpus):
     from exemplum.errors import UserError
     from exemplum.explanations import synthetic
-    from exemplum.index import build
+    from exemplum.index import build_index
 
-    index = build(model, corpus, ["mixed3b"], keep=5, workers=0)
+    index = build_index(model, corpus, ["mixed3b"], keep=5, workers=0)
     unit, chosen = Unit("mixed3b", 8), recipe("imi2024").with_(searches=3)
     searched = synthetic.visualize(model, [unit], chosen, index=index, poles=[Pole.MAX], images=3, steps=40)
     assert min(made.margin for made in searched) > 0

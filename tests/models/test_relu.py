@@ -1,8 +1,7 @@
 """Redirected ReLU gradients, by hand from Lucid's misc/redirected_relu_grad.py."""
 
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from exemplum.models.graph.rewrite import ReLU, redirected_relu
 

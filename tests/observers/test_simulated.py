@@ -5,11 +5,10 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest, norm
 
-from exemplum.observers import ObserverError
+from exemplum.observers import ObserverError, SimulatedSection
 from exemplum.observers.simulated import Simulated
 from exemplum.observers.stage import answers
 from exemplum.records import Design
-from exemplum.study.folder import SimulatedSection
 
 ACCURACY = {"natural": 0.9, "synthetic": 0.75, "none": 0.46}
 

@@ -2,8 +2,7 @@
 
 import secrets
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from exemplum.server.pages.images import NAME, image_url, picture_of
 

@@ -12,8 +12,7 @@ import pytest
 from alembic.config import Config
 from sqlalchemy import create_engine, delete, func, select, text
 
-from exemplum import design as designs
-from exemplum import store
+from exemplum import design as designs, store
 from exemplum.errors import UserError
 from exemplum.server.storage import database as server_database
 from exemplum.server.storage.database import sqlite_url

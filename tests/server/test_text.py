@@ -8,8 +8,7 @@ from contextlib import contextmanager
 
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from sqlalchemy import NullPool, create_engine, select, text
 
 from exemplum.server import requests as texts

@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 
 from exemplum import store
-from exemplum.analysis import importers
+from exemplum.analysis import AnalysisSection, importers
 from exemplum.analysis.estimates.intervals import RESAMPLES
 from exemplum.analysis.importers import borowski2021
 from exemplum.analysis.stage import Results, analyse, write
 from exemplum.responses.table import check
 from exemplum.store import csv_text
-from exemplum.study.folder import AnalysisSection
 from exemplum.tables import RATINGS, RESPONSES
 
 SEED = 2021

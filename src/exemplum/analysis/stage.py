@@ -11,18 +11,18 @@ import numpy as np
 import pandas as pd
 
 from exemplum import store
-from exemplum.analysis import agreement, verdict
+from exemplum.analysis import AnalysisSection, agreement, verdict
 from exemplum.analysis.estimates import cells, detection, intervals, measures
 from exemplum.analysis.estimates.measures import estimates
 from exemplum.analysis.models import fits
 from exemplum.analysis.tests.comparisons import comparisons, order_comparisons, paired_tests
 from exemplum.analysis.tests.two_samples import mann_whitney
 from exemplum.errors import UserError
-from exemplum.responses import exclusions
+from exemplum.responses import ExclusionsSection, exclusions
 from exemplum.responses.table import read
 from exemplum.store import Table, csv_text
 from exemplum.study import blinding
-from exemplum.study.folder import AnalysisSection, ExclusionsSection, Study
+from exemplum.study.folder import Study
 from exemplum.tables import COMPARISONS, ESTIMATES, EXCLUSIONS, MODELS, PEOPLE, RATINGS, TRIALS, VERDICTS
 
 VERSION = 3

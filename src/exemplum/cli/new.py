@@ -14,7 +14,8 @@ from exemplum import store
 from exemplum.errors import command
 from exemplum.runtime.progress import console
 from exemplum.study import pipeline
-from exemplum.study.folder import FILE, Study, StudyError, new_identity, parse
+from exemplum.study.config import StudyError, parse
+from exemplum.study.folder import FILE, Study, new_identity
 
 
 def new(

@@ -1,19 +1,39 @@
 """Design: every session of a study, fixed by one seed. Imports and runs without torch."""
 
-from exemplum.design.invariants import check
-from exemplum.design.schedule import make, repeated_trials
-from exemplum.design.stage import load
-from exemplum.design.stimuli import DesignError
-from exemplum.protocols import PROTOCOLS, Protocol, Scheme, protocol
+from __future__ import annotations
 
-__all__ = [
-    "PROTOCOLS",
-    "DesignError",
-    "Protocol",
-    "Scheme",
-    "check",
-    "load",
-    "make",
-    "protocol",
-    "repeated_trials",
-]
+from typing import TYPE_CHECKING
+
+import lazy_loader
+from pydantic import Field
+
+from exemplum.protocols import PROTOCOLS, Protocol, Scheme, protocol
+from exemplum.study.config import Name, Section
+
+if TYPE_CHECKING:
+    from exemplum.design.invariants import check as check
+    from exemplum.design.schedule import make as make, repeated_trials as repeated_trials
+    from exemplum.design.stage import load as load
+    from exemplum.design.stimuli import DesignError as DesignError
+
+
+class DesignSection(Section):
+    protocol: Name = "borowski2021-1"
+    participants: int = Field(10, ge=1, le=10_000)
+    # practice trials a condition; the protocol's if not given, as below
+    practice: int | None = Field(None, ge=0, le=1000)
+    blocks: int | None = Field(None, ge=1, le=1000)  # main blocks a condition with references
+    catch: int | None = Field(None, ge=0, le=1000)  # catch trials a main block
+    repeated: int | None = Field(None, ge=0, le=1000)  # repeated trials a condition
+
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "invariants": ["check"],
+        "schedule": ["make", "repeated_trials"],
+        "stage": ["load"],
+        "stimuli": ["DesignError"],
+    },
+)
+__all__ += ["PROTOCOLS", "DesignSection", "Protocol", "Scheme", "protocol"]

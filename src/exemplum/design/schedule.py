@@ -12,8 +12,7 @@ from exemplum.design import invariants
 from exemplum.design.counterbalancing import SIDES, Deck, coin, generator, shuffled, split
 from exemplum.design.plan import NONE, Plan, plan
 from exemplum.design.stimuli import DesignError, Pictures, drawn
-from exemplum.protocols import Scheme
-from exemplum.protocols import protocol as protocol_named
+from exemplum.protocols import Scheme, protocol as protocol_named
 from exemplum.records import Block, Design, Pole, ReferenceSet, Response, Session, Side, StudyUnit, Trial, TrialKind
 
 MAIN, CATCH, PRACTICE, REPEATED = TrialKind.MAIN, TrialKind.CATCH, TrialKind.PRACTICE, TrialKind.REPEATED

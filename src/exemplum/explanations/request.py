@@ -18,7 +18,7 @@ from exemplum.index import ActivationIndex
 from exemplum.models import Model
 from exemplum.queries import dealing
 from exemplum.records import ANY_BATCH, Pole, Unit
-from exemplum.study.folder import Config
+from exemplum.study.config import Config
 
 IMAGES = 500  # a unit's images for 9 references and 20 batches are 400; 75 MB of 224 px
 

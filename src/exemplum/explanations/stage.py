@@ -11,11 +11,11 @@ import pandas as pd
 
 from exemplum import records, store, tables
 from exemplum.errors import UserError, command, shown
-from exemplum.explanations import finished, gather, units
+from exemplum.explanations import ExplanationsSection, finished, gather, units
 from exemplum.explanations.gather import measured
 from exemplum.explanations.methods import OwnMethod, load_method, method_name
 from exemplum.explanations.request import ExplanationMethod, ImageCache, Request
-from exemplum.explanations.synthetic import recipe
+from exemplum.explanations.synthetic import SyntheticSection, recipe
 from exemplum.explanations.synthetic.recipes import Recipe
 from exemplum.images import Corpus
 from exemplum.index import stage as index_stage
@@ -24,7 +24,8 @@ from exemplum.models import Model
 from exemplum.protocols import Protocol, protocol
 from exemplum.records import StudyUnit
 from exemplum.study import user_code
-from exemplum.study.folder import Config, DesignSection, ExplanationsSection, Study, SyntheticSection
+from exemplum.study.config import Config
+from exemplum.study.folder import Study
 
 VERSION = 2
 FOLDER = "explanations"
@@ -179,7 +180,7 @@ def _seen(method: ExplanationMethod, config: Config) -> Config:
     return Config(
         seed=config.seed, model=config.model, images=config.images, index=config.index, synthetic=config.synthetic,
         explanations=ExplanationsSection(batches=config.explanations.batches),
-        design=DesignSection(protocol=config.design.protocol),
+        design=type(config.design)(protocol=config.design.protocol),
     )  # fmt: skip
 
 

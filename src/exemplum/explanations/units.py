@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from exemplum.errors import UserError
-from exemplum.index import ActivationIndex
+from exemplum.index import ActivationIndex, UnitsSection
 from exemplum.models import Model
 from exemplum.records import StudyUnit, Unit
-from exemplum.study.folder import UnitsSection
 
 HAND_PICKED, RANDOM = "hand_picked", "random"
 MAIN, PRACTICE = "main", "practice"

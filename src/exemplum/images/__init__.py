@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from pydantic import Field
+
 from exemplum.errors import did_you_mean
 from exemplum.images.corpus import Corpus, CorpusError, ImageError, ImageRecord, sheet, subset
 from exemplum.images.decoding import decode_file
@@ -12,11 +14,17 @@ from exemplum.images.embedded import EmbeddedCorpus
 from exemplum.images.folders import FolderCorpus
 from exemplum.images.torchvision_datasets import TorchvisionCorpus
 from exemplum.images.webdataset import ShardCorpus
+from exemplum.study.config import Name, Section
 
 __all__ = [
-    "Corpus", "CorpusError", "EmbeddedCorpus", "FolderCorpus", "ImageError", "ImageRecord", "decode_file",
-    "open_corpus", "sheet", "subset",
+    "Corpus", "CorpusError", "EmbeddedCorpus", "FolderCorpus", "ImageError", "ImageRecord", "ImagesSection",
+    "decode_file", "open_corpus", "sheet", "subset",
 ]  # fmt: skip
+
+
+class ImagesSection(Section):
+    load: Name = "embedded"  # embedded, folder:PATH, torchvision:NAME, webdataset:GLOB
+    limit: int | None = Field(None, ge=1, le=1_000_000_000)  # use only this many images, drawn by the seed
 
 
 KINDS: dict[str, Callable[[str, int, Path | None], Corpus]] = {

@@ -27,7 +27,7 @@ FEWEST_SPARE = 20
 PARTIAL = ("partial", "remeasured")  # names of the states of stopped passes
 
 
-def build(
+def build_index(
     model: Model,
     corpus: Corpus,
     layers: Sequence[str] = (),

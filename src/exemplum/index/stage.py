@@ -9,7 +9,7 @@ import numpy as np
 from exemplum import images, models, store
 from exemplum.errors import UserError
 from exemplum.images import Corpus
-from exemplum.index.build import PARTIAL, build, dtype
+from exemplum.index.build import PARTIAL, build_index, dtype
 from exemplum.index.index import ActivationIndex
 from exemplum.models import Model
 from exemplum.models.network import ModelError, WeightsError
@@ -116,7 +116,7 @@ def forget(study: Study) -> None:
 
 def run(study: Study) -> dict[str, Any]:
     model, corpus, section = load_model(study), open_corpus(study), study.config.index
-    index = build(
+    index = build_index(
         model, corpus, layers(study, model), relu=section.relu, objective=section.objective, keep=section.keep,
         sample=section.sample, batch=section.batch, precision=section.precision, seed=study.config.seed,
         folder=study.stage("index"), cluster=Cluster(study.ray) if study.ray else None,

@@ -1,10 +1,39 @@
 """Networks with their preprocessing, layers and units, and the reading of activations."""
 
-from exemplum.models.loading import load
-from exemplum.models.model import Layer, Model, table
-from exemplum.models.network import ModelError, Network, Preprocessing, ShapeError, WeightsError
-from exemplum.models.reader import Reader
+from __future__ import annotations
 
-__all__ = [
-    "Layer", "Model", "ModelError", "Network", "Preprocessing", "Reader", "ShapeError", "WeightsError", "load", "table",
-]  # fmt: skip
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+from exemplum.study.config import Name, Pixels, Section
+
+if TYPE_CHECKING:
+    from exemplum.models.loading import load as load
+    from exemplum.models.model import Layer as Layer, Model as Model, table as table
+    from exemplum.models.network import (
+        ModelError as ModelError,
+        Network as Network,
+        Preprocessing as Preprocessing,
+        ShapeError as ShapeError,
+        WeightsError as WeightsError,
+    )
+    from exemplum.models.reader import Reader as Reader
+
+
+class ModelSection(Section):
+    load: Name = "embedded"  # embedded, inceptionv1, torchvision:NAME, timm:NAME, package.module:factory
+    weights: Name | None = None  # DEFAULT, a file, or none: random weights (seeded)
+    input_size: Pixels | None = None  # the model's own if not given
+
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "loading": ["load"],
+        "model": ["Layer", "Model", "table"],
+        "network": ["ModelError", "Network", "Preprocessing", "ShapeError", "WeightsError"],
+        "reader": ["Reader"],
+    },
+)
+__all__ += ["ModelSection"]

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exemplum import design as designs
-from exemplum import store
+from exemplum import design as designs, store
 from exemplum.errors import command
 from exemplum.observers.observer import Observer, ObserverError, ObserverFactory, UnableError, sit
 from exemplum.observers.registry import OwnFactory, factory
@@ -18,7 +17,8 @@ from exemplum.observers.simulated import check_accuracy
 from exemplum.records import Design
 from exemplum.runtime.progress import console, styled
 from exemplum.study import user_code
-from exemplum.study.folder import Config, Study
+from exemplum.study.config import Config
+from exemplum.study.folder import Study
 from exemplum.tables import RESPONSES
 
 VERSION = 1

@@ -11,8 +11,7 @@ from typing import Any
 import pandas as pd
 
 from exemplum import store, tables
-from exemplum.report import figures, findings, formatting, page, style
-from exemplum.report import pictures as strengths
+from exemplum.report import figures, findings, formatting, page, pictures as strengths, style
 from exemplum.report.formatting import Tables, how, pick
 from exemplum.report.page import Pictures
 from exemplum.report.pictures import example_screens, make_cards

@@ -1,1 +1,24 @@
 """The responses of people and machines: one table, its reader, and rules of exclusion. Imports without torch."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from exemplum.study.config import Seconds, Section, Share, check_order
+
+
+class ExclusionsSection(Section):
+    """Rules by which participants are left out of the main result. None of them excludes anybody unless declared."""
+
+    catch_accuracy: Share | None = None  # at least this share of catch trials right
+    # at least so many main trials answered top, and so many bottom
+    answers_each_side: int | None = Field(None, ge=0, le=10_000)
+    instruction_time_s: Seconds | None = None  # at least so long on the instructions
+    practice_attempts: int | None = Field(None, ge=1, le=1000)  # at most so many rounds of practice
+    total_time_s_min: Seconds | None = None  # from first to last trial at least
+    total_time_s_max: float | None = Field(None, gt=0, le=1_000_000)  # and at most
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ExclusionsSection:
+        check_order("total_time_s_min", self.total_time_s_min, "total_time_s_max", self.total_time_s_max)
+        return self

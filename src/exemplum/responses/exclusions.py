@@ -11,7 +11,7 @@ import pandas as pd
 
 from exemplum import tables
 from exemplum.errors import UserError
-from exemplum.study.folder import ExclusionsSection
+from exemplum.responses import ExclusionsSection
 
 PERSON = ["experiment", "observer", "participant"]
 SESSION = ("instruction_time_s", "practice_attempts", "total_time_s")  # what only the server knows of a session

@@ -1,6 +1,119 @@
 """The web experiment: people answer the trials of a study in a browser, blind, and no answer is ever lost."""
 
-from exemplum.server.experiment import Experiment, Settings
-from exemplum.server.http.app import create_app
+from __future__ import annotations
 
-__all__ = ["Experiment", "Settings", "create_app"]
+import re
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import lazy_loader
+from pydantic import Field, field_validator, model_validator
+
+from exemplum.errors import shown
+from exemplum.study.config import Name, Once, Section, Share, Text, check_order
+
+if TYPE_CHECKING:
+    from exemplum.server.experiment import Experiment as Experiment, Settings as Settings
+    from exemplum.server.http.app import create_app as create_app
+
+LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"  # BCP 47: en, pt-BR, zh-Hant
+WEB_ADDRESS = re.compile(r"https?://[^\s/?#{}]+\S*$")  # a host that no participant's link can choose
+Demographic = Literal["age", "gender", "handedness", "visual_aid"]  # questions that the server has
+COMMENT, EXPERTISE = "comment", "expertise"  # names of further questions that the server asks
+
+
+class FieldSection(Section):
+    """A question of the study's own in the demographics form; its texts stand in STUDY/texts/LANGUAGE.toml."""
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]{0,40}$",
+        description="a name of lower-case letters, digits and _, of at most 41 characters, that begins with a letter",
+    )
+    type: Literal["integer", "choice", "text"] = "text"
+    options: Annotated[tuple[Annotated[Name, Field(max_length=100)], ...], Once] = ()  # of a choice
+    required: bool = False
+    min: int | None = Field(None, ge=-1_000_000_000, le=1_000_000_000)  # of an integer
+    max: int | None = Field(None, ge=-1_000_000_000, le=1_000_000_000)
+    max_length: int | None = Field(2000, ge=1, le=100_000)  # characters of a text
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> FieldSection:
+        if (self.type == "choice") != bool(self.options):
+            raise ValueError(f"options belong to type choice, which needs some (got type {self.type})")
+        if self.type != "integer" and (self.min is not None or self.max is not None):
+            raise ValueError(f"min and max belong to type integer (got type {self.type})")
+        check_order("min", self.min, "max", self.max)
+        return self
+
+
+class CodesSection(Section):
+    """Completion codes by outcome; {survey_code} and other parameters of the participant's link are filled in."""
+
+    completed: Text = ""
+    failed_attention: Text = ""
+    no_consent: Text = ""
+
+
+class RedirectsSection(CodesSection):
+    """Where participants are sent at the end, by outcome; parameters of their link are filled in as in codes."""
+
+    @field_validator("completed", "failed_attention", "no_consent")
+    @classmethod
+    def _is_address(cls, address: str) -> str:
+        if address and not WEB_ADDRESS.match(address):
+            raise ValueError(f"must be an address that begins with https:// or http:// (got {shown(address)})")
+        return address
+
+
+class ServerSection(Section):
+    """The web experiment."""
+
+    title: Text = ""  # shown to participants; a neutral one if not given
+    contact: Text = ""  # whom participants can write to
+    # the first is the default
+    languages: Annotated[tuple[Annotated[str, Field(pattern=LANGUAGE)], ...], Once] = Field(
+        ("en", "de"), min_length=1, description="a list of language codes, as in en, de or pt-BR"
+    )
+    groups: Literal["none", "question", "link"] = "none"  # expert and lay: asked, or told by the link
+    group_names: Annotated[tuple[Annotated[Name, Field(max_length=40)], ...], Once] = Field(
+        ("expert", "lay"), min_length=1
+    )
+    demographics: Annotated[tuple[Demographic, ...], Once] = ("age", "gender", "handedness", "visual_aid")
+    fields: tuple[FieldSection, ...] = ()
+    # the protocol's if not given
+    intuitiveness: Annotated[tuple[Literal["before", "after"], ...], Once] | None = None
+    intuitiveness_units: int = Field(3, ge=0, le=20)
+    fullscreen: bool = True
+    min_width: int = Field(1000, ge=1, le=10_000)  # CSS pixels of the window
+    min_height: int = Field(600, ge=1, le=10_000)
+    break_s: float = Field(0.0, ge=0, le=3600)  # shortest break after a block
+    practice_pass: Share = 0.0  # share right below which a practice block is shown again
+    practice_rounds: int = Field(3, ge=1, le=100)  # at most so often
+    resume: Literal["browser", "anywhere"] = "browser"  # where someone known by an external id may go on
+    # without a sign of life after which the place is given again
+    dropout_minutes: float = Field(120.0, gt=0, le=100_000)
+    recruit: int | None = Field(None, ge=1, le=1_000_000)  # close when so many have completed; never if not given
+    image_format: Literal["jpeg", "png"] = "jpeg"
+    image_quality: int = Field(92, ge=50, le=100)  # of jpeg, without chroma subsampling
+    codes: CodesSection = CodesSection()  # one for each participant is made where none is given
+    redirects: RedirectsSection = RedirectsSection()
+
+    @model_validator(mode="after")
+    def _asks_everythingonce(self) -> ServerSection:
+        if self.groups == "question" and len(self.group_names) < 2:
+            raise ValueError("group_names must name at least two groups, since groups = question asks which")
+        taken = {*self.demographics, COMMENT, *([EXPERTISE] if self.groups == "question" else [])}
+        for question in self.fields:
+            if question.name in taken:
+                raise ValueError(f"fields must have names of their own: {question.name!r} is another question already")
+            taken.add(question.name)
+        return self
+
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "experiment": ["Experiment", "Settings"],
+        "http.app": ["create_app"],
+    },
+)
+__all__ += ["CodesSection", "FieldSection", "RedirectsSection", "ServerSection"]

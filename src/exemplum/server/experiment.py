@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from exemplum import design as designs
-from exemplum import store
+from exemplum import design as designs, store
 from exemplum.errors import did_you_mean, shown
 from exemplum.records import Design
 from exemplum.runtime.progress import console
+from exemplum.server import EXPERTISE, ServerSection
 from exemplum.server.pages.images import Pictures, encode_all
 from exemplum.server.sessions import forms
 from exemplum.server.sessions.forms import form_fields
@@ -23,7 +23,7 @@ from exemplum.server.storage.database import Database, sqlite_file, sqlite_url
 from exemplum.server.storage.registration import UnclearError, real_answers, register, secret_keys
 from exemplum.server.storage.schema import StudyVersion
 from exemplum.study import freezing
-from exemplum.study.folder import EXPERTISE, ServerSection, Study, taken_back
+from exemplum.study.folder import Study, taken_back
 from exemplum.study.locks import ServerLock
 
 FREEZE = 1  # raise when the same study is shown in another way

@@ -20,8 +20,7 @@ import pandas as pd
 
 from exemplum.errors import UserError, command
 from exemplum.store import StoreError
-from exemplum.study import blinding
-from exemplum.study import blinding as statuses
+from exemplum.study import blinding, blinding as statuses
 from exemplum.study.blinding import Status
 from exemplum.study.folder import DATABASE, Study, versions
 

@@ -1,6 +1,36 @@
 """Feature visualizations (Olah et al. 2017): images optimized to activate a unit, by recipes as data."""
 
-from exemplum.explanations.synthetic.recipes import RECIPES, Recipe, recipe
-from exemplum.explanations.synthetic.visualize import Visualization, visualize
+from __future__ import annotations
 
-__all__ = ["RECIPES", "Recipe", "Visualization", "recipe", "visualize"]
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import lazy_loader
+from pydantic import Field
+
+from exemplum.study.config import Name, Once, Pixels, Precision, Section
+
+if TYPE_CHECKING:
+    from exemplum.explanations.synthetic.recipes import RECIPES as RECIPES, Recipe as Recipe, recipe as recipe
+    from exemplum.explanations.synthetic.visualization import Visualization as Visualization, visualize as visualize
+
+
+class SyntheticSection(Section):
+    recipe: Name | dict[str, Any] = "borowski2021"  # a name, a TOML file, or a table: base = NAME and what differs
+    steps: int | None = Field(None, ge=1, le=1_000_000)  # updates; the recipe's if not given
+    size: Pixels | None = None  # of the picture; the model's input size if not given
+    # weight of the likeness of a unit's pictures: a number, or the recipe's own, which suits Lucid's InceptionV1, or in
+    # proportion to the unit's spread over the corpus; auto: the recipe's for networks with inputs of Lucid's range
+    diversity: Literal["auto", "recipe", "spread"] | Annotated[float, Field(ge=0, le=1e9)] = "auto"
+    precision: Precision = "auto"  # of the network; auto: what is fast here
+    # steps whose pictures are kept, beside the last
+    snapshots: Annotated[tuple[Annotated[int, Field(ge=0, le=1_000_000)], ...], Once] = (0, 4, 48)
+
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "recipes": ["RECIPES", "Recipe", "recipe"],
+        "visualization": ["Visualization", "visualize"],
+    },
+)
+__all__ += ["SyntheticSection"]

@@ -13,10 +13,10 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session as Orm
 
 from exemplum.records import TrialKind
+from exemplum.responses import ExclusionsSection
 from exemplum.server.experiment import Experiment
 from exemplum.server.storage.schema import Answer, Event, Participant, SessionRow, StepRecord, TrialRow, now_ms
 from exemplum.server.storage.tables import OBSERVER, Member, label, members, people, protocol
-from exemplum.study.folder import ExclusionsSection
 from exemplum.tables import EXCLUSIONS
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from exemplum import server
 from exemplum.errors import UserError, shown
+from exemplum.server import FieldSection, ServerSection
 from exemplum.server.requests import ApiError
-from exemplum.study import folder, toml_files
-from exemplum.study.folder import FieldSection, ServerSection
+from exemplum.study import toml_files
 
 SHIPPED_FIELDS = {
     field.name: field
@@ -29,8 +30,8 @@ SHIPPED_FIELDS = {
         ),
     )
 }  # fmt: skip
-COMMENT = FieldSection(name=folder.COMMENT, type="text", max_length=2000)
-GROUP = folder.EXPERTISE  # the question that tells the group
+COMMENT = FieldSection(name=server.COMMENT, type="text", max_length=2000)
+GROUP = server.EXPERTISE  # the question that tells the group
 Field = dict[str, Any]
 
 

@@ -14,7 +14,7 @@ from exemplum import store
 from exemplum.errors import UserError, did_you_mean, shown
 from exemplum.explanations.synthetic.transforms import KNOWN, Crops, Jitter, Scale, Transform, transform
 from exemplum.study import toml_files
-from exemplum.study.folder import Name
+from exemplum.study.config import Name
 
 # As study.toml: types are TOML's, and no number is infinite or NaN
 CONFIG = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)

@@ -9,8 +9,7 @@ from typing import Literal
 import numpy as np
 
 from exemplum.explanations.synthetic.diversity import weighted
-from exemplum.explanations.synthetic.recipes import Recipe
-from exemplum.explanations.synthetic.recipes import recipe as named
+from exemplum.explanations.synthetic.recipes import Recipe, recipe as named
 from exemplum.explanations.synthetic.scheduler import Clean, Made, Setup
 from exemplum.index import ActivationIndex
 from exemplum.models import Model
