@@ -23,6 +23,7 @@ from exemplum.responses.table import read
 from exemplum.store import Table, csv_text
 from exemplum.study import blinding
 from exemplum.study.folder import Study
+from exemplum.study.pipeline import Stage
 from exemplum.tables import COMPARISONS, ESTIMATES, EXCLUSIONS, MODELS, PEOPLE, RATINGS, TRIALS, VERDICTS
 
 VERSION = 3
@@ -237,3 +238,6 @@ def _cells(rows: pd.DataFrame) -> pd.DataFrame:
     """Each participant's mean rating by condition and group, in the columns that cells.participant_cells gives."""
     grouped = rows.groupby(["condition", "group", "participant"])["rating"].agg(["mean", "count"]).reset_index()
     return grouped.rename(columns={"mean": MEASURE, "count": f"n_{MEASURE}"}).assign(subset="all")
+
+
+STAGE = Stage("analysis", fingerprint, run, version=VERSION)

@@ -15,6 +15,7 @@ from exemplum.errors import command
 from exemplum.protocols import protocol
 from exemplum.records import Block, Design, ReferenceSet, Session, Side, StudyUnit, Trial, TrialKind, Unit
 from exemplum.study.folder import Study
+from exemplum.study.pipeline import Stage
 from exemplum.tables import BLOCKS, STIMULI, STUDY_UNITS, TRIALS
 
 VERSION = 2
@@ -176,3 +177,6 @@ def _block(row: dict[Any, Any], trials: tuple[Trial, ...]) -> Block:
         trials=trials,
         repeats=row["repeats"],
     )
+
+
+STAGE = Stage("design", fingerprint, run, check=check, version=VERSION)

@@ -26,6 +26,7 @@ from exemplum.records import StudyUnit
 from exemplum.study import user_code
 from exemplum.study.config import Config
 from exemplum.study.folder import Study
+from exemplum.study.pipeline import Stage
 
 VERSION = 2
 FOLDER = "explanations"
@@ -239,3 +240,6 @@ def images(corpus: Corpus, config: Config, plan: Protocol) -> None:
         )
     if config.index.keep < bins:
         raise UserError(f"[index] keep must be at least {bins} for protocol {plan.name} (got {config.index.keep})")
+
+
+STAGE = Stage(FOLDER, fingerprint, run, check_names, check, forget, VERSION)

@@ -17,6 +17,7 @@ from exemplum.records import Unit
 from exemplum.runtime.cluster import Cluster
 from exemplum.study import user_code
 from exemplum.study.folder import Study
+from exemplum.study.pipeline import Stage
 
 VERSION = 2
 
@@ -132,3 +133,6 @@ def run(study: Study) -> dict[str, Any]:
 
 def load(study: Study) -> ActivationIndex:
     return ActivationIndex.load(study.stage("index"))
+
+
+STAGE = Stage("index", fingerprint, run, check_names, check, forget, VERSION)

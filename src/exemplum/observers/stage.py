@@ -19,6 +19,7 @@ from exemplum.runtime.progress import console, styled
 from exemplum.study import user_code
 from exemplum.study.config import Config
 from exemplum.study.folder import Study
+from exemplum.study.pipeline import Stage
 from exemplum.tables import RESPONSES
 
 VERSION = 1
@@ -115,3 +116,6 @@ def _shares(answers: pd.DataFrame) -> str:
     order = sorted(shares.index, key=lambda condition: (condition == "none", condition != "natural", condition))
     said = ", ".join(f"{condition} {shares[condition]:.1%}" for condition in order)
     return f"(right on {said}" + (f"; catch {catch['correct'].mean():.1%})" if len(catch) else ")")
+
+
+STAGE = Stage("responses", fingerprint, run, check=check, forget=forget, version=VERSION)

@@ -17,6 +17,7 @@ from exemplum.report.page import Pictures
 from exemplum.report.pictures import example_screens, make_cards
 from exemplum.study import blinding
 from exemplum.study.folder import STAGES, Study, versions
+from exemplum.study.pipeline import Stage
 
 SCHEMA = 2  # of the report; a new number makes every report stale
 ALWAYS = ("estimates", "comparisons", "responses")  # exported even where they are empty
@@ -203,7 +204,7 @@ def _typical(trials: pd.DataFrame) -> int:
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageRow:
     name: str
     seconds: str
     finished: str
@@ -216,7 +217,7 @@ class Provenance:
     seed: int
     toml: str
     config: str  # every key with its value, defaults included, as JSON
-    stages: list[Stage]
+    stages: list[StageRow]
     versions: dict[str, str]
     machines: list[str]
     total: str
@@ -239,8 +240,8 @@ def provenance(study: Study) -> Provenance:
     )
 
 
-def _stage(name: str, record: dict[str, Any]) -> Stage:
-    return Stage(
+def _stage(name: str, record: dict[str, Any]) -> StageRow:
+    return StageRow(
         name=name,
         seconds=formatting.seconds(record.get("seconds")),
         finished=str(record.get("finished", formatting.UNDEFINED)).replace("T", " ")[:16],
@@ -253,3 +254,6 @@ def _plain(value: Any) -> str:
     if isinstance(value, float):
         return formatting.number(value, 3)
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+STAGE = Stage("report", fingerprint, run)

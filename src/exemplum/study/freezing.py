@@ -105,10 +105,10 @@ def frozen_by(study: Study) -> Status | None:
     return found
 
 
-def is_of_this_code(frozen: Mapping[str, Any], code: Mapping[str, int]) -> bool:
+def is_of_this_code(frozen: Mapping[str, Any], code: Mapping[str, int | None]) -> bool:
     """Whether the stages were made by this code: if not, a fingerprint may differ though nothing has changed.
 
-    `code` is the VERSION of the stages' modules now. Records before such numbers were kept are of older code.
+    `code` is the stages' `version` now. Records before such numbers were kept are of older code.
     """
     held = {name: (frozen["stages"].get(name) or {}).get("code") for name in code}
     return held == dict(code) and frozen["exemplum"] == versions().get("exemplum", "")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from exemplum import store
@@ -18,10 +18,25 @@ from exemplum.study import freezing, locks
 from exemplum.study.blinding import Status
 from exemplum.study.folder import STAGES, Study, read_identity
 
-# Each module has `fingerprint(study) -> str`, a hash of all that its result depends on, and
-# `run(study) -> dict`, which does the work and returns a summary; some have `check(study)`, which tells a wrong name in
-# study.toml before any work is done (and before it `check_names(study)`, for which no network is loaded), and
-# `forget(study)`, after which a run takes nothing on disk for made. Imported late: design and analysis need no torch.
+
+def _nothing(_study: Study) -> None:
+    """What a stage does that has nothing to check or to forget."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a room does in the line. Each room that has a stage holds it as STAGE in its module `stage`."""
+
+    name: str  # the folder in the study that it fills
+    fingerprint: Callable[[Study], str]  # a hash of everything that the result depends on
+    run: Callable[[Study], dict[str, Any]]  # does the work, and gives a summary
+    check_names: Callable[[Study], None] = _nothing  # the part of `check` for which no network is run
+    check: Callable[[Study], None] = _nothing  # raises UserError for what study.toml has wrong, before any work
+    forget: Callable[[Study], None] = _nothing  # drops what a forced run must not take for finished
+    version: int | None = None  # of the code, where a new one makes earlier results stale
+
+
+# Found late and by name: rooms import the study, never the reverse, and design and analysis need no torch.
 MODULES = {
     "index": "exemplum.index.stage",
     "explanations": "exemplum.explanations.stage",
@@ -31,8 +46,13 @@ MODULES = {
     "report": "exemplum.report.stage",
 }
 WITHOUT_TORCH = ("design",)  # whose `check` needs no network, nor anything that takes time to import
-WITH_NAMES = ("index", "explanations")  # which have `check_names`, the part of the check for which no network is run
 NEED_TORCH = ("index", "explanations", "responses")  # for their fingerprints; of the observers only `similarity`
+
+
+def stage(name: str) -> Stage:
+    """The stage of that name, with its room imported."""
+    found: Stage = import_module(MODULES[name]).STAGE
+    return found
 
 
 def stages(study: Study) -> tuple[str, ...]:
@@ -94,14 +114,14 @@ def check(study: Study, names: Iterable[str] | None = None) -> None:
     if "server" in study.config.model_fields_set or (study.folder / "texts").exists():
         import_module("exemplum.server.experiment").check(study)
     # First what takes no time: torch is imported for the names of methods, and a network is run for those of layers
-    for name in sorted(chosen, key=lambda name: name not in WITHOUT_TORCH):
-        if name in WITHOUT_TORCH:
-            import_module(MODULES[name]).check(study)
-        elif name in WITH_NAMES:
-            import_module(MODULES[name]).check_names(study)
-    for name in (name for name in chosen if name not in WITHOUT_TORCH):
-        if of_stage := getattr(import_module(MODULES[name]), "check", None):
-            of_stage(study)
+    early = [name for name in chosen if name in WITHOUT_TORCH]
+    for name in early:
+        stage(name).check(study)
+    late = [stage(name) for name in chosen if name not in early]
+    for each in late:
+        each.check_names(study)
+    for each in late:
+        each.check(study)
 
 
 def _untold_without_torch(study: Study, names: Iterable[str]) -> list[str]:
@@ -112,8 +132,8 @@ def _untold_without_torch(study: Study, names: Iterable[str]) -> list[str]:
 
 
 def _run_stage(study: Study, name: str) -> None:
-    module: ModuleType = import_module(MODULES[name])
-    fingerprint = module.fingerprint(study)
+    of_line = stage(name)
+    fingerprint = of_line.fingerprint(study)
     anew = is_forced(study, name)
     if not anew and study.is_current(name, fingerprint):
         console.print(styled((f"{name}: up to date", "dim")))
@@ -122,11 +142,11 @@ def _run_stage(study: Study, name: str) -> None:
     _refuse_if_served(study, name)
     store.remove_leftovers(study.stage(name))
     if anew:
-        begin_forced(study, name, getattr(module, "forget", None))
+        begin_forced(study, of_line)
     began = time.monotonic()
-    summary = module.run(study)
+    summary = of_line.run(study)
     seconds = time.monotonic() - began
-    study.finish(name, fingerprint, seconds, summary, getattr(module, "VERSION", None))
+    study.finish(name, fingerprint, seconds, summary, of_line.version)
     forced_done(study, name)
     said = ", ".join(f"{key} {value}" for key, value in summary.items())
     console.print(styled((name, "bold green"), f": {said} ", (f"({seconds:.1f} s)", "dim")))
@@ -159,19 +179,15 @@ def _keep_stage(study: Study, name: str, frozen: Status) -> None:
         )
     if held is None:
         console.print(styled((f"{name}: not there, and not made anew: people have answered", "dim")))
-    elif import_module(MODULES[name]).fingerprint(study) == held["fingerprint"]:
+    elif stage(name).fingerprint(study) == held["fingerprint"]:
         console.print(styled((f"{name}: up to date", "dim")))
-    elif freezing.is_of_this_code(frozen.frozen, {n: _version(n) for n in freezing.UPSTREAM[name]}):
+    elif freezing.is_of_this_code(frozen.frozen, {n: stage(n).version for n in freezing.UPSTREAM[name]}):
         raise freezing.FrozenError(
             f"{name} of {study.folder}: {freezing.SOURCES[name]} changed since people answered ({frozen.answers} "
             f"answers); put it back, or {freezing.way_on(study)}"
         )
     else:
         console.print(styled((f"{name}: kept as people saw it; this exemplum would make it anew", "dim")))
-
-
-def _version(name: str) -> int:
-    return int(import_module(MODULES[name]).VERSION)
 
 
 def point_to_report(study: Study) -> None:
@@ -196,14 +212,13 @@ def is_forced(study: Study, stage: str) -> bool:
     return stage in _read_forced(study)["left"]
 
 
-def begin_forced(study: Study, stage: str, forget: Callable[[Study], None] | None) -> None:
-    """When a stage begins to be made anew, and not when it goes on, `forget` drops what would be taken for made."""
-    held = _read_forced(study)
-    if held["left"][stage] is None:
-        remade = (study.record(stage) or {}).get("remade")
-        held["left"][stage] = {"files": _content_hash(study.stage(stage)), "remade": remade}
-        if forget:
-            forget(study)
+def begin_forced(study: Study, of_line: Stage) -> None:
+    """When a stage begins to be made anew, and not when it goes on, it forgets what would be taken for made."""
+    held, name = _read_forced(study), of_line.name
+    if held["left"][name] is None:
+        remade = (study.record(name) or {}).get("remade")
+        held["left"][name] = {"files": _content_hash(study.stage(name)), "remade": remade}
+        of_line.forget(study)
         store.write_json(study.folder / FORCED_FILE, held)
 
 
