@@ -51,9 +51,10 @@ PICTURES = 40  # different ones; each stands for many images
 SERVE = """
 import sys
 from pathlib import Path
-from exemplum.server import Settings, serving
+from exemplum.server import Settings
+from exemplum.server.http import run
 limits = sys.argv[4] == "limits"
-serving.run(Settings(Path(sys.argv[1]), sys.argv[3], limits=limits, log_level="warning"), port=int(sys.argv[2]))
+run.run(Settings(Path(sys.argv[1]), sys.argv[3], limits=limits, log_level="warning"), port=int(sys.argv[2]))
 """
 
 

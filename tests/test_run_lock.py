@@ -18,8 +18,8 @@ from exemplum.study.folder import Study
 HOLD = """
 import sys, time
 from pathlib import Path
-from exemplum import run_lock
-with run_lock.alone(Path(sys.argv[1])):
+from exemplum.study import locks
+with locks.alone(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
 """

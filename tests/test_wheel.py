@@ -63,7 +63,8 @@ def test_the_wheel_holds_every_file_of_the_package(wheel):
     source = ROOT / "src"
     there = {path.relative_to(source).as_posix() for path in (source / "exemplum").rglob("*") if path.is_file()}
     assert packed == {name for name in there if "__pycache__" not in name}
-    for needed in ("static/index.html", "texts/en.toml", "templates/layout.html", "migrations/env.py"):
+    needs = "static/index.html", "sessions/texts/en.toml", "pages/templates/layout.html", "storage/migrations/env.py"
+    for needed in needs:
         assert f"exemplum/server/{needed}" in packed
 
 

@@ -35,7 +35,7 @@ def test_a_bare_path_is_told_how_to_be_written(tmp_path):
 
 
 def test_the_room_needs_no_torch():
-    use = "import sys, exemplum.images as i; i.open('embedded').decode(0)"
+    use = "import sys, exemplum.images as i; i.open_corpus('embedded').decode(0)"
     code = use + "; assert not {'torch', 'torchvision'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -16,11 +16,12 @@ import httpx
 START = """
 import resource, sys
 from pathlib import Path
-from exemplum.server import Settings, serving
+from exemplum.server import Settings
+from exemplum.server.http import run
 folder, port, database, most = sys.argv[1:]
 if int(most):
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(most), resource.RLIM_INFINITY))
-serving.run(Settings(Path(folder), database, limits=False), port=int(port))
+run.run(Settings(Path(folder), database, limits=False), port=int(port))
 """
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -254,7 +255,9 @@ def test_what_an_older_exemplum_made_is_kept(folder, serve, monkeypatch, capsys)
     client = serve(folder=folder)
     answer_one(client)
     stop(client)
-    monkeypatch.setattr(design_stage, "VERSION", design_stage.VERSION + 1)
+    version = design_stage.VERSION + 1
+    monkeypatch.setattr(design_stage, "VERSION", version)
+    monkeypatch.setattr(design_stage, "STAGE", replace(design_stage.STAGE, version=version))
     capsys.readouterr()
     design(folder)
     assert "design: kept as people saw it" in capsys.readouterr().err
@@ -375,7 +378,7 @@ def test_a_new_version_stands_beside_the_frozen_study(folder, serve):
 
 def test_the_manual_lists_what_may_change():
     """Oracle: the lists of exemplum.study.freezing."""
-    manual = (Path(freezing.__file__).parents[2] / "docs" / "running-a-study.md").read_text(encoding="utf-8")
+    manual = (Path(freezing.__file__).parents[3] / "docs" / "running-a-study.md").read_text(encoding="utf-8")
     table = manual.partition("## Frozen by the first answer")[2].partition("Anything else")[0]
     for key in (*freezing.MAY_CHANGE, *freezing.UNTIL_UNBLINDED, *freezing.MAY_GROW):
         section, _, name = key.partition(".")

@@ -10,7 +10,7 @@ import pytest
 
 from server.browser.conftest import ROOT
 
-TEXTS = ROOT / "src" / "exemplum" / "server" / "texts"
+TEXTS = ROOT / "src" / "exemplum" / "server" / "sessions" / "texts"
 
 
 @pytest.mark.usefixtures("pages")
