@@ -251,3 +251,8 @@ def check_condition(name: str) -> str:
             "and spaces, at most 60 in all"
         )
     return name
+
+
+def method_name(spec: str) -> str:
+    """The name of a method as a condition: the last part of a path or import."""
+    return spec.rstrip("/").replace("\\", "/").split("/")[-1].split(":")[-1]

@@ -8,8 +8,8 @@ import pytest
 from exemplum.errors import UserError
 from exemplum.explanations import Picture, Pole, Request, Unit, gather
 from exemplum.explanations.methods import problem
+from exemplum.explanations.request import Settings
 from exemplum.index import build_index
-from exemplum.study.config import Config
 
 UNITS = (Unit("mixed3b", 8), Unit("mixed3b", 100))
 
@@ -29,7 +29,7 @@ def index(model, corpus):
 
 @pytest.fixture
 def asked(model, corpus, index, tmp_path):
-    return Request(UNITS, (1, 3), model, corpus, index, Config(), tmp_path / "explanations" / "own")
+    return Request(UNITS, (1, 3), model, corpus, index, Settings(seed=2021), tmp_path / "explanations" / "own")
 
 
 def gathered(asked: Request, pictures: list[Picture]):

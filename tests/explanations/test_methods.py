@@ -8,8 +8,9 @@ from PIL import Image
 
 from exemplum.errors import UserError
 from exemplum.explanations import Picture, Pole, Request, Unit, gather, methods
+from exemplum.explanations.request import Settings
 from exemplum.index import build_index
-from exemplum.study.config import Config
+from exemplum.records import method_name
 
 UNITS = (Unit("mixed3b", 8), Unit("mixed3b", 100))
 MODULE = """
@@ -34,7 +35,9 @@ def request_for(model, corpus, tmp_path):
     index = build_index(model, corpus, ["mixed3b"], keep=20, workers=0)
 
     def make(units=UNITS) -> Request:
-        return Request(units, (2,), model, corpus, index, Config(), tmp_path / "study" / "explanations" / "own")
+        return Request(
+            units, (2,), model, corpus, index, Settings(seed=2021), tmp_path / "study" / "explanations" / "own"
+        )
 
     return make
 
@@ -79,7 +82,7 @@ def test_a_folder_of_pictures_is_a_method(request_for, tmp_path):
     found = list(methods.load_method(f"folder:{tmp_path / 'pictures'}")(request_for()))
     assert [(p.unit, p.pole, p.position) for p in found] == [(u, p, k) for u in UNITS for p in Pole for k in range(2)]
     assert found[5].image[0, 0].tolist() == [100, 1, 7]
-    assert methods.method_name(f"folder:{tmp_path / 'pictures'}/") == "pictures"
+    assert method_name(f"folder:{tmp_path / 'pictures'}/") == "pictures"
 
 
 def test_what_is_absent_is_named(request_for, tmp_path):

@@ -3,10 +3,10 @@
 import pytest
 
 from exemplum.errors import UserError
-from exemplum.explanations import Request, Unit, gather, methods, stage
+from exemplum.explanations import ExplanationsSection, Request, Unit, gather, methods, stage
+from exemplum.explanations.request import Settings
 from exemplum.index import build_index
 from exemplum.study import user_code
-from exemplum.study.config import Config
 
 UNITS = (Unit("mixed3b", 8), Unit("mixed3b", 100))
 HEAD = """import numpy as np
@@ -112,7 +112,7 @@ def run(model, corpus, index, tmp_path):
     def run(text: str):
         (tmp_path / "faulty.py").write_text(text)
         method = methods.load_method("faulty:method", user_code.places(tmp_path))
-        request = Request(UNITS, (2,), model, corpus, index, Config(), tmp_path / "explanations" / "method")
+        request = Request(UNITS, (2,), model, corpus, index, Settings(seed=2021), tmp_path / "explanations" / "method")
         return gather.pictures("method", method, request, tmp_path, method.source)
 
     return run
@@ -215,5 +215,5 @@ def test_two_methods_of_one_name_are_refused_by_name(tmp_path, monkeypatch):
     for pair in (("a:sharp", "b:sharp"), ("a:sharp", "b:Sharp"), ("folder:a/sharp", "folder:b/sharp"),
                  ("a:sharp", "folder:b/sharp/")):  # fmt: skip
         with pytest.raises(UserError, match=f"'{pair[0]}' and '{pair[1]}' would both be the condition .*; rename"):
-            stage.methods(("natural", *pair), methods.load_method)
-    stage.methods(("natural", "a:sharp"), methods.load_method)
+            stage.distinct(ExplanationsSection(methods=("natural", *pair)).uses)
+    stage.distinct(ExplanationsSection(methods=("natural", "a:sharp")).uses)

@@ -156,7 +156,8 @@ def _from_elsewhere(study: Study, folder: Path) -> str:
     """The text of study.toml with paths inside of its folder written as they are from `folder`."""
     text = (study.folder / "study.toml").read_text(encoding="utf-8")
     config = study.config
-    named = [config.images.load, config.model.weights, *config.explanations.methods, config.synthetic.recipe]
+    named = [config.images.load, config.model.weights, config.synthetic.recipe]
+    named += [value for use in config.explanations.uses for value in (use.method, *use.parameters.values())]
     named += [config.stimuli.load] if config.stimuli else []
     for value in (value for value in named if isinstance(value, str)):
         prefix = "folder:" if value.startswith("folder:") else ""

@@ -31,8 +31,9 @@ def fingerprint(study: Study) -> str:
     upstream = study.made("explanations")
     if upstream is None:
         raise DesignError(f"{study.folder} has no units and stimuli yet; run: {command('run', study.folder)}")
-    section, methods = study.config.design.model_dump(), study.config.explanations.methods
-    return store.digest(VERSION, upstream, section, methods, study.config.seed)
+    section, asked = study.config.design.model_dump(), study.config.explanations
+    named = [(use.name, use.method, use.parameters) for use in asked.uses if use.has_table]
+    return store.digest(VERSION, upstream, section, named or asked.methods, study.config.seed)
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def load(study: Study) -> Design:
 def _methods(study: Study, stimuli: pd.DataFrame) -> list[str]:
     """The methods with pictures; natural images that only serve as queries are none of them."""
     present = list(dict.fromkeys(stimuli["method"]))
-    asked = study.config.stimuli is not None or NATURAL in study.config.explanations.methods
+    asked = study.config.stimuli is not None or NATURAL in [use.method for use in study.config.explanations.uses]
     return present if asked else [method for method in present if method != NATURAL]
 
 

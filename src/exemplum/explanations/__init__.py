@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
 
 import lazy_loader
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from exemplum.records import Pole, Unit
+from exemplum.records import Pole, Unit, method_name
 from exemplum.study.config import Name, Names, Section
 
 if TYPE_CHECKING:
@@ -25,10 +27,49 @@ class StimuliSection(Section):
     rotate: bool = False  # every image is the query in one of k + 1 batches, instead of the most extreme in one batch
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """One use of an explanation method in a study. Its name is the condition."""
+
+    name: str
+    method: str  # natural, synthetic, folder:PATH, package.module:function, or a registered name
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # of the method, as study.toml gives them
+    has_table: bool = False
+
+    @property
+    def setting(self) -> str:
+        """Where study.toml has it."""
+        return f"[explanations.{self.name}]" if self.has_table else "[explanations] methods"
+
+
+class ExplanationTable(Section):
+    """[explanations.NAME]: one use of a method. All other keys are parameters of the method."""
+
+    model_config = ConfigDict(extra="allow")
+    method: Name | None = None  # as in `methods`; NAME if not given
+
+
 class ExplanationsSection(Section):
-    # natural, synthetic, folder:PATH, package.module:name, a registered name
+    """Which methods explain the units: a list of `methods`, or a table [explanations.NAME] for each use, or both."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, ExplanationTable]
+    # natural, synthetic, folder:PATH, package.module:name, a registered name; none if there are tables instead
     methods: Annotated[Names, Field(min_length=1)] = ("natural", "synthetic")
     batches: int = Field(20, ge=1, le=1000)  # how many sets of natural images the extremes of a unit are dealt into
+
+    @property
+    def uses(self) -> tuple[Explanation, ...]:
+        """Every use of a method: those of the list, then the tables, as study.toml has them."""
+        tables = self.__pydantic_extra__ or {}
+        listed = self.methods if "methods" in self.model_fields_set or not tables else ()
+        return (
+            *(Explanation(method_name(spec), spec) for spec in listed),
+            *(
+                Explanation(name, table.method or name, dict(table.model_extra or {}), has_table=True)
+                for name, table in tables.items()
+            ),
+        )
 
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
@@ -37,4 +78,4 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "request": ["Exemplar", "ExplanationMethod", "Picture", "Request"],
     },
 )
-__all__ += ["ExplanationsSection", "Pole", "StimuliSection", "Unit"]
+__all__ += ["Explanation", "ExplanationsSection", "Pole", "StimuliSection", "Unit"]

@@ -8,7 +8,7 @@ import math
 import operator
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -81,13 +81,18 @@ class OwnMethod:
     """A user's method. What it raises, and what is no picture of what was asked for, is a UserError of one line."""
 
     spec: str
-    method: ExplanationMethod
+    method: Callable[..., Iterable[Picture]]
     source: str  # hash of the source that it depends on
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # given to the function by name
+
+    def check(self) -> None:
+        """Raise UserError if it is no function that takes a request and these parameters."""
+        user_code.check_call(self.method, None, what=self.what, named=self.parameters)
 
     def __call__(self, request: Request) -> Iterator[Picture]:
-        user_code.check_call(self.method, request, what=self.what)
+        self.check()
         with user_code.telling(f"{self.what} failed"):
-            pictures = self.method(request)
+            pictures = self.method(request, **self.parameters)
         if not isinstance(pictures, Iterable):
             raise UserError(
                 f"{self.what} gave a {type(pictures).__name__}; it must yield pictures{user_code.place(self.method)}"
@@ -177,7 +182,7 @@ def _of_asked(picture: Picture, request: Request) -> str:
     most = request.most - 1 if picture.references is None else picture.references
     if not 0 <= picture.position <= most:
         return f"of {picture.unit} at position {picture.position}; positions are 0 to {most}"
-    batches = request.config.explanations.batches
+    batches = request.most_batches
     if picture.batch != ANY_BATCH and not 0 <= picture.batch < batches:
         return f"of {picture.unit} for batch {picture.batch}; batches are 0 to {batches - 1}"
     return ""
@@ -274,8 +279,3 @@ def load_method(
         raise UserError(f"there is no explanation method {spec!r}{did_you_mean(spec, known)}")
     loaded = user_code.registered(registered[spec], "explanation method", places)
     return OwnMethod(spec, loaded.value, loaded.fingerprint)
-
-
-def method_name(spec: str) -> str:
-    """The method's name as a condition: the last part of a path or import."""
-    return spec.rstrip("/").replace("\\", "/").split("/")[-1].split(":")[-1]

@@ -7,18 +7,18 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from exemplum.errors import UserError
+from exemplum.explanations.synthetic import SyntheticSection
 from exemplum.images import Corpus
 from exemplum.images.copies import thumbnail
 from exemplum.index import ActivationIndex
 from exemplum.models import Model
 from exemplum.queries import dealing
 from exemplum.records import ANY_BATCH, Pole, Unit
-from exemplum.study.config import Config
 
 IMAGES = 500  # a unit's images for 9 references and 20 batches are 400; 75 MB of 224 px
 
@@ -62,6 +62,17 @@ class Exemplar:
 
 
 @dataclass(frozen=True)
+class Settings:
+    """What study.toml says that bears on pictures."""
+
+    seed: int
+    batches: int = 20  # how many sets of natural images the extremes of a unit are dealt into, at most
+    relu: Literal["before", "after"] = "before"  # activations before or after the layer's ReLU
+    objective: Literal["channel", "neuron"] = "channel"  # the spatial mean of a unit's map, or its centre: neuron
+    synthetic: SyntheticSection = field(default_factory=SyntheticSection)  # with the parameters of this use
+
+
+@dataclass(frozen=True)
 class Request:
     """What a method is asked for, and what it may use."""
 
@@ -70,10 +81,20 @@ class Request:
     model: Model
     corpus: Corpus
     index: ActivationIndex
-    config: Config  # study.toml; of a user's method only what can decide its pictures, the rest at its defaults
+    settings: Settings
     folder: Path  # the method's own; what it keeps there is still there when it is asked again, until it is edited
     ray: str | None = None  # address of a Ray cluster to spread the work over, if one is to be used
     cache: ImageCache = field(default_factory=ImageCache, repr=False, compare=False)
+
+    @property
+    def seed(self) -> int:
+        """The study's seed."""
+        return self.settings.seed
+
+    @property
+    def most_batches(self) -> int:
+        """How many batches study.toml asks for; small corpora have fewer (`batches`)."""
+        return self.settings.batches
 
     @property
     def most(self) -> int:
@@ -124,7 +145,7 @@ class Request:
 
     def dealt(self, unit: Unit, references: int) -> list[dealing.DealtImage]:
         """Every batch's images, the queries among them, for sets of so many references."""
-        batches, seed = self.config.explanations.batches, self.config.seed
+        batches, seed = self.settings.batches, self.settings.seed
         key = (unit, references, batches, seed)
         if key not in self.cache.dealt:
             self.cache.dealt[key] = dealing.exemplars(self.index, unit, references, batches, seed, self.thumbnail)
@@ -138,7 +159,7 @@ class Request:
         return self.cache.thumbnail(row, self.corpus, self.model)
 
     def _of_any_batch(self, unit: Unit, count: int) -> dict[Pole, list[dealing.DealtImage]]:
-        key = (unit, "any batch", count, self.config.explanations.batches, self.config.seed)
+        key = (unit, "any batch", count, self.settings.batches, self.settings.seed)
         if key not in self.cache.dealt:
             queries = [image for k in self.references for image in self.dealt(unit, k) if dealing.is_query(image, k)]
             self.cache.dealt[key] = dealing.of_any_batch(self.index, unit, queries, count, self.thumbnail)

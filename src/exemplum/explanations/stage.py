@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import ValidationError
 
 from exemplum import records, store, tables
 from exemplum.errors import UserError, command, shown
-from exemplum.explanations import ExplanationsSection, finished, gather, units
+from exemplum.explanations import Explanation, ExplanationsSection, finished, gather, units
 from exemplum.explanations.gather import measured
-from exemplum.explanations.methods import OwnMethod, load_method, method_name
-from exemplum.explanations.request import ExplanationMethod, ImageCache, Request
+from exemplum.explanations.methods import OwnMethod, load_method
+from exemplum.explanations.request import ExplanationMethod, ImageCache, Request, Settings
 from exemplum.explanations.synthetic import SyntheticSection, recipe
 from exemplum.explanations.synthetic.recipes import Recipe
 from exemplum.images import Corpus
@@ -23,13 +25,14 @@ from exemplum.index.index import ActivationIndex
 from exemplum.models import Model
 from exemplum.protocols import Protocol, protocol
 from exemplum.records import StudyUnit
-from exemplum.study import user_code
-from exemplum.study.config import Config
+from exemplum.study import toml_files, user_code
+from exemplum.study.config import Config, StudyError
 from exemplum.study.folder import Study
 from exemplum.study.pipeline import Stage
 
 VERSION = 2
 FOLDER = "explanations"
+NATURAL = "natural"  # the condition, and the method of that name
 
 
 def check_names(study: Study) -> None:
@@ -43,12 +46,12 @@ def check_names(study: Study) -> None:
         with study.setting(""):
             finished.study_units(found, config.units.practice or 0)
         return
-    with study.setting("[explanations] methods"):
-        methods(_methods(study), lambda spec: _load(study, spec))
-    with study.setting("" if isinstance(config.synthetic.recipe, dict) else "[synthetic] recipe"):
-        chosen = recipe(_found(study).synthetic.recipe)
-    with study.setting("[synthetic] snapshots"):
-        snapshots(config.synthetic, chosen)
+    for use in _uses(study):
+        _check_use(study, use)
+    with study.setting("[explanations]" if any(use.has_table for use in _uses(study)) else "[explanations] methods"):
+        distinct(_uses(study))
+    if not any(use.method == "synthetic" and use.has_table for use in _uses(study)):
+        _check_synthetic(study, config.synthetic, "[synthetic]")
 
 
 def check(study: Study) -> None:
@@ -70,15 +73,15 @@ def fingerprint(study: Study) -> str:
         return store.digest(VERSION, config.stimuli.model_dump(), config.units.practice, files)
     return store.digest(
         VERSION, index_stage.made(study), config.units.model_dump(), config.design.protocol,
-        [_key(study, spec, _load(study, spec)) for spec in _methods(study)],
+        [_key(study, use, _load(study, use)) for use in _uses(study)],
     )  # fmt: skip
 
 
 def forget(study: Study) -> None:
     """Have every method make its pictures anew; those that are there stay until the new ones are."""
     if not study.config.stimuli:
-        for spec in _methods(study):
-            gather.forget(study.stage(FOLDER) / method_name(spec))
+        for use in _uses(study):
+            gather.forget(study.stage(FOLDER) / use.name)
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -113,17 +116,16 @@ def _run_methods(study: Study) -> dict[str, Any]:
     model, index, folder = index_stage.load_model(study), index_stage.load(study), study.stage(FOLDER)
     plan = protocol(study.config.design.protocol)
     chosen = _choose(study, model, index, plan)
-    methods = [(spec, _load(study, spec)) for spec in _methods(study)]
-    keys = {method_name(spec): _key(study, spec, method) for spec, method in methods}
+    methods = [(use, _load(study, use)) for use in _uses(study)]
+    keys = {use.name: _key(study, use, method) for use, method in methods}
     kept: list[gather.Kept] = []
     cache = ImageCache()
-    for spec, method in methods:
-        name = method_name(spec)
+    for use, method in methods:
         request = Request(
             [entry.unit for entry in chosen], plan.reference_counts, model, index_stage.open_corpus(study), index,
-            _seen(method, _found(study)), folder / name, study.ray, cache,
+            _settings(study, use), folder / use.name, study.ray, cache,
         )  # fmt: skip
-        kept += gather.pictures(name, method, request, study.folder, keys[name])
+        kept += gather.pictures(use.name, method, request, study.folder, keys[use.name])
     study.begin_writing(FOLDER)
     for name, key in keys.items():
         gather.settle(folder / name, key)
@@ -134,50 +136,86 @@ def _run_methods(study: Study) -> dict[str, Any]:
     return {"units": len(chosen), "pictures": stimuli["path"].nunique(), **_success(stimuli)}
 
 
-def _methods(study: Study) -> list[str]:
+def _uses(study: Study) -> list[Explanation]:
     """The methods of study.toml; natural images are needed as queries in any case."""
-    methods = study.config.explanations.methods
-    return list(methods) if "natural" in methods else ["natural", *methods]
+    uses = list(study.config.explanations.uses)
+    return uses if NATURAL in [use.method for use in uses] else [Explanation(NATURAL, NATURAL), *uses]
 
 
-def _load(study: Study, spec: str) -> ExplanationMethod:
-    return load_method(spec, user_code.places(study.folder), study.resolve)
+def _check_use(study: Study, use: Explanation) -> None:
+    """Raise UserError for a method that does not exist, or does not take its parameters."""
+    with study.setting(use.setting):
+        method = _load(study, use)
+        if use.method == NATURAL != use.name:
+            raise UserError("method natural makes the condition natural, and no other")
+        if isinstance(method, OwnMethod):
+            if use.has_table:
+                method.check()
+        elif use.method != "synthetic" and use.parameters:
+            raise UserError(f"method {use.method} takes no parameters (got {', '.join(use.parameters)})")
+    if use.method == "synthetic" and use.has_table:
+        _check_synthetic(study, _synthetic(study, use), use.setting)
 
 
-def _key(study: Study, spec: str, method: ExplanationMethod) -> str:
-    """What a method's pictures depend on; pictures of another key are made anew."""
+def _check_synthetic(study: Study, section: SyntheticSection, setting: str) -> None:
+    found = _with_path(study, section)
+    with study.setting("" if isinstance(section.recipe, dict) else f"{setting} recipe"):
+        chosen = recipe(found.recipe)
+    with study.setting(f"{setting} snapshots"):
+        snapshots(section, chosen)
+
+
+def _load(study: Study, use: Explanation) -> ExplanationMethod:
+    method = load_method(use.method, user_code.places(study.folder), study.resolve)
+    return replace(method, parameters=use.parameters) if isinstance(method, OwnMethod) else method
+
+
+def _synthetic(study: Study, use: Explanation) -> SyntheticSection:
+    """[synthetic], with what the table of this use says in its place."""
+    section = study.config.synthetic
+    if use.method != "synthetic" or not use.parameters:
+        return section
+    try:
+        return SyntheticSection.model_validate(section.model_dump(exclude_unset=True) | dict(use.parameters))
+    except ValidationError as error:
+        problem = toml_files.problems(error, SyntheticSection, f"explanations.{use.name}")
+        raise StudyError(f"{study.folder / 'study.toml'}: {problem}") from error
+
+
+def _with_path(study: Study, section: SyntheticSection) -> SyntheticSection:
+    """The same, the file of a recipe with the path that it is found by."""
+    if isinstance(section.recipe, str) and section.recipe.endswith(".toml"):
+        return section.model_copy(update={"recipe": str(study.resolve(section.recipe))})
+    return section
+
+
+def _settings(study: Study, use: Explanation) -> Settings:
     config = study.config
+    synthetic = _with_path(study, _synthetic(study, use))
+    return Settings(config.seed, config.explanations.batches, config.index.relu, config.index.objective, synthetic)
+
+
+def _key(study: Study, use: Explanation, method: ExplanationMethod) -> str:
+    """What a method's pictures depend on; pictures of another key are made anew."""
+    config, section = study.config, _synthetic(study, use)
     plan = protocol(config.design.protocol)
-    common = [VERSION, spec, index_stage.made(study), plan.reference_counts, config.seed]
+    common = [VERSION, use.method, index_stage.made(study), plan.reference_counts, config.seed]
     own: Any
-    if spec == "natural":
+    if use.method == NATURAL:
         own = config.explanations.batches
-    elif spec == "synthetic":
-        own = config.synthetic.model_dump()
+    elif use.method == "synthetic":
+        own = section.model_dump()
     elif isinstance(method, OwnMethod):
-        own = [method.source, _seen(method, config).model_dump()]
+        own = [method.source, _deciding(config).model_dump(), *([use.parameters] if use.parameters else [])]
     else:
-        own = gather.files(study.resolve(spec.removeprefix("folder:")))
-    from_file = [] if spec == "natural" or _found(study) == config else [recipe(_found(study).synthetic.recipe).digest]
+        own = gather.files(study.resolve(use.method.removeprefix("folder:")))
+    found = _with_path(study, section)
+    from_file = [] if use.method == NATURAL or found == section else [recipe(found.recipe).digest]
     return store.digest(*common, own, *from_file)
 
 
-def _found(study: Study) -> Config:
-    """The configuration, the file of a recipe with the path that it is found by."""
-    section = study.config.synthetic
-    if isinstance(section.recipe, str) and section.recipe.endswith(".toml"):
-        path = {"recipe": str(study.resolve(section.recipe))}
-        return study.config.model_copy(update={"synthetic": section.model_copy(update=path)})
-    return study.config
-
-
-def _seen(method: ExplanationMethod, config: Config) -> Config:
-    """The configuration that a method sees. All of it decides a user's pictures, which are made anew if it changes.
-
-    So what comes after pictures, and which other units and methods there are, is left at its defaults for them.
-    """
-    if not isinstance(method, OwnMethod):
-        return config
+def _deciding(config: Config) -> Config:
+    """What of study.toml a user's pictures depend on, the rest at its defaults: if it changes they are made anew."""
     return Config(
         seed=config.seed, model=config.model, images=config.images, index=config.index, synthetic=config.synthetic,
         explanations=ExplanationsSection(batches=config.explanations.batches),
@@ -206,19 +244,22 @@ def _told(made: pd.DataFrame) -> str:
     return f"({failed}, {beaten.mean():.0%} of units' poles beyond their best exemplar)"
 
 
-def methods(specs: Sequence[str], load: Callable[[str], ExplanationMethod]) -> None:
-    """Raise UserError for a method that cannot be loaded, or whose name no condition can have, or another has."""
-    taken: dict[str, str] = {}
-    for spec in specs:
-        load(spec)
-        name = records.check_condition(method_name(spec))
+def distinct(uses: Sequence[Explanation]) -> None:
+    """Raise UserError for a name that no condition can have, or that two uses have."""
+    taken: dict[str, Explanation] = {}
+    for use in uses:
+        name = records.check_condition(use.name)
         key = name.casefold()  # some file systems take Sharp and sharp for one folder
         if key in taken:
             raise UserError(
-                f"{shown(taken[key])} and {shown(spec)} would both be the condition {name!r}; "
-                "rename the function or the folder of one"
+                f"{_shown(taken[key])} and {_shown(use)} would both be the condition {name!r}; "
+                "rename one, or give it a table [explanations.NAME]"
             )
-        taken[key] = spec
+        taken[key] = use
+
+
+def _shown(use: Explanation) -> str:
+    return use.setting if use.has_table else shown(use.method)
 
 
 def snapshots(section: SyntheticSection, recipe: Recipe) -> None:

@@ -108,9 +108,7 @@ def _methods(study: Study) -> list[str]:
     """The conditions with references."""
     if study.config.stimuli:
         return ["natural", "synthetic"]
-    from exemplum.explanations.methods import method_name  # late: it needs torch
-
-    return [method_name(spec) for spec in study.config.explanations.methods]
+    return [use.name for use in study.config.explanations.uses]
 
 
 def simulated(study: Study) -> Simulated:

@@ -132,6 +132,10 @@ def _told(problem: Any, model: type[BaseModel], table: str) -> str:
     if problem["type"] == "value_error":  # of a validator, which words it as what follows the key
         return f"{place}{_entry(place, ', entry ', ':')} {problem['ctx']['error']}"
     given = shown(problem["input"])
+    if (
+        place.key and place.field is None and place.section.model_config.get("extra") == "allow"
+    ):  # a table of a name of one's own
+        return f"unknown key {shown(place.key)} in [{place.table}]{_known(place.key, place.section.model_fields)}"
     if place.field is None:
         return f"{place} must be a table of keys (got {given})"
     entries = _entries(place.field)

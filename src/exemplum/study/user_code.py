@@ -8,7 +8,7 @@ import inspect
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, PackageNotFoundError, packages_distributions, version
@@ -104,12 +104,15 @@ def telling(what: str, fault: type[UserError] = UserError) -> Iterator[None]:
         raise fault(told(what, error)) from error
 
 
-def check_call(function: Callable[..., Any], *arguments: Any, what: str, fault: type[UserError] = UserError) -> None:
+def check_call(
+    function: Callable[..., Any], *arguments: Any, what: str, fault: type[UserError] = UserError,
+    named: Mapping[str, Any] | None = None,
+) -> None:  # fmt: skip
     """Raise `fault` if `function` is no function, or one that does not take these arguments."""
     if not callable(function):
         raise fault(f"{what} is a {type(function).__name__}; it must be a function")
     try:
-        inspect.signature(function).bind(*arguments)
+        inspect.signature(function).bind(*arguments, **(named or {}))
     except TypeError as error:
         raise fault(f"{what} does not take what it is given: {error}{place(function)}") from error
     except ValueError:

@@ -25,20 +25,21 @@ POINTS = 64  # of a picture's objective that the study's table keeps, spread ove
 
 def pictures(request: Request) -> Iterator[Picture]:
     """Optimized pictures of both poles of every unit; snapshots lie under `request.folder / UNIT / steps`."""
-    config, chosen = request.config, configured(request)
+    settings, chosen = request.settings, configured(request)
+    section = settings.synthetic
     setup = Setup(
-        request.model, config.index.relu, config.index.objective, config.synthetic.precision, config.seed,
-        request.folder, config.synthetic.snapshots,
+        request.model, settings.relu, settings.objective, section.precision, settings.seed,
+        request.folder, section.snapshots,
     )  # fmt: skip
     make = partial(spread, Cluster(request.ray)) if request.ray else diversity.weighted
-    for made in make(setup, request.units, list(Pole), chosen, config.synthetic.diversity, request.index):
+    for made in make(setup, request.units, list(Pole), chosen, section.diversity, request.index):
         for position in range(request.most):
             yield Picture(made.job.unit, made.job.pole, position, made.images[position], facts=_facts(made, position))
 
 
 def configured(request: Request) -> Recipe:
-    """The recipe of [synthetic], at the model's size and for as many pictures as the study shows."""
-    section = request.config.synthetic
+    """The recipe of the settings, at the model's size and for as many pictures as the study shows."""
+    section = request.settings.synthetic
     chosen = recipe(section.recipe).at(section.size or request.model.input_size).with_(images=request.most)
     return chosen.with_(steps=section.steps) if section.steps else chosen
 

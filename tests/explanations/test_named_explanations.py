@@ -1,0 +1,136 @@
+"""Named uses of explanation methods, [explanations.NAME], each a condition with parameters of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from exemplum.errors import UserError
+from exemplum.explanations import ExplanationsSection
+from exemplum.study import Study, pipeline
+
+MINE = """
+import numpy as np
+from PIL import Image, ImageFilter
+from exemplum.explanations import Picture, Pole
+
+def blurred(request, radius=1.0):
+    for unit in request.units:
+        for pole in Pole:
+            for position, exemplar in enumerate(request.exemplars(unit, pole)):
+                image = Image.fromarray(exemplar.image()).filter(ImageFilter.GaussianBlur(radius))
+                yield Picture(unit, pole, position, np.asarray(image), image_id=exemplar.image_id, group=exemplar.group)
+"""
+TOML = """
+[model]
+input_size = 48
+[images]
+limit = 200
+[units]
+layers = ["mixed3b"]
+choose = "one per layer"
+practice = 1
+[synthetic]
+size = 32
+steps = 2
+snapshots = []
+[design]
+participants = 1
+practice = 1
+[explanations]
+batches = 2
+[explanations.natural]
+[explanations.olah]
+method = "synthetic"
+[explanations.maco]
+method = "synthetic"
+recipe = "maco"
+[explanations.slight]
+method = "mine:blurred"
+[explanations.strong]
+method = "mine:blurred"
+radius = 4
+"""
+
+
+def study_of(folder: Path, toml: str = TOML) -> Study:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "mine.py").write_text(MINE)
+    (folder / "study.toml").write_text(toml)
+    return Study.open(folder)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Study:
+    study = study_of(tmp_path_factory.mktemp("named"))
+    pipeline.run(study, ["index", "explanations", "design"])
+    return study
+
+
+def picture(study: Study, name: str) -> np.ndarray:
+    return np.asarray(Image.open(next((study.folder / "explanations" / name).glob("*/max_0.png"))))
+
+
+def test_every_use_is_a_condition(study):
+    trials = pd.read_parquet(study.folder / "design" / "trials.parquet").query("kind == 'main'")
+    assert {"natural", "olah", "maco", "slight", "strong"} == set(trials["condition"]) - {"none"}
+    stimuli = pd.read_parquet(study.folder / "explanations" / "stimuli.parquet")
+    shown = stimuli[stimuli["method"] != "natural"].groupby("method")["path"].nunique()
+    assert shown.nunique() == 1, "conditions show as many pictures each"
+
+
+def test_two_recipes_stand_beside_each_other(study):
+    pictures = pd.read_parquet(study.folder / "explanations" / "pictures.parquet")
+    recipes = pictures[pictures["recipe"] != ""].groupby("method")["recipe"].unique().map(list).to_dict()
+    assert recipes == {"olah": ["borowski2021"], "maco": ["maco"]}
+    assert (picture(study, "olah") != picture(study, "maco")).mean() > 0.5
+
+
+def test_a_parameter_reaches_the_function(study):
+    slight, strong = (picture(study, name).astype(float) for name in ("slight", "strong"))
+    assert np.abs(np.diff(strong, axis=0)).mean() < 0.7 * np.abs(np.diff(slight, axis=0)).mean()
+
+
+def test_another_parameter_makes_only_its_use_again(study):
+    def written() -> dict[str, int]:
+        return {
+            path.parent.parent.name: path.stat().st_mtime_ns for path in study.folder.glob("explanations/*/*/*_0.png")
+        }
+
+    before = written()
+    pipeline.run(study_of(study.folder, TOML.replace("radius = 4", "radius = 5")), ["explanations"])
+    after = written()
+    assert {name for name in before if before[name] != after[name]} == {"strong"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "told"),
+    [
+        ("radios = 4", "radius = 4", r"\[explanations.strong\]: .* argument 'radios' \(.*mine.py, line 6\)"),
+        ('recipe = "macoo"', 'recipe = "maco"', r"\[explanations.maco\] recipe: .*did you mean maco\?"),
+        ('[explanations.maco]\nstepps = 3', '[explanations.maco]', r"'stepps' in \[explanations.maco\]; did you mean steps"),
+        ('recipe = "maco"\nsteps = 0', 'recipe = "maco"', r"\[explanations.maco\] steps must be a whole number from 1"),
+        ("[explanations.natural]\nradius = 1", "[explanations.natural]", "method natural takes no parameters"),
+        ("[explanations.Strong]", "[explanations.slight]", r"\[explanations.strong\] would both be the condition"),
+        ('[explanations.best]\nmethod = "natural"', "[explanations.natural]", "makes the condition natural"),
+        ("batches = 2\nmethod = 3", "batches = 2", r"unknown key 'method' in \[explanations\]; did you mean methods\?"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_with_its_table(wrong, right, told, tmp_path):
+    with pytest.raises(UserError, match=told) as error:
+        pipeline.check(study_of(tmp_path, TOML.replace(right, wrong)), ["explanations"])
+    assert "\n" not in str(error.value)
+
+
+def test_the_short_list_stays_what_it_was():
+    listed = ExplanationsSection(methods=("natural", "folder:a/pictures/", "m:f")).uses
+    assert [(use.name, use.method) for use in listed] == [
+        ("natural", "natural"), ("pictures", "folder:a/pictures/"), ("f", "m:f"),
+    ]  # fmt: skip
+    assert [use.name for use in ExplanationsSection().uses] == ["natural", "synthetic"]
+    both = ExplanationsSection.model_validate({"methods": ("m:f",), "olah": {"method": "synthetic"}})
+    assert [use.name for use in both.uses] == ["f", "olah"]
