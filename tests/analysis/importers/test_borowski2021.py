@@ -69,7 +69,7 @@ def test_repeated_trials_show_what_their_first_showing_did(imported, found):
     assert (
         first[["unit", "batch", "condition"]].to_numpy() == repeated[["unit", "batch", "condition"]].to_numpy()
     ).all()
-    assert found["1", "repeated trials with the queries the other way up"].count == 92
+    assert found["1", "repeated trials with the queries in exchanged places"].count == 92
 
 
 def test_schemes_and_expertise_of_the_second_experiment(imported):
