@@ -109,7 +109,7 @@ def test_the_installed_command_reports_without_torch(without_torch, tmp_path):
 def test_what_needs_torch_says_so_in_one_line(arguments, without_torch, tmp_path):
     done = command(without_torch, *arguments, cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: this needs torch, which is not installed here")
+    assert done.stderr.startswith("error: this command needs torch, which is not installed")
     assert done.stderr.count("\n") == 1
 
 

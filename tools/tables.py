@@ -7,9 +7,10 @@ from exemplum import tables
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "tables.md"
 HEAD = """# Tables
 
-Every table that passes from one stage to the next, column by column. Written from `src/exemplum/tables.py` by
-`python -m tools.tables`; a test checks that it is up to date. On disk tables are Parquet; the report puts CSV beside
-them. A missing number is NaN (empty in CSV), a missing text is empty, and a share runs from 0 to 1.
+The columns of every table that one stage passes to the next. This page is generated from
+`src/exemplum/tables.py` by `python -m tools.tables`; a test checks that it is up to date. On disk
+tables are Parquet; the report adds CSV. A missing number is NaN (empty in CSV), a missing text is
+empty, and a share is a number from 0 to 1. The terms are explained in the [glossary](glossary.md).
 """
 
 

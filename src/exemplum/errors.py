@@ -1,4 +1,4 @@
-"""Errors for users: one line that names what, where and what to do. The command line prints them without a trace."""
+"""Errors for users: one line with what is wrong, where, and what to do, printed without a traceback."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
-# Control characters, line and paragraph separators, and marks that turn the direction of text around: none of them may
+# Control characters, line and paragraph separators, and marks that change the direction of text: none of them may
 # reach a terminal or break a line of a log.
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 LONGEST_WORD = 240  # characters; paths are shorter, and nobody reads more of a name
 
 
 class UserError(Exception):
-    """Something that the user gave does not work; the message says what, where and what to do."""
+    """Invalid input or a missing requirement; the message says what is wrong, where, and what to do."""
 
     def __str__(self) -> str:
         return one_line(super().__str__())
 
 
 def one_line(text: str) -> str:
-    """The text as it may be printed: control characters written as escapes, very long words cut in the middle."""
+    """The text, safe to print: control characters as escapes, very long words cut in the middle."""
     plain = UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
     return re.sub(rf"\S{{{LONGEST_WORD},}}", lambda word: f"{word[0][:120]}…{word[0][-40:]}", plain)
 
@@ -37,7 +37,7 @@ def did_you_mean(word: str, known: Iterable[str], most: int = 3) -> str:
 
 
 def shown(value: Any, most: int = 60) -> str:
-    """A value as a message quotes it: at most about `most` characters, and as TOML writes it.
+    """A value as quoted in a message: in TOML notation, at most about `most` characters.
 
     >>> shown("mixed4a"), shown(True), shown([1, 2]), shown({"jitter": 16})
     ("'mixed4a'", 'true', '[1, 2]', '{jitter = 16}')
@@ -53,7 +53,7 @@ def shown(value: Any, most: int = 60) -> str:
         return _few("[", (shown(entry, 20) for entry in value[:4]), len(value) > 4, "]", most)
     if isinstance(value, dict):
         entries = list(value.items())[:4]
-        # what stands deeper is not shown: tables can be nested without end
+        # deeper levels are not shown: tables can be nested without limit
         pairs = (f"{key} = {shown(entry, 20) if not isinstance(entry, dict | list | tuple) else '…'}"
                  for key, entry in entries)  # fmt: skip
         return _few("{", pairs, len(value) > 4, "}", most)

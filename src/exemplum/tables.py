@@ -1,4 +1,4 @@
-"""The schema of every table that passes from one room to another. `docs/tables.md` is written from this file."""
+"""The schema of every table that one package passes to another. `docs/tables.md` is generated from this file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IMAGES = Table(
 
 INDEX_UNITS = Table(
     "index units",
-    "Every unit of the indexed layers over the corpus; index/units.parquet.",
+    "One row per unit of the indexed layers, with its activations over the corpus; index/units.parquet.",
     UNIT
     | {
         "count": Column("int", "images measured"),
@@ -27,7 +27,7 @@ INDEX_UNITS = Table(
         "std": Column("float", "standard deviation of the activation (population)"),
         "low": Column("float", "lowest activation"),
         "high": Column("float", "highest activation"),
-        "q01": Column("float", "1st percentile, from the index's sample of images"),
+        "q01": Column("float", "1st percentile, from the index's random sample of images"),
         "q05": Column("float", "5th percentile"),
         "q25": Column("float", "25th percentile"),
         "q50": Column("float", "median"),
@@ -71,23 +71,24 @@ STIMULI = Table(
         "path": Column("str", "file, relative to the study folder; the identity of the image"),
         "method": Column("str", "explanation method; queries are taken from natural"),
         "pole": Column("str", "max or min"),
-        "references": Column("int", "references a pole of the set the image belongs to; the set has one more position"),
-        "batch": Column("int", "which of the sets of natural images; -1: the picture serves every batch"),
+        "references": Column("int", "references per pole in the image's set; one more is the query"),
+        "batch": Column("int", "number of the set of natural images; -1: the picture is used in every batch"),
         "position": Column("int", "0 to references; for natural images the rank bin, max_9 and min_0 most extreme"),
-        "image": Column("str", "id in the corpus; empty for made pictures"),
+        "image": Column("str", "id in the corpus; empty for pictures that are not images of the corpus"),
         "group": Column("str", "images of one group are near-duplicates; empty for none"),
         "activation": Column("float", "the unit's activation for this image in float32; NaN without a network"),
-        "percentile": Column("float", "share of the corpus, in percent, with a lower activation; NaN without an index"),
+        "percentile": Column("float", "percentage of the corpus with a lower activation; NaN without an index"),
         "margin": Column(
-            "float", "how far beyond the unit's most extreme image of the corpus, in corpus standard deviations"
+            "float",
+            "distance beyond the corpus's most extreme image, in standard deviations over the corpus",
         ),
-        "failed": Column("bool", "no more extreme than the corpus median: the picture does not do what it should"),
+        "failed": Column("bool", "the picture is no more extreme than the corpus median"),
     },
 )
 
 PICTURES = Table(
     "pictures",
-    "How each optimized picture came about; explanations/pictures.parquet.",
+    "How each optimized picture was made; explanations/pictures.parquet.",
     {
         "path": Column("str", "file, relative to the study folder, as in stimuli"),
         "method": Column("str", "explanation method"),
@@ -95,12 +96,12 @@ PICTURES = Table(
         "pole": Column("str", "max or min"),
         "position": Column("int", "place among the unit's pictures of the pole"),
         "recipe": Column("str", "recipe by name"),
-        "recipe_hash": Column("str", "hash of all that the recipe says, its changes by the study included"),
-        "seed": Column("str", "seed of the picture's start"),
-        "diversity": Column("float", "weight of the likeness of the unit's pictures, in units of activation"),
+        "recipe_hash": Column("str", "hash of the recipe's settings, including the study's changes to it"),
+        "seed": Column("str", "seed of the picture's initial parameters"),
+        "diversity": Column("float", "weight of the similarity of the unit's pictures, in units of activation"),
         "updates": Column("int", "updates done"),
-        "stopped": Column("str", "why it stopped: steps (all were done) or plateau"),
-        "score": Column("float", "the objective before the last update, under that step's random geometry"),
+        "stopped": Column("str", "why it stopped: steps (all were done) or plateau (the gradient norm was flat)"),
+        "score": Column("float", "the objective before the last update, with that step's random transforms"),
     },
 )
 
@@ -110,7 +111,7 @@ TRACES = Table(
     {
         "path": Column("str", "file, relative to the study folder, as in stimuli"),
         "step": Column("int", "step, from 0"),
-        "score": Column("float", "the objective before that step's update: activation less weighted likeness"),
+        "score": Column("float", "the objective before that step's update: activation minus weighted similarity"),
     },
 )
 
@@ -159,7 +160,7 @@ BLOCKS = Table(
 
 RESPONSES = Table(
     "responses",
-    "One row an answer, by people and machines alike; responses/*.parquet.",
+    "One row per answer, of people and machines; responses/*.parquet.",
     {
         "experiment": Column("str", "protocol of the design: borowski2021-1, …"),
         "observer": Column(
@@ -192,7 +193,7 @@ RESPONSES = Table(
 
 RATINGS = Table(
     "ratings",
-    "One row a rating of how intuitive a unit's synthetic images are; responses/ratings/*.parquet.",
+    "One row per rating of how intuitive a unit's images seem; responses/ratings/*.parquet.",
     {
         "experiment": Column("str", "as in responses"),
         "observer": Column("str", "as in responses"),
@@ -209,13 +210,13 @@ RATINGS = Table(
 
 PEOPLE = Table(
     "people",
-    "One row a participant of the web experiment who finished; responses/sessions/people.parquet.",
+    "One row per participant who finished the web experiment; responses/sessions/people.parquet.",
     {
         "experiment": Column("str", "as in responses"),
         "observer": Column("str", "as in responses: participants"),
         "participant": Column("str", "as in responses"),
         "expertise": Column("str", "as in responses"),
-        "place": Column("int", "participant of the design whose schedule was answered, from 1"),
+        "place": Column("int", "number of the design's schedule that was answered, from 1"),
         "instruction_time_s": Column("float", "visible time on the instructions; NaN if not measured"),
         "total_time_s": Column("float", "from the first trial shown to the last answer"),
         "practice_attempts": Column("int", "most rounds of one practice block; 0 without practice"),
@@ -228,7 +229,7 @@ PEOPLE = Table(
 
 ESTIMATES = Table(
     "estimates",
-    "One row an estimate; analysis/estimates.parquet and .csv.",
+    "One row per estimate; analysis/estimates.parquet and .csv.",
     {
         "experiment": Column("str", "as in responses; 1 or 2 for the published data"),
         "observer": Column("str", "as in responses"),
@@ -247,21 +248,21 @@ ESTIMATES = Table(
             "all, layer, branch, selection, scheme, expertise, scheme+expertise, participant, unit, block, confidence, "
             "exclusion (main trials under each declared rule); phase and phase+expertise for intuitiveness",
         ),
-        "group": Column("str", "value of what `by` names; several joined by |; empty for all"),
+        "group": Column("str", "value of the variable named in `by`; several values joined by |; empty for all"),
         "subset": Column("str", "all, correct or wrong"),
         "aggregate": Column("str", "pooled: over trials; participants: mean of participants' means"),
         "estimate": Column("float", "the value; NaN where there are no trials"),
         "interval": Column("str", "none, sem2, wilson, percentile, bca, normal or t; docs/statistics.md"),
         "low": Column("float", "lower end of the interval; NaN for none"),
         "high": Column("float", "upper end of the interval; NaN for none"),
-        "n_trials": Column("int", "trials that the estimate rests on"),
-        "n_participants": Column("int", "participants that the estimate rests on"),
+        "n_trials": Column("int", "trials used for the estimate"),
+        "n_participants": Column("int", "participants used for the estimate"),
     },
 )
 
 COMPARISONS = Table(
     "comparisons",
-    "One row a comparison of two conditions or groups; analysis/comparisons.parquet and .csv.",
+    "One row per comparison of two conditions or groups; analysis/comparisons.parquet and .csv.",
     {
         "experiment": Column("str", "as in responses; 1 or 2 for the published data"),
         "observer": Column("str", "as in responses"),
@@ -284,14 +285,14 @@ COMPARISONS = Table(
         "statistic": Column("float", "the test's statistic"),
         "df": Column("str", "degrees of freedom; two joined by a comma"),
         "p": Column("float", "p value, two-sided"),
-        "p_adjusted": Column("float", "p value after the correction that the test names"),
+        "p_adjusted": Column("float", "p value after the test's correction; docs/analysis.md"),
         "n": Column("int", "participants or pairs"),
     },
 )
 
 MODELS = Table(
     "models",
-    "One row a term of a fitted model, fixed and random; analysis/models.parquet and .csv.",
+    "One row per term of a fitted model, fixed and random; analysis/models.parquet and .csv.",
     {
         "experiment": Column("str", "as in responses; 1 or 2 for the published data"),
         "observer": Column("str", "as in responses"),
@@ -311,20 +312,20 @@ MODELS = Table(
         "n_trials": Column("int", "trials in the model"),
         "n_participants": Column("int", "participants in the model"),
         "n_units": Column("int", "units in the model"),
-        "note": Column("str", "why there is no estimate, or that a variance collapsed to 0; empty if all is well"),
+        "note": Column("str", "why there is no estimate, or that a variance collapsed to 0; else empty"),
     },
 )
 
 EXCLUSIONS = Table(
     "exclusions",
-    "One row a participant and declared rule; analysis/exclusions.parquet and .csv.",
+    "One row per participant and declared rule; analysis/exclusions.parquet and .csv.",
     {
         "experiment": Column("str", "as in responses"),
         "observer": Column("str", "as in responses"),
         "participant": Column("str", "as in responses"),
         "rule": Column("str", "key of [exclusions] in study.toml"),
-        "value": Column("float", "what was measured of the participant; NaN if not known (yet)"),
-        "limit": Column("float", "what the rule demands"),
+        "value": Column("float", "the participant's measured value; NaN if not known (yet)"),
+        "limit": Column("float", "the rule's limit"),
         "verdict": Column("str", "kept, excluded, or unknown: not measured (yet), which excludes nobody"),
         "reason": Column("str", "in words: catch accuracy .50, at least .80 wanted"),
     },
@@ -332,14 +333,14 @@ EXCLUSIONS = Table(
 
 VERDICTS = Table(
     "verdicts",
-    "Natural against each other method, plainly; analysis/verdicts.parquet and .csv.",
+    "Each method compared with natural, in words; analysis/verdicts.parquet and .csv.",
     {
         "experiment": Column("str", "as in responses"),
         "observer": Column("str", "as in responses"),
         "by": Column("str", "as in estimates: all or scheme"),
         "group": Column("str", "as in estimates"),
         "method": Column("str", "the explanation method that is judged"),
-        "baseline": Column("str", "what it is judged against: natural"),
+        "baseline": Column("str", "the method it is compared with: natural"),
         "verdict": Column("str", "better, worse, equivalent or undecided: the method against the baseline"),
         "difference": Column("float", "accuracy with the method minus accuracy with the baseline"),
         "low": Column("float", "lower end of the 95 % interval of the difference"),
@@ -352,7 +353,8 @@ VERDICTS = Table(
         "n_participants": Column("int", "participants with main trials in both conditions"),
         "n_units": Column("int", "units with main trials in both conditions"),
         "more_participants": Column(
-            "float", "about how many more would decide with 80 % power; 0 if decided, NaN unknown"
+            "float",
+            "further participants for a decision with 80 % power, about; 0 if decided, NaN if unknown",
         ),
         "sentence": Column("str", "the verdict with its evidence in plain English"),
     },

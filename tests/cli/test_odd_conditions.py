@@ -62,7 +62,7 @@ def interrupted(folder: Path, times: int) -> tuple[int, str]:
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_while_it_is_loaded_leaves_no_trace(times, tmp_path):
     store.write_text(tmp_path / "study.toml", "")
-    assert interrupted(tmp_path, times) == (130, "stopped; the same command goes on from here")
+    assert interrupted(tmp_path, times) == (130, "stopped; run the same command to continue")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-", "| true"])

@@ -74,7 +74,7 @@ def test_shares_beyond_the_corpus_are_counted_by_hand():
     assert (both.pictures, both.beat, both.units, both.units_beat, both.failed) == (5, 2 / 5, 3, 2 / 3, 1)
     assert (high.pictures, high.beat, high.units_beat) == (4, 1 / 4, 1 / 2)
     assert (low.pictures, low.beat, low.units_beat) == (1, 1.0, 1.0)
-    assert "40.0\u00a0% drive their unit" in pictures.sentence([both, high, low])
+    assert "40.0\u00a0% activate their unit" in pictures.sentence([both, high, low])
 
 
 def test_practice_units_are_not_counted():
@@ -87,4 +87,4 @@ def test_without_a_network_the_share_is_unknown_and_not_zero():
     both = pictures.strengths(stimuli({}), units)[0]
     assert both.pictures == 0
     assert np.isnan(both.beat)
-    assert "not known" in pictures.sentence([both])
+    assert "is unknown" in pictures.sentence([both])

@@ -53,7 +53,7 @@ def test_exclusions_name_the_rule_and_the_reason():
     out = HELD | {"participant": "p02", "verdict": "excluded", "reason": "catch accuracy .50, at least .80 wanted"}
     said = findings.exclusion_sentences(tables.EXCLUSIONS.frame([HELD, out]))
     assert said == [
-        "Participants: 2\u00a0participants held against catch accuracy (0.8); "
+        "Participants: 2\u00a0participants checked by catch accuracy (0.8); "
         "1 excluded (p02: catch accuracy .50, at least .80 wanted)."
     ]
     assert findings.exclusion_sentences(tables.EXCLUSIONS.frame([HELD]))[0].endswith("none was excluded.")

@@ -59,6 +59,6 @@ def test_a_condition_without_trials_has_n_0():
 def test_how_names_the_preferred_way_first():
     rows = estimates({"group": "a"}, {"group": "b"}, {"aggregate": "participants", "interval": "sem2"})
     assert how(rows) == (
-        "mean of participants' means, ± 2 standard errors over participants; or, where that is undefined or has no "
-        "width, all trials pooled, 95 % Wilson interval over trials"
+        "mean of participants' means, ± 2 standard errors over participants; or, where that is undefined or has width "
+        "0, all trials pooled, 95 % Wilson interval over trials"
     )

@@ -80,7 +80,7 @@ def gaps(tmp_path_factory, finish):
 def test_finished_stimuli_have_no_index_and_no_activations(gaps, parse):
     study, summary = gaps
     page = parse(study.folder / "report/index.html")
-    assert "not known" in page.text["strength"]
+    assert "is unknown" in page.text["strength"]
     assert "activation" not in page.text["unit-mixed3a:3"]
     assert summary["units"] == 3
     natural = [image["alt"] for image in page.all("img") if image["alt"].startswith("mixed3a:3, natural max")]

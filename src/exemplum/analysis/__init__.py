@@ -1,4 +1,4 @@
-"""From answers to numbers: import, checks, estimates with intervals, comparisons, models. Imports without torch."""
+"""Statistics: importers, estimates with intervals, comparisons, models and verdicts. Imports without torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Agreement: do observers agree with each other on the same units and trials, and with themselves?"""
+"""Agreement between observers on the same units and trials, and reliability of each observer's own answers."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ AGREEMENT_RESAMPLES = 2000
 def agreement_estimates(responses: pd.DataFrame, seed: int, resamples: int = AGREEMENT_RESAMPLES) -> pd.DataFrame:
     """Agreement by condition on main trials: rows of ESTIMATES.
 
-    Items are unit and scheme; what is judged is which query, the maximal or the minimal one, was chosen. The natural
-    images differ between participants (batches of like extremity), so this is agreement about units, not about images.
+    Items are unit and scheme; the judgement is which query, the maximal or the minimal one, was chosen. The natural
+    images differ between participants (equally extreme batches), so this is agreement about units, not about images.
 
     - `kappa_fleiss`: over all participants, with the percentile interval of items drawn with replacement;
     - `kappa_cohen`: mean over pairs of participants with 10 shared items or more, aggregate participants;
     - `noise_ceiling_low`, `noise_ceiling_high` by unit, and their mean over units: see `noise_ceiling`;
-    - `kappa_cohen` by = observer: between two observers on the very same trials (people and machines), interval normal.
+    - `kappa_cohen` by = observer: between two observers on the same trials (people and machines), interval normal.
 
-    NaN with n where nobody shares an item or all answers are alike.
+    NaN with n if nobody shares an item or all answers are equal.
     """
     rows = []
     for where, trials in cells.each_condition(responses):
@@ -47,11 +47,11 @@ def agreement_estimates(responses: pd.DataFrame, seed: int, resamples: int = AGR
 
 
 def fleiss(right: Array, n: Array) -> Array:
-    """Fleiss' κ of two categories: `right` of `n` raters per item, (…, items) → (…). Raters may differ in number.
+    """Fleiss' κ of two categories: `right` of `n` raters per item, (…, items) → (…). The number of raters may vary.
 
-    Items with fewer than two raters are left out; P̄ is the plain mean over items, chance comes from all answers. NaN
-    when all answers are alike. Source: Fleiss (1971), Psychol. Bull. 76, 378-382; unequal numbers: Fleiss, Levin &
-    Paik (2003), Statistical Methods for Rates and Proportions, ch. 18.3.
+    Items with fewer than two raters are left out; P̄ is the unweighted mean over items, chance agreement is computed
+    from all answers. NaN when all answers are equal. Source: Fleiss (1971), Psychol. Bull. 76, 378-382; unequal
+    numbers: Fleiss, Levin & Paik (2003), Statistical Methods for Rates and Proportions, ch. 18.3.
     """
     right, n = np.asarray(right, dtype=float), np.asarray(n, dtype=float)
     rated = n > 1
@@ -66,7 +66,7 @@ def fleiss(right: Array, n: Array) -> Array:
 
 
 def pairwise_cohen(item: Array, person: Array, right: Array, items: int, people: int) -> float:
-    """Mean Cohen's κ over pairs of people who share at least SHARED items, one answer an item; NaN for no such pair.
+    """Mean Cohen's κ over pairs of people who share at least SHARED items, one answer per item; NaN for no such pair.
 
     Pairs who both always give the same answer have no κ and are left out.
     """
@@ -90,9 +90,8 @@ def pairwise_cohen(item: Array, person: Array, right: Array, items: int, people:
 
 
 def noise_ceiling(right: Array, n: Array) -> tuple[Array, Array]:
-    """How often the best guess from others' answers meets a single answer, by item: (low, high).
-
-    High: always predicting the majority, one's own answer included, max(k, n − k)/n: no predictor that knows only the
+    """How often the best guess from others' answers equals a single answer, by item: (low, high).
+    High: always predicting the majority, including the answer itself, max(k, n − k)/n: no predictor that knows only the
     unit does better. Low: predicting each answer from the majority of the others (ties count half). NaN for n < 2.
     """
     right, n = np.asarray(right, dtype=float), np.asarray(n, dtype=float)
@@ -122,7 +121,7 @@ def _ceilings(where: dict[str, str], trials: pd.DataFrame) -> list[dict[str, obj
 
 
 def _between(responses: pd.DataFrame) -> list[dict[str, object]]:
-    """κ of each two observers who answered the same trials."""
+    """κ of each pair of observers who answered the same trials."""
     main = responses[responses["trial_kind"] == "main"]
     rows = []
     for experiment, answers in main.groupby("experiment", sort=True):
@@ -151,7 +150,7 @@ def _bootstrap(right: Array, n: Array, rng: np.random.Generator, resamples: int)
 
 
 SPLITS = 100
-FEWEST = 4  # participants or units below which a correlation over them says nothing
+FEWEST = 4  # participants or units; with fewer a correlation over them is meaningless
 
 
 def reliability_estimates(responses: pd.DataFrame, seed: int, splits: int = SPLITS) -> pd.DataFrame:
@@ -160,7 +159,7 @@ def reliability_estimates(responses: pd.DataFrame, seed: int, splits: int = SPLI
     `split_half_participants`, `split_half_units`: how well accuracies of participants (units) in one random half of
     their main trials agree with those in the other, at full length; see `split_half`. Interval normal on Fisher's z of
     the half-length correlation. `repeat_kappa`: Cohen's κ between the images chosen at first and second showing of
-    repeated trials (1: always the same, 0: as chance has it, given how often answers are right), interval normal. NaN
+    repeated trials (1: always the same, 0: chance level, given how often answers are right), interval normal. NaN
     with n for fewer than 4 participants or units, or accuracies that do not vary.
     """
     rows = []
@@ -191,7 +190,7 @@ def split_half(code: Array, correct: Array, rng: np.random.Generator, splits: in
         return np.nan
     half, found = size // 2, []
     for _ in range(splits):
-        # how many right answers fall into a random half is hypergeometric: no trial need be moved
+        # the number of right answers in a random half is hypergeometric, so trials need not be shuffled
         first = rng.hypergeometric(right, size - right, half)
         a, b = first / half, (right - first) / (size - half)
         if a.std() > 0 and b.std() > 0:
@@ -207,8 +206,8 @@ def spearman_brown(half: float) -> float:
 def repeats(responses: pd.DataFrame) -> pd.DataFrame:
     """Repeated trials with a column `first`: whether the first showing was answered right. Unlinked ones are left out.
 
-    The side of the maximal query is drawn anew, so what is the same or not is the image: right both times, or wrong
-    both times.
+    The side of the maximal query is drawn again, so answers are compared by image: the same if both are right or both
+    are wrong.
     """
     keys = ["experiment", "observer", "participant"]
     first = responses[[*keys, "trial_id", "correct"]].rename(columns={"trial_id": "repeats", "correct": "first"})
@@ -227,11 +226,11 @@ def _at_full_length(half: float, levels: int) -> tuple[float, tuple[str, float, 
 def cohen(table: Array) -> tuple[float, float]:
     """Kappa and its standard error of a table of counts (2, 2).
 
-    NaN for fewer than two answers, or where all fall into one cell: there chance alone agrees on everything.
+    NaN for fewer than two answers, or if all are in one cell, where chance agreement is 1.
     """
     n = table.sum()
     if n < 2 or (table.sum(axis=0).max() == n and table.sum(axis=1).max() == n):
         return np.nan, np.nan
-    with np.errstate(divide="ignore", invalid="ignore"):  # of variances that a small table leaves undefined: NaN
+    with np.errstate(divide="ignore", invalid="ignore"):  # variances that a small table leaves undefined are NaN
         found = cohens_kappa(table)
         return float(found.kappa), float(found.std_kappa)

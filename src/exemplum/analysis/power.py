@@ -1,4 +1,4 @@
-"""How many participants and units it takes to find a difference between two methods, by simulation."""
+"""Power by simulation: how many participants and units are needed to detect a difference between two methods."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Scenario:
     spread: Spread  # standard deviations in log odds
     participants: int
     units: int
-    units_each: int | None = None  # units a participant sees; all if not given
+    units_each: int | None = None  # units per participant; all if not given
 
     def __post_init__(self) -> None:
         if not 0 < self.baseline < 1 or not 0 < self.baseline + self.difference < 1:
@@ -59,13 +59,13 @@ def table(
 ) -> pd.DataFrame:
     """Power for every number of participants and of units: columns COLUMNS, with Wilson's interval of the simulation.
 
-    `trials` is main trials a participant; with several stimulus sets everyone sees one of them, units / sets. Each cell
-    has a stream of random numbers of its own, from the seed and its sizes, so a cell does not depend on which others
-    are asked for. `advance(1)` is called after each simulation.
-    Raises UserError for an unknown test or impossible sizes.
+    `trials` is main trials per participant; with several stimulus sets everyone sees one of them, units / sets. Each
+    cell has its own stream of random numbers, from the seed and its sizes, so a cell does not depend on which other
+    cells are requested. `advance(1)` is called after each simulation. Raises UserError for an unknown test or
+    impossible sizes.
     """
     if test not in TESTS:
-        raise UserError(f"no test {test!r}{did_you_mean(test, TESTS)}")
+        raise UserError(f"there is no test {test!r}{did_you_mean(test, TESTS)}")
     rows = []
     for n_units in units:
         for n in participants:
@@ -85,14 +85,14 @@ def rejections(
     rng: np.random.Generator,
     advance: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """In how many simulated studies the test finds a difference at 5 %, two-sided.
+    """The number of simulated studies in which the test finds a difference at 5 %, two-sided.
 
     - participants: paired t over participants' accuracies: would new participants show it on these units?
     - both: that, and paired t over units' accuracies: would it also show on new units?
     - glmm: Wald test of the mixed model, with random slopes if the scenario has deviations by condition.
 
-    With deviations of units by condition the units at hand differ even if units at large do not, and `participants`
-    finds that difference: its rejections at difference 0 are then no errors.
+    With deviations of units by condition the sampled units differ even if the population of units does not, and
+    `participants` finds that difference: its rejections at difference 0 are then not errors.
     """
     found = 0
     for _ in range(simulations):
@@ -114,8 +114,8 @@ def rejections(
 def simulate(scenario: Scenario, rng: np.random.Generator) -> tuple[Array, Array]:
     """One study: right answers (participants, units each, 2: baseline and method), and units (participants, each).
 
-    Units go round the participants, so each is seen about equally often. Log odds have the mean that gives the wanted
-    accuracies over all participants and units.
+    Units rotate over the participants, so each is seen about equally often. Log odds have the mean that gives the
+    requested accuracies over all participants and units.
     """
     each = min(scenario.units_each or scenario.units, scenario.units)
     people, spread = scenario.participants, scenario.spread
@@ -150,42 +150,44 @@ def fitted(responses: pd.DataFrame, baseline: str, method: str) -> tuple[float, 
     found = list(samples(chosen, "accuracy"))
     if len(found) != 1:
         raise UserError(
-            f"power wants answers of one experiment and observer to {baseline} and {method}, found {len(found)}"
+            f"power needs answers of one experiment and observer to {baseline} and {method}; found {len(found)}"
         )
     sample = found[0]
     if len(sample.modelled) < 2:
-        raise UserError(f"no mixed model can be fitted: {sample.note or 'a condition is missing'}; give --baseline")
+        raise UserError(f"the mixed model cannot be fitted: {sample.note or 'a condition is missing'}; give --baseline")
     share = float(sample.values[sample.condition == sample.names.index(baseline)].mean())
     model = fits.fit_logistic(sample.usable(), slopes=True)
     if model is None:
-        raise UserError(f"no mixed model can be fitted: {fits.SEPARATED}; give --baseline and the spreads")
+        raise UserError(
+            f"the mixed model cannot be fitted: {fits.SEPARATED}; give --baseline and the standard deviations (--sd-…)"
+        )
     return share, spread_of(model.sd)
 
 
 def spread_of(sd: Array) -> Spread:
-    """From the model's intercepts and contrasts of two conditions (2, 2) to deviations of each condition by itself."""
-    # a contrast's s² is the variance of each condition's own deviation; half of it lies in the mean of the two
+    """From the model's intercepts and contrasts of two conditions (2, 2) to deviations of each condition separately."""
+    # a contrast's s² is the variance of each condition's own deviation; half of it is in the mean of the two
     alone = np.sqrt(np.maximum(sd[:, 0] ** 2 - sd[:, 1] ** 2 / 2, 0))
     return Spread(float(alone[0]), float(alone[1]), float(sd[0, 1]), float(sd[1, 1]))
 
 
 @dataclass(frozen=True)
 class Structure:
-    """What a protocol demands of sizes, for two methods."""
+    """A protocol's constraints on the numbers of participants and units, for two methods."""
 
-    cycle: int  # orders are balanced over so many participants
-    sets: int  # stimulus sets that go round the schemes: a participant sees one of them in each scheme
+    cycle: int  # orders are balanced over this many participants
+    sets: int  # stimulus sets that rotate over the schemes: a participant sees one of them in each scheme
     units: int  # main units of the protocol, all sets together
 
     def whole(self, participants: int) -> int:
-        """The next number of participants with which orders are balanced."""
+        """The next number of participants with balanced orders."""
         return -(-participants // self.cycle) * self.cycle
 
     def check(self, units: int) -> int:
-        """Units a participant sees. Raises UserError if the sets cannot be of equal size."""
+        """Units per participant. Raises UserError if the sets cannot be of equal size."""
         if units % self.sets:
             raise UserError(
-                f"{units} units do not make {self.sets} equal stimulus sets; give a multiple of {self.sets}"
+                f"{units} units cannot be divided into {self.sets} equal stimulus sets; give a multiple of {self.sets}"
             )
         return units // self.sets
 
@@ -198,7 +200,7 @@ def structure(protocol: str) -> Structure:
 
 
 def smallest(found: pd.DataFrame, power: float = 0.8) -> pd.DataFrame:
-    """The fewest participants for each number of units that reach the power; none of them, no row."""
+    """For each number of units the smallest number of participants that reaches the power; no row if none does."""
     enough = found[found["power"] >= power]
     return enough.sort_values("participants").drop_duplicates("units").sort_values("units").reset_index(drop=True)
 
@@ -211,7 +213,7 @@ def _t_rejects(differences: Array) -> bool:
     n = len(differences)
     error = differences.std(ddof=1) / np.sqrt(n) if n > 1 else 0.0
     if error < 1e-12:
-        return False  # all alike: no test
+        return False  # all equal: no test
     return bool(abs(differences.mean()) / error > stats.t.ppf(1 - ALPHA / 2, n - 1))
 
 

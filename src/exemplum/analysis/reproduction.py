@@ -1,4 +1,4 @@
-"""The published study from its own trials, analysed as any study is, and set beside what was published."""
+"""The published study analysed like any study from its own trials, and compared with the published numbers."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def reproduce(data: Path, out: Path, seed: int = SEED, resamples: int = RESAMPLE
     """Import both experiments of Borowski et al. (2021) from `data` and write their analysis into `out`.
 
     Writes, each as .parquet and .csv: responses, ratings, estimates, comparisons, models and verdicts; and
-    findings.csv (what the import noticed) and published.csv (each published number or statement beside ours).
-    Returns a short summary. Raises UserError if a file is absent or not as published.
+    findings.csv (oddities in the data) and published.csv (each published number or statement beside ours).
+    Returns a short summary. Raises UserError if a file is missing or differs from the published one.
     """
     imported = borowski2021.read(data)
-    check(imported.responses, str(data), negative_times=True)  # two are published, and stay as they are
+    check(imported.responses, str(data), negative_times=True)  # two of the published times are negative, and are kept
     settings = AnalysisSection(bootstrap=resamples)
     results = analyse(imported.responses, imported.ratings, seed=seed, settings=settings)
     compared = beside({name: results[name] for name in ("estimates", "comparisons")})
@@ -38,12 +38,12 @@ def reproduce(data: Path, out: Path, seed: int = SEED, resamples: int = RESAMPLE
     return {
         "answers": len(imported.responses),
         "participants": imported.responses.groupby("experiment")["participant"].nunique().sum(),
-        "things found in the data": int((found["count"] > 0).sum()),
+        "oddities found in the data": int((found["count"] > 0).sum()),
         "published numbers that agree": f"{int(compared['agrees'].sum())} of {len(compared)}",
     }
 
 
-def _write(out: Path, imported: borowski2021.Imported, results: Results, compared: pd.DataFrame) -> None:
+def _write(out: Path, imported: borowski2021.PublishedData, results: Results, compared: pd.DataFrame) -> None:
     write(out, "responses", RESPONSES, imported.responses)
     write(out, "ratings", RATINGS, imported.ratings)
     results.write(out)
@@ -56,7 +56,7 @@ FIG_4A = "Fig. 4A, bars of the vector file on the project page"
 FIG_6A = "Fig. 6, expertise, bars of the vector file on the project page"
 FIG_6C = "Fig. 6, presentation schemes, bars of the vector file on the project page"
 ROUNDED = 0.005  # given to the percent
-DRAWN = 0.0005  # read from coordinates with two decimals, 120 to 170 of them an accuracy of 1
+DRAWN = 0.0005  # read from coordinates with two decimals, 120 to 170 of which are an accuracy of 1
 P_VALUE = 0.0005  # given with three decimals
 BELOW, ABOVE, SIGNIFICANT, NOT_SIGNIFICANT = "below", "above", "p < .05", "n.s."
 
@@ -69,7 +69,7 @@ class Headline:
     experiment: str
     quantity: str
     table: str  # estimates or comparisons
-    where: dict[str, str]  # the row of ours that answers it
+    where: dict[str, str]  # our row to compare it with
     column: str  # of that row; `half` is half the interval
     value: float
     reading: float = np.nan
@@ -121,7 +121,7 @@ BARS = (
 
 
 def headlines() -> list[Headline]:
-    """Every number and statement that we know for sure to be published; nothing is reconstructed from our results."""
+    """Every number and statement that is certainly published; nothing is reconstructed from our results."""
     return [headline for bar in BARS for headline in bar.headlines()] + _relations()
 
 
@@ -129,7 +129,7 @@ def beside(results: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Each headline with ours: source, experiment, quantity, published, says, ours, agrees, note.
 
     `results` has the tables `estimates` and `comparisons`. `agrees` compares within the reading's precision plus half
-    a unit of ours; a row that our tables lack has NaN and does not agree.
+    a unit of ours; a row missing from our tables has NaN and does not agree.
     """
     return pd.DataFrame([_row(headline, results[headline.table]) for headline in headlines()])
 

@@ -1,4 +1,4 @@
-"""Answers of simulated observers whose truth is known: what the statistics are tested, timed and planned with."""
+"""Answers of simulated observers with known parameters, to test, time and plan statistics."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from scipy.special import expit, ndtr
 
 from exemplum import tables
 
-BLOCK = 15  # main trials a block
+BLOCK = 15  # main trials per block
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Standard deviations over participants and over units: of all conditions together, and of each by itself."""
+    """Standard deviations over participants and over units: common to all conditions, and separate for each."""
 
     participant: float = 0.0
     unit: float = 0.0
@@ -34,8 +34,8 @@ def trials(
 ) -> pd.DataFrame:
     """RESPONSES without answers yet: every participant sees `units_each` units (all if None) once in each condition.
 
-    Units go round so that each is seen about equally often; order and side of the maximal query are random; `catch`
-    trials a condition and participant come on top, of a unit of their own.
+    Units rotate so that each is seen about equally often; order and side of the maximal query are random; `catch`
+    trials per condition and participant are added, of a separate unit.
     """
     each = units if units_each is None else min(units_each, units)
     unit = (np.arange(participants)[:, None] * each + np.arange(each)) % units
@@ -86,7 +86,7 @@ def detection(
     criterion: float = 0.0,
     lapse: float = 0.0,
 ) -> pd.DataFrame:
-    """Answer as equal-variance signal detection has it for two alternatives, with a criterion and lapses.
+    """Answer by equal-variance signal detection for two alternatives, with a criterion and lapses.
 
     P(top | maximal on top) = lapse/2 + (1 − lapse) Φ(d′/√2 − c), and with −d′ where it is at the bottom; a lapse is an
     answer at random. `spread` is in units of d′. Catch trials have no error but lapses.

@@ -1,4 +1,4 @@
-"""The analysis stage: everything computed from a table of responses, of a study and of published data alike."""
+"""The analysis stage: all statistics of a table of responses, from a study or from published data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ VERSION = 3
 
 
 def fingerprint(study: Study) -> str:
-    """A hash of all that the analysis depends on: the answers themselves, since people may still be answering."""
+    """A hash of everything that the analysis depends on, including the answer files, which grow while people answer."""
     files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in _files(study)]
     said = study.config
     rules = (said.analysis.model_dump(), said.exclusions.model_dump())
@@ -38,14 +38,14 @@ def fingerprint(study: Study) -> str:
 
 
 def run(study: Study) -> dict[str, Any]:
-    """Analyse every answer there is. Raises UserError if the answers cannot be used."""
+    """Analyse all answers. Raises UserError if they cannot be used."""
     folder, config = study.stage("responses"), study.config
     responses = read(folder, _conditions(study))
     ratings = together(RATINGS, [RATINGS.read(path) for path in sorted(folder.glob("ratings/*.parquet"))])
     sessions = [PEOPLE.read(path) for path in sorted(folder.glob("sessions/*.parquet"))]
     responses, ratings, people = blinding.visible(study, responses, ratings, together(PEOPLE, sessions))
     if responses.empty and (said := blinding.notice(study)):
-        raise UserError(f"{folder} holds no answers of machines. {said}")
+        raise UserError(f"{folder} has no answers of machines. {said}")
     results = analyse(
         responses,
         ratings,
@@ -67,7 +67,7 @@ def _files(study: Study) -> list[Path]:
 
 
 def _conditions(study: Study) -> list[str] | None:
-    """The conditions of the design, if there is one: an answer to another condition belongs to another study."""
+    """The conditions of the design, if there is one: an answer to any other condition belongs to another study."""
     path = study.stage("design") / "trials.parquet"
     return sorted(TRIALS.read(path)["condition"].unique()) if path.exists() else None
 
@@ -98,9 +98,8 @@ def analyse(
     settings: AnalysisSection | None = None,
     rules: ExclusionsSection | None = None,
 ) -> Results:
-    """Everything about RESPONSES, with RATINGS and PEOPLE where there are any, by experiment and observer.
-
-    Participants whom the declared rules exclude are left out of all tables but `exclusions`, and of the estimates by
+    """All statistics of RESPONSES, and of RATINGS and PEOPLE if given, by experiment and observer.
+    Participants whom the declared rules exclude are left out of all tables, except `exclusions` and the estimates by
     exclusion, which show the result under each rule.
     """
     settings, rules = settings or AnalysisSection(), rules or ExclusionsSection()
@@ -174,7 +173,7 @@ def _of(ratings: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
 
 
 def together(table: Table, frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Frames of one table below each other."""
+    """Concatenate frames of one table."""
     some = [frame for frame in frames if len(frame)]
     return table.frame(pd.concat(some, ignore_index=True)) if some else table.frame()
 

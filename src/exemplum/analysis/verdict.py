@@ -1,4 +1,4 @@
-"""The plain answer: is a method better than natural images, worse, equivalent, or can nobody tell yet?"""
+"""Verdicts: is a method better than, worse than or equivalent to natural images, or is it undecided?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from exemplum.analysis.tests.two_samples import is_constant
 Array = np.ndarray
 BASELINE = "natural"
 ALPHA, POWER = 0.05, 0.80
-MOST = 100_000  # participants beyond which nobody will go on asking
+MOST = 100_000  # participants; larger numbers are not computed
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ def verdicts(responses: pd.DataFrame, margin: float, by: str = "all") -> pd.Data
     """Judge every method of the main trials against natural images: table VERDICTS.
 
     `margin`: differences in accuracy below it count as equivalent (0.05 is five points). `by`: all, or scheme. For each
-    experiment, observer and group with natural images and another method, one row a method; none is no method. The
-    sample are the participants who answered both; `p_units` tests the same over units.
+    experiment, observer and group with natural images and another method, one row per method; `none` is not a method.
+    The sample is the participants who answered both; `p_units` tests the same over units.
     """
     rows: list[dict[str, Any]] = []
     main = responses[(responses["trial_kind"] == "main") & (responses["condition"] != "none")]
@@ -53,13 +53,13 @@ def verdicts(responses: pd.DataFrame, margin: float, by: str = "all") -> pd.Data
 
 
 def judge(a: Array, b: Array, trials: tuple[Array, Array], margin: float) -> Judgement:
-    """Judge participants' accuracies with the method `a` against the baseline `b`, (n,) each; `trials` they rest on.
+    """Judge participants' accuracies with method `a` against baseline `b`, (n,) each, from `trials` trials each.
 
     Equivalent: two one-sided t tests both reject a difference of ± margin at 5 % (Schuirmann 1987, J. Pharmacokin.
     Biopharm. 15), which is that the 90 % interval lies within the margin. Otherwise better or worse if the paired t
-    test is significant at 5 %. Otherwise undecided. Where all differences are alike, their standard error is taken from
+    test is significant at 5 %. Otherwise undecided. If all differences are equal, their standard error is computed from
     the trials, with one right and one wrong answer added to each mean (Agresti & Caffo 2000, Am. Stat. 54): identical
-    participants are no proof of no variance. Fewer than two participants decide nothing.
+    participants do not prove that there is no variance. Fewer than two participants decide nothing.
     """
     difference = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
     n = len(difference)
@@ -85,7 +85,7 @@ def judge(a: Array, b: Array, trials: tuple[Array, Array], margin: float) -> Jud
 
 
 def needed(difference: float, sd: float, margin: float) -> float:
-    """Participants with whom either test decides with 80 % power, at this difference and sd; inf above 100,000."""
+    """Participants needed for either test to decide with 80 % power, at this difference and sd; inf above 100,000."""
 
     def decides(n: int) -> bool:
         return max(power_of_difference(difference, sd, n), power_of_equivalence(difference, sd, margin, n)) >= POWER
@@ -104,7 +104,7 @@ def power_of_difference(difference: float, sd: float, n: int) -> float:
     if n < 2:
         return 0.0
     cut, shift = stats.t.ppf(1 - ALPHA / 2, n - 1), abs(difference) / sd * np.sqrt(n)
-    if shift > 30:  # beyond the reach of the noncentral distribution's series, and certain
+    if shift > 30:  # the noncentral distribution's series fails here, and the power is 1
         return 1.0
     # SciPy's far tail is NaN for large shifts, where it is 0 to 7 digits
     far = stats.nct.cdf(-cut, n - 1, shift) if shift < 5 else 0.0
@@ -155,12 +155,11 @@ def sentence(row: dict[str, Any], level: float, baseline_level: float) -> str:
         text = (
             f"{method} and {baseline} are equivalent within {margin:g} points ({_p(row['p_equivalence'])}): {evidence}."
         )
-        return _capital(text) + (" The small difference is not chance." if row["p"] < ALPHA else "")
+        return _capital(text) + (" The small difference is significant." if row["p"] < ALPHA else "")
     if row["verdict"] == "undecided":
         more = row["more_participants"]
-        advice = (
-            f"about {more:,.0f} more participant{'s' * (more != 1)} would decide it with 80 % power, if things stay so"
-        )
+        people = f"about {more:,.0f} more participant{'s' * (more != 1)}"
+        advice = f"{people} would decide it with 80 % power, if difference and spread stay the same"
         if not np.isfinite(more):
             advice = f"more than {MOST:,} participants would be needed"
         return f"Undecided whether {method} differs from {baseline}: {evidence}; {advice}."

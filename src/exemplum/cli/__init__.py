@@ -1,4 +1,4 @@
-"""The command `exemplum`. Errors for users are printed in one line, without a trace."""
+"""The command `exemplum`. Errors for users are printed in one line, without a traceback."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from exemplum import __version__
 from exemplum.errors import UserError
 from exemplum.runtime.progress import console, styled
 
-# Threads that wait by spinning take the cores from whoever has the work: with another process on two cores synthesis
-# ran at a sixth of its speed (docs/performance.md). Read when torch is first imported, which the verbs do late.
+# Threads that wait by spinning take cores away from threads with work: with another process on two cores synthesis
+# ran at a sixth of its speed (docs/performance.md). Read when torch is first imported, which the commands do late.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# What the system says of files and folders that a command cannot do its work with
+# Errors of the system about files and folders, which are the user's to resolve
 REFUSALS = frozenset({
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOTDIR,
     errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.ENFILE,
 })  # fmt: skip
-# What an installation for the server or the analysis leaves out (docs/installing.md)
+# Packages that an installation for the server or the analysis does not have (docs/installing.md)
 LEFT_OUT = frozenset({"torch", "torchvision", "numba", "safetensors", "skimage"})
-# verb → module with the function of that name, in the order in which help lists them
+# command → module with the function of that name, in the order in which help lists them
 VERBS = {
     "demo": "new", "new": "new", "run": "verbs", "units": "verbs", "index": "verbs", "explain": "verbs",
     "design": "verbs", "observe": "verbs", "serve": "verbs", "analyze": "verbs", "report": "verbs",
@@ -53,7 +53,7 @@ def options(
         bool, typer.Option("--version", help="Print the version and exit.", callback=print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Options of the command itself, before a verb."""
+    """Options of `exemplum` itself, before a command."""
 
 
 for verb, module in VERBS.items():
@@ -61,16 +61,16 @@ for verb, module in VERBS.items():
 
 
 def tell(error: UserError) -> None:
-    """Print an error as it is, in one line; with EXEMPLUM_TRACEBACK=1 also where it comes from."""
+    """Print an error literally, in one line; with EXEMPLUM_TRACEBACK=1 also its traceback."""
     if os.environ.get("EXEMPLUM_TRACEBACK"):
         traceback.print_exception(error)
     console.print(styled(("error:", "bold red"), f" {error}"))
 
 
 def run() -> None:
-    """Parse the command line and do what it says; exemplum.__main__ is the entry point."""
+    """Parse the command line and run the command; exemplum.__main__ is the entry point."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks must not stop the work
+        if isinstance(stream, io.TextIOWrapper):  # a character that the terminal cannot show must not stop the command
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
@@ -80,11 +80,11 @@ def run() -> None:
     except ModuleNotFoundError as error:
         if error.name not in LEFT_OUT:
             raise
-        tell(UserError(f"this needs {error.name}, which is not installed here (docs/installing.md)"))
+        tell(UserError(f"this command needs {error.name}, which is not installed (docs/installing.md)"))
         sys.exit(1)
     except OSError as error:
         if error.errno not in REFUSALS:
             raise
         reason = os.strerror(error.errno)
-        tell(UserError(f"{error.filename or 'a file'}: {reason}; nothing that was made before is lost"))
+        tell(UserError(f"{error.filename or 'a file'}: {reason}; results made before are not lost"))
         sys.exit(1)

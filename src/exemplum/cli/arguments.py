@@ -15,14 +15,14 @@ from exemplum.study import blinding, locks, pipeline
 from exemplum.study.folder import Study
 
 StudyFolder = Annotated[Path, typer.Argument(help="The study's folder, with its study.toml.")]
-Force = Annotated[bool, typer.Option("--force", help="Do it again even if nothing has changed.")]
+Force = Annotated[bool, typer.Option("--force", help="Run again even if nothing has changed.")]
 
 Ray = Annotated[
     str | None,
     typer.Option(
         "--ray",
         metavar="ADDRESS",
-        help="Use a Ray cluster: HOST:PORT, auto (this machine's) or local (docs/scaling.md).",
+        help="Use a Ray cluster: HOST:PORT, auto (the one that this machine belongs to) or local (docs/scaling.md).",
     ),
 ]
 
@@ -30,7 +30,9 @@ Ray = Annotated[
 Unblind = Annotated[
     str | None,
     typer.Option(
-        "--unblind", metavar="REASON", help="Include people's answers while the study recruits; the audit notes it."
+        "--unblind",
+        metavar="REASON",
+        help="Include people's answers while the study recruits; the reason is recorded in the audit.",
     ),
 ]
 DatabaseUrl = Annotated[
@@ -44,7 +46,7 @@ DatabaseUrl = Annotated[
 
 
 def run_until(folder: Path, stage: str, force: bool, ray: str | None = None) -> None:
-    """Do a stage, and before it those that it needs and that are stale."""
+    """Run a stage, and before it the stages that it needs and that are stale."""
     run_stage(Study.open(folder, ray), stage, force)
 
 
@@ -52,7 +54,7 @@ def run_stage(study: Study, stage: str, force: bool) -> None:
     """As `run_until`, for a study that is open."""
     before = pipeline.before(study, stage)
     pipeline.check(study, [*before, stage])
-    with locks.alone(study.folder):  # both times, so that nobody comes between
+    with locks.alone(study.folder):  # one lock for both, so that no other command comes between them
         pipeline.run(study, before)
         pipeline.run(study, [stage], force)
 
@@ -67,10 +69,9 @@ def open_study(
     database: str = "",
     before: Callable[[Study], object] = lambda _: None,
 ) -> Study:
-    """Open a study whose results are to be shown. With a reason to `unblind`, the audit notes it before they are.
-
-    `before` refuses what cannot be done at all: a look that does not come about is not to be noted. Raises UserError
-    for an empty reason, or if the audit cannot be written.
+    """Open a study to show its results. A reason to `unblind` is recorded in the audit before they are shown.
+    `before` raises what would stop the command anyway, so that only real looks are recorded. Raises UserError for an
+    empty reason, or if the audit cannot be written.
     """
     study = Study.open(folder, ray)
     if unblind is not None and not unblind.strip():
@@ -90,14 +91,14 @@ def open_study(
 
 
 def _note_first(study: Study, reason: str, database: str) -> None:
-    """After recruitment the first look is noted; who analyses a copy without the database is told, not stopped."""
+    """Record the first look after recruitment. Without the database (in a copy of the folder) only say so."""
     said = blinding.read_status(study)
     if said is None or said.unblinded_at is not None:
         return
     try:
         _note(study, reason, database)
     except UserError as error:
-        console.print(f"not noted in the audit: {error}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"not recorded in the audit: {error}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _note(study: Study, reason: str, database: str) -> None:

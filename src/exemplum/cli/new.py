@@ -19,36 +19,42 @@ from exemplum.study.folder import FILE, Study, new_identity
 
 
 def new(
-    folder: Annotated[Path, typer.Argument(help="Where the study will live; must not hold a study yet.")],
+    folder: Annotated[Path, typer.Argument(help="The new study's folder; must not hold a study yet.")],
     model: Annotated[
         str, typer.Option(help="embedded, torchvision:NAME, timm:NAME or package.module:factory.")
     ] = "embedded",
-    weights: Annotated[str | None, typer.Option(help="DEFAULT, or a file of weights. Without: random weights.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="DEFAULT, or a file of weights; random weights if not given.")
+    ] = None,
     images: Annotated[str, typer.Option(help="embedded, folder:PATH or torchvision:NAME.")] = "embedded",
     stimuli: Annotated[
-        str | None, typer.Option(help="folder:PATH of finished pictures, instead of model and images.")
+        str | None, typer.Option(help="folder:PATH of pictures made elsewhere, instead of model and images.")
     ] = None,
     protocol: Annotated[str, typer.Option(help="borowski2021-1 or borowski2021-2.")] = "borowski2021-1",
-    participants: Annotated[int | None, typer.Option(help="How many; the protocol's number if not given.")] = None,
-    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 2021,
+    participants: Annotated[
+        int | None, typer.Option(help="Number of participants; the protocol's if not given.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Determines all random choices.")] = 2021,
     version_of: Annotated[
         Path | None,
-        typer.Option("--from", metavar="STUDY", help="A new version of this study: all but its design and answers."),
+        typer.Option(
+            "--from", metavar="STUDY", help="Make a new version of this study: everything but its design and answers."
+        ),
     ] = None,
 ) -> None:
-    """Make a study folder with a study.toml to edit; `exemplum run FOLDER` then does the rest."""
+    """Make a study folder with a study.toml to edit. Then: exemplum run FOLDER."""
     if version_of:
         path = version(folder, version_of)
-        console.print(f"{path} written; edit it, then: {command('run', folder)}", highlight=False, soft_wrap=True)
+        console.print(f"wrote {path}; edit it, then: {command('run', folder)}", highlight=False, soft_wrap=True)
         return
     path = create(folder, text(model, weights, images, stimuli, protocol, participants, seed))
-    console.print(f"{path} written; edit it if you like, then: {command('run', folder)}")
+    console.print(f"wrote {path}; edit it if you like, then: {command('run', folder)}")
 
 
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where to put the study.")] = Path("exemplum-demo"),
 ) -> None:
-    """Run the whole line on the embedded network and images, in minutes and offline. Run again, it resumes."""
+    """Run all stages on the embedded network and images, in minutes and offline. Can be stopped and resumed."""
     if not (folder / "study.toml").exists():
         create(folder, DEMO)
     study = Study.open(folder)
@@ -56,7 +62,7 @@ def demo(
     pipeline.point_to_report(study)
 
 
-# Small enough for five minutes on two cores, and the whole line
+# Small enough for five minutes on two cores, and every stage
 DEMO = """\
 # The demo: the embedded network and images, sized for minutes. See docs/pipeline.md for every key.
 seed = 2021
@@ -99,9 +105,9 @@ def text(
     participants: int | None,
     seed: int,
 ) -> str:
-    """study.toml of a study of one's own; what is left out has the defaults that docs/pipeline.md lists.
-
-    Paths are relative to the working directory, and written whole: the study may be run from another one.
+    """The study.toml of a new study; keys left out have the defaults that docs/pipeline.md lists.
+    Given paths are relative to the working directory. They are written as absolute paths, since the study may be run
+    from another directory.
     """
     weights, stimuli = _whole(weights), _whole(stimuli)
     images = _whole(images) or images
@@ -122,12 +128,12 @@ def text(
 
 
 def create(folder: Path, toml: str, version_of: str = "") -> Path:
-    """Write FOLDER/study.toml. Raises StudyError if there is one already, or if the text is no valid study."""
+    """Write FOLDER/study.toml. Raises StudyError if the folder has one already, or if the text is invalid."""
     path = folder / "study.toml"
     if path.exists():
         raise StudyError(f"{path} exists already; choose another folder, or edit it")
     if (folder / FILE).exists():
-        raise StudyError(f"{folder / FILE} exists already: the folder is another study's; choose another folder")
+        raise StudyError(f"{folder / FILE} exists already: the folder belongs to another study; choose another folder")
     parse(toml, path)
     store.write_text(path, toml)
     new_identity(folder, version_of)
@@ -135,9 +141,8 @@ def create(folder: Path, toml: str, version_of: str = "") -> Path:
 
 
 def version(folder: Path, old: Path) -> Path:
-    """A new version of a study in a folder of its own: its study.toml, texts, Python code, index and explanations.
-
-    Answers and what follows from them stay with the old one. Raises StudyError if `old` is no study or `folder` is one.
+    """Copy a study to a new folder as a new version: its study.toml, texts, Python code, index and explanations.
+    Answers, analysis and report stay with the old one. Raises StudyError if `old` is not a study or `folder` is one.
     """
     study = Study.open(old)
     path = create(folder, _from_elsewhere(study, folder), version_of=study.id)
@@ -147,13 +152,13 @@ def version(folder: Path, old: Path) -> Path:
         shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("texts", "index", "explanations"):
         made = old / name
-        if made.is_dir() and (name == "texts" or study.record(name)):  # the stages see for themselves what is current
+        if made.is_dir() and (name == "texts" or study.record(name)):  # the stages check whether it is up to date
             shutil.copytree(made, folder / name, ignore=shutil.ignore_patterns(".*.part", "partial*"))
     return path
 
 
 def _from_elsewhere(study: Study, folder: Path) -> str:
-    """The text of study.toml with paths inside of its folder written as they are from `folder`."""
+    """The text of study.toml with paths inside its folder rewritten relative to `folder`."""
     text = (study.folder / "study.toml").read_text(encoding="utf-8")
     config = study.config
     named = [config.images.load, config.model.weights, config.synthetic.recipe]
@@ -170,7 +175,7 @@ def _from_elsewhere(study: Study, folder: Path) -> str:
 
 
 def _whole(given: str | None) -> str | None:
-    """A path as it is from anywhere, with its `folder:` or `webdataset:`; a name that is no path stays as it is."""
+    """An absolute path, with its `folder:` or `webdataset:` prefix; a name that is not a path stays as it is."""
     kind, colon, path = (given or "").partition(":")
     if colon and path and kind in ("folder", "webdataset"):
         return f"{kind}:{Path(path).expanduser().absolute()}"

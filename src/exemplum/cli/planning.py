@@ -1,4 +1,4 @@
-"""What `exemplum power` does with its arguments: assume, simulate, print, draw."""
+"""`exemplum power` after its arguments are parsed: set assumptions, simulate, print and draw."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def assumed(
     observer: str,
     method: str,
 ) -> planning.Scenario:
-    """What is assumed: what was given, else what a study's answers give, else typical values. Sizes are to be set."""
+    """The assumptions: those given, else those fitted to a study's answers, else typical ones. Sizes are set later."""
     found, spread = (None, TYPICAL) if study is None else _of_study(study, observer, method)
     kept = (spread.participant, spread.unit, spread.participant_condition, spread.unit_condition)
     spread = Spread(*(old if new is None else new for new, old in zip(deviations, kept, strict=True)))
@@ -52,7 +52,7 @@ def plan(
     seed: int,
     out: Path,
 ) -> None:
-    """Simulate studies of all sizes, print the power of each, and write it as table and figure into `out`."""
+    """Simulate studies of all sizes, print the power of each, and write a table and a figure into `out`."""
     structure = planning.structure(protocol)
     sizes = sorted({structure.whole(n) for n in _numbers(participants, "--participants")})
     totals = _numbers(units, "--units") if units else [structure.units]
@@ -66,7 +66,7 @@ def plan(
         draw(result, figure.add_subplot())
     save(figure, out, "power")
     _show(result, scenario.baseline, scenario.spread)
-    console.print(f"written: {out / 'power.csv'}, {out / 'power.png'}, {out / 'power.svg'}")
+    console.print(f"wrote {out / 'power.csv'}, {out / 'power.png'}, {out / 'power.svg'}")
 
 
 def _of_study(study: Study, observer: str, method: str) -> tuple[float, Spread]:

@@ -1,4 +1,4 @@
-"""Verbs that parse, call one function and return: one per stage, run, units, serve, reproduce."""
+"""Commands that parse, call one function and return: one per stage, run, units, serve, reproduce."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from exemplum.study.folder import Study
 def run(
     study: StudyFolder, force: Force = False, ray: Ray = None, unblind: Unblind = None, database: DatabaseUrl = ""
 ) -> None:
-    """Do every stage whose inputs have changed: index, explanations, design, responses, analysis, report. Resumes."""
+    """Run all stages whose inputs have changed: index, explanations, design, responses, analysis, report. Resumes."""
     opened = open_study(study, ray, unblind, database, before=lambda study: pipeline.refuse(study, force=force))
     pipeline.run(opened, force=force)
     pipeline.point_to_report(opened)
 
 
 def index(study: StudyFolder, force: Force = False, ray: Ray = None) -> None:
-    """Measure every unit for every image: its highest and lowest images, mean, quantiles. Resumes."""
+    """Measure every unit on every image: its highest and lowest images, mean and quantiles. Resumes."""
     run_until(study, "index", force, ray)
 
 
 def explain(study: StudyFolder, force: Force = False, ray: Ray = None) -> None:
-    """Choose the study's units and make their pictures by every explanation method. Resumes."""
+    """Choose the study's units and make their pictures with every explanation method. Resumes."""
     run_until(study, "explanations", force, ray)
 
 
 def design(study: StudyFolder, force: Force = False) -> None:
-    """Lay out every trial of every session from the study's seed, and check the design's invariants."""
+    """Make the schedule of every session from the study's seed, and check the design's invariants."""
     run_until(study, "design", force)
 
 
 def observe(study: StudyFolder, force: Force = False) -> None:
-    """Have machine observers answer every trial of the design."""
+    """Let machine observers answer every trial of the design."""
     run_until(study, "responses", force)
 
 
 def analyze(study: StudyFolder, force: Force = False, unblind: Unblind = None, database: DatabaseUrl = "") -> None:
-    """Turn answers into estimates and comparisons, as tables."""
+    """Compute estimates, comparisons and verdicts from the answers, as tables."""
     opened = open_study(study, unblind=unblind, database=database, before=_refuse_analysis)
     run_stage(opened, "analysis", force)
 
@@ -55,7 +55,7 @@ def _refuse_analysis(study: Study) -> None:
 
 
 def report(study: StudyFolder, force: Force = False, unblind: Unblind = None, database: DatabaseUrl = "") -> None:
-    """Write the report: one HTML file with figures, and the tables beside it."""
+    """Write the report: one HTML file with figures, and tables beside it."""
     opened = open_study(study, unblind=unblind, database=database, before=_refuse_report)
     run_stage(opened, "report", force)
 
@@ -67,9 +67,9 @@ def _refuse_report(study: Study) -> None:
 def units(
     model: Annotated[str, typer.Argument(help="embedded, torchvision:NAME, timm:NAME or package.module:factory.")],
     weights: Annotated[str | None, typer.Option(help="DEFAULT, or a file of weights.")] = None,
-    all_layers: Annotated[bool, typer.Option("--all", help="Every layer, not only the usual ones.")] = False,
+    all_layers: Annotated[bool, typer.Option("--all", help="List every layer, not only the default ones.")] = False,
 ) -> None:
-    """List a model's layers, channels and branches: the units that a study can test."""
+    """List the layers, channels and branches of a model: the units that a study can test."""
     from exemplum import models
 
     loaded = models.load(model, weights=weights)
@@ -82,26 +82,28 @@ def units(
         table.add_row(*(str(value) for value in row))
     output.print(table)
     if len(shown) < len(rows):
-        output.print(f"{rows['layer'].nunique() - shown['layer'].nunique()} more layers: --all")
+        output.print(f"{rows['layer'].nunique() - shown['layer'].nunique()} more layers with --all")
 
 
 def serve(
     study: StudyFolder,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for other machines.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 for any that is free.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 to accept other machines.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free port.")] = 8000,
     database: DatabaseUrl = "",
-    lab: Annotated[bool, typer.Option("--lab", help="In the laboratory: participant numbers are typed.")] = False,
+    lab: Annotated[
+        bool, typer.Option("--lab", help="In the laboratory: the experimenter types participant numbers.")
+    ] = False,
     pilot: Annotated[bool, typer.Option("--pilot", help="Mark all data as pilot data.")] = False,
     address: Annotated[
-        str, typer.Option(help="What participants reach the server by, for the links: https://study.example.org")
+        str, typer.Option(help="Public address of the server, used in links: https://study.example.org")
     ] = "",
-    workers: Annotated[int, typer.Option(min=1, help="Processes; more than one needs PostgreSQL.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes; more than one needs PostgreSQL.")] = 1,
     behind_proxy: Annotated[
         bool, typer.Option("--behind-proxy", help="Take participants' addresses from X-Forwarded-For.")
     ] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "warning",
 ) -> None:
-    """Run the study with people, in the browser. Ctrl-C stops it; nothing is lost, and the same command goes on."""
+    """Run the study with people, in the browser. Ctrl-C stops it without loss; the same command continues."""
     from exemplum.server import Settings
     from exemplum.server.http import run  # late: the other verbs need no web server
 
@@ -113,15 +115,15 @@ STUDIES = ("borowski2021",)
 
 
 def reproduce(
-    study: Annotated[str, typer.Argument(help="Which published study: borowski2021.")],
+    study: Annotated[str, typer.Argument(help="The published study: borowski2021.")],
     data: Annotated[Path, typer.Argument(help="Folder with the study's published CSV files.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for tables, figures and report.")],
 ) -> None:
-    """Analyse a published study from its own trials, and set each published number beside ours."""
+    """Analyse a published study from its own trials, and compare each published number with ours."""
     from exemplum.analysis.reproduction import reproduce as analyse
     from exemplum.report import write_reproduction
 
     if study not in STUDIES:
-        raise UserError(f"no published study {study!r} is known{did_you_mean(study, STUDIES)}")
+        raise UserError(f"there is no published study {study!r}{did_you_mean(study, STUDIES)}")
     for name, value in (analyse(data, out) | write_reproduction(out)).items():
         console.print(f"{name}: {value}")

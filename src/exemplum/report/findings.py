@@ -20,7 +20,7 @@ TESTS = {
     "mann_whitney": "Mann–Whitney test",
     "mixed_anova": "mixed ANOVA",
 }
-CHECKS = {  # observers whose result is known beforehand
+CHECKS = {  # observers whose result is known in advance
     "ideal": "must be right on every trial",
     "chance": "must be right on about half of the trials",
 }
@@ -38,25 +38,25 @@ class Share:
 
 @dataclass(frozen=True)
 class Finding:
-    """What one observer's answers say. `experiment` is empty where the tables hold only one."""
+    """The results of one observer. `experiment` is empty if the tables hold only one."""
 
     observer: str
     experiment: str
     sentences: list[str]
     shares: dict[str, Share]  # by condition
-    check: str  # what is known beforehand of an observer that checks the experiment; else empty
+    check: str  # the expected result of an observer that checks the experiment; else empty
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the analysis concludes about a method against natural images."""
+    """The conclusion about a method compared with natural images."""
 
     title: str
     text: str
 
 
 def findings(tables: Tables) -> list[Finding]:
-    """One finding an experiment and observer with main trials, people first."""
+    """One finding per experiment and observer with main trials, people first."""
     rows = pick(tables.estimates, "accuracy").dropna(subset=["estimate"])
     several = rows["experiment"].nunique() > 1
     return [
@@ -68,7 +68,7 @@ def findings(tables: Tables) -> list[Finding]:
 
 
 def verdicts(table: pd.DataFrame) -> list[Verdict]:
-    """VERDICTS on all trials as they are shown, people first."""
+    """VERDICTS on all trials, people first."""
     rows = table[table["by"] == "all"]
     return [
         Verdict(f"{style.label(row['method'])}, by {observer}: {row['verdict']}", row["sentence"])
@@ -161,7 +161,7 @@ ABOUT = {
     "ideal": "reads the tested unit's own activations: must be right on every main trial",
     "chance": "guesses: must be right on about half",
     "similarity": "compares queries with references in another layer's features",
-    "simulated": "draws answers with an accuracy set beforehand",
+    "simulated": "draws answers at random with a given accuracy",
     style.PEOPLE: "people in the browser",
 }
 
@@ -180,7 +180,7 @@ class Respondent:
 
 
 def who_answered(responses: pd.DataFrame) -> list[Respondent]:
-    """One row an observer, people first. Without answers the list is empty."""
+    """One row per observer, people first. Without answers the list is empty."""
     return [
         _respondent(observer, responses[responses["observer"] == observer])
         for observer in style.ordered_observers(responses["observer"])
@@ -207,7 +207,7 @@ def _respondent(observer: str, rows: pd.DataFrame) -> Respondent:
 
 
 def _by_condition(main: pd.DataFrame, said: Callable[[pd.DataFrame], str]) -> str:
-    """A number for each condition, which are never pooled: trials without references are guesses."""
+    """A number for each condition. Conditions are never pooled: trials without references are guesses."""
     named = [
         f"{style.label(condition)}{formatting.SPACE}{said(main[main['condition'] == condition])}"
         for condition in style.ordered(main["condition"])
@@ -216,7 +216,7 @@ def _by_condition(main: pd.DataFrame, said: Callable[[pd.DataFrame], str]) -> st
 
 
 def people_sentence(table: pd.DataFrame) -> str:
-    """PEOPLE in a sentence: how many, ages, answers on gender and handedness, time; empty for no people."""
+    """PEOPLE in a sentence: number, ages, gender and handedness as answered, time; empty without people."""
     if table.empty:
         return ""
     said = [f"{formatting.count(len(table), 'person', 'people')} finished"]
@@ -234,14 +234,14 @@ def people_sentence(table: pd.DataFrame) -> str:
 
 
 def exclusion_sentences(table: pd.DataFrame) -> list[str]:
-    """EXCLUSIONS in words: a sentence an observer on who was left out and why; none if there were no rules."""
+    """EXCLUSIONS in words: one sentence per observer on who was excluded and why; none without rules."""
     said = []
     for observer in style.ordered_observers(table["observer"]):
         own = table[table["observer"] == observer]
         out = own[own["verdict"] == "excluded"]
         people = formatting.count(own["participant"].nunique(), "participant")
         rules = formatting.listed([f"{rule.replace('_', ' ')} ({limit:g})" for rule, limit in _rules(own)])
-        said.append(f"{observer.capitalize()}: {people} held against {rules}; {_left_out(out)}")
+        said.append(f"{observer.capitalize()}: {people} checked by {rules}; {_left_out(out)}")
     return said
 
 

@@ -1,4 +1,4 @@
-"""Estimates picked and formatted: numbers as text, data frames as tables and files. Undefined is –, never 0."""
+"""Select and format estimates: numbers as text, data frames as tables and files. Undefined is —, never 0."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pandas as pd
 from exemplum import store, tables
 from exemplum.store import csv_text
 
-# The study reports means of participants' means; intervals over participants, in order of how well they hold in
-# small samples. With one participant only the trials are left to vary.
+# The published study reports means of participants' means. Intervals over participants are in order of their coverage
+# in small samples. With one participant only an interval over trials is left.
 PREFERENCE = (
     ("participants", "bca"),
     ("participants", "percentile"),
@@ -29,7 +29,7 @@ KEYS = ["experiment", "observer", "condition", "group"]
 
 @dataclass(frozen=True)
 class Tables:
-    """What the figures are drawn from. Any of them may be empty."""
+    """The tables that a report is made from. Any of them may be empty."""
 
     estimates: pd.DataFrame = field(default_factory=tables.ESTIMATES.frame)
     comparisons: pd.DataFrame = field(default_factory=tables.COMPARISONS.frame)
@@ -55,9 +55,9 @@ def pick(
 ) -> pd.DataFrame:
     """One row of ESTIMATES for each experiment, observer, condition and group, by PREFERENCE.
 
-    A row with a defined interval goes before one without, a defined estimate before an undefined one. An interval
-    without width counts as none: a bootstrap over participants who are all alike knows nothing of the next one. Trials
-    without references appear once, as none; with `phases` also by when they were shown, as none_pre and none_post.
+    A row with a defined interval is preferred to one without, a defined estimate to an undefined one. An interval of
+    width 0 counts as none: a bootstrap over identical participants says nothing about the next one. Trials without
+    references appear once, as none; with `phases` also by when they were shown, as none_pre and none_post.
     """
     chosen = estimates[
         (estimates["measure"] == measure)
@@ -80,14 +80,14 @@ def pick(
 
 
 def how(rows: pd.DataFrame) -> str:
-    """How estimates and intervals of these rows were made, in words, by PREFERENCE; empty for no rows."""
+    """How estimates and intervals of these rows were computed, in words, by PREFERENCE; empty without rows."""
     known = rows[rows["estimate"].notna()]
     pairs = set(zip(known["aggregate"], known["interval"], strict=True))
     said = [
         f"{AGGREGATES.get(aggregate, aggregate)}, {INTERVALS.get(interval, interval)}"
         for aggregate, interval in sorted(pairs, key=_place)
     ]
-    return "; or, where that is undefined or has no width, ".join(said)
+    return "; or, where that is undefined or has width 0, ".join(said)
 
 
 def _place(kind: tuple[str, str]) -> int:
@@ -95,10 +95,10 @@ def _place(kind: tuple[str, str]) -> int:
 
 
 def sizes(rows: pd.DataFrame) -> str:
-    """`n = 10 participants, 45 to 450 trials a value` of these rows; `n = 0` for none."""
+    """`n = 10 participants, 45 to 450 trials per value` of these rows; `n = 0` without rows."""
     if rows.empty or int(rows["n_trials"].max()) == 0:
         return "n = 0"
-    return f"n = {_range(rows['n_participants'], 'participant')}, {_range(rows['n_trials'], 'trial')} a value"
+    return f"n = {_range(rows['n_participants'], 'participant')}, {_range(rows['n_trials'], 'trial')} per value"
 
 
 def _range(counts: pd.Series, noun: str) -> str:
@@ -139,7 +139,7 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 
 def points(difference: float | None, digits: int = 1) -> str:
-    """A difference of shares as `+9.8` percentage points, without the words."""
+    """A difference of shares in percentage points, as `+9.8`."""
     if undefined(difference):
         return UNDEFINED
     text = number(100 * float(difference), digits)  # type: ignore[arg-type]
@@ -195,12 +195,12 @@ COMPARISON_COLUMNS = (
     "observer", "measure", "subset", "by", "group", "a", "b", "test", "difference", "effect_name", "effect",
     "effect_low", "effect_high", "statistic", "df", "p", "p_adjusted", "n",
 )  # fmt: skip
-KEPT = {"observer", "condition", "a", "b", "test", "measure"}  # shown even where they are the same in every row
+ALWAYS_SHOWN = {"observer", "condition", "a", "b", "test", "measure"}  # even if they are the same in every row
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A table ready to be shown: names of columns, which are numbers, cells as text, rows left out for length."""
+    """A table to show: column names, which columns are numeric, cells as text, and how many rows are left out."""
 
     columns: list[str]
     numeric: list[bool]
@@ -209,9 +209,9 @@ class Listing:
 
 
 def listing(frame: pd.DataFrame, columns: tuple[str, ...] | None = None, most: int = 400) -> Listing:
-    """Show the frame's columns, those that are the same throughout left out; undefined numbers as —."""
+    """The frame's columns without those that are constant; undefined numbers as —."""
     shown = [c for c in (columns or tuple(frame.columns)) if c in frame]
-    varied = [c for c in shown if c in KEPT or len(frame) < 2 or _varies(frame[c])]
+    varied = [c for c in shown if c in ALWAYS_SHOWN or len(frame) < 2 or _varies(frame[c])]
     varied = [c for c in varied if not _blank(frame[c])]
     numeric = [pd.api.types.is_numeric_dtype(frame[c]) and not pd.api.types.is_bool_dtype(frame[c]) for c in varied]
     rows = [[cell(value) for value in row] for row in frame[varied].head(most).itertuples(index=False, name=None)]
@@ -219,7 +219,7 @@ def listing(frame: pd.DataFrame, columns: tuple[str, ...] | None = None, most: i
 
 
 def cell(value: Any) -> str:
-    """One value as text: floats with three digits after the point, or as powers of ten where those would hide it."""
+    """One value as text: floats with three decimals, or in scientific notation if three decimals would show 0."""
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
     if isinstance(value, bool):
@@ -241,14 +241,14 @@ def _blank(values: pd.Series) -> bool:
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportedTable:
     name: str
     meaning: str
     rows: int
     columns: int
 
 
-def export(folder: Path, name: str, frame: pd.DataFrame, meaning: str) -> Exported:
+def export(folder: Path, name: str, frame: pd.DataFrame, meaning: str) -> ExportedTable:
     """Write NAME.csv (UTF-8, lists joined by spaces, undefined numbers empty) and NAME.parquet, atomically."""
     with store.atomic(folder / f"{name}.parquet") as temporary:
         frame.to_parquet(temporary, index=False)
@@ -258,4 +258,4 @@ def export(folder: Path, name: str, frame: pd.DataFrame, meaning: str) -> Export
             flat[column] = flat[column].map(" ".join)
     with store.atomic(folder / f"{name}.csv") as temporary:
         temporary.write_text(csv_text(flat), encoding="utf-8", newline="")
-    return Exported(name, meaning, len(frame), frame.shape[1])
+    return ExportedTable(name, meaning, len(frame), frame.shape[1])

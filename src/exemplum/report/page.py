@@ -17,12 +17,12 @@ from PIL import Image
 from exemplum.report import figures, formatting, style
 from exemplum.report.figures.ratings import PHASES, before_after
 
-PIXELS = 115  # CSS px an inch of a figure: its type is then about as large as the page's tables
+PIXELS = 115  # CSS px per inch of a figure: its text is then about as large as the page's tables
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A figure as the page shows it."""
+class PageFigure:
+    """A figure with everything that the page shows of it."""
 
     number: int
     name: str
@@ -30,12 +30,12 @@ class Shown:
     caption: str
     image: str  # data URI
     alt: str
-    width: int  # CSS px at which its type is as large as the page's
+    width: int  # CSS px at which its text is as large as the page's
     table: formatting.Listing
 
 
 def render(template: str, **values: Any) -> str:
-    """Render a template of this package; a name that it lacks is an error."""
+    """Render a template of this package; a missing value is an error."""
     environment = Environment(
         loader=PackageLoader("exemplum.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -46,20 +46,20 @@ def render(template: str, **values: Any) -> str:
 
 def show(
     plots: Iterable[figures.Plot], estimates: pd.DataFrame, folder: Path, first: int = 1, prefix: str = ""
-) -> list[Shown]:
-    """Draw the figures that apply, save each as PREFIX + its name, PNG and SVG, and number them from `first`."""
+) -> list[PageFigure]:
+    """Draw the figures that apply, save each as PNG and SVG named `prefix` + its name, and number them from `first`."""
     applying = [plot for plot in plots if plot.applies(estimates)]
     return [_shown(number, plot, estimates, folder, prefix) for number, plot in enumerate(applying, first)]
 
 
-def _shown(number: int, plot: figures.Plot, estimates: pd.DataFrame, folder: Path, prefix: str) -> Shown:
+def _shown(number: int, plot: figures.Plot, estimates: pd.DataFrame, folder: Path, prefix: str) -> PageFigure:
     drawn, rows = figures.figure(plot, estimates), plot.rows(estimates)
     table = formatting.listing(rows, formatting.ESTIMATE_COLUMNS)
     alt = f"{plot.title}. {_described(rows)}"
     return keep(drawn, folder, number, prefix + plot.name, plot.title, plot.caption(estimates), alt, table)
 
 
-def show_ratings(ratings: pd.DataFrame, folder: Path, number: int, prefix: str = "") -> Shown:
+def show_ratings(ratings: pd.DataFrame, folder: Path, number: int, prefix: str = "") -> PageFigure:
     """Draw RATINGS of how intuitive the pictures seem, with a table of the mean rating of every unit."""
     with style.typography():
         drawn = before_after(ratings).get_figure(root=True)
@@ -71,8 +71,8 @@ def show_ratings(ratings: pd.DataFrame, folder: Path, number: int, prefix: str =
     people = ratings["participant"].nunique()
     return keep(
         drawn, folder, number, f"{prefix}intuitiveness", "How intuitive the images seem",
-        "A method's images beside natural ones, −100 (not intuitive) to 100, rated before the trials, and after them "
-        "where that was asked. Thin: participants, means over units; thick: mean of all; no intervals; "
+        "A method's images compared with natural ones, from −100 (not intuitive) to 100, rated before the trials, and "
+        "after them if asked. Thin: participants, means over units; thick: mean of all; no intervals; "
         f"n = {people} participants, {len(ratings)} ratings.",
         f"Intuitiveness. Mean rating {said} the trials.", formatting.listing(table),
     )  # fmt: skip
@@ -80,11 +80,11 @@ def show_ratings(ratings: pd.DataFrame, folder: Path, number: int, prefix: str =
 
 def keep(
     drawn: Figure, folder: Path, number: int, name: str, title: str, caption: str, alt: str, table: formatting.Listing
-) -> Shown:
-    """Save a figure as PNG and SVG in the folder and make it ready for the page."""
+) -> PageFigure:
+    """Save a figure as PNG and SVG in the folder and prepare it for the page."""
     _, svg = figures.save(drawn, folder, name)
     image = data_uri(svg.read_bytes(), "image/svg+xml")
-    return Shown(number, name, title, caption, image, alt, round(drawn.get_figwidth() * PIXELS), table)
+    return PageFigure(number, name, title, caption, image, alt, round(drawn.get_figwidth() * PIXELS), table)
 
 
 def _described(rows: pd.DataFrame, most: int = 6) -> str:
@@ -99,19 +99,19 @@ def _named(row: Any) -> str:
     return ", ".join([row.observer, style.label(row.condition), *group])
 
 
-QUALITY = 82  # of WebP: no artefacts to be seen at the sizes shown
+QUALITY = 82  # of WebP: no visible artefacts at the sizes shown
 
 
 @dataclass
 class Pictures:
-    """Small copies of the pictures in a study folder. The originals, without loss, stay where they are."""
+    """Small copies of the pictures in a study folder; the lossless originals are not changed."""
 
     folder: Path
-    missing: list[str] = field(default_factory=list)  # files that could not be read; the report says so
+    missing: list[str] = field(default_factory=list)  # files that could not be read; the report names them
     _packed: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def uri(self, path: str, size: int) -> str:
-        """`data:image/webp;base64,…`, at most `size` px a side; empty if the file is absent or broken."""
+        """`data:image/webp;base64,…`, at most `size` px per side; empty if the file is missing or broken."""
         key = (path, size)
         if key not in self._packed:
             self._packed[key] = self._pack(path, size)

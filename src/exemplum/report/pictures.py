@@ -1,4 +1,4 @@
-"""Pictures in the report: unit cards, how strongly pictures drive their units, example trials as seen."""
+"""Pictures in the report: unit cards, how strongly pictures activate their units, example trials."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from exemplum.report.formatting import Tables
 from exemplum.report.page import Pictures
 
 SIZE, STRIP = 96, 64  # px of the embedded copies
-BUDGET = 2200  # pictures on all cards: about 8 MB
-PER_POLE = (9, 4, 1)  # as many as the budget allows
-MOST_CARDS = 400  # cards; the tables beside the report have every unit
+BUDGET = 2200  # pictures on all cards together: about 8 MB
+PER_POLE = (9, 4, 1)  # pictures per pole; the first that the budget allows
+MOST_CARDS = 400  # the tables beside the report have every unit
 POLES = ("min", "max")  # left and right, as on the screen
 
 
@@ -50,7 +50,7 @@ class Card:
 
 
 def make_cards(tables: Tables, pictures: Pictures, budget: int = BUDGET) -> list[Card]:
-    """A card for each main unit, by layer; with many units fewer pictures each, and at most MOST cards."""
+    """A card for each main unit, by layer; with many units fewer pictures each, and at most MOST_CARDS cards."""
     units = tables.units[tables.units["role"] == "main"].drop_duplicates("unit")
     units = units.loc[sorted(units.index, key=lambda i: style.natural_key(units.loc[i, "unit"]))].head(MOST_CARDS)
     main = tables.responses[tables.responses["trial_kind"] == "main"]
@@ -104,7 +104,7 @@ def _group(unit: str, method: str, pole: str, stimuli: pd.DataFrame, pictures: P
 
 
 def filmstrip(unit: str, pole: str, stimuli: pd.DataFrame, pictures: Pictures) -> list[Picture]:
-    """How the strongest made picture came about: the snapshots beside it, step by step; empty if none were kept."""
+    """Snapshots of the strongest picture that is not natural, step by step; empty if none were saved."""
     made = most_extreme(stimuli[(stimuli["method"] != "natural") & (stimuli["pole"] == pole)], pole)
     if made.empty:
         return []
@@ -121,7 +121,7 @@ def filmstrip(unit: str, pole: str, stimuli: pd.DataFrame, pictures: Pictures) -
 
 
 def most_extreme(rows: pd.DataFrame, pole: str) -> pd.DataFrame:
-    """Pictures of one method and pole, the most extreme first, no picture twice; by rank where nothing was measured."""
+    """Pictures of one method and pole, the most extreme first, without duplicates; by rank without activations."""
     if rows.empty:
         return rows
     largest = rows[rows["references"] == rows["references"].max()]
@@ -134,7 +134,7 @@ def most_extreme(rows: pd.DataFrame, pole: str) -> pd.DataFrame:
 
 
 def summary(rows: pd.DataFrame, pole: str) -> str:
-    """Activation, percentile and margin of these pictures in words; empty where nothing was measured."""
+    """Activation, percentile and margin of these pictures in words; empty without activations."""
     if rows.empty or rows["activation"].isna().all():
         return ""
     median = formatting.number(float(rows["activation"].median()))
@@ -170,20 +170,20 @@ def _picture(row: pd.Series, unit: str, pictures: Pictures) -> Picture:
 
 @dataclass(frozen=True)
 class Strength:
-    """One method and pole. Shares are of pictures whose activation is known."""
+    """How strongly the pictures of one method and pole activate their units, among pictures with known activation."""
 
     method: str
     pole: str
     pictures: int  # with a known activation
     beat: float  # share of pictures beyond the corpus's most extreme image; NaN without pictures
-    units: int  # and poles: a unit counts once for each pole
-    units_beat: float  # share of these with at least one such picture
+    units: int  # units × poles: a unit counts once for each pole
+    units_beat: float  # share of units × poles with at least one picture beyond the corpus
     failed: int
     median_percentile: float
 
 
 def strengths(stimuli: pd.DataFrame, units: pd.DataFrame) -> list[Strength]:
-    """For each method other than natural a row for both poles, then one for each, over the main units."""
+    """For each method other than natural one row for both poles together and one for each, over the main units."""
     main = set(units.loc[units["role"] == "main", "unit"])
     made = stimuli[(stimuli["method"] != "natural") & stimuli["unit"].isin(main)].drop_duplicates("path")
     return [
@@ -213,21 +213,21 @@ def sentence(rows: list[Strength]) -> str:
     """The shares in words."""
     known = [row for row in rows if row.pictures and row.pole == "both"]
     if not known:
-        return "How strongly the pictures drive their units is not known: the study was made without a network."
+        return "How strongly the pictures activate their units is unknown: the study was made without a network."
     return " ".join(_said(row) for row in known)
 
 
 def _said(row: Strength) -> str:
     failed = f"{row.failed:,} failed: no more extreme than the corpus's median image" if row.failed else "none failed"
     return (
-        f"Of {formatting.count(row.pictures, f'{row.method} picture')}, {formatting.percent(row.beat)} drive their "
+        f"Of {formatting.count(row.pictures, f'{row.method} picture')}, {formatting.percent(row.beat)} activate their "
         "unit beyond its best natural exemplar, the most extreme image of the corpus. "
-        f"At least one does for {formatting.percent(row.units_beat)} of the {row.units:,} poles of the units; {failed}."
+        f"At least one does for {formatting.percent(row.units_beat)} of the {row.units:,} unit × pole pairs; {failed}."
     )
 
 
 SIZES = {"query": 160, "many": 88, "one": 200}  # px of the embedded copies
-MOST_SCREENS = 8  # screens
+MOST_SCREENS = 8
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ class Screen:
     minimal: list[str]
     maximal: list[str]
     queries: tuple[str, str]  # top, bottom
-    right: str  # top or bottom: told only below the screen
+    right: str  # top or bottom; shown only on request, below the screen
     evidence: str  # activations of the two queries
     answers: str  # how observers answered this trial
 
@@ -256,7 +256,7 @@ def _examples(main: pd.DataFrame) -> list[pd.Series]:
         return []
     shown = main.groupby("unit")["condition"].nunique()
     candidates = shown[shown == shown.max()].index
-    # A unit from the middle of the network: early ones are simple, late ones hard to see at this size.
+    # A unit from the middle of the network: early ones are too simple, late ones hard to see at this size.
     unit = sorted(candidates, key=style.natural_key)[len(candidates) // 2]
     examples = []
     for condition in style.ordered(main["condition"]):
@@ -296,7 +296,7 @@ def _evidence(trial: pd.Series, stimuli: pd.DataFrame) -> str:
     known = stimuli.drop_duplicates("path").set_index("path")["activation"]
     best, least = (float(known.get(trial[query], np.nan)) for query in ("query_max", "query_min"))
     if formatting.undefined(best) or formatting.undefined(least):
-        return "The unit's activations for the two are not known: the study was made from finished stimuli."
+        return "The unit's activations for the two images are unknown: the study was made from finished stimuli."
     return f"The unit's activation is {formatting.number(best)} for it and {formatting.number(least)} for the other."
 
 
@@ -306,4 +306,4 @@ def _answers(trial: pd.Series, responses: pd.DataFrame) -> str:
     for observer in style.ordered_observers(rows["observer"]):
         own = rows[rows["observer"] == observer]
         said.append(f"{observer} {int(own['correct'].sum())} of {len(own)}")
-    return f"Right answers to this very trial: {', '.join(said)}." if said else "No one answered this trial."
+    return f"Right answers to this trial: {', '.join(said)}." if said else "Nobody answered this trial."

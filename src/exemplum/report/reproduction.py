@@ -1,4 +1,4 @@
-"""The report of a reproduction: what a study published beside what the same analysis finds in its data."""
+"""The report of a reproduction: published numbers beside those that our analysis finds in the same data."""
 
 from __future__ import annotations
 
@@ -27,17 +27,16 @@ class Experiment:
     anchor: str
     title: str
     respondents: list[findings.Respondent]
-    figures: list[page.Shown]
+    figures: list[page.PageFigure]
     comparisons: formatting.Listing
 
 
 def write_reproduction(out: Path) -> dict[str, Any]:
-    """Write OUT/index.html and OUT/figures from the tables that `exemplum reproduce` left in OUT.
-
-    Reads estimates and comparisons (needed), responses, ratings, published and findings (shown where they are
-    present), each as OUT/NAME.parquet or OUT/NAME.csv. `published` has a row a published number or statement:
-    experiment, quantity, published, says (equals, above, …), ours, agrees, source, note. Raises StoreError naming a
-    table that is absent or broken.
+    """Write OUT/index.html and OUT/figures from the tables that `exemplum reproduce` wrote into OUT.
+    Reads estimates and comparisons (required), responses, ratings, published and findings (optional), each as
+    OUT/NAME.parquet or OUT/NAME.csv. `published` has one row per published number or statement: experiment, quantity,
+    published, says (equals, above, …), ours, agrees, source, note. Raises StoreError naming a table that is missing or
+    broken.
     """
     found = Tables(
         estimates=_table(out, "estimates", tables.ESTIMATES),
@@ -60,7 +59,7 @@ def write_reproduction(out: Path) -> dict[str, Any]:
         experiments=experiments,
         noticed=formatting.listing(noticed),
         exported=[
-            formatting.Exported(path.stem, "", 0, 0)
+            formatting.ExportedTable(path.stem, "", 0, 0)
             for path in sorted(out.glob("*.csv"))
         ],
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The report as a stage of the line: from the tables of a study to one HTML file, figures and tables."""
+"""The report stage: from the tables of a study to one HTML file, figures and tables."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from exemplum.study.folder import STAGES, Study, versions
 from exemplum.study.pipeline import Stage
 
 SCHEMA = 2  # of the report; a new number makes every report stale
-ALWAYS = ("estimates", "comparisons", "responses")  # exported even where they are empty
+ALWAYS = ("estimates", "comparisons", "responses")  # exported even if they are empty
 UPSTREAM = ("explanations", "design", "responses", "analysis")
 
 
 def fingerprint(study: Study) -> str:
-    """Hash of all that the report shows: every stage before it, the configuration, and answers of people."""
+    """Hash of everything that the report depends on: all earlier stages, the configuration, and people's answers."""
     upstream = [study.made(stage) for stage in UPSTREAM]
     answers = sorted((path.name, path.stat().st_size) for path in study.stage("responses").glob("*.parquet"))
     return store.digest(SCHEMA, upstream, answers, study.config.model_dump(mode="json"), *blinding.state(study))
 
 
 def run(study: Study) -> dict[str, Any]:
-    """Write the report. Raises StoreError naming the table that is absent and the stage that makes it."""
+    """Write the report. Raises StoreError naming a missing table and the stage that makes it."""
     folder = study.stage("report")
     found = read(study)
     study.begin_writing("report")
-    if blinding.is_blind(study):  # figures and tables of a report that one asked for must not stay beside this one
+    if blinding.is_blind(study):  # figures and tables of an unblinded report must not stay beside this one
         for held in ("figures", "tables"):
             shutil.rmtree(folder / held, ignore_errors=True)
     return write(study, found, folder, _export(study, found), _notes(study), blinding.notice(study))
 
 
 def read(study: Study) -> Tables:
-    """All tables that the report shows; answers of people and machines together, as far as they may be shown."""
+    """All tables that the report shows; answers of people and machines together, without those that are blinded."""
     parts = [tables.RESPONSES.read(path) for path in sorted(study.stage("responses").glob("*.parquet"))]
     ratings = [tables.RATINGS.read(path) for path in sorted(study.stage("responses").glob("ratings/*.parquet"))]
     people = [tables.PEOPLE.read(path) for path in sorted(study.stage("responses").glob("sessions/*.parquet"))]
@@ -72,7 +72,7 @@ def _optional(table: store.Table, path: Path) -> pd.DataFrame:
     return table.read(path) if path.exists() else table.frame()
 
 
-def _export(study: Study, found: Tables) -> list[formatting.Exported]:
+def _export(study: Study, found: Tables) -> list[formatting.ExportedTable]:
     folder = study.stage("report") / "tables"
     given: list[tuple[str, pd.DataFrame, str]] = [
         ("estimates", found.estimates, tables.ESTIMATES.meaning),
@@ -98,7 +98,7 @@ def _export(study: Study, found: Tables) -> list[formatting.Exported]:
 
 
 def _notes(study: Study) -> tuple[str, ...]:
-    """What the design says about itself: where the study is smaller than its protocol."""
+    """The design's notes: where the study is smaller than its protocol."""
     from exemplum import design
 
     return tuple(design.load(study).notes)
@@ -111,7 +111,7 @@ def write(
     study: Study,
     tables: Tables,
     folder: Path,
-    exported: list[formatting.Exported],
+    exported: list[formatting.ExportedTable],
     notes: tuple[str, ...] = (),
     blinding: str = "",
 ) -> dict[str, Any]:
@@ -177,7 +177,7 @@ def _title(study: Study, tables: Tables) -> str:
 
 def _network(study: Study) -> str:
     if study.config.stimuli:
-        return "not known: the study was made from finished stimuli"
+        return "unknown: the study was made from finished stimuli"
     name = study.config.model.load
     return "the embedded InceptionV1" if name == "embedded" else name
 
@@ -195,7 +195,7 @@ def _asked(study: Study, tables: Tables) -> dict[str, Any]:
         "conditions": [style.label(c) for c in style.ordered(main["condition"])],
         "sessions": tables.trials["participant"].nunique(),
         "main_trials": len(main),
-        "trials_a_session": _typical(tables.trials),
+        "trials_per_session": _typical(tables.trials),
     }
 
 

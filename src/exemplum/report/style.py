@@ -1,4 +1,4 @@
-"""How conditions and observers are named, ordered and coloured everywhere, and the parts of every figure."""
+"""Names, order and colours of conditions and observers in all figures and tables, and common parts of figures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from matplotlib.ticker import FuncFormatter
 
 from exemplum import store
 
-# Okabe & Ito's palette, which the usual colour blindnesses can tell apart; its yellow is left out: too faint on paper.
+# Okabe & Ito's palette, safe for the common colour blindnesses, without its yellow, which is too faint on paper.
 BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
 INK, SOFT, FAINT = "#1a1a1a", "#666666", "#d9d9d9"
 
@@ -62,7 +62,7 @@ RC: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Look:
-    """How one condition is drawn; the marker tells conditions apart where colour cannot."""
+    """How one condition is drawn; the marker distinguishes conditions where colour cannot."""
 
     color: str
     marker: str
@@ -87,7 +87,7 @@ def ordered(conditions: Iterable[str]) -> list[str]:
 
 
 def looks(conditions: Iterable[str]) -> dict[str, Look]:
-    """The look of each condition; methods other than the known ones take the spare colours by name."""
+    """The look of each condition; other methods get the remaining colours in order of their names."""
     order = ordered(conditions)
     others = [c for c in order if c not in KNOWN]
     spare = {c: OTHERS[i % len(OTHERS)] for i, c in enumerate(others)}
@@ -101,7 +101,7 @@ def label(condition: str) -> str:
 
 
 def ordered_observers(observers: Iterable[str]) -> list[str]:
-    """Observers without repetition: people first, then machines from the most to the least telling."""
+    """Observers without repetition: people first, then machines from the most to the least informative."""
     present = set(observers)
     return [o for o in OBSERVERS if o in present] + sorted(present - set(OBSERVERS))
 
@@ -113,23 +113,23 @@ def natural_key(text: str) -> list[tuple[int, int, str]]:
 
 @contextmanager
 def typography() -> Iterator[None]:
-    """Draw and save figures in the report's type, whatever the caller's matplotlib settings are."""
+    """Draw and save figures with the report's fonts and lines, whatever the caller's matplotlib settings are."""
     with mpl.rc_context(RC):
         yield
 
 
 CHANCE = 0.5
-LETTERS_AN_INCH = 15  # of tick labels at 8 points
+LETTERS_PER_INCH = 15  # of tick labels at 8 points
 WIDTH, HEIGHT = 3.5, 2.7  # inches of a panel: two of them side by side fill a page's text
 
 
 def new(width: float = WIDTH, height: float = HEIGHT) -> Axes:
-    """An axes on a figure of its own, sizes in inches, without pyplot's global state."""
+    """Axes on a new figure, sizes in inches, without pyplot's global state."""
     return Figure(figsize=(width, height), layout="constrained", dpi=100).add_subplot()
 
 
 def empty(ax: Axes, reason: str) -> Axes:
-    """Say on the axes why there is nothing to see."""
+    """Write on the axes why nothing is shown."""
     ax.set_xticks([])
     ax.set_yticks([])
     for spine in ax.spines.values():
@@ -165,16 +165,16 @@ def shares(ax: Axes, title: str = "accuracy", chance: bool = True, horizontal: b
 
 
 def short(name: str, most: int = 16) -> str:
-    """A long name with its middle left out; the figure's table has it whole."""
+    """A long name with its middle left out; the figure's table has the full name."""
     return name if len(name) <= most else f"{name[: most - 6]}…{name[-5:]}"
 
 
 def categories(ax: Axes, names: Sequence[str], slant: bool | None = None) -> None:
-    """Name the x positions 0, 1, … ; names that do not fit side by side stand aslant."""
+    """Label the x positions 0, 1, …; labels that do not fit side by side are rotated."""
     ax.set_xticks(range(len(names)))
     width = ax.get_figure(root=True).get_figwidth() * ax.get_position().width  # type: ignore[union-attr]
     crowded = (
-        sum(1 + max(len(line) for line in name.split("\n")) for name in names) > LETTERS_AN_INCH * width
+        sum(1 + max(len(line) for line in name.split("\n")) for name in names) > LETTERS_PER_INCH * width
         if slant is None
         else slant
     )
@@ -190,7 +190,7 @@ def dodge(count: int, width: float = 0.5) -> np.ndarray:
 
 
 def spread(values: np.ndarray, width: float = 0.28) -> np.ndarray:
-    """Offsets that keep equal values apart, (values,): a bee swarm by counting, the same each time."""
+    """Offsets that separate equal values, (values,): a deterministic bee swarm."""
     offsets = np.zeros(len(values))
     rounded = np.round(values, 2)
     for value in np.unique(rounded):
@@ -201,7 +201,7 @@ def spread(values: np.ndarray, width: float = 0.28) -> np.ndarray:
 
 
 def legend(ax: Axes, conditions: Iterable[str], looks: dict[str, Look], title: str = "") -> None:
-    """Name the conditions in the report's order, above the axes where they cover nothing."""
+    """A legend of the conditions in the report's order, above the axes where it covers nothing."""
     handles = [
         Line2D([], [], color=looks[c].color, marker=looks[c].marker, ls="", ms=6, mec="white", label=label(c))
         for c in ordered(conditions)
@@ -227,6 +227,6 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
 
 
 def _settle(figure: Figure) -> None:
-    """Lay the figure out once; each file would lay it out again, which takes longer than drawing it."""
+    """Compute the layout once: doing it again for each file would take longer than drawing."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")

@@ -69,7 +69,7 @@ def test_repeated_trials_show_what_their_first_showing_did(imported, found):
     assert (
         first[["unit", "batch", "condition"]].to_numpy() == repeated[["unit", "batch", "condition"]].to_numpy()
     ).all()
-    assert found["1", "repeated trials with the queries the other way up"].count == 92
+    assert found["1", "repeated trials with the queries in exchanged places"].count == 92
 
 
 def test_schemes_and_expertise_of_the_second_experiment(imported):
@@ -83,8 +83,8 @@ def test_oddities_are_counted_and_kept(found):
         ("1", "negative reaction times"): 1,
         ("2", "negative reaction times"): 1,
         ("2", "reaction times above 60 s"): 21,
-        ("1", "subject_id_within_expert_type that stand for two people"): 0,
-        ("2", "subject_id_within_expert_type that stand for two people"): 10,
+        ("1", "subject_id_within_expert_type values shared by two people"): 0,
+        ("2", "subject_id_within_expert_type values shared by two people"): 10,
         ("1", "layer, kernel and channel that name several units"): 0,
         ("2", "layer, kernel and channel that name several units"): 20,
         ("1", "correct that disagrees with response and query_order"): 0,

@@ -1,1 +1,1 @@
-"""Every measure with its interval."""
+"""Estimates of every measure, with intervals."""

@@ -1,4 +1,4 @@
-"""Answers summed by participant and cell: the one pass over the trials that every estimate and test starts from."""
+"""Participants' means by cell (condition, group and subset), from which all estimates and tests are computed."""
 
 from __future__ import annotations
 
@@ -29,10 +29,9 @@ SUBSETS = ("all", "correct", "wrong")
 
 
 def by_condition(responses: pd.DataFrame) -> pd.DataFrame:
-    """The answers with what is measured in each, and `none` also by when it was shown.
-
-    Adds a column a measure (rt_s in seconds; repeat_same_choice NaN but for repeated trials) and appends the trials
-    without references once more as none_pre and none_post.
+    """The answers with one column per measure, and `none` also split by when it was shown.
+    Adds a column per measure (rt_s in seconds; repeat_same_choice is NaN except for repeated trials) and appends the
+    trials without references once more as none_pre and none_post.
     """
     responses = responses.reset_index(drop=True)
     trials = responses.assign(
@@ -58,8 +57,8 @@ def participant_cells(trials: pd.DataFrame, by: str, measures: Sequence[str] = M
     """Means by condition, group, subset and participant: one row each, with NaN where a participant has no answers.
 
     `trials` is from `by_condition`, of one experiment, observer and trial kind. Columns: condition, group, subset,
-    participant, and for each measure its mean and `n_MEASURE`, the answers it rests on. Answers without a value of
-    what `by` names (a scheme for none) are left out.
+    participant, and for each measure its mean and `n_MEASURE`, the number of answers. Answers without a value of the
+    variable `by` (the scheme of `none`) are left out.
     """
     frame = trials.assign(group=groups(trials, by))
     frame = frame[frame["group"] != ""]
@@ -73,12 +72,12 @@ def participant_cells(trials: pd.DataFrame, by: str, measures: Sequence[str] = M
 
 
 def has_groups(trials: pd.DataFrame, by: str) -> bool:
-    """Whether every column that `by` names has a value somewhere."""
+    """Whether every column named in `by` has a value in some row."""
     return all((trials[column].astype(str) != "").any() for column in BYS[by])
 
 
 def groups(trials: pd.DataFrame, by: str) -> pd.Series:
-    """The group of every answer; "all" for all, "" where what `by` names has no value."""
+    """The group of every answer: "all" for by = all, "" if a column named in `by` has no value."""
     return joined(trials, BYS[by])
 
 
@@ -122,7 +121,7 @@ def _mean(frame: pd.DataFrame, measure: str, codes: np.ndarray, size: int) -> tu
 
 
 def _same_choice(responses: pd.DataFrame) -> pd.Series:
-    """Whether a repeated trial got the answer of its first showing (the image, not the side); NaN for the others."""
+    """Whether the same image was chosen in a repeated trial as at its first showing; NaN for other trials."""
     keys = ["experiment", "observer", "participant"]
     first = responses.set_index([*keys, "trial_id"])["correct"]
     repeated = responses[(responses["trial_kind"] == "repeated") & (responses["repeats"] != "")]
@@ -172,7 +171,7 @@ def normal(estimate: float, error: float) -> tuple[str, float, float]:
 
 
 def over_participants(values: np.ndarray) -> tuple[float, tuple[str, float, float]]:
-    """Mean of participants' values with its t interval; NaNs are left out, NaN for none, no interval for one."""
+    """Mean of participants' values with its t interval; NaNs are left out. NaN for none, no interval for one."""
     values = values[np.isfinite(values)]
     n = len(values)
     if n == 0:

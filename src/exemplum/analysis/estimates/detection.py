@@ -1,4 +1,4 @@
-"""Signal detection: d′, criterion and lapses, and whether confidence knows when an answer is right (type-2 ROC)."""
+"""Signal detection: d′, criterion and lapses, and how well confidence predicts right answers (type-2 ROC)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def detection_estimates(responses: pd.DataFrame) -> pd.DataFrame:
     """d′, criterion, share of answers `top`, and lapse rate by condition: rows of ESTIMATES.
 
     `d_prime` and `criterion` of main trials: pooled over trials (interval normal, trials as independent), each
-    participant by itself (by = participant), and the mean over participants (interval t). Negative d′ is meant: where
-    the most extreme images mislead, observers without references answer below chance. `chose_top` is the share of
+    participant separately (by = participant), and the mean over participants (interval t). d′ may be negative: if the
+    most extreme images mislead, observers without references answer below chance. `chose_top` is the share of
     answers top (Wilson; t over participants). With catch trials also `lapse`, see `lapse_rate`, and pooled
     `d_prime_no_lapse`, see `without_lapses`. NaN with n where there are no trials of a side.
     """
@@ -49,9 +49,9 @@ def d_prime(hits: Array, on_top: Array, false: Array, on_bottom: Array) -> tuple
 
     `hits`: answers top of `on_top` trials with the maximal query on top; `false`: answers top of `on_bottom` trials
     with it at the bottom. With H = (hits + ½)/(on_top + 1), F likewise (log-linear correction, Hautus 1995, Behav. Res.
-    Meth. 27): d′ = (z(H) − z(F))/√2, c = −(z(H) + z(F))/2; c below 0 leans to the top (Macmillan & Creelman 2005,
-    Detection Theory, ch. 7). Standard errors by the delta method (Gourevitch & Galanter 1967, Psychometrika 32). NaN
-    where either side had no trials.
+    Meth. 27): d′ = (z(H) − z(F))/√2, c = −(z(H) + z(F))/2; c below 0 is a preference for the top (Macmillan & Creelman
+    2005, Detection Theory, ch. 7). Standard errors by the delta method (Gourevitch & Galanter 1967, Psychometrika 32).
+    NaN where either side had no trials.
     """
     variances, scores = [], []
     for chosen, n in ((hits, on_top), (false, on_bottom)):
@@ -79,7 +79,7 @@ def without_lapses(hits: int, on_top: int, false: int, on_bottom: int, wrong: in
     """d′ of the answers that were not lapses, and its standard error, from the counts of main and of catch trials.
 
     Lapses pull both rates towards ½: H = λ/2 + (1 − λ)H*, so H* = (H − λ/2)/(1 − λ) with λ from the catch trials
-    (log-linear correction there too). Delta method over H, F and λ. NaN where a rate is beyond what λ leaves room for.
+    (log-linear correction there too). Delta method over H, F and λ. NaN if a rate is impossible given λ.
     Source: Wichmann & Hill (2001), Percept. Psychophys. 63, for why lapses bias the slope if ignored.
     """
     if not (on_top and on_bottom and catch):
@@ -111,7 +111,7 @@ def _same(responses: pd.DataFrame, where: dict[str, Any]) -> pd.DataFrame:
 
 
 def counts(trials: pd.DataFrame) -> pd.DataFrame:
-    """Answers top by side of the maximal query, a row a participant: columns top_hits, on_top, top_false, on_bottom."""
+    """Answers top by side of the maximal query, per participant: columns top_hits, on_top, top_false, on_bottom."""
     top, upper = trials["choice"] == "top", trials["max_side"] == "top"
     table = pd.DataFrame(dict(zip(COUNTS, (top & upper, upper, top & ~upper, ~upper), strict=True)))
     return table.groupby(trials["participant"], sort=True).sum()
@@ -153,8 +153,8 @@ def calibration_estimates(responses: pd.DataFrame, seed: int, resamples: int = C
 
     `type2_hit` and `type2_false_alarm` with by = confidence, group = rating k: the shares of right and of wrong answers
     rated k or above, the points of the curve. `type2_auc`: area, pooled over trials (percentile interval, participants
-    drawn with replacement) and mean over participants (t). ½ is confidence that knows nothing. NaN with n where every
-    answer is right, or wrong.
+    drawn with replacement) and mean over participants (t). ½ means that confidence carries no information. NaN with n
+    if every answer is right, or wrong.
 
     Source: Galvin, Podd, Drga & Whitmore (2003), Psychon. Bull. Rev. 10, 843-876.
     """

@@ -11,12 +11,12 @@ from statsmodels.stats.proportion import proportion_confint
 LEVEL = 0.95
 RESAMPLES = 10_000
 CHUNK = 400  # cells bootstrapped at once: 400 × 10,000 means are 32 MB
-FEW = 64  # participants up to which the draws of each number of participants are kept
+FEW = 64  # participants; up to this number the draws are cached for each number of participants
 DRAWN = 1000  # resamples drawn at once
 
 
 def wilson(successes: np.ndarray, trials: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's score interval of a share, for trials that are independent: (low, high), NaN where trials are 0.
+    """Wilson's score interval of a share of independent trials: (low, high), NaN where trials are 0.
 
     Source: Wilson (1927), J. Am. Stat. Assoc. 22, 209-212; computed by statsmodels.
     """
@@ -30,9 +30,9 @@ def wilson(successes: np.ndarray, trials: np.ndarray, level: float = LEVEL) -> t
 def sem2(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean ± 2 standard errors over the last axis (cells, participants) → (low, high), each (cells,).
 
-    The standard error is the population's standard deviation over √n (numpy's std, n in the denominator): that is
-    how the bars of the published figures are drawn (docs/reproduction.md). It is too short by √((n − 1)/n); the
-    other intervals are not. NaN for fewer than two participants.
+    The standard error is the population's standard deviation over √n (numpy's std, n in the denominator), as in the
+    published figures (docs/reproduction.md). It is too short by a factor of √((n − 1)/n); the other intervals are not.
+    NaN for fewer than two participants.
     """
     values = np.atleast_2d(np.asarray(values, dtype=float))
     n = values.shape[-1]
@@ -52,9 +52,9 @@ def bootstrap(
 
     `numerators`, `denominators`: (cells, participants). With denominators None the statistic is the mean over
     participants; with sums and counts of trials it is the mean over trials, with whole participants drawn. A
-    denominator of 0 is a participant who has nothing in the cell: drawn, it adds nothing. Every cell sees the same
-    draws, which depend on the seed and the number of participants alone. Returns two arrays (cells, 2); NaN for
-    fewer than two participants, and for BCa where the participants do not differ.
+    denominator of 0 is a participant without answers in the cell, who adds nothing when drawn. Every cell uses the same
+    draws, which depend only on the seed and the number of participants. Returns two arrays (cells, 2); NaN for fewer
+    than two participants, and for BCa if the participants do not differ.
 
     Sources: Efron & Tibshirani (1993), An Introduction to the Bootstrap, ch. 13-14; the share of draws below the
     estimate counts ties half, as in scipy.stats.bootstrap.
@@ -71,7 +71,7 @@ def bootstrap(
     for start in range(0, cells, CHUNK):
         part = slice(start, start + CHUNK)
         num, den = numerators[part], denominators[part]
-        with np.errstate(invalid="ignore"):  # a resample with nobody who has something in the cell is NaN, sorted last
+        with np.errstate(invalid="ignore"):  # a resample without answers in the cell is NaN, sorted last
             drawn = np.sort((num @ weights) / (den @ weights), axis=1)
         percentile[part] = _quantiles(drawn, np.broadcast_to(tails, (len(drawn), 2)))
         bca[part] = _quantiles(drawn, _bca_tails(num, den, drawn, ndtri(tails)))

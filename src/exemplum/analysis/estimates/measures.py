@@ -1,4 +1,4 @@
-"""Every measure by condition and group, with intervals: responses in, tidy estimates out."""
+"""Estimates of every measure by condition and group, with intervals, as a tidy table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BYS = {
     "practice": ("all", "scheme", "expertise"),
     "repeated": ("all", "participant"),
 }
-# Read as single numbers: no split by correctness, and no means over participants where there is one in each group.
+# These are not split by correctness, and have no means over participants if each group is one participant.
 FINE = ("participant", "unit", "block", "confidence")
 BOOTSTRAPPED = (*WHOLE, "block")
 Piece = dict[str, Any]  # columns of some rows: arrays of one length, or one value for all
@@ -28,11 +28,11 @@ Piece = dict[str, Any]  # columns of some rows: arrays of one length, or one val
 def estimates(responses: pd.DataFrame, seed: int, resamples: int = intervals.RESAMPLES) -> pd.DataFrame:
     """Estimate every measure of RESPONSES: a table ESTIMATES.
 
-    A row for each experiment, observer, trial kind, condition, group, subset (correct and wrong for reaction time
-    and confidence), aggregate and interval. `pooled` rows weigh trials alike: shares get Wilson's interval, which
-    takes trials as independent, and all get the bootstrap that draws whole participants. `participants` rows are
-    means of participants' means, with ± 2 standard errors and the bootstrap. Where nobody answered the estimate is
-    NaN and n is 0; intervals over fewer than two participants are NaN.
+    One row per experiment, observer, trial kind, condition, group, subset (correct and wrong for reaction time and
+    confidence), aggregate and interval. `pooled` rows give each trial the same weight: shares get Wilson's interval,
+    which assumes independent trials, and all get the bootstrap that draws whole participants. `participants` rows are
+    means of participants' means, with ± 2 standard errors and the bootstrap. Without answers the estimate is NaN and n
+    is 0; intervals over fewer than two participants are NaN.
     """
     return together(
         piece | {"experiment": experiment, "observer": observer}
@@ -42,7 +42,7 @@ def estimates(responses: pd.DataFrame, seed: int, resamples: int = intervals.RES
 
 
 def together(pieces: Iterable[Piece]) -> pd.DataFrame:
-    """Pieces as one table ESTIMATES. Many small data frames would take longer to make than the numbers in them."""
+    """Pieces as one table ESTIMATES; building many small data frames would take longer than the statistics."""
     found = [(piece, len(piece["estimate"])) for piece in pieces]
     found = [(piece, size) for piece, size in found if size]
     if not found:
@@ -80,9 +80,8 @@ def _measures(kind: str, by: str, timed: bool) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Grid:
-    """Participants' means with the number of their cell: all answers first, then the right and the wrong ones.
-
-    Every condition and group is there in each subset, though nobody may have been right, or wrong.
+    """Participants' means with cell numbers: first the cells of all answers, then of right and of wrong answers.
+    Every condition and group has a cell in each subset, even if nobody was right, or wrong.
     """
 
     values: pd.DataFrame  # of cells.participant_cells, sorted by `cell`
@@ -90,7 +89,7 @@ class Grid:
     condition: np.ndarray  # of each cell
     group: np.ndarray
     subset: np.ndarray
-    whole: int  # cells before the first split one
+    whole: int  # number of cells of all answers, which come first
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> Grid:
@@ -173,9 +172,8 @@ def _sem2(cell: np.ndarray, value: np.ndarray, size: int) -> tuple[np.ndarray, n
 def _bootstrapped(
     rows: Piece, cell: np.ndarray, person: np.ndarray, num: np.ndarray, den: np.ndarray, seed: int, resamples: int
 ) -> Iterator[Piece]:
-    """Draw the participants of each cell; in cells of many, all participants, whoever has answers there.
-
-    That spares drawing anew for every number of participants, and with so many it comes to the same.
+    """Resample the participants of each cell; for large cells all participants, also those without answers there.
+    So large cells of different sizes share their draws, and with so many participants the result is the same.
     """
     ends = {name: np.full((len(rows["estimate"]), 2), np.nan) for name in ("percentile", "bca")}
     many = np.bincount(cell, minlength=1)[cell] > intervals.FEW

@@ -1,4 +1,4 @@
-"""Importers of foreign data; what they noticed in it is said, and nothing is mended in silence."""
+"""Importers of other data. They report oddities in the data and correct nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def as_table(findings: list[Finding]) -> pd.DataFrame:
 
 
 def of_responses(responses: pd.DataFrame, experiment: str) -> list[Finding]:
-    """What any table RESPONSES may suffer from: impossible and extreme reaction times, sessions of unlike length."""
+    """Oddities of any table RESPONSES: impossible and extreme reaction times, sessions of different lengths."""
     seconds = responses["rt_ms"] / 1000
     sizes = responses.groupby("participant").size()
     return [
@@ -36,8 +36,8 @@ def of_responses(responses: pd.DataFrame, experiment: str) -> list[Finding]:
         Finding(experiment, f"reaction times of 0 to {FAST_S:g} s", int(seconds.between(0, FAST_S).sum()),
                 "faster than two images can be compared", "kept"),
         Finding(experiment, f"reaction times above {SLOW_S:g} s", int((seconds > SLOW_S).sum()),
-                f"longest {seconds.max():.1f} s", "kept; medians stand beside the means"),
-        Finding(experiment, "participants with another number of trials than most",
+                f"longest {seconds.max():.1f} s", "kept; medians are given beside the means"),
+        Finding(experiment, "participants whose number of trials differs from most",
                 int((sizes != sizes.mode().iloc[0]).sum()), f"most have {sizes.mode().iloc[0]}", "kept"),
     ]  # fmt: skip
 

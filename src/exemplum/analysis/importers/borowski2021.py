@@ -1,7 +1,7 @@
 """The published trials of Borowski et al. (2021) as tables RESPONSES and RATINGS. Copy this file for data of your own.
 
-An importer reads foreign files, renames their columns and values into ours, and says what it found on the way; it
-corrects nothing. Source of the meaning of the columns: the README beside the published data
+An importer reads files of another format, renames columns and values to ours, and reports oddities; it corrects
+nothing. Source of the meaning of the columns: the README beside the published data
 (github.com/bethgelab/testing_visualizations, data_from_human_experiments).
 """
 
@@ -41,17 +41,16 @@ TOP_IS_MAX = {"max_min": "top", "min_max": "bottom"}
 
 
 @dataclass(frozen=True)
-class Imported:
+class PublishedData:
     responses: pd.DataFrame  # RESPONSES
     ratings: pd.DataFrame  # RATINGS
     findings: list[Finding]
 
 
-def read(data: Path) -> Imported:
+def read(data: Path) -> PublishedData:
     """Read both experiments from the folder of the published CSV files.
 
-    Raises UserError naming a file that is absent, a column that is missing, a value that is not known, or a unit that
-    the lists of units do not have.
+    Raises UserError naming a missing file or column, an unknown value, or a unit that is not in the lists of units.
     """
     responses, findings = [], []
     for experiment, name in TRIALS.items():
@@ -60,7 +59,7 @@ def read(data: Path) -> Imported:
         responses.append(table)
         findings += of_responses(table, experiment) + _of_raw(raw, table, experiment)
     ratings = [_ratings(data, experiment, phase, name) for (experiment, phase), name in INTUITIVENESS.items()]
-    return Imported(RESPONSES.frame(pd.concat(responses)), RATINGS.frame(pd.concat(ratings)), findings)
+    return PublishedData(RESPONSES.frame(pd.concat(responses)), RATINGS.frame(pd.concat(ratings)), findings)
 
 
 def _responses(raw: pd.DataFrame, experiment: str, units: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -116,10 +115,10 @@ def _first_showings(raw: pd.DataFrame, ids: pd.Series) -> pd.Series:
 
 
 def _units(folder: Path) -> pd.DataFrame:
-    """Where the folders of stimuli stand in the network: set, layer, kernel and channel of the folder → unit."""
+    """The unit of each folder of stimuli: set, layer, kernel and channel of the folder → unit."""
     files = sorted(folder.rglob("layer_folder_mapping*.csv"))
     if not files:
-        raise UserError(f"{folder} has no layer_folder_mapping*.csv; it should be the folder of the published units")
+        raise UserError(f"{folder} has no layer_folder_mapping*.csv; give the folder of the published units")
     tables = []
     for path in files:
         table = pd.read_csv(path, skiprows=1, dtype=str)
@@ -158,13 +157,13 @@ def _ratings(data: Path, experiment: str, phase: str, name: str) -> pd.DataFrame
 
 
 def _of_raw(raw: pd.DataFrame, table: pd.DataFrame, experiment: str) -> list[Finding]:
-    """What is odd about this data set in particular."""
+    """Oddities of this data set in particular."""
     shared = raw.groupby("subject_id_within_expert_type")["subject_id"].nunique()
     places = table.assign(place=raw["layer"] + raw["kernel_size"].astype(str) + raw["channel"])
     per_place = places.groupby("place")["unit"].nunique()
     found = [
-        Finding(experiment, "subject_id_within_expert_type that stand for two people", int((shared > 1).sum()),
-                "experts and lay people were numbered apart", "subject_id is used"),
+        Finding(experiment, "subject_id_within_expert_type values shared by two people", int((shared > 1).sum()),
+                "experts and lay people were numbered separately", "subject_id is used"),
         Finding(experiment, "layer, kernel and channel that name several units", int((per_place > 1).sum()),
                 "the stimulus set is part of the folder's name", "units are named by layer and channel of the network"),
         Finding(experiment, "correct that disagrees with response and query_order",
@@ -181,8 +180,8 @@ def _of_raw(raw: pd.DataFrame, table: pd.DataFrame, experiment: str) -> list[Fin
         found += [
             Finding(experiment, "repeated trials that do not show what their first showing did", int((~alike).sum()),
                     f"of {len(repeated)}", "linked by old_trial_nr"),
-            Finding(experiment, "repeated trials with the queries the other way up", int(turned),
-                    f"of {len(repeated)}: the order was drawn anew", "agreement compares images, not places"),
+            Finding(experiment, "repeated trials with the queries in exchanged places", int(turned),
+                    f"of {len(repeated)}: the order was drawn again", "agreement compares images, not places"),
         ]  # fmt: skip
     return found
 

@@ -1,4 +1,4 @@
-"""Crossed random effects of participants and units: the linear algebra that glmm and lmm share."""
+"""Linear algebra of crossed random effects of participants and units, for glmm and lmm."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Crossed:
-    """Rows with two crossed groupings and q random columns that both groupings share.
-
+    """Rows with two crossed groupings, and q columns with random effects in both groupings.
     A row i of participant p and unit u has the random part Σ_j z_ij (s_p,j b_p,j + s_u,j b_u,j) with b ~ N(0, 1):
-    every column has its own standard deviation s in each grouping, and columns do not correlate. Column 0 is ones (the
+    every column has its own standard deviation s in each grouping, and columns are uncorrelated. Column 0 is ones (the
     intercept); with one column this is lme4's (1|participant) + (1|unit).
 
     The grouping with more levels is eliminated first: its block of the Hessian is block-diagonal, so only the smaller
-    grouping's Schur complement is dense. 1,900 × 760 levels take some 30 ms a factorization on one core.
+    grouping's Schur complement is dense. With 1,900 × 760 levels a factorization takes some 30 ms on one core.
     """
 
     participant: Array  # (n,) codes from 0
@@ -167,7 +166,7 @@ class Factor:
 
 DROP = float(chi2.ppf(0.95, 1))
 FLAT = 0.75  # standard error of ln sd beyond which its likelihood is too skewed for a normal interval
-FAR = 20  # standard errors, or log odds for a standard deviation, beyond which no end is looked for
+FAR = 20  # standard errors, or log odds for a standard deviation; an interval's end beyond this is NaN
 
 Loss = Callable[[float], float]
 
@@ -178,7 +177,7 @@ def ends(loss: Loss, estimate: float, error: float) -> tuple[float, float]:
 
 
 def ends_of_sd(loss: Loss, estimate: float) -> tuple[float, float]:
-    """The interval of a standard deviation: from 0 where 0 is not ruled out; NaN above FAR."""
+    """The interval of a standard deviation: from 0 if 0 is not excluded; NaN above FAR."""
     above = max(2 * estimate, 0.25)
     while loss(above) < DROP:
         above *= 2

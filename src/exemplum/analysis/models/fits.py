@@ -1,4 +1,4 @@
-"""The models that are fitted: accuracy (logistic mixed models, GEE), reaction time (linear mixed models), learning."""
+"""Models of accuracy (logistic mixed models, GEE), reaction time (linear mixed models) and learning."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def fits(responses: pd.DataFrame) -> list[Tables]:
     """(MODELS, COMPARISONS) of every model of RESPONSES, by experiment and observer.
 
     `glmm`, `gee` and `lmm` over all main trials and, in experiments with several schemes, in each scheme. Up to 20,000
-    main trials also `lmm` of right and of wrong answers by themselves, and `glmm_slopes` and `lmm_slopes`.
+    main trials also `lmm` of right and of wrong answers separately, and `glmm_slopes` and `lmm_slopes`.
     """
     found = [model for by, answers in parts(responses) for model in _of(answers, by)]
     if (responses["trial_kind"] == "main").sum() <= MANY:
@@ -47,7 +47,7 @@ def fits(responses: pd.DataFrame) -> list[Tables]:
 
 
 def parts(responses: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """What models and verdicts are made by: all, and scheme for the answers of experiments with several schemes."""
+    """The groupings of models and verdicts: all, and scheme for the answers of experiments with several schemes."""
     schemes = responses[responses["scheme"] != ""].groupby("experiment")["scheme"].nunique()
     several = responses[responses["experiment"].isin(schemes.index[schemes > 1])]
     return [("all", responses), ("scheme", several)]
@@ -59,7 +59,7 @@ def _of(responses: pd.DataFrame, by: str) -> list[Tables]:
 
 ODDS_RATIO = "odds_ratio"
 ABSURD = (
-    15.0  # log odds; beyond this the likelihood only grows, because participants or units separate right from wrong
+    15.0  # log odds; beyond this the likelihood keeps growing, because participants or units separate right from wrong
 )
 SEPARATED = "participants or units separate right from wrong: no finite estimate"
 
@@ -160,7 +160,7 @@ def compare_reaction_time(
     return frames(models, comparisons)
 
 
-FEW = 50  # below so many participants the sandwich is too narrow, and Mancl and DeRouen's correction is used
+FEW = 50  # participants; with fewer the sandwich is too narrow, and Mancl and DeRouen's correction is used
 
 
 def compare_population(responses: pd.DataFrame, by: str = "all") -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -190,7 +190,7 @@ class Fit:
     beta: Array
     covariance: Array  # robust
     correlation: float  # between two answers of a participant
-    note: str  # empty if all is well
+    note: str  # why there is no estimate; else empty
 
 
 def fit_gee(values: Array, fixed: Array, participant: Array, family: Family) -> Fit:
@@ -237,7 +237,7 @@ def learning_estimates(responses: pd.DataFrame) -> pd.DataFrame:
 
 
 def _trend(sample: Sample, measure: str, time: Array) -> list[dict[str, Any]]:
-    """A row for each condition: its slope over `time`, or NaN."""
+    """One row per condition: its slope over `time`, or NaN."""
     fitted = _slopes(sample, time)
     rows = []
     for place, name in enumerate(sample.names):
@@ -250,7 +250,7 @@ def _trend(sample: Sample, measure: str, time: Array) -> list[dict[str, Any]]:
 
 
 def _slopes(sample: Sample, time: Array) -> dict[str, tuple[float, float]]:
-    """Slope and standard error of each condition that has one: several times, participants, and both answers."""
+    """Slope and standard error of each condition with several times, several participants, and both answers."""
     if len(np.unique(sample.participant)) < 2:
         return {}
     names = []
@@ -262,7 +262,7 @@ def _slopes(sample: Sample, time: Array) -> dict[str, tuple[float, float]]:
         return {}
     use = np.isin(sample.condition, names)
     dummies = (sample.condition[use, None] == np.array(names)).astype(float)
-    # each condition's own middle as its zero keeps levels and slopes apart
+    # time centred within each condition makes level and slope uncorrelated
     middle = np.array([time[sample.condition == place].mean() for place in names])
     fixed = np.hstack([dummies, dummies * (time[use, None] - middle)])
     values, family = (sample.values[use], Binomial()) if sample.measure == "accuracy" else (

@@ -25,7 +25,7 @@ PROFILE_TOLERANCE = 1e-2  # the same in a search for the ends of an interval: ln
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted model: what was estimated, and how sure it is."""
+    """A fitted model: estimates with standard errors and intervals."""
 
     beta: Array  # (k,) fixed effects, log odds
     covariance: Array  # (k, k) of beta, from the Hessian over fixed effects and standard deviations
@@ -43,8 +43,8 @@ def fit(successes: Array, trials: Array, fixed: Array, crossed: Crossed, sd_inte
     `successes`, `trials` (n,), `fixed` (n, k), all in the row order of `crossed`. Fixed effects and standard
     deviations are optimized together (lme4's glmer with nAGQ = 1) with the exact gradient. Columns of `crossed` after
     the first share one standard deviation in each grouping. A grouping with one level gets standard deviation 0.
-    Where the likelihood of a standard deviation is flat its interval is searched for, which takes most of the time;
-    `sd_intervals=False` leaves it NaN. The caller sees to it that β is finite (no condition all right or all wrong).
+    If the likelihood of a standard deviation is flat, its interval is found by search, which takes most of the time;
+    `sd_intervals=False` leaves it NaN. The caller must ensure that β is finite (no condition all right or all wrong).
 
     Source: Bates, Mächler, Bolker & Walker (2015), J. Stat. Software 67(1); Laplace: Tierney & Kadane (1986).
     """
@@ -55,7 +55,9 @@ def fit(successes: Array, trials: Array, fixed: Array, crossed: Crossed, sd_inte
 def _maximum(problem: _Problem) -> _Solution:
     solution = _optimize(problem, problem.start())
     theta = solution.theta.copy()
-    for index in np.flatnonzero(problem.free & (theta < SINGULAR)):  # a zero may be a saddle: try again from afar
+    for index in np.flatnonzero(
+        problem.free & (theta < SINGULAR)
+    ):  # a zero may be a saddle: try again from a distant start
         theta[index] = START_SD
         again = _optimize(problem, np.concatenate([solution.beta, theta]))
         if again.loglik > solution.loglik + 1e-6:
@@ -72,7 +74,7 @@ def profile(
     An end more than 20 standard errors away is NaN.
     """
     contrast = np.asarray(contrast, dtype=float)
-    others = np.linalg.svd(contrast[None, :])[2][1:].T  # directions that leave the contrast as it is
+    others = np.linalg.svd(contrast[None, :])[2][1:].T  # directions that leave the contrast unchanged
 
     def loss(value: float) -> float:
         offset = fixed @ contrast * (value / (contrast @ contrast))
@@ -92,7 +94,7 @@ class _Solution:
 
 @dataclass
 class _Problem:
-    """The data, and the random effects of the last evaluation, from which the next one starts."""
+    """The data, and the random effects of the last evaluation as the start of the next."""
 
     successes: Array
     trials: Array
@@ -116,7 +118,7 @@ class _Problem:
         self.effects = (np.zeros((more, self.crossed.q)), np.zeros((less, self.crossed.q)))
 
     def start(self) -> Array:
-        """Fixed effects as if there were no random ones, and standard deviations of one half."""
+        """Start values: fixed effects of the model without random effects, and standard deviations of one half."""
         beta = np.zeros(self.k)
         for _ in range(25):
             p = expit(self.offset + self.fixed @ beta)
@@ -189,7 +191,7 @@ class _Problem:
         return np.concatenate([self.fixed.T @ along, np.where(self.free, by_theta, 0.0)])
 
     def curvature(self, parameters: Array) -> Array:
-        """A first guess of the covariance of (β, θ): Laplace's for β at fixed θ, 1/(2·levels) for θ."""
+        """An initial guess of the covariance of (β, θ): Laplace's for β at fixed θ, 1/(2·levels) for θ."""
         scales = self.scales(parameters[self.k :])
         factor, eta = self._mode(self.offset + self.fixed @ parameters[: self.k], scales)
         p = expit(eta)
@@ -236,7 +238,7 @@ def _optimize(problem: _Problem, start: Array, tolerance: float = GRADIENT_TOLER
 
 
 def _describe(problem: _Problem, solution: _Solution, sd_intervals: bool) -> Fit:
-    """Standard errors from the Hessian over all that was estimated; collapsed deviations are held at 0."""
+    """Standard errors from the Hessian over all estimated parameters; collapsed deviations are fixed at 0."""
     collapsed = problem.free & (solution.theta < SINGULAR)
     theta = np.where(collapsed, 0.0, solution.theta)
     covariance = _covariance(problem, replace(solution, theta=theta), problem.free & ~collapsed)
@@ -263,7 +265,7 @@ def _describe(problem: _Problem, solution: _Solution, sd_intervals: bool) -> Fit
 
 
 def _loss_of_sd(problem: _Problem, solution: _Solution, index: int, value: float) -> float:
-    """Twice the log likelihood lost by holding one standard deviation at a value, all else optimized anew."""
+    """Twice the log likelihood lost by fixing one standard deviation at a value and optimizing the rest again."""
     theta = solution.theta.copy()
     theta[index] = value
     held = copy(problem)

@@ -1,4 +1,4 @@
-"""What glmm, lmm and gee share: samples of trials out of the responses, and fitted models as rows of tables."""
+"""Common parts of glmm, lmm and gee: samples of trials from the responses, and fitted models as table rows."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Sample:
         return () if self.note else tuple(name for name in self.names if name not in self.problems)
 
     def usable(self) -> Sample:
-        """The same sample with only the conditions that a model can hold, recoded."""
+        """The same sample, recoded, with only the conditions that can be in a model."""
         kept = [self.names.index(name) for name in self.modelled]
         rows = np.isin(self.condition, kept)
         return Sample(
@@ -61,7 +61,7 @@ class Sample:
         }
 
     def dummies(self) -> Array:
-        """One column a condition: coefficients are the conditions' own levels."""
+        """One column per condition: coefficients are the conditions' own levels."""
         return np.eye(len(self.names))[self.condition]
 
     def crossed(self, slopes: bool) -> Crossed:
@@ -73,13 +73,13 @@ class Sample:
 
 
 def samples(responses: pd.DataFrame, measure: str, by: str = "all", subset: str = "all") -> Iterator[Sample]:
-    """Main trials of RESPONSES by experiment, observer and the group that `by` names.
+    """Main trials of RESPONSES by experiment, observer and group of `by`.
 
     `measure`: accuracy, or rt_s (reaction times above 0; others are left out). `subset`: all, correct or wrong.
     Raises UserError for an unknown `by` or a missing column.
     """
     if by not in BYS:
-        raise UserError(f"no grouping {by!r}{did_you_mean(by, BYS)}")
+        raise UserError(f"there is no grouping {by!r}{did_you_mean(by, BYS)}")
     if missing := set(tables.RESPONSES.columns) - set(responses):
         raise UserError(f"the responses lack the columns {', '.join(sorted(missing))}")
     main = responses.reset_index(drop=True)
@@ -93,7 +93,7 @@ def samples(responses: pd.DataFrame, measure: str, by: str = "all", subset: str 
 
 
 def grouped(trials: pd.DataFrame, by: str) -> Iterator[tuple[tuple[str, str, str], pd.DataFrame]]:
-    """Trials by experiment, observer and the group that `by` names ("" for all); those without a group are left out."""
+    """Trials by experiment, observer and group of `by` ("" for all); those without a group are left out."""
     group = pd.Series("", index=trials.index)
     for place, column in enumerate(BYS[by]):
         value = trials[column].astype(str)
@@ -161,7 +161,7 @@ def contrasts(
 
 
 def holm(p: Array) -> Array:
-    """Holm's step-down adjustment. R: p.adjust(p, "holm"). (statsmodels' collects garbage at each call: 0.3 s.)"""
+    """Holm's step-down adjustment. R: p.adjust(p, "holm"). (statsmodels' collects garbage, 0.3 s per call.)"""
     places = np.argsort(p, kind="stable")
     adjusted = np.empty(len(p))
     adjusted[places] = np.minimum(np.maximum.accumulate(p[places] * np.arange(len(p), 0, -1)), 1.0)
@@ -210,7 +210,7 @@ def fixed_terms(sample: Sample, model: str, beta: Array, covariance: Array, note
 
 
 def standard_errors(covariance: Array) -> Array:
-    """Roots of the diagonal (or of one variance); NaN for a negative variance, which is no variance."""
+    """Roots of the diagonal (or of one variance); NaN for a negative variance, which is impossible."""
     variances = np.diag(covariance) if np.ndim(covariance) else np.asarray(covariance)
     return np.sqrt(np.where(variances > 0, variances, np.nan))
 

@@ -15,7 +15,7 @@ from exemplum.analysis.models.laplace import DIFFERENCE, GRADIENT_TOLERANCE, MAN
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted model: what was estimated, and how sure it is."""
+    """A fitted model: estimates with standard errors and intervals."""
 
     beta: Array  # (k,) fixed effects
     covariance: Array  # (k, k) of beta, at the estimated standard deviations
@@ -39,7 +39,9 @@ def fit(values: Array, fixed: Array, crossed: Crossed) -> Fit:
     """
     problem = _Problem(values, fixed, crossed)
     theta, converged = _optimize(problem, problem.start())
-    for index in np.flatnonzero(problem.free & (theta < SINGULAR)):  # a zero may be a saddle: try again from afar
+    for index in np.flatnonzero(
+        problem.free & (theta < SINGULAR)
+    ):  # a zero may be a saddle: try again from a distant start
         retry = theta.copy()
         retry[index] = START_SD
         again, settled = _optimize(problem, retry)
@@ -140,7 +142,7 @@ def _describe(problem: _Problem, theta: Array, converged: bool) -> Fit:
 
 
 def _root(variance: float) -> float:
-    """Standard error of a variance; NaN where a table too small for its curvature makes it negative."""
+    """Standard error from a variance; NaN if it is negative, as the curvature of a very small table can make it."""
     return float(np.sqrt(variance)) if variance >= 0 else float("nan")
 
 

@@ -1,1 +1,1 @@
-"""Tests of conditions and groups."""
+"""Statistical tests of conditions and groups."""

@@ -16,7 +16,7 @@ from exemplum.analysis.tests.two_samples import Outcome, number
 
 @dataclass(frozen=True)
 class Term:
-    """One line of an analysis of variance; p_gg is Greenhouse and Geisser's."""
+    """One row of an analysis of variance; p_gg is Greenhouse and Geisser's."""
 
     name: str
     ss: float
@@ -73,9 +73,9 @@ def mixed_anova(
     """Within-participant factors crossed with one between participants, type III sums of squares.
 
     `values`: (participants, levels of factor 1, levels of factor 2, …), complete; `groups`: (participants,) names, or
-    None without a factor between. One Outcome a term, named as `reference:scheme:expertise` in `a`; df is "df1,df2",
-    p assumes sphericity, p_adjusted is Greenhouse and Geisser's. Type III with sum-to-zero coding weighs groups of
-    unlike size alike: R's afex::aov_car(type = 3). NaN where a group has one participant or the error is 0.
+    None without a factor between. One Outcome per term, named as `reference:scheme:expertise` in `a`; df is "df1,df2",
+    p assumes sphericity, p_adjusted is Greenhouse and Geisser's. Type III with sum-to-zero coding gives groups of
+    different size equal weight: R's afex::aov_car(type = 3). NaN where a group has one participant or the error is 0.
     """
     values = np.asarray(values, dtype=float)
     n = len(values)
@@ -89,7 +89,7 @@ def mixed_anova(
 def anova_terms(
     values: np.ndarray, factors: Sequence[str], groups: np.ndarray | None, between: str = "expertise"
 ) -> list[Term]:
-    """The lines of the table, from orthonormal contrasts of each participant's values.
+    """The rows of the table, from orthonormal contrasts of each participant's values.
 
     Every within term is a set of contrasts of the cells; regressed on the groups in sum-to-zero coding, the intercept
     tests the term and the slopes test its interaction with the groups (Maxwell, Delaney & Kelley 2018, ch. 14).

@@ -1,4 +1,4 @@
-"""Conditions and groups compared, test by test; and effects that should not be there, of order and side."""
+"""Comparisons of conditions and groups, and checks for effects of order and side, which should be absent."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def comparisons(responses: pd.DataFrame, seed: int) -> pd.DataFrame:
     answered both: `paired_t`, `wilcoxon`, `permutation`, and with three conditions or more `rm_anova` and
     `rm_anova_posthoc` for those who answered all. Then hand-picked against random units (paired) and experts against
     lay people (`mann_whitney`) within each condition, and `mixed_anova` where there are several schemes.
-    p_adjusted is Holm's over the groups of one test (all layers, say), or what the test names.
+    p_adjusted is Holm's over the groups of one test (all layers, for example), or the test's own correction.
     """
     found = [
         {"experiment": str(experiment), "observer": str(observer)} | row
@@ -134,7 +134,7 @@ def _mixed(trials: pd.DataFrame, measures: list[str]) -> Iterator[dict[str, obje
 def holm(p: np.ndarray) -> np.ndarray:
     """Holm's (1979) step-down adjustment of a family of p values, as R's p.adjust(p, "holm").
 
-    Ours because statsmodels' multipletests collects garbage at each call, which took most of the analysis's time.
+    Ours because statsmodels' multipletests runs the garbage collector at each call, which took most of the time.
     """
     order = np.argsort(p)
     adjusted = np.empty(len(p))
@@ -156,10 +156,10 @@ def order_comparisons(responses: pd.DataFrame) -> pd.DataFrame:
     """Order and side effects on the accuracy of main trials, participants as the sample: rows of COMPARISONS.
 
     - by = order, for each pair of methods with references (group a|b): those who met a first against those who met b
-      first, in the difference a − b between their accuracies (`welch_t`). Not 0: a carry-over, or practice that one
-      order gives to the other condition.
+      first, in the difference a − b between their accuracies (`welch_t`). Other than 0: a carry-over, or practice that
+      one order gives to the other condition.
     - by = side, for each condition (group): trials with the right answer on top against those with it at the bottom
-      (`paired_t`). Above 0: a lean to the top.
+      (`paired_t`). Above 0: a preference for the top.
 
     NaN with n for fewer than two participants in either order, or differences that do not vary.
     """
@@ -177,7 +177,7 @@ def welch(a: np.ndarray, b: np.ndarray) -> Outcome:
     g is Cohen's d (pooled standard deviation) times 1 − 3/(4(n − 2) − 1) (Hedges 1981, J. Educ. Stat. 6); its interval
     inverts the noncentral t. NaN with n for fewer than two in a group or no variance.
     """
-    a, b = np.round(a, 12), np.round(b, 12)  # equal shares are equal numbers again
+    a, b = np.round(a, 12), np.round(b, 12)  # makes equal shares equal numbers
     n, df = len(a) + len(b), len(a) + len(b) - 2
     difference = float(a.mean() - b.mean()) if len(a) and len(b) else np.nan
     if min(len(a), len(b)) < 2 or (is_constant(a) and is_constant(b)):

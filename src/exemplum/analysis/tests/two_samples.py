@@ -24,7 +24,7 @@ def dz(a: np.ndarray, b: np.ndarray) -> Effect:
     """Mean difference of pairs over the standard deviation of the differences (n − 1).
 
     Interval: exact, by inverting the noncentral t distribution (Cumming & Finch 2001, Educ. Psychol. Meas. 61,
-    532-574), as R's MBESS::ci.sm. NaN for fewer than two pairs or when all differences are alike.
+    532-574), as R's MBESS::ci.sm. NaN for fewer than two pairs or when all differences are equal.
     """
     value, low, high = _standardized(np.asarray(a, float) - np.asarray(b, float))
     return Effect("dz", value, low, high)
@@ -49,8 +49,7 @@ def d_av(a: np.ndarray, b: np.ndarray) -> Effect:
 def rank_biserial(differences: np.ndarray) -> Effect:
     """Matched-pairs rank-biserial correlation: (positive − negative ranks) / all ranks, zeros dropped; -1 to 1.
 
-    Source: Kerby (2014), Compr. Psychol. 3, 11.IT.3.1. Interval: see `_by_score`. NaN if no difference is
-    other than 0.
+    Source: Kerby (2014), Compr. Psychol. 3, 11.IT.3.1. Interval: see `_by_score`. NaN if all differences are 0.
     """
     kept = differences[differences != 0]
     n = len(kept)
@@ -87,7 +86,7 @@ def _standardized(differences: np.ndarray) -> tuple[float, float, float]:
 
 
 def is_constant(values: np.ndarray) -> bool:
-    """Whether values differ by no more than rounding: a variance of 1e-33 is none."""
+    """Whether values differ by rounding only: a variance of 1e-33 counts as 0."""
     return bool(np.ptp(values) <= 1e-12 * max(1.0, float(np.abs(values).max())))
 
 
@@ -97,17 +96,16 @@ def _noncentrality_t(t: float, df: float, share: float) -> float:
 
 
 def _noncentrality_f(f: float, df1: float, df2: float, share: float) -> float:
-    if stats.f.cdf(f, df1, df2) <= share:  # even without an effect less than that lies below F
+    if stats.f.cdf(f, df1, df2) <= share:  # even without an effect less than this share is below F
         return 0.0
     return float(special.ncfdtrinc(df1, df2, share, f))
 
 
 def _by_score(value: float, variance: float) -> tuple[float, float]:
-    """Wilson's score interval of (1 + r)/2, for as many trials as have the variance of r when r is 0.
-
-    The usual interval on Fisher's z (R's effectsize::rank_biserial) shrinks to nothing as r nears ±1, as it does when
-    every participant is better in one condition: in simulations with 10 to 60 participants it held r in 30 to 93 %
-    of the samples, this one in 95 to 99 % (docs/analysis.md).
+    """Wilson's score interval of (1 + r)/2, with the number of trials at which a share has the variance of r at r = 0.
+    The usual interval on Fisher's z (R's effectsize::rank_biserial) shrinks to nothing as r approaches ±1, as it does
+    when every participant is better in one condition: in simulations with 10 to 60 participants it covered r in 30 to
+    93 % of the samples, this one in 95 to 99 % (docs/analysis.md).
     """
     low, high = proportion_confint((1 + value) / 2 / variance, 1 / variance, alpha=1 - LEVEL, method="wilson")
     return float(2 * low - 1), float(2 * high - 1)
@@ -153,13 +151,13 @@ EXACT_SIGNS = 14  # pairs up to which all 2ⁿ signs are tried
 EXACT_RANKS = 200  # pairs up to which the exact distribution of the rank sum is computed
 DRAWS = 10_000
 CLOSE = 1e-9  # differences of shares that differ by less than this share are the same number, rounded
-SAME = 1e-6  # sums of permuted differences: as far apart as single precision may put equal ones
+SAME = 1e-6  # sums of permuted differences that single precision may put apart although they are equal
 
 
 def paired_t(a: np.ndarray, b: np.ndarray) -> Outcome:
     """Student's t test of pairs, two-sided, with effect dz. R: t.test(a, b, paired = TRUE).
 
-    `a`, `b`: (participants,), in the same order. NaN with n for fewer than two pairs or differences all alike.
+    `a`, `b`: (participants,), in the same order. NaN with n for fewer than two pairs or equal differences.
     """
     difference = _differences(a, b)
     n = len(difference)
@@ -176,7 +174,7 @@ def wilcoxon(a: np.ndarray, b: np.ndarray) -> Outcome:
     """Wilcoxon's signed-rank test, two-sided, with the rank-biserial effect.
 
     Pairs without a difference are dropped (Wilcoxon 1945), ties get mid-ranks, and p comes from all 2ⁿ signs of the
-    ranks as they are, ties included, so it is exact: R's exactRankTests::wilcox.exact(a, b, paired = TRUE). Above
+    ranks with their ties, so it is exact: R's exactRankTests::wilcox.exact(a, b, paired = TRUE). Above
     200 pairs: normal approximation with ties and continuity. The statistic is V, the sum of positive ranks.
     """
     difference = _round_to_zero(_differences(a, b))
@@ -220,7 +218,7 @@ def _nothing(test: str, difference: np.ndarray) -> Outcome:
 
 
 def _round_to_zero(difference: np.ndarray) -> np.ndarray:
-    """41/45 − 40/45 − 1/45 is not 0 in binary; as a difference of two shares it is."""
+    """Set differences of shares that are 0 except for rounding to 0: 41/45 − 40/45 − 1/45 is not 0 in binary."""
     size = np.abs(difference).max(initial=0.0)
     return np.where(np.abs(difference) <= CLOSE * size, 0.0, difference)
 
@@ -231,7 +229,7 @@ def _merged(values: np.ndarray) -> np.ndarray:
 
 
 def _exact_ranks(ranks: np.ndarray, v: float) -> float:
-    """Two-sided p of V when every sign is as likely: the distribution of sums of doubled mid-ranks, built up."""
+    """Two-sided p of V when all signs are equally likely, from the distribution of sums of doubled mid-ranks."""
     doubled = np.rint(2 * ranks).astype(int)
     chance = np.zeros(doubled.sum() + 1)
     chance[0] = 1.0
@@ -257,9 +255,9 @@ def _all_signs(n: int) -> np.ndarray:
     return signs
 
 
-@lru_cache(maxsize=4)  # 2,048 × 10,000 signs are 80 MB, and each size below half of it
+@lru_cache(maxsize=4)  # 2,048 × 10,000 signs are 80 MB; smaller sizes take at most half
 def _drawn_signs(n: int, seed: int, draws: int) -> np.ndarray:
-    """Patterns of signs at random: (n, patterns), in single precision since it is memory that takes the time."""
+    """Patterns of signs at random: (n, patterns), in single precision, since memory bandwidth is the limit."""
     rng = np.random.default_rng(seed)
     signs = np.empty((n, draws), dtype=np.float32)
     for row in signs:  # so that the first rows are the same whatever n
@@ -274,10 +272,10 @@ def mann_whitney(a: np.ndarray, b: np.ndarray) -> Outcome:
     """Mann and Whitney's U test, two-sided, with the rank-biserial effect.
 
     `a`, `b`: (participants of the group,). Ties get mid-ranks. Up to 50 participants p comes from all ways to choose
-    the first group from the ranks as they are, ties included: R's exactRankTests::wilcox.exact(a, b), or
+    the first group from the ranks with their ties: R's exactRankTests::wilcox.exact(a, b), or
     coin::wilcox_test(distribution = "exact"). Above: normal approximation with ties and continuity, as R's
     wilcox.test(exact = FALSE). The statistic is U of a (R's W). n counts both groups. NaN for an empty group, or when
-    all values are alike.
+    all values are equal.
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     n = len(a) + len(b)
@@ -295,7 +293,7 @@ def mann_whitney(a: np.ndarray, b: np.ndarray) -> Outcome:
 def _exact(ranks: np.ndarray, size: int, rank_sum: float) -> float:
     """Share of the choices of `size` ranks whose sum is as far from its mean as the observed one."""
     doubled = np.rint(2 * ranks).astype(int)
-    ways = np.zeros((size + 1, doubled.sum() + 1))  # by how many are chosen and what they sum to
+    ways = np.zeros((size + 1, doubled.sum() + 1))  # by the number chosen and their sum
     ways[0, 0] = 1.0
     for rank in doubled:
         ways[1:, rank:] += ways[:-1, : ways.shape[1] - rank].copy()

@@ -11,7 +11,7 @@ from exemplum.report import style
 from exemplum.report.formatting import pick
 
 NO_TRIALS = "No main trials: nothing to show"
-NAMED = 40  # participants that still fit with their names
+NAMED = 40  # participants whose names still fit
 SELECTIONS = {"random": "random", "hand_picked": "hand-picked"}
 
 
@@ -37,7 +37,7 @@ def by_condition(estimates: pd.DataFrame, observer: str, ax: Axes | None = None)
 
 
 def of_none(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
-    """Accuracy without references, in all and before and after the trials with references."""
+    """Accuracy without references: overall, before and after the trials with references."""
     ax = ax or style.new()
     rows = pick(estimates, "accuracy", observer=observer, phases=True).dropna(subset=["estimate"])
     rows = rows[rows["condition"].isin(style.LAST)]
@@ -53,7 +53,7 @@ def of_none(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> A
 
 
 def by_layer(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
-    """Accuracy by layer, a line a condition."""
+    """Accuracy by layer, one line per condition."""
     return by_group(estimates, "layer", observer, ax, joined=True)
 
 
@@ -76,7 +76,7 @@ def by_group(
     names: dict[str, str] | None = None,
     order: Sequence[str] | None = None,
 ) -> Axes:
-    """Accuracy of one observer by what `by` names, conditions side by side; `joined` draws a line a condition."""
+    """Accuracy of one observer by the variable `by`, conditions side by side; `joined` draws one line per condition."""
     ax = ax or style.new()
     rows = pick(estimates, "accuracy", by=by, observer=observer).dropna(subset=["estimate"])
     if rows.empty:
@@ -122,7 +122,7 @@ def by_observer(estimates: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 
 def by_participant(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
-    """Participants × conditions: a row a participant, from the least to the most accurate, a marker a condition."""
+    """One row per participant, from the least to the most accurate, with one marker per condition."""
     rows = pick(estimates, "accuracy", by="participant", observer=observer).dropna(subset=["estimate"])
     if rows.empty:
         return style.empty(ax or style.new(), NO_TRIALS)

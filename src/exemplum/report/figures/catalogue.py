@@ -1,4 +1,4 @@
-"""The figures of a report in their order: what each draws, from which rows of the estimates, and when it applies."""
+"""The figures of a report in order: what each shows, from which rows of the estimates, and when it applies."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ WIDTHS = {1: 4.7, 2: 7.0, 3: 7.6}  # inches of the figure, by the panels side by
 
 @dataclass(frozen=True)
 class Plot:
-    """One figure: a panel an observer, or one panel for all where `draw_all` is given."""
+    """One figure: one panel per observer, or a single panel if `draw_all` is given."""
 
     name: str  # of the files, and the anchor in the report
     title: str
     says: str  # the caption, before n and how the intervals were made
-    queries: tuple[dict[str, Any], ...]  # which estimates are drawn; the first are the ones with intervals
+    queries: tuple[dict[str, Any], ...]  # which estimates are drawn; the caption describes the first
     draw: Callable[[pd.DataFrame, str, Axes], Axes] | None = None
     draw_all: Callable[[pd.DataFrame, Axes], Axes] | None = None
-    groups: int = 1  # draw it only where there are so many values to compare
+    groups: int = 1  # draw it only if there are at least this many groups to compare
     conditions: tuple[str, ...] = ()  # only these, if given
-    least: int = 1  # conditions that there must be
+    least: int = 1  # draw it only if there are at least this many conditions
     intervals: bool = True  # whether the figure draws them; the table has them in any case
     height: Callable[[pd.DataFrame], float] = lambda rows: style.HEIGHT  # noqa: ARG005
 
@@ -51,7 +51,7 @@ class Plot:
         return rows["observer"].nunique() > 1
 
     def caption(self, estimates: pd.DataFrame) -> str:
-        """What is shown, how estimates and intervals were made, and n."""
+        """What is shown, how estimates and intervals were computed, and n."""
         rows = pick(estimates, **self.queries[0])
         rows = rows[rows["observer"].isin(self.observers(estimates))] if self.draw else rows
         rows = rows[rows["condition"].isin(self.conditions)] if self.conditions else rows
@@ -64,7 +64,7 @@ class Plot:
 
 
 def figure(plot: Plot, estimates: pd.DataFrame) -> Figure:
-    """Draw the figure: a panel an observer, two a row; without data an axes that says so."""
+    """Draw the figure: one panel per observer, two per row; without data, axes that say so."""
     with style.typography():
         rows = plot.rows(estimates)
         height = plot.height(rows)
@@ -93,7 +93,7 @@ def _panels(plot: Plot, estimates: pd.DataFrame, observers: list[str], height: f
 
 
 def _share_legend(drawn: Figure) -> None:
-    """One legend above all panels, of the panel that names most conditions."""
+    """One legend above all panels: that of the panel with the most conditions."""
     legends = [legend for ax in drawn.axes if (legend := ax.get_legend())]
     if not legends:
         return
@@ -139,7 +139,7 @@ PLOTS = (
     ),
     Plot(
         "accuracy_by_selection", "Hand-picked against randomly picked units",
-        f"Accuracy on main trials for units that someone chose as telling, and for units drawn by chance. {DASHED}",
+        f"Accuracy on main trials for units that the experimenter chose, and for units drawn at random. {DASHED}",
         (_accuracy("selection"),), draw=accuracy.by_selection, groups=2,
     ),
     Plot(
@@ -160,13 +160,13 @@ PLOTS = (
     ),
     Plot(
         "accuracy_without_references", "The baseline: no references",
-        "Accuracy on main trials without references, in all, before and after the trials with references. It need not "
+        "Accuracy on main trials without references: overall, before and after the trials with references. It need not "
         f"be chance: the most extreme queries can mislead. {DASHED}",
         (_accuracy("all") | {"phases": True},), draw=accuracy.of_none, conditions=style.LAST, least=2,
     ),
     Plot(
         "confidence_distribution", "Confidence ratings",
-        "Shares of the ratings 1 (not confident) to 3 (very confident) on main trials; the darker, the more confident.",
+        "Shares of the ratings 1 (not confident) to 3 (very confident) on main trials; darker means more confident.",
         tuple({"measure": f"confidence_{r}"} for r in ratings.RATINGS), draw=ratings.distribution,
         intervals=False,
     ),
@@ -177,7 +177,7 @@ PLOTS = (
     ),
     Plot(
         "confidence_calibration", "Confidence calibration",
-        "Accuracy of the main trials that were given each rating; the larger the marker, the more trials. "
+        "Accuracy of the main trials with each rating; a larger marker means more trials. "
         f"{DASHED}",
         (_accuracy("confidence"),), draw=ratings.calibration, groups=2,
     ),

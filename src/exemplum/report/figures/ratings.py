@@ -13,12 +13,12 @@ from exemplum.report import style
 from exemplum.report.formatting import pick
 
 RATINGS = (1, 2, 3)
-STRENGTH = {1: 0.28, 2: 0.6, 3: 1.0}  # how much of the condition's colour a rating takes
+STRENGTH = {1: 0.28, 2: 0.6, 3: 1.0}  # opacity of the condition's colour, by rating
 NO_TRIALS = "No main trials: nothing to show"
 
 
 def distribution(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
-    """Shares of the ratings 1, 2 and 3 by condition, stacked: the darker, the more confident."""
+    """Shares of the ratings 1, 2 and 3 by condition, stacked; darker means more confident."""
     ax = ax or style.new()
     rows = {r: pick(estimates, f"confidence_{r}", observer=observer).dropna(subset=["estimate"]) for r in RATINGS}
     order = style.ordered(c for frame in rows.values() for c in frame["condition"])
@@ -46,7 +46,7 @@ def distribution(estimates: pd.DataFrame, observer: str, ax: Axes | None = None)
 
 
 def calibration(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
-    """Accuracy at each confidence rating, a line a condition; the marker's area grows with the number of trials."""
+    """Accuracy at each confidence rating, one line per condition; the marker's area grows with the number of trials."""
     ax = ax or style.new()
     rows = pick(estimates, "accuracy", by="confidence", observer=observer).dropna(subset=["estimate"])
     rows = rows[rows["group"].isin([str(r) for r in RATINGS])]
@@ -112,7 +112,7 @@ def _tint(color: str, strength: float) -> tuple[float, float, float]:
 
 
 def by_condition(estimates: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
-    """Reaction time in seconds by correctness and condition: means, or medians where no means are given."""
+    """Reaction time in seconds by correctness and condition: means, or medians without means."""
     measure = measure_of(estimates, observer)
     title = "reaction time (s)" if measure == "rt_s" else "median reaction time (s)"
     return by_subset(estimates, measure, title, observer, ax)
@@ -128,14 +128,14 @@ PHASES = {"pre": "before", "post": "after"}
 
 
 def before_after(ratings: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """RATINGS of each participant before and after, averaged over units and joined, and the participants' mean.
+    """RATINGS of each participant before and after, averaged over units and connected, and the participants' mean.
 
     A rating is -100 (not intuitive) to 100 (intuitive).
     """
     ax = ax or style.new()
     known = ratings.dropna(subset=["rating"])
     if known.empty:
-        return style.empty(ax, "No one was asked how intuitive the pictures are: nothing to show")
+        return style.empty(ax, "Nobody was asked how intuitive the pictures are: nothing to show")
     conditions = style.ordered(known["condition"])
     looks = style.looks(conditions)
     phases = [phase for phase in PHASES if phase in set(known["phase"])]
