@@ -59,6 +59,9 @@ class Unit:
         return cls(layer, int(channel))
 
 
+ANY_BATCH = -1  # of pictures that serve every batch; natural images differ by batch
+
+
 @dataclass(frozen=True)
 class StudyUnit:
     """A unit with its part in a study."""
@@ -69,23 +72,16 @@ class StudyUnit:
     role: str  # main (measured), or practice (practice and catch trials)
     stimulus_set: str = ""  # a..h in borowski2021-2, "" elsewhere
 
-
-@dataclass(frozen=True)
-class Stimulus:
-    """One image that may be shown, as a file in the study folder."""
-
-    path: str  # relative to the study folder, and its identity
-    method: str  # the explanation method that gave it; the queries of every trial are natural
-    unit: Unit
-    pole: Pole
-    references: int  # k: references a pole of the set it was drawn for (9 or 1); the set has k + 1 positions
-    batch: int  # natural images differ by batch; ANY_BATCH for pictures that serve every batch
-    position: int  # 0 … k; for natural images the rank bin: max_k and min_0 are the most extreme
-    group: str  # images of one group are near-duplicates; "" for none
-    activation: float  # the unit's activation for this image; NaN without a network
+    def columns(self) -> dict[str, object]:
+        """The unit in the columns that every table names it by."""
+        return unit_columns(self.unit, self.branch) | {
+            "selection": self.selection, "role": self.role, "stimulus_set": self.stimulus_set,
+        }  # fmt: skip
 
 
-ANY_BATCH = -1
+def unit_columns(unit: Unit, branch: str) -> dict[str, object]:
+    """A unit without its part in a study, in the columns that every table names it by."""
+    return {"unit": str(unit), "layer": unit.layer, "channel": unit.channel, "branch": branch}
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,6 @@ def design_of(trials: pd.DataFrame, blocks: pd.DataFrame, protocol: str, seed: i
 
 
 def _trial_row(trial: Trial) -> dict[str, Any]:
-    unit = trial.unit
     return {
         "trial_id": trial.trial_id,
         "participant": trial.participant,
@@ -114,13 +113,7 @@ def _trial_row(trial: Trial) -> dict[str, Any]:
         "condition": trial.condition,
         "phase": trial.phase,
         "scheme": trial.scheme,
-        "unit": str(unit.unit),
-        "layer": unit.unit.layer,
-        "channel": unit.unit.channel,
-        "branch": unit.branch,
-        "selection": unit.selection,
-        "role": unit.role,
-        "stimulus_set": unit.stimulus_set,
+        **trial.unit.columns(),
         "batch": trial.batch,
         "max_references": trial.references.max,
         "min_references": trial.references.min,

@@ -15,7 +15,7 @@ from typing import Any
 from exemplum import images, store
 from exemplum.errors import UserError
 from exemplum.explanations.units import MAIN, PRACTICE, RANDOM
-from exemplum.records import ANY_BATCH, Pole, StudyUnit, Unit
+from exemplum.records import ANY_BATCH, Pole, StudyUnit, Unit, unit_columns
 
 METHODS = {"natural_images": "natural", "optimized_images": "synthetic"}
 BRANCHES = {"1x1": "1x1", "3x3": "3x3", "5x5": "5x5", "pool_reduce": "pool"}
@@ -91,11 +91,10 @@ def stimuli(
                 store.write_png(place(home) / name, images.decode_file(source))
                 for batch, position in _places(method, pole, number, k, rotate):
                     yield {
-                        "unit": str(entry.unit), "layer": entry.unit.layer, "channel": entry.unit.channel,
-                        "branch": entry.branch, "path": (home / name).relative_to(study).as_posix(), "method": method,
-                        "pole": str(pole), "references": k, "batch": batch, "position": position, "image": "",
-                        "group": "", "activation": float("nan"), "percentile": float("nan"), "margin": float("nan"),
-                        "failed": False,
+                        **unit_columns(entry.unit, entry.branch), "path": (home / name).relative_to(study).as_posix(),
+                        "method": method, "pole": str(pole), "references": k, "batch": batch, "position": position,
+                        "image": "", "group": "", "activation": float("nan"), "percentile": float("nan"),
+                        "margin": float("nan"), "failed": False,
                     }  # fmt: skip
 
 

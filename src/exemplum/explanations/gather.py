@@ -19,7 +19,7 @@ from exemplum.explanations.request import ExplanationMethod, Picture, Request
 from exemplum.index.activations import Measurer
 from exemplum.index.index import ActivationIndex
 from exemplum.models import Model
-from exemplum.records import ANY_BATCH, Pole, Unit
+from exemplum.records import ANY_BATCH, Pole, Unit, unit_columns
 from exemplum.study import user_code
 from exemplum.study.folder import Study
 
@@ -218,8 +218,7 @@ def measured(kept: list[Kept], model: Model, index: ActivationIndex, study: Stud
         activation = activations[picture.path] if given is None else given
         percentile = index.percentile(picture.unit, activation)
         yield {
-            "unit": str(picture.unit), "layer": picture.unit.layer, "channel": picture.unit.channel,
-            "branch": model.branch(picture.unit), "path": picture.path, "method": picture.method,
+            **unit_columns(picture.unit, model.branch(picture.unit)), "path": picture.path, "method": picture.method,
             "pole": str(picture.pole), "references": picture.references, "batch": picture.batch,
             "position": picture.position, "image": picture.image_id, "group": picture.group,
             "activation": activation, "percentile": percentile,

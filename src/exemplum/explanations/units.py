@@ -120,10 +120,4 @@ def _study_unit(model: Model, unit: Unit, selection: str, role: str, stimulus_se
 
 def rows(units: Iterable[StudyUnit]) -> list[dict[str, object]]:
     """The units as rows of STUDY_UNITS."""
-    return [
-        {
-            "unit": str(entry.unit), "layer": entry.unit.layer, "channel": entry.unit.channel, "branch": entry.branch,
-            "selection": entry.selection, "role": entry.role, "stimulus_set": entry.stimulus_set,
-        }
-        for entry in units
-    ]  # fmt: skip
+    return [entry.columns() for entry in units]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from exemplum.design.stimuli import DesignError
 from exemplum.errors import UserError, did_you_mean
-from exemplum.records import NONE, Response, Trial, check_condition
+from exemplum.records import NONE, Response, Trial, check_condition, unit_columns
 from exemplum.tables import RESPONSES
 
 KINDS = ("machine", "person")
@@ -52,7 +52,6 @@ def rows(
 
 
 def _row(trial: Trial, response: Response) -> dict[str, Any]:
-    unit = trial.unit
     return {
         "observer": response.observer,
         "trial_id": trial.trial_id,
@@ -62,12 +61,9 @@ def _row(trial: Trial, response: Response) -> dict[str, Any]:
         "condition": trial.condition,
         "phase": trial.phase,
         "scheme": trial.scheme,
-        "unit": str(unit.unit),
-        "layer": unit.unit.layer,
-        "channel": unit.unit.channel,
-        "branch": unit.branch,
-        "selection": unit.selection,
-        "stimulus_set": unit.stimulus_set,
+        **unit_columns(trial.unit.unit, trial.unit.branch),
+        "selection": trial.unit.selection,
+        "stimulus_set": trial.unit.stimulus_set,
         "batch": trial.batch,
         "max_side": trial.max_side.value,
         "choice": response.choice.value,

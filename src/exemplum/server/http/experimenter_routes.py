@@ -39,45 +39,65 @@ GONE = "there is no such session: its participant has withdrawn already, or it n
 
 def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
     """All routes below /experimenter."""
-    pages = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined)
-    pages.filters["when"] = _when
-    database, writer = experiment.database, experiment.database.writer
-    proof = opaque(experiment.secret, "experimenter", experiment.token)
-    once = opaque(experiment.secret, "form", proof)  # in every form: another site cannot send it
+    desk = Desk(experiment, buckets)
+    outside, inside = APIRouter(), APIRouter(prefix="/experimenter", dependencies=[Depends(desk.known)])
+    _add_entrance(outside, desk)
+    _add_pages(inside, desk)
+    _add_downloads(inside, desk)
+    _add_actions(inside, desk)
+    outside.include_router(inside)
+    return outside
 
-    def known(request: Request) -> None:
-        if not hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), proof.encode()):
-            buckets.take(middleware.STRANGER, address(request))
+
+class Desk:
+    """Who may come in, what a form must carry, and how a page is rendered."""
+
+    def __init__(self, experiment: Experiment, buckets: Buckets) -> None:
+        self.experiment, self.buckets, self.database = experiment, buckets, experiment.database
+        self.templates = Environment(
+            loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
+        )
+        self.templates.filters["when"] = _when
+        self.proof = opaque(experiment.secret, "experimenter", experiment.token)
+        self.once = opaque(experiment.secret, "form", self.proof)  # in every form: another site cannot send it
+
+    def known(self, request: Request) -> None:
+        """Refuse whoever has not come in by the link with the token."""
+        if not hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), self.proof.encode()):
+            self.buckets.take(middleware.STRANGER, address(request))
             raise ApiError("forbidden", "open the experimenter's link that exemplum serve printed")
 
-    async def form(request: Request) -> dict[str, str]:
-        known(request)
+    async def form(self, request: Request) -> dict[str, str]:
+        """The fields of a form of this page."""
+        self.known(request)
         sent = {k: well_formed(v) for k, v in parse_qsl((await request.body()).decode("utf-8", "replace"))}
-        if not hmac.compare_digest(sent.get("once", "").encode(), once.encode()):
+        if not hmac.compare_digest(sent.get("once", "").encode(), self.once.encode()):
             raise ApiError("forbidden", "this form is not of this page; load the page again")
         return sent
 
-    sealed = Depends(form)
-
-    def page(name: str, orm: Orm, root: str = "", **values: Any) -> HTMLResponse:
+    def page(self, name: str, orm: Orm, root: str = "", **values: Any) -> HTMLResponse:
         """`root` leads from the page to /experimenter/: addresses are relative, for proxies with a prefix."""
-        study = orm.get_one(StudyRow, experiment.study_id)
+        study = orm.get_one(StudyRow, self.experiment.study_id)
         common = {
-            "study": study, "experiment": experiment, "once": once, "is_open": entry.is_open(orm, experiment),
-            "pending": withdrawal.pending(orm, experiment),
-            "outdated": withdrawal.outdated(experiment.study, withdrawal.last_withdrawal(orm, study.id)),
+            "study": study, "experiment": self.experiment, "once": self.once,
+            "is_open": entry.is_open(orm, self.experiment),
+            "pending": withdrawal.pending(orm, self.experiment),
+            "outdated": withdrawal.outdated(self.experiment.study, withdrawal.last_withdrawal(orm, study.id)),
         }  # fmt: skip
-        return HTMLResponse(pages.get_template(name).render(**common, **values, root=root))
+        return HTMLResponse(self.templates.get_template(name).render(**common, **values, root=root))
 
-    outside, inside = APIRouter(), APIRouter(prefix="/experimenter", dependencies=[Depends(known)])
+
+def _add_entrance(outside: APIRouter, desk: Desk) -> None:
+    """The link with the token, and the files that pages load."""
+    experiment = desk.experiment
 
     @outside.get("/experimenter")
     def enter(request: Request, token: str = "") -> Response:
         if not hmac.compare_digest(token.encode(), experiment.token.encode()):
-            known(request)
+            desk.known(request)
         response = RedirectResponse("experimenter/", status_code=303)
         secure = request.url.scheme == "https"
-        response.set_cookie(COOKIE, proof, httponly=True, samesite="lax", secure=secure, max_age=30 * 86_400)
+        response.set_cookie(COOKIE, desk.proof, httponly=True, samesite="lax", secure=secure, max_age=30 * 86_400)
         return response
 
     @outside.get("/experimenter/files/{name}")
@@ -85,6 +105,11 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
         if name not in FILES:
             raise ApiError("not_found", "no such file")
         return FileResponse(HERE / "experimenter" / name, media_type=FILES[name], headers={"Cache-Control": "no-cache"})
+
+
+def _add_pages(inside: APIRouter, desk: Desk) -> None:
+    """Pages to read."""
+    experiment, database = desk.experiment, desk.database
 
     @inside.get("/")
     def sessions() -> HTMLResponse:
@@ -94,7 +119,7 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
             links.insert(0, ("participants", f"{base}/"))
         with database.read() as orm:
             of = monitor.lines(orm, experiment)
-            return page("sessions.html", orm, lines=of, summary=monitor.summary(of), links=links)
+            return desk.page("sessions.html", orm, lines=of, summary=monitor.summary(of), links=links)
 
     @inside.get("/session/{key}")
     def session(request: Request, key: str) -> HTMLResponse:
@@ -104,20 +129,20 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
             resume = request.query_params.get("resume", "")
             link = f"{experiment.settings.address}/?resume={resume}" if resume else ""
             details = monitor.details(orm, row)
-            return page("session.html", orm, "../", line=line, details=details, link=link)
+            return desk.page("session.html", orm, "../", line=line, details=details, link=link)
 
     @inside.get("/results")
     def results() -> HTMLResponse:
         with database.read() as orm:
             study = orm.get_one(StudyRow, experiment.study_id)
             seen = study.recruitment == "closed" and study.unblinded_at is not None
-            return page("results.html", orm, accuracy=monitor.accuracy(orm, experiment) if seen else None)
+            return desk.page("results.html", orm, accuracy=monitor.accuracy(orm, experiment) if seen else None)
 
     @inside.get("/downloads")
     def downloads() -> HTMLResponse:
         with database.read() as orm:
             tables = [export.DETAILED, export.SESSIONS, export.RATINGS, export.EXCLUSIONS, export.EVENTS]
-            return page("downloads.html", orm, forms=FORMS, tables=tables, anonymous=[export.ANONYMOUS])
+            return desk.page("downloads.html", orm, forms=FORMS, tables=tables, anonymous=[export.ANONYMOUS])
 
     @inside.get("/audit")
     def audit() -> HTMLResponse:
@@ -125,7 +150,12 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
             done = orm.scalars(
                 select(Audit).where(Audit.study_id == experiment.study_id).order_by(Audit.id.desc()).limit(MOST_AUDIT)
             ).all()
-            return page("audit.html", orm, done=done)
+            return desk.page("audit.html", orm, done=done)
+
+
+def _add_downloads(inside: APIRouter, desk: Desk) -> None:
+    """Archives of all tables."""
+    experiment, writer = desk.experiment, desk.database.writer
 
     @inside.get("/download/{kind}-{form}.zip")
     async def download(kind: str, form: str) -> Response:
@@ -135,6 +165,12 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
         data = await run_in_threadpool(_archive, experiment, form, kind == "anonymous")
         name = f"{experiment.study.folder.resolve().name}-{kind}-{form}.zip"
         return Response(data, media_type="application/zip", headers={"Content-Disposition": _attachment(name)})
+
+
+def _add_actions(inside: APIRouter, desk: Desk) -> None:
+    """Forms: recruitment, a look at results, a link to resume, withdrawal."""
+    experiment, database, writer = desk.experiment, desk.database, desk.database.writer
+    sealed = Depends(desk.form)
 
     @inside.post("/recruitment")
     async def recruitment(sent: dict[str, str] = sealed) -> Response:
@@ -154,7 +190,7 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
 
     def _looked() -> Response:
         with database.read() as orm:
-            return page("results.html", orm, accuracy=monitor.accuracy(orm, experiment))
+            return desk.page("results.html", orm, accuracy=monitor.accuracy(orm, experiment))
 
     @inside.post("/session/{key}/resume")
     async def resume(key: str, _sent: dict[str, str] = sealed) -> Response:
@@ -169,9 +205,6 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
             raise ApiError("not_found", GONE)
         await run_in_threadpool(withdrawal.attempt, experiment)  # done at once, unless something is in the way
         return RedirectResponse("../../", status_code=303)
-
-    outside.include_router(inside)
-    return outside
 
 
 def _row(orm: Orm, experiment: Experiment, key: str) -> SessionRow:

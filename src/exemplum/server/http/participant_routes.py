@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -73,6 +74,35 @@ Token = Annotated[str, Depends(bearer)]
 def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
     """All routes of the participant's pages but images and static files."""
     router = APIRouter()
+    strangers = Strangers(buckets)
+    _add_public(router, experiment, buckets)
+    _add_session(router, experiment, buckets, strangers)
+    _add_answers(router, experiment, buckets, strangers)
+    return router
+
+
+@dataclass(frozen=True)
+class Strangers:
+    """Requests with a token that no session has: counted by address, so that tokens cannot be guessed."""
+
+    buckets: Buckets
+
+    def refused(self, request: Request) -> ApiError:
+        """The error for one of them."""
+        self.buckets.take(middleware.UNKNOWN, address(request))
+        return ApiError("no_session", "no session has this token")
+
+    @contextmanager
+    def counted(self, request: Request) -> Iterator[None]:
+        """Within, an error of an unknown token is counted."""
+        try:
+            yield
+        except ApiError as error:
+            raise self.refused(request) if error.code == "no_session" else error from error
+
+
+def _add_public(router: APIRouter, experiment: Experiment, buckets: Buckets) -> None:
+    """What needs no session: configuration and texts."""
     database = experiment.database
     asset = store.digest(experiment.texts, experiment.design_hash)
 
@@ -96,6 +126,11 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
             raise ApiError("not_found", f"no texts in {language!r}; there are {', '.join(experiment.texts)}")
         return experiment.texts[language]
 
+
+def _add_session(router: APIRouter, experiment: Experiment, buckets: Buckets, strangers: Strangers) -> None:
+    """Beginning a session, its state, and its steps."""
+    database = experiment.database
+
     @router.post("/api/sessions", status_code=201)
     async def begin(request: Request, start: Start, token: Token) -> dict[str, Any]:
         buckets.take(middleware.STARTS, address(request))
@@ -110,21 +145,26 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
         with database.read() as orm:
             row = orm.scalar(select(SessionRow).where(SessionRow.token_hash == hashed(token)))
             if row is None:
-                raise _stranger(request)
+                raise strangers.refused(request)
             return state(orm, experiment, row)
 
     @router.post("/api/steps/{step}")
     async def complete(request: Request, step: str, done: steps.DoneStep, token: Token) -> dict[str, Any]:
         buckets.take(middleware.STEPS, hashed(token))
-        with _strangers_counted(request):
+        with strangers.counted(request):
             job = database.writer.submit(lambda orm: steps.complete(orm, experiment, token, step, done))
             session_id = await job
         return {"state": await run_in_threadpool(_state_of, experiment, session_id)}
 
+
+def _add_answers(router: APIRouter, experiment: Experiment, buckets: Buckets, strangers: Strangers) -> None:
+    """Answers and events."""
+    database = experiment.database
+
     @router.post("/api/answers")
     async def answer(request: Request, given: answers.GivenAnswer, token: Token) -> dict[str, Any]:
         buckets.take(middleware.ANSWERS, hashed(token))
-        with _strangers_counted(request):
+        with strangers.counted(request):
             said = await database.writer.submit(lambda orm: answers.record(orm, token, given), urgent=True)
         if not experiment.is_frozen:
             await run_in_threadpool(status.note_answer, experiment)
@@ -133,21 +173,8 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
     @router.post("/api/events")
     async def happened(request: Request, given: answers.GivenEvents, token: Token) -> dict[str, Any]:
         buckets.take(middleware.EVENTS, hashed(token))
-        with _strangers_counted(request):
+        with strangers.counted(request):
             return await database.writer.submit(lambda orm: answers.append(orm, token, given))
-
-    def _stranger(request: Request) -> ApiError:
-        buckets.take(middleware.UNKNOWN, address(request))
-        return ApiError("no_session", "no session has this token")
-
-    @contextmanager
-    def _strangers_counted(request: Request) -> Iterator[None]:
-        try:
-            yield
-        except ApiError as error:
-            raise _stranger(request) if error.code == "no_session" else error from error
-
-    return router
 
 
 def _state_of(experiment: Experiment, session_id: int) -> dict[str, Any]:
