@@ -24,7 +24,7 @@ from starlette.exceptions import HTTPException
 from exemplum.errors import UserError
 from exemplum.server.experiment import Experiment, Settings
 from exemplum.server.http.experimenter_routes import routes as experimenter_routes
-from exemplum.server.http.middleware import RequestMiddleware, Buckets, ImageFiles, configure
+from exemplum.server.http.middleware import Buckets, ImageFiles, RequestMiddleware, configure
 from exemplum.server.http.participant_routes import routes as participant_routes
 from exemplum.server.requests import NO_JSON, ApiError, bad_request
 from exemplum.server.sessions import withdrawal
