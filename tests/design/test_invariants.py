@@ -108,7 +108,7 @@ def test_near_duplicates_in_one_trial():
     message = caught(DESIGN, twins)
     assert (
         f"no two images of a group meet: {old.trial_id} ({old.unit.unit}, method {old.condition}) shows 2 "
-        f"images of group one photograph, of near-duplicates, {old.query_max} and {old.references.max[4]}; take"
+        f"images of group one photograph, of near-duplicates, {old.query_max} and {old.references.max[4]}; in"
     ) in message
 
 

@@ -64,9 +64,9 @@ def wrong(field: str, value: str) -> str:
             r"respond of .* does not take what it is given: too many",
         ),
         ("class make(Own):\n    respond = None", "respond of observer own:make is a NoneType; it must be a function"),
-        ("class make(Own):\n    name = ''", "gave a make without a name"),
+        ("class make(Own):\n    name = ''", "returned a make without a name"),
         ("class make(Own):\n    name = 'participants'", "which is reserved for people; give it another name"),
-        ("def make(study):\n    return None", r"gave a NoneType without a name; .*line 12\)"),
+        ("def make(study):\n    return None", r"returned a NoneType without a name; .*line 12\)"),
         (
             "def make(study):\n    raise KeyError('x')",
             r"observer own:make failed: KeyError: 'x' \(.*own\.py, line 13\)",

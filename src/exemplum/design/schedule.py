@@ -121,7 +121,7 @@ def _repeated(plan: Plan, rng: np.random.Generator) -> list[_Draft]:
 
 
 class _Practice:
-    """Which practice units a participant sees in practice and in catch trials."""
+    """The practice units of a participant, for practice and for catch trials."""
 
     def __init__(self, plan: Plan, participant: int, rng: np.random.Generator) -> None:
         self.plan = plan

@@ -95,8 +95,8 @@ def check_accuracy(study: Study, must: bool) -> None:
         method, _, scheme = name.rpartition(" ")
         if method not in methods or not SCHEME.fullmatch(scheme):
             raise ObserverError(
-                f"{shown(name)} is not a condition of the study{did_you_mean(name, sorted(plain))}; a scheme may follow "
-                "a method, as in 'natural Max-1'"
+                f"{shown(name)} is not a condition of the study{did_you_mean(name, sorted(plain))}; a scheme may "
+                "follow a method, as in 'natural Max-1'"
             )
     shown_without = [NONE] if protocol(study.config.design.protocol).none_blocks else []
     for name in (*methods, *shown_without) if must else ():
