@@ -1,4 +1,4 @@
-"""Images a second of the index's pass, against the bare network and against the obvious way; peak memory by images.
+"""Images per second of the index's pass, against the bare network and against the obvious way; peak memory by images.
 
     OMP_WAIT_POLICY=PASSIVE python benchmarks/indexing.py FOLDER [--images 1024] [--rounds 5] [--memory] [--json FILE]
 
@@ -8,10 +8,10 @@ random weights, all nine default layers (5,488 units), 300 images kept of each p
     bare        the fused network up to its deepest layer, on one batch of random normalized tensors again and again
     pass        the first pass of `exemplum.index.build`: decoding, network, pooling, extremes, checkpoints
     cached      the same with images that are already decoded and cropped in memory
-    obvious     torch's DataLoader with a worker a core, torchvision's transforms, hooks on the whole network in float32
+    obvious     torch's DataLoader with one worker per core, torchvision's transforms, hooks, float32
 
 `bare` and `pass` are measured in float32 and in the machine's low precision. The variants take turns; figures are
-medians over rounds, ratios medians of the rounds' ratios. Processor time an image, of all cores and workers, is said
+medians over rounds, ratios medians of the rounds' ratios. Processor time per image, of all cores and workers, is said
 beside, since other processes disturb it less. With `--memory`, instead: the largest memory of a whole `build` (the sum
 over the process and its workers) at 1,000, 10,000 and 100,000 images, each in a process of its own, on the embedded
 network at 32 px and links to thumbnails of the photographs.
@@ -128,10 +128,10 @@ def speed(folder: Path, count: int, rounds: int) -> dict[str, object]:
             if turn:  # the first round warms up
                 rates[name].append(done / (time.perf_counter() - began))
                 costs[name].append((_processor_seconds() - busy) / done * 1000)
-    print(f"{count} images a round from {len(corpus)} files, {rounds} rounds, low precision {low}, images/s:")
+    print(f"{count} images per round from {len(corpus)} files, {rounds} rounds, low precision {low}, images/s:")
     for name, measured in rates.items():
         rounds_said = " ".join(f"{rate:.1f}" for rate in measured)
-        print(f"{name:14} {np.median(measured):7.1f}  ({np.median(costs[name]):5.1f} ms an image)  {rounds_said}")
+        print(f"{name:14} {np.median(measured):7.1f}  ({np.median(costs[name]):5.1f} ms per image)  {rounds_said}")
     pairs = {
         "pass / bare": ("pass", "bare"), "cached / bare": ("cached", "bare"), "pass / obvious": ("pass", "obvious"),
         "pass float32 / bare float32": ("pass float32", "bare float32"),
@@ -142,7 +142,7 @@ def speed(folder: Path, count: int, rounds: int) -> dict[str, object]:
         print(f"{name:28} {np.median(measured):5.2f}")
     return {
         "images/s": rates,
-        "processor ms an image": costs,
+        "processor ms per image": costs,
         "ratios": ratios,
         "images": count,
         "files": len(corpus),

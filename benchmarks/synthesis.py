@@ -1,4 +1,4 @@
-"""Image-steps a second of the borowski2021 recipe, against Lucent and the bare network; quality of low precision.
+"""Image-steps per second of the borowski2021 recipe, against Lucent and the bare network; quality of low precision.
 
     benchmarks/peers.sh   # once: Lucent in an environment of its own
     OMP_WAIT_POLICY=PASSIVE python benchmarks/synthesis.py [--rounds 7] [--quality] [--json FILE]
@@ -77,7 +77,7 @@ class Ours:
         return sorted(step for steps in found.values() for step in steps)
 
     def __call__(self) -> float:
-        """Image-steps a second."""
+        """Image-steps per second."""
         self._update(self.steps[0])
         start = clock()
         for step in self.steps:

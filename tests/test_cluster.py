@@ -21,7 +21,7 @@ def test_a_task_that_kills_every_worker_is_given_up(cluster):
     def work(task):
         os.kill(os.getpid(), signal.SIGKILL)
 
-    with pytest.raises(UserError, match="task 0 took 3 workers with it"):
+    with pytest.raises(UserError, match="3 workers failed on task 0"):
         list(cluster.spread(lambda: work, [1]))
 
 

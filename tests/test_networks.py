@@ -246,7 +246,7 @@ def test_a_study_of_a_grey_network_measures_what_is_shown(tmp_path: Path):
 
 def test_rgb_images_for_four_channels_say_what_to_do(few: Corpus):
     model = models.load("nets_of_mine:four")
-    with pytest.raises(ShapeError, match="takes images of 4 channels, got 3; for RGB pictures put a module before it"):
+    with pytest.raises(ShapeError, match="takes images of 4 channels, got 3; put a module in front of it"):
         build_index(model, few, ["one"], workers=0)
 
 

@@ -13,7 +13,7 @@ EACH, GAP, UNITS = 3, 6, 6
 
 
 def sheet(study: Path) -> np.ndarray:
-    """A row a unit: the least activating images, made pictures of both poles, the most activating images."""
+    """One row per unit: the least activating images, made pictures of both poles, the most activating images."""
     stimuli = pd.read_parquet(study / "explanations" / "stimuli.parquet")
     units = pd.read_parquet(study / "explanations" / "units.parquet").query("role == 'main'")["unit"]
     chosen = units.iloc[np.linspace(0, len(units) - 1, min(UNITS, len(units))).round().astype(int)]

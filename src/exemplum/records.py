@@ -1,4 +1,4 @@
-"""The nouns of the line as frozen records, and which names a condition may have; without heavy imports."""
+"""The terms of the experiment as frozen records, and the allowed names of conditions; without heavy imports."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class ReferenceSet:
 
 @dataclass(frozen=True)
 class Trial:
-    """One forced choice. Everything that is shown is fixed here; images are paths in the study folder."""
+    """One forced choice, with everything that is shown; images are paths in the study folder."""
 
     trial_id: str  # p01-b05-t02: participant, block, position in the block
     participant: int  # from 1
@@ -112,7 +112,7 @@ class Trial:
     references: ReferenceSet
     query_max: str
     query_min: str
-    max_side: Side  # where the maximal query stands: the right answer
+    max_side: Side  # where the maximal query is: the right answer
     repeats: str = ""  # trial_id of the first showing, for repeated trials
 
     @property
@@ -131,7 +131,7 @@ class Block:
     phase: str
     scheme: str
     trials: tuple[Trial, ...]
-    repeats: int = 0  # a repeated block's trials are chosen from the answers: how many
+    repeats: int = 0  # of a repeated block: the number of trials, which are chosen from the answers
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Design:
     protocol: str
     seed: int
     sessions: tuple[Session, ...]
-    notes: tuple[str, ...] = ()  # where the study is smaller than the protocol, and what that cost
+    notes: tuple[str, ...] = ()  # where the study is smaller than the protocol, and the consequences
 
     @property
     def trials(self) -> tuple[Trial, ...]:
@@ -176,7 +176,7 @@ class Response:
 class Scheme:
     """How many references are shown, and of which poles."""
 
-    references: int  # k: references a pole
+    references: int  # k: references per pole
     poles: tuple[Pole, ...]
 
     @property
@@ -205,46 +205,50 @@ class Protocol:
     order_every: int
     order_start: int
     none_blocks: int  # blocks without references before, and again after; 0: no such condition
-    practice: int  # practice trials a condition (and scheme)
-    blocks: int  # main blocks a condition (and scheme)
-    catch: int  # catch trials a main block with references
-    repeated: int  # repeated trials a condition, half least and half most confident; chosen from the answers
-    batch_every: int  # so many participants in a row share batches (they differ in the units of a scheme)
-    batch_own: bool  # whether the next such participants skip all batches of these: a stride of one batch a condition
+    practice: int  # practice trials per condition (and scheme)
+    blocks: int  # main blocks per condition (and scheme)
+    catch: int  # catch trials per main block with references
+    repeated: int  # repeated trials per condition, half least and half most confident; chosen from the answers
+    batch_every: int  # this many consecutive participants share batches (they differ in the units of a scheme)
+    batch_own: bool  # whether the next such participants skip all their batches: a stride of one batch per condition
     practice_units: int
-    main_sets: tuple[str, ...] = ()  # stimulus sets that go round the schemes by a Latin square; (): all units in each
-    practice_sets: tuple[str, ...] = ()  # by condition in the order of the methods; (): thirds that go round, see docs
+    main_sets: tuple[
+        str, ...
+    ] = ()  # stimulus sets that rotate over the schemes by a Latin square; (): all units in each
+    practice_sets: tuple[
+        str, ...
+    ] = ()  # by condition in the order of the methods; (): thirds that rotate, see docs/design.md
     catch_sets: tuple[str, ...] = ()  # (): every practice unit
 
     @property
     def reference_counts(self) -> tuple[int, ...]:
-        """The numbers of references a pole that the schemes show, ascending."""
+        """The numbers of references per pole that the schemes show, ascending."""
         return tuple(sorted({scheme.references for scheme in self.schemes}))
 
     @property
     def pools(self) -> bool:
-        """Whether practice and catch units come from stimulus sets of their own."""
+        """Whether practice and catch units come from separate stimulus sets."""
         return bool(self.practice_sets)
 
 
 NONE = "none"  # the condition without references
-ALL = "all"  # what the tables call all of something together
-# what the tables call something else by: trials without references (also by when they were shown), and kinds of trials
+ALL = "all"  # the name in tables for all of something together
+# names reserved in tables: trials without references (also by when they were shown), and trial kinds
 RESERVED_CONDITIONS = (NONE, "none_pre", "none_post", "catch", "practice", "repeated", ALL)
-# Letters and digits of any script, and inside of a name also . + - and spaces: no character that parts a path, a line
-# of a table or a key of study.toml, and no hidden file
+# Letters and digits of any script, and inside a name also . + - and spaces: no character that separates parts of a
+# path, a line of a table or a key of study.toml, and no hidden file
 CONDITION_NAME = re.compile(r"\w(?:[\w.+ -]{0,58}[\w+-])?")
-STAGE_FILES = (".parquet", ".json", ".part")  # the stage keeps files of its own beside the methods' folders
+STAGE_FILES = (".parquet", ".json", ".part")  # the stage's own files beside the methods' folders
 
 
 def check_condition(name: str) -> str:
-    """The name, if a method may have it as its condition. Raises UserError that says why not."""
+    """The name, if it is allowed for a method and its condition. Otherwise raises UserError with the reason."""
     if name in RESERVED_CONDITIONS:
-        raise UserError(f"a method cannot be called {name!r}: the tables call something else so; give it another name")
+        raise UserError(f"a method cannot be called {name!r}: the name is reserved; give it another name")
     if not CONDITION_NAME.fullmatch(name) or name.endswith(STAGE_FILES):
         raise UserError(
-            f"a method cannot be called {shown(name)}: names of methods have letters, digits, _ and inside also . + - "
-            "and spaces, at most 60 in all"
+            f"a method cannot be called {shown(name)}: names of methods have letters, digits and _, inside also . + - "
+            "and spaces, at most 60 characters"
         )
     return name
 

@@ -1,8 +1,8 @@
-"""Tables and images on disk: written whole or not at all, with a checked schema; CSV that is safe to open.
+"""Tables and images on disk: atomic writes, checked schemas, and CSV that is safe to open.
 
 A cell `=HYPERLINK(…)` runs when Excel or LibreOffice opens the file. Texts that begin like a formula get an apostrophe
-in front. Texts that begin with an apostrophe get another one, so that nothing is lost: take one away from the
-beginning of each text, and the table is as it was (`restored`). Numbers stay numbers.
+in front. Texts that begin with an apostrophe get another one, so `restored` can recover the table by removing
+one apostrophe from the beginning of each text. Numbers stay numbers.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """The schema of a table on disk. `docs/tables.md` is written from these."""
+    """The schema of a table on disk. `docs/tables.md` is generated from these."""
 
     name: str
     meaning: str
@@ -66,7 +66,7 @@ class Table:
         if missing := set(self.columns) - set(frame):
             raise StoreError(f"table {self.name} lacks the columns {', '.join(sorted(missing))}")
         if unknown := set(frame) - set(self.columns):
-            raise StoreError(f"table {self.name} does not know the columns {', '.join(sorted(unknown))}")
+            raise StoreError(f"table {self.name} has no columns {', '.join(sorted(unknown))}")
         frame = frame[list(self.columns)].copy()
         for name, column in self.columns.items():
             if column.dtype in DTYPES:
@@ -82,7 +82,7 @@ class Table:
         return frame
 
     def read(self, path: Path) -> pd.DataFrame:
-        """Read a table that `write` made. Raises StoreError naming a file that is absent, broken or made otherwise."""
+        """Read a table that `write` made. Raises StoreError naming a missing, broken or different file."""
         if not path.exists():
             raise StoreError(f"{path} does not exist; run the stage that makes it (exemplum run does every stage)")
         try:
@@ -95,12 +95,12 @@ class Table:
         try:
             return self.frame(frame)
         except StoreError as error:
-            raise StoreError(f"{path}: {error}; it was made by another version, run its stage again") from error
+            raise StoreError(f"{path}: {error}; it was made by another version; run its stage again") from error
 
 
 @contextmanager
 def atomic(path: Path, sync: bool = True) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success it is synced and renamed onto it, on failure removed.
+    """Yield a temporary path beside `path`; on success it is synced and renamed to `path`, on failure removed.
 
     Without `sync` a power cut may lose the file, but no reader ever sees half of it. Raises StoreError naming the file
     if the system refuses to write it: a full disk, a folder that is read-only.
@@ -116,17 +116,17 @@ def atomic(path: Path, sync: bool = True) -> Iterator[Path]:
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {_reason(error)}") from error
     finally:
-        with suppress(OSError):  # a folder that is read-only: the reason is told already
+        with suppress(OSError):  # a read-only folder: the reason has been raised already
             temporary.unlink(missing_ok=True)
 
 
 def remove_leftovers(folder: Path, below: bool = True) -> None:
     """Remove temporary files of writers that were killed; with `below`, in the folders below too.
 
-    A writer of another machine cannot be asked whether it lives: its files are removed when they are a day old.
+    Whether a writer on another machine is alive cannot be checked: its files are removed when they are a day old.
     """
     for path in folder.rglob(".*.part") if below else folder.glob(".*.part"):
-        with suppress(OSError):  # another writer's, done meanwhile
+        with suppress(OSError):  # another writer has just finished it
             if _is_leftover(path):
                 path.unlink()
 
@@ -139,14 +139,14 @@ def _is_leftover(path: Path) -> bool:
 
 
 def _machine() -> str:
-    """What tells apart the machines, and the containers of one machine, that write into one folder."""
+    """An id of this machine, or this container, to distinguish writers into one folder."""
     space = Path("/proc/self/ns/pid")  # process numbers count within it
     about = platform.node() + (os.readlink(space) if space.is_symlink() else "")
     return hashlib.sha256(about.encode()).hexdigest()[:8]
 
 
 def _reason(error: OSError) -> str:
-    """`No space left on device`; libraries that write put it in words of their own."""
+    """`No space left on device`, also if a library raises it with another text."""
     return error.strerror or os.strerror(error.errno) if error.errno else " ".join(str(error).split())
 
 
@@ -160,7 +160,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON. Raises StoreError naming the file if it is absent or broken."""
+    """Read JSON. Raises StoreError naming the file if it is missing or broken."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -170,9 +170,8 @@ def read_json(path: Path) -> Any:
 
 
 def write_png(path: Path, image: np.ndarray) -> None:
-    """Write an RGB image, uint8 (h, w, 3), or a grey one, (h, w, 1), without loss.
-
-    Raises StoreError naming the file for an image of another shape, which people could not be shown.
+    """Write an RGB image, uint8 (h, w, 3), or a grey one, (h, w, 1), as lossless PNG.
+    Raises StoreError naming the file for an image of another shape.
     """
     if image.ndim != 3 or image.shape[2] not in (1, 3):
         raise StoreError(f"{path} cannot be written: a picture is (h, w, 3) or (h, w, 1), got shape {image.shape}")

@@ -121,7 +121,7 @@ def models() -> Iterator[Case]:
     yield load("configurations.networks:without_layers", "has no layer that can be read")
     yield load("configurations.networks:refusing", "no images today")
     yield load("os:getcwd", "must return an nn.Module")
-    yield load("../model.py", "no model is called '../model.py'")
+    yield load("../model.py", "there is no model '../model.py'")
 
 
 def weights() -> Iterator[Case]:
@@ -135,11 +135,11 @@ def weights() -> Iterator[Case]:
         "weights absent",
         setting("model", "weights", "absent.pt"),
         "[model] weights: ",
-        "no file of weights",
+        "the weights file",
         command=True,
     )
-    yield Case("weights DEFAULT", setting("model", "weights", "DEFAULT"), "[model] weights: ", "no file of weights")
-    yield Case("weights a folder", setting("model", "weights", "FOLDER"), "[model] weights: ", "no file of weights")
+    yield Case("weights DEFAULT", setting("model", "weights", "DEFAULT"), "[model] weights: ", "the weights file")
+    yield Case("weights a folder", setting("model", "weights", "FOLDER"), "[model] weights: ", "the weights file")
     yield Case(
         "weights too long a name", setting("model", "weights", "w" * 300), "[model] weights: ", "File name too long"
     )
@@ -443,7 +443,7 @@ def observers() -> Iterator[Case]:
         "'chance' more than once",
     )
     yield accuracy("did you mean synthetic", synthetik=0.8)
-    yield accuracy("is no condition of the study", nobody=0.8)
+    yield accuracy("is not a condition of the study", nobody=0.8)
     yield accuracy("as in 'natural Max-1'", **{"natural Max": 0.8})
     yield accuracy("as in 'natural Max-1'", **{"none Max-9": 0.8})
     for share in (0, 1, 1.0, 92, -0.1, float("nan"), "0.9", True):
@@ -452,7 +452,7 @@ def observers() -> Iterator[Case]:
     yield Case("no accuracy for a method", lacking, "[observers.simulated] accuracy", "add synthetic = 0.8")
     of = partial(setting, "observers.similarity")
     yield Case(
-        "similarity of no model", of("model", "nonsense"), "[observers.similarity]", "no model is called 'nonsense'"
+        "similarity of no model", of("model", "nonsense"), "[observers.similarity]", "there is no model 'nonsense'"
     )
     yield Case("similarity of no layer", of("layer", "mixed4f"), "[observers.similarity]", "did you mean mixed4")
     yield Case("similarity of no weights", of("weights", "absent.pt"), "[observers.similarity]", "absent.pt")
@@ -500,14 +500,14 @@ def server() -> Iterator[Case]:
         "[server] demographics",
         "'age' more than once",
     )
-    yield question("another question already", "[server] fields", name="age")
-    yield question("another question already", "[server] fields", name="comment")
-    yield question("another question already", "[server] fields", 'groups = "question"\n', name="expertise")
+    yield question("already another question", "[server] fields", name="age")
+    yield question("already another question", "[server] fields", name="comment")
+    yield question("already another question", "[server] fields", 'groups = "question"\n', name="expertise")
     yield Case(
         "a question twice",
         '[[server.fields]]\nname = "a"\n[[server.fields]]\nname = "a"\n',
         "[server] fields",
-        "names of their own",
+        "unique names",
     )
     for name in ("Age", "9lives", "with space", "../x", "ä", "", "x" * 60):
         yield question("lower-case letters, digits and _", name=name)

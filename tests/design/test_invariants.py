@@ -56,7 +56,7 @@ def test_trials_counted_wrongly():
 
 
 def test_a_trial_in_anothers_session():
-    assert "says another participant or block" in caught(with_trial(trial(), participant=2))
+    assert "names a participant or block other" in caught(with_trial(trial(), participant=2))
 
 
 def test_a_lost_block():
@@ -108,7 +108,7 @@ def test_near_duplicates_in_one_trial():
     message = caught(DESIGN, twins)
     assert (
         f"no two images of a group meet: {old.trial_id} ({old.unit.unit}, method {old.condition}) shows 2 "
-        f"images of group one photograph, of near-duplicates, {old.query_max} and {old.references.max[4]}; take"
+        f"images of group one photograph, of near-duplicates, {old.query_max} and {old.references.max[4]}; in"
     ) in message
 
 
@@ -175,7 +175,7 @@ def test_one_batch_for_two_while_others_are_free():
 
 
 def test_the_practice_batch_in_main_trials():
-    assert "show batch 0, which is not for main trials" in caught(with_trial(trial(), batch=0))
+    assert "show batch 0, which is reserved for practice and catch trials" in caught(with_trial(trial(), batch=0))
 
 
 def test_everyone_beginning_with_the_same_condition():

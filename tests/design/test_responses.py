@@ -53,7 +53,7 @@ def test_no_answer_gives_no_row_and_no_reaction_time_gives_nan():
 
 def test_an_answer_to_no_trial_and_a_second_answer_are_errors():
     answer = Response(SESSION.trials[0].trial_id, "x", Side.TOP, 1)
-    with pytest.raises(DesignError, match="x answered p09-b00-t00, which is no trial"):
+    with pytest.raises(DesignError, match="x answered p09-b00-t00, which is not a trial"):
         rows(SESSION.trials, [Response("p09-b00-t00", "x", Side.TOP, 1)], **LABELS)
     with pytest.raises(DesignError, match="twice"):
         rows(SESSION.trials, [answer, answer], **LABELS)

@@ -125,7 +125,7 @@ def test_hooks_are_gone_even_after_an_exception(pair: tuple[Model, Model]):
 def test_no_hook_is_left_by_a_search_for_layers_that_fails():
     module = Towers(opaque=True)
     model = Model("towers", Network(module, Preprocessing(16, 16), channels=4))
-    with pytest.raises(ModelError, match="does not take images of 4 × 16 × 16"):
+    with pytest.raises(ModelError, match="does not accept images of 4 × 16 × 16"):
         _ = model.layers
     assert not any(part._forward_hooks for part in module.modules())
 

@@ -66,7 +66,7 @@ def test_networks_of_other_channels_take_their_own():
     image = np.random.default_rng(1).integers(0, 256, (9, 12, 5), dtype=np.uint8)
     assert five.crop(image).shape == (6, 6, 5)
     assert Normalize(five, channels=5)(torch.ones(1, 5, 2, 2)).flatten().tolist() == pytest.approx([0.45] * 20)
-    with pytest.raises(ShapeError, match="images of 5 channels, got 3; for RGB pictures put a module before it"):
+    with pytest.raises(ShapeError, match="images of 5 channels, got 3; put a module in front of it"):
         Normalize(five, channels=5)(torch.ones(1, 3, 2, 2))
 
 

@@ -49,11 +49,11 @@ def wrong(field: str, value: str) -> str:
         ),
         (
             "class make(Own):\n    def respond(self, trial, rng):\n        raise UnableError('no glasses')",
-            "observer own:make, on p01-.*: no glasses; raise UnableError where the observer is made",
+            "observer own:make, on p01-.*: no glasses; raise UnableError when the observer is made",
         ),
         (
             "class make(Own):\n    def respond(self, trial, rng):\n        return trial.max_side",
-            "respond gave a Side; it",
+            "respond returned a Side; it",
         ),
         (
             "class make(Own):\n    def respond(self, trial, rng):\n        [][1]",
@@ -64,15 +64,15 @@ def wrong(field: str, value: str) -> str:
             r"respond of .* does not take what it is given: too many",
         ),
         ("class make(Own):\n    respond = None", "respond of observer own:make is a NoneType; it must be a function"),
-        ("class make(Own):\n    name = ''", "gave a make without a name"),
-        ("class make(Own):\n    name = 'participants'", "as people's answers are; give it another name"),
-        ("def make(study):\n    return None", r"gave a NoneType without a name; .*line 12\)"),
+        ("class make(Own):\n    name = ''", "returned a make without a name"),
+        ("class make(Own):\n    name = 'participants'", "which is reserved for people; give it another name"),
+        ("def make(study):\n    return None", r"returned a NoneType without a name; .*line 12\)"),
         (
             "def make(study):\n    raise KeyError('x')",
             r"observer own:make failed: KeyError: 'x' \(.*own\.py, line 13\)",
         ),
         ("def make(): ...", "observer own:make does not take what it is given"),
-        ("class make(Own):\n    name = 'all'", "is named all, as the tables call all observers; rename it"),
+        ("class make(Own):\n    name = 'all'", "is named all, which is reserved for all observers together; rename it"),
         ("make = 1", "observer own:make is a int; it must be a function"),
         ("import nothing_there", r"no observer 'own:make': own cannot be imported: ModuleNotFoundError: .*line 12\)"),
         ("def made(study): ...", "own has no 'make'; did you mean made?"),
@@ -102,7 +102,7 @@ def test_an_observer_that_lacks_something_lets_the_others_answer(study):
 
 def test_two_observers_of_one_name_are_refused(study):
     (study.folder / "own.py").write_text(HEAD + "class Other(Own):\n    pass\n")
-    with pytest.raises(ObserverError, match="own:Own and own:Other are both named 'own'; give one another name"):
+    with pytest.raises(ObserverError, match="own:Own and own:Other are both named 'own'; rename one of them"):
         stage.run(with_observers(study, "own:Own", "own:Other"))
 
 

@@ -19,11 +19,11 @@ BEGUN = {"key": "", "params": {}, "participant": "", "language": "en", "client":
 
 def enter(experiment, number, **params):
     """Begin a session and do what comes before the schedule is made, by direct calls."""
-    wish = entry.Wish(**BEGUN | {"key": f"key-of-participant-{number}", "params": params})
+    wish = entry.EntryRequest(**BEGUN | {"key": f"key-of-participant-{number}", "params": params})
     begun = experiment.database.writer.submit_sync(lambda orm: entry.begin(orm, experiment, wish))
     form = {"kind": "form", "fields": experiment.form_fields()}
     for step, data in (("s00", {"accepted": True}), ("s01", usual(form))):
-        done = steps.DoneStep(**TIMES, data=data)
+        done = steps.StepResult(**TIMES, data=data)
         experiment.database.writer.submit_sync(
             lambda orm, step=step, done=done: steps.complete(orm, experiment, begun.token, step, done)
         )
@@ -60,7 +60,7 @@ def test_an_external_id_twice_at_once_is_one_participant(serve, database):
     first = serve('[server]\nresume = "anywhere"\n').experiment
 
     def come(n, second):
-        wish = entry.Wish(**BEGUN | {"key": f"key-of-browser-{n:04d}", "params": {"PROLIFIC_PID": "p1"}})
+        wish = entry.EntryRequest(**BEGUN | {"key": f"key-of-browser-{n:04d}", "params": {"PROLIFIC_PID": "p1"}})
         experiment = (first, second)[n % 2]
         try:
             return experiment.database.writer.submit_sync(lambda orm: entry.begin(orm, experiment, wish)).session_id

@@ -290,7 +290,7 @@ def test_another_design_than_the_answered_one_is_refused(serve, study_folder):
     shutil.copytree(study_folder("", "other", participants=3) / "design", folder / "design")
     with pytest.raises(FrozenError) as error:
         serve(folder=folder)
-    assert "is not the design that people have given 1 answers to" in said(error)
+    assert "is not the design of the 1 answers that people gave" in said(error)
 
 
 @ON_SQLITE
@@ -298,7 +298,7 @@ def test_an_older_study_with_a_changed_design_is_refused(serve, tmp_path):
     folder = legacy_study(tmp_path)
     shutil.rmtree(folder / "design")
     shutil.copytree(made.study(tmp_path / "other", participants=2).stage("design"), folder / "design")
-    with pytest.raises(FrozenError, match="is not the design that people have given 22 answers to"):
+    with pytest.raises(FrozenError, match="is not the design of the 22 answers that people gave"):
         serve(folder=folder)
 
 

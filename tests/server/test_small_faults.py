@@ -237,5 +237,5 @@ def test_refusal_by_the_form_is_a_page(serve):
     client = let_in(serve())
     refused = client.post("/experimenter/recruitment", data={"once": "wrong", "state": "open"}, headers=BROWSER)
     assert refused.status_code == 403
-    assert "load the page again" in refused.text
+    assert "reload the page" in refused.text
     assert press(client, "/experimenter/recruitment", state="nonsense").status_code == 400

@@ -84,7 +84,7 @@ def test_two_folders_of_one_id_share_the_data_on_postgresql(serve, study_folder,
     assert set(answered(serve, copy, database=database)["participant"]) == {"P0001", "P0002"}
     shutil.rmtree(copy / "design")
     shutil.copytree(study_folder("", "other", participants=3) / "design", copy / "design")
-    assert "is not the design that people have given" in refused(serve, copy, database=database)
+    assert "is not the design of the" in refused(serve, copy, database=database)
 
 
 def test_two_studies_of_one_name_are_two_on_one_database(serve, study_folder, tmp_path, postgres):

@@ -61,7 +61,7 @@ REFUSED = {
     "too deep to read": (b"[" * 60_000, "the body must be JSON in UTF-8, with lists and objects at most 20 deep"),
     "no JSON": (b'{"key": ', "the body must be JSON in UTF-8, with lists and objects at most 20 deep"),
     "too deep to keep": (b"[" * 30 + b"]" * 30, "lists and objects are nested too deeply"),
-    "no number": (b'{"key": NaN}', "NaN and Infinity are no JSON numbers"),
+    "no number": (b'{"key": NaN}', "NaN and Infinity are not JSON numbers"),
     "many parameters": (
         json.dumps({"key": "k" * 20, "params": {str(n): "" for n in range(21)}}).encode(),
         "params: at most 20 parameters of 200 characters",

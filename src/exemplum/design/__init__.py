@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 class DesignSection(Section):
     protocol: Name = "borowski2021-1"
     participants: int = Field(10, ge=1, le=10_000)
-    # practice trials a condition; the protocol's if not given, as below
+    # practice trials per condition; the protocol's if not given, as below
     practice: int | None = Field(None, ge=0, le=1000)
-    blocks: int | None = Field(None, ge=1, le=1000)  # main blocks a condition with references
-    catch: int | None = Field(None, ge=0, le=1000)  # catch trials a main block
-    repeated: int | None = Field(None, ge=0, le=1000)  # repeated trials a condition
+    blocks: int | None = Field(None, ge=1, le=1000)  # main blocks per condition with references
+    catch: int | None = Field(None, ge=0, le=1000)  # catch trials per main block
+    repeated: int | None = Field(None, ge=0, le=1000)  # repeated trials per condition
 
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(

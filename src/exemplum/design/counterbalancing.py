@@ -1,8 +1,7 @@
-"""Chance in a design: how orders and sides are drawn, and what counting the verdicts could gain a guesser.
-
-A participant is told after each trial which query was right. A strategy sees these verdicts, and which block, condition
-and unit a trial belongs to, and says on which side the next answer is. Where sides are drawn by a fair coin, each of
-them is right in half of the trials, whatever it counts.
+"""Randomness in a design: orders and sides, and strategies that guess sides by counting verdicts.
+Participants see after each trial which query was right. A strategy sees these verdicts, and the block, condition and
+unit of each trial, and guesses the side of the next answer. If sides are fair coin tosses, every strategy is right in
+half of the trials, whatever it counts.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from exemplum.records import Side, Trial
 
 T = TypeVar("T")
 
-SIDES = 3  # spawn key: which query is on top is drawn apart from all else
+SIDES = 3  # spawn key: which query is on top is drawn independently of everything else
 
 
 def generator(seed: int, participant: int, *purpose: int) -> np.random.Generator:
-    """A participant's own randomness: it does not depend on how many others there are."""
+    """A participant's own random generator, independent of the number of participants."""
     return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(participant, *purpose)))
 
 
@@ -31,13 +30,13 @@ def shuffled(items: Sequence[T], rng: np.random.Generator) -> list[T]:
 
 
 def rotated(items: Sequence[T], by: int) -> list[T]:
-    """Begin at item `by`, counted round."""
+    """Rotate to begin at item `by`, modulo the length."""
     start = by % len(items) if items else 0
     return [*items[start:], *items[:start]]
 
 
 def split(items: Sequence[T], parts: int, longer: int = 0) -> list[list[T]]:
-    """Cut into parts of nearly equal length; those with one more begin at part `longer`, counted round."""
+    """Cut into parts of nearly equal length; those with one more begin at part `longer`, modulo the number of parts."""
     short, extra = divmod(len(items), parts)
     lengths = rotated([short + (part < extra) for part in range(parts)], -longer)
     ends = np.cumsum(lengths)
@@ -45,12 +44,12 @@ def split(items: Sequence[T], parts: int, longer: int = 0) -> list[list[T]]:
 
 
 def coin(rng: np.random.Generator) -> Side:
-    """A side by a fair coin: whatever came before, nobody can say better than even what comes next."""
+    """A side by a fair coin toss, so that earlier sides do not predict it."""
     return Side.TOP if rng.random() < 0.5 else Side.BOTTOM
 
 
 class Deck:
-    """Cards dealt in shuffled rounds: none comes again before all have come, nor twice in a hand if it can be."""
+    """Cards dealt in shuffled rounds: none again before all have been dealt and, if possible, none twice in a hand."""
 
     def __init__(self, cards: Sequence[T], rng: np.random.Generator) -> None:
         self.cards: list = list(cards)
@@ -73,10 +72,9 @@ Sides = tuple[Side, ...]
 
 @dataclass(frozen=True)
 class Strategy:
-    """Keeps a tally of the sides so far for every case, and says the side that is ahead in the trial's case.
-
-    A trial may be of several cases; the first in which one side is ahead decides, and top is said where none is.
-    `behind` says the other side, as whoever counts on balance does. `latest` minds only the last answer of a case.
+    """Counts the sides so far for every case, and guesses the side that is ahead in the trial's case.
+    A trial may belong to several cases; the first in which one side is ahead decides, else the guess is top. `behind`
+    guesses the other side, as a person who expects balance does. `latest` uses only the last answer of a case.
     """
 
     name: str
@@ -85,8 +83,8 @@ class Strategy:
     latest: bool = False
 
     def right(self, sessions: Iterable[Sequence[Trial]]) -> int:
-        """In how many trials it is right; `sessions` are each participant's trials in their order."""
-        tally: dict[Hashable, int] = defaultdict(int)  # answers on top less answers below
+        """The number of trials in which it is right; `sessions` are each participant's trials in order."""
+        tally: dict[Hashable, int] = defaultdict(int)  # answers on top minus answers below
         right = 0
         for trials in sessions:
             past: Sides = ()
@@ -133,7 +131,7 @@ STRATEGIES = (
     Strategy("behind in the session", _session, behind=True),
     Strategy("behind in the block, else in a wider count", _nested, behind=True),
     Strategy("alternation", _session, behind=True, latest=True),
-    # the side of the last answer: who stays on a side that was right and leaves one that was wrong is there
+    # win-stay lose-shift: the side of the last answer
     Strategy("win-stay, lose-shift", _session, latest=True),
     *(_after(count) for count in (1, 2, 3)),
     Strategy("as the unit last time", lambda trial, _past: ((trial.participant, trial.unit.unit),), latest=True),

@@ -1,4 +1,4 @@
-"""What must hold of every design. Each invariant is a function that yields a message for every fault it finds."""
+"""Invariants of every design. Each is a function that yields a message for every violation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from exemplum.design.stimuli import NATURAL, DesignError, Pictures
 from exemplum.protocols import protocol as protocol_named
 from exemplum.records import Design, Pole, Session, Trial, TrialKind
 
-FALSE_ALARM = 1e-6  # share of fairly drawn designs that `sides_cannot_be_counted` refuses, at most
+FALSE_ALARM = 1e-6  # largest share of fairly drawn designs that `sides_cannot_be_counted` refuses
 
 Invariant = Callable[[Design, Plan, Pictures], Iterator[str]]
 
@@ -32,7 +32,7 @@ def check(
 ) -> None:
     """Check a design against its protocol, units (STUDY_UNITS) and stimuli (STIMULI); sizes as given to `make`.
 
-    Raises DesignError naming every invariant that is broken with its first fault.
+    Raises DesignError naming every violated invariant with its first violation.
     """
     pictures = Pictures(stimuli)
     sizes = {"practice": practice, "blocks": blocks, "catch": catch, "repeated": repeated}
@@ -42,14 +42,14 @@ def check(
 
 
 def check_plan(design: Design, plan: Plan, pictures: Pictures) -> None:
-    """Check a design against what was planned. Raises DesignError if an invariant is broken."""
+    """Check a design against its plan. Raises DesignError if an invariant is violated."""
     broken = []
     for invariant in INVARIANTS:
         if faults := list(invariant(design, plan, pictures)):
             more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
             broken.append(f"{name(invariant)}: {faults[0]}{more}")
     if broken:
-        raise DesignError(f"the design breaks what must hold: {'; '.join(broken)}")
+        raise DesignError(f"the design violates its invariants: {'; '.join(broken)}")
 
 
 def name(invariant: Invariant) -> str:
@@ -71,7 +71,7 @@ def trials_are_counted_up(design: Design, _plan: Plan, _pictures: Pictures) -> I
         for block in session.blocks:
             for trial in block.trials:
                 if (trial.participant, trial.block) != (session.participant, block.block):
-                    yield f"{trial.trial_id} says another participant or block than it stands in"
+                    yield f"{trial.trial_id} names a participant or block other than its own"
 
 
 def counts_are_those_of_the_protocol(design: Design, plan: Plan, _pictures: Pictures) -> Iterator[str]:
@@ -102,7 +102,7 @@ def _expected_counts(plan: Plan, participant: int) -> Counter[tuple[str, str]]:
 
 
 def sides_cannot_be_counted(design: Design, _plan: Plan, _pictures: Pictures) -> Iterator[str]:
-    """No strategy of `counting` does better or worse, over all participants, than a fair coin allows."""
+    """No strategy does better or worse, over all participants, than chance with fair coin tosses allows."""
     sessions = [session.trials for session in design.sessions]
     trials = sum(map(len, sessions))
     for strategy in STRATEGIES:
@@ -111,7 +111,7 @@ def sides_cannot_be_counted(design: Design, _plan: Plan, _pictures: Pictures) ->
         if p < FALSE_ALARM / len(STRATEGIES):
             yield (
                 f"the strategy {strategy.name!r} is right in {right} of {trials} trials without looking (p = {p:.0e} "
-                f"for a fair coin); draw the sides of trials by a fair coin"
+                f"for a fair coin); draw the sides of trials by fair coin tosses"
             )
 
 
@@ -163,8 +163,8 @@ def no_two_images_of_a_group_meet(design: Design, _plan: Plan, pictures: Picture
             if others:
                 yield (
                     f"{trial.trial_id} ({trial.unit.unit}, method {trial.condition}) shows {len(others) + 1} images of "
-                    f"group {group}, of near-duplicates, {first} and {others[0]}; take the pictures of a method of "
-                    f"your own from request.exemplars, each from another one"
+                    f"group {group}, of near-duplicates, {first} and {others[0]}; in your own method make each "
+                    f"picture from another one of request.exemplars"
                 )
 
 
@@ -195,7 +195,7 @@ def images_are_stimuli_of_their_pole(design: Design, _plan: Plan, pictures: Pict
 
 def no_batch_comes_in_two_conditions(design: Design, plan: Plan, _pictures: Pictures) -> Iterator[str]:
     if len(plan.batches) < len(plan.conditions):
-        return  # said in the notes
+        return  # the notes say so
     for session in design.sessions:
         for batch, trials in _by(_mains(session), lambda t: t.batch).items():
             if len(conditions := sorted({trial.condition for trial in trials})) > 1:
@@ -211,7 +211,7 @@ def batches_are_used_evenly(design: Design, plan: Plan, _pictures: Pictures) -> 
     for (condition, scheme, _), counts in used.items():
         times = {batch: counts[batch] for batch in plan.batches}
         if foreign := sorted(set(counts) - set(times)):
-            yield f"main trials of {condition} show batch {foreign[0]}, which is not for main trials"
+            yield f"main trials of {condition} show batch {foreign[0]}, which is reserved for practice and catch trials"
         elif max(times.values()) - min(times.values()) > 1:
             often, free = max(times, key=times.__getitem__), min(times, key=times.__getitem__)
             where = f"{condition} {scheme}".strip()

@@ -1,8 +1,7 @@
-"""Leakage: no trial may show a query's own picture among the references, whatever made it.
-
-A query and a reference may be one file, one image of the corpus, or near-duplicates by their group. Pictures that a
-method made are compared themselves, whatever image they say they were made from: a blurred, cropped or highlighted copy
-of a query tells the answer as well as the query does. Catch trials are meant to show theirs.
+"""Leakage: no trial may show a query's own picture among the references.
+A query and a reference may be one file, one image of the corpus, or near-duplicates by their group. Pictures of a
+method are also compared by content, whatever image they are said to be made from: a blurred, cropped or highlighted
+copy of a query gives the answer away as well. Catch trials show their queries on purpose.
 """
 
 from __future__ import annotations
@@ -31,15 +30,15 @@ Asked = dict[str, dict[str, str]]  # reference → query shown beside it → one
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What the table of stimuli knows of a picture."""
+class StimulusIdentity:
+    """Image id and group of a picture, from the table of stimuli."""
 
     image: str
     group: str
 
 
 def check(design: Design, stimuli: pd.DataFrame, folder: Path) -> None:
-    """Check the references of every trial but catch trials against its two queries.
+    """Check the references of every trial, except catch trials, against its two queries.
 
     `stimuli` is the STIMULI table, `folder` the study folder that its paths are below. Raises DesignError naming the
     unit, method and files of the first leak and how many more the unit has, StoreError if a picture cannot be read.
@@ -59,7 +58,7 @@ def check(design: Design, stimuli: pd.DataFrame, folder: Path) -> None:
 class _Pictures:
     """The pictures of one unit, read when they are needed."""
 
-    def __init__(self, unit: str, known: Mapping[str, Shown], stimuli: pd.DataFrame, folder: Path) -> None:
+    def __init__(self, unit: str, known: Mapping[str, StimulusIdentity], stimuli: pd.DataFrame, folder: Path) -> None:
         self.unit, self.known, self.folder = unit, known, folder
         own = stimuli[(stimuli["unit"] == unit) & (stimuli["method"] == NATURAL)]
         self.natural = list(dict.fromkeys(own["path"]))
@@ -87,7 +86,7 @@ class _Pictures:
         return "is a copy of" if _same_bytes(self.folder / reference, self.folder / query) else ""
 
     def _by_content(self, asked: Asked) -> dict[tuple[str, str], str]:
-        """Copies among the references, but for the corpus's own images, which were compared when they were dealt."""
+        """Copies among the references, except the corpus's own images, which were compared when they were chosen."""
         references = [path for path in asked if path not in self.of_corpus]
         queries = list(dict.fromkeys(query for path in references for query in asked[path]))
         if not references:
@@ -106,12 +105,12 @@ class _Pictures:
         return found
 
     def _is_of_another(self, reference: str, likeness: float, queries: Mapping[str, str]) -> bool:
-        """Whether a natural image that is no query of its trials is more alike: the reference is made from that."""
+        """Whether a natural image other than its queries is more similar, so the reference is made from that."""
         others = [path for path in self.natural if path not in queries and path != reference]
         return bool(others) and bool(self._likenesses([reference], others).max() > likeness)
 
     def _likenesses(self, references: list[str], queries: list[str]) -> np.ndarray:
-        """Of every reference to every query; of pictures that are not square their most alike parts count."""
+        """The likeness of every reference to every query; of their most similar parts if they are not square."""
         some, others = [self._looks(path) for path in references], [self._looks(path) for path in queries]
         alike = copies.likenesses(
             [look for looks in some for look in looks], [look for looks in others for look in looks]
@@ -131,13 +130,13 @@ class _Pictures:
         return self._read[path]
 
 
-def _known(stimuli: pd.DataFrame) -> dict[str, Shown]:
+def _known(stimuli: pd.DataFrame) -> dict[str, StimulusIdentity]:
     rows = stimuli[["path", "image", "group"]].itertuples(index=False, name=None)
-    return {path: Shown(image, group) for path, image, group in rows}
+    return {path: StimulusIdentity(image, group) for path, image, group in rows}
 
 
 def _asked(design: Design) -> dict[str, dict[str, Asked]]:
-    """By unit and method: which references stand beside which queries."""
+    """By unit and method: which references are shown with which queries."""
     found: dict[str, dict[str, Asked]] = defaultdict(lambda: defaultdict(lambda: defaultdict(dict)))
     for trial in design.trials:
         if trial.kind is not TrialKind.CATCH:
@@ -148,7 +147,7 @@ def _asked(design: Design) -> dict[str, dict[str, Asked]]:
 
 
 def _starts(groups: list[list[copies.Look]]) -> list[int]:
-    """Where each group begins if all are put one after the other."""
+    """The start of each group in their concatenation."""
     return [0, *itertools.accumulate(map(len, groups[:-1]))]
 
 

@@ -1,4 +1,4 @@
-"""What a study can have of its protocol: sizes, schemes, units and batches, with a note wherever it is less."""
+"""Fit a protocol to a study: sizes, schemes, units and batches, with a note wherever they are smaller."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Plan:
     methods: tuple[str, ...]  # conditions with references
     schemes: tuple[Scheme, ...]
     scheme_orders: tuple[tuple[int, ...], ...]
-    sets: tuple[tuple[StudyUnit, ...], ...]  # main units, by stimulus set; they go round the schemes
+    sets: tuple[tuple[StudyUnit, ...], ...]  # main units, by stimulus set; the sets rotate over the schemes
     practice_units: dict[str, tuple[StudyUnit, ...]]  # by stimulus set; "" holds all
     batches: tuple[int, ...]  # for main trials
     none_blocks: int
@@ -38,7 +38,7 @@ class Plan:
         return (NONE, *self.methods) if self.none_blocks else self.methods
 
     def units(self, scheme: int, participant: int) -> tuple[StudyUnit, ...]:
-        """Main units of a scheme: the stimulus sets go round the schemes by a Latin square over participants."""
+        """Main units of a scheme: the stimulus sets rotate over the schemes by a Latin square over participants."""
         return self.sets[(scheme + participant - 1) % len(self.sets)]
 
     def scheme_order(self, participant: int) -> tuple[int, ...]:
@@ -49,12 +49,14 @@ class Plan:
         return rotated(self.methods, (participant - 1) // protocol.order_every + protocol.order_start)
 
     def batch(self, condition: str, participant: int) -> int:
-        """The batch of a participant's main trials in a condition: another one in every condition, and another one
-        for every participant (or group of participants) until all batches have been used in it."""
+        """The batch of a participant's main trials in a condition: different in every condition, and for each
+        participant (or group of participants) until all batches have been used in it."""
         protocol, count = self.protocol, len(self.batches)
         turn = (participant - 1) // min(protocol.batch_every, len(self.sets))  # without sets nobody can share
         stride = len(self.conditions) if protocol.batch_own else 1
-        lap = turn // (count // _common_divisor(stride, count))  # after a lap of a stride that divides, the others
+        lap = turn // (
+            count // _common_divisor(stride, count)
+        )  # after a round with a stride that divides the count, the other batches
         return self.batches[(turn * stride + lap + self.conditions.index(condition)) % count]
 
 
@@ -72,13 +74,13 @@ def plan(
     """Fit a protocol to the units (STUDY_UNITS) and pictures of a study; sizes not given are the protocol's.
 
     Raises DesignError if there are no main units, no natural images in common, or a method without pictures, and
-    UserError for a method whose name no condition can have.
+    UserError for a method with a reserved or invalid name.
     """
     notes: list[str] = []
     everyone = [_study_unit(row) for row in units.itertuples()]
     mains = [unit for unit in everyone if unit.role == "main"]
     if not mains:
-        raise DesignError("the study has no main units; choose some in [units] of study.toml")
+        raise DesignError("the study has no main units; choose some in study.toml: [units]")
     schemes, orders = _schemes(protocol, pictures, everyone, notes)
     sets = _sets(protocol, mains, len(schemes), notes)
     smallest = min(len(units) for units in sets)
@@ -94,7 +96,9 @@ def plan(
     }
     _note_sizes(protocol, sizes, easy[""], len(chosen), notes)
     if not chosen and not sizes["none_blocks"]:
-        raise DesignError(f"protocol {protocol.name} needs a method with pictures; name one in [explanations] methods")
+        raise DesignError(
+            f"protocol {protocol.name} needs a method with pictures; name one in study.toml: [explanations] methods"
+        )
     count = participants or protocol.participants
     if count > (room := len(batches) * min(protocol.batch_every, len(sets))):
         notes.append(f"{count} participants, but batches for {room}: some share theirs in the same condition")
@@ -104,11 +108,11 @@ def plan(
 def _schemes(
     protocol: Protocol, pictures: Pictures, units: list[StudyUnit], notes: list[str]
 ) -> tuple[tuple[Scheme, ...], tuple[tuple[int, ...], ...]]:
-    """The schemes for which there are natural images: of as many references, or else of the next fewer there are."""
+    """The schemes with natural images: for their number of references, or else for the next smaller number."""
     sizes = pictures.sizes(unit.unit for unit in units)
     if not sizes:
         raise DesignError(
-            "the units of the study have no natural images for the same number of references; queries need them"
+            "the study's units have no natural images for a common number of references, which queries need"
         )
     fitted: dict[int, Scheme] = {}  # place in the protocol → scheme
     for place, scheme in enumerate(protocol.schemes):
@@ -147,9 +151,11 @@ def _sets(
 
 def _dealt(mains: list[StudyUnit], names: tuple[str, ...], notes: list[str]) -> list[list[StudyUnit]]:
     if len(mains) < len(names):
-        notes.append(f"{len(mains)} main units do not make {len(names)} stimulus sets: every scheme has the same units")
+        notes.append(
+            f"{len(mains)} main units are too few for {len(names)} stimulus sets: every scheme has the same units"
+        )
         return [mains]
-    notes.append(f"the main units were dealt into stimulus sets {', '.join(names)} in the order of the table")
+    notes.append(f"the main units were distributed over stimulus sets {', '.join(names)} in the order of the table")
     sets: list[list[StudyUnit]] = [[] for _ in names]
     for place, unit in enumerate(mains):
         name = place % len(names)
@@ -184,12 +190,12 @@ def _batches(
     methods: int,
     notes: list[str],
 ) -> tuple[int, ...]:
-    """Batches for main trials: all but the first, unless then the conditions of one participant would share some."""
+    """Batches for main trials: all but the first, unless the conditions of one participant would then share some."""
     common = set.intersection(
         *(set(pictures.batches((unit.unit for unit in mains), scheme.references)) for scheme in schemes)
     )
     if not common:
-        raise DesignError("the main units have no batch of natural images in common; make their exemplars again")
+        raise DesignError("the main units have no batch of natural images in common; run the explanations stage again")
     conditions = methods + bool(protocol.none_blocks)
     batches = sorted(common)
     kept = batches[1:] if len(batches) > conditions else batches
@@ -209,7 +215,7 @@ def _note_sizes(
             notes.append(f"{name.replace('_', ' ')}: {size} instead of {wanted}")
     needed = sizes["practice"] * (methods + bool(protocol.none_blocks))
     if not protocol.pools and len(easy) < needed:
-        notes.append(f"practice units: {len(easy)} for {needed} practice trials, so some come more than once")
+        notes.append(f"practice units: {len(easy)} for {needed} practice trials, so some appear more than once")
 
 
 def _study_unit(row: object) -> StudyUnit:

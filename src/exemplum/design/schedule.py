@@ -1,4 +1,4 @@
-"""Sessions: every participant's blocks, trials and repeated trials, from a protocol, units, stimuli and one seed."""
+"""Make every participant's session: blocks, trials and repeated trials."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def make(
     """Make every session of a study; the same arguments give the same design.
 
     `units` is a STUDY_UNITS table, `stimuli` a STIMULI table. `methods` are the conditions with references (all methods
-    of the stimuli if not given). `practice` trials a condition, main `blocks` a condition, `catch` trials a main block
-    and `repeated` trials a condition are the protocol's if not given. A participant's session does not depend on how
-    many participants there are. Raises DesignError if the protocol cannot be had from these units and stimuli.
+    of the stimuli if not given). `practice` trials per condition, main `blocks` per condition, `catch` trials per main
+    block and `repeated` trials per condition are the protocol's if not given. A participant's session does not depend
+    on the number of participants. Raises DesignError if these units and stimuli do not suffice for the protocol.
     """
     pictures = Pictures(stimuli)
     sizes = {"practice": practice, "blocks": blocks, "catch": catch, "repeated": repeated}
@@ -60,7 +60,7 @@ def session(plan: Plan, pictures: Pictures, participant: int, seed: int) -> Sess
 
 @dataclass(frozen=True)
 class _Draft:
-    """A block before images, sides and order."""
+    """A block before its images, sides and order are chosen."""
 
     kind: TrialKind
     condition: str
@@ -102,7 +102,7 @@ def _without_references(
 def _in_turn(
     plan: Plan, scheme: int, methods: list[str], participant: int, practice: _Practice, rng: np.random.Generator
 ) -> list[_Draft]:
-    """Main blocks of the conditions with references, alternating; every unit once a condition."""
+    """Main blocks of the conditions with references, alternating; every unit once per condition."""
     units = plan.units(scheme, participant)
     parts = {method: split(shuffled(units, rng), plan.blocks) for method in methods}
     catch = {method: practice.catch(rng) for method in methods}
@@ -121,7 +121,7 @@ def _repeated(plan: Plan, rng: np.random.Generator) -> list[_Draft]:
 
 
 class _Practice:
-    """Which practice units a participant sees in practice and in catch trials."""
+    """The practice units of a participant, for practice and for catch trials."""
 
     def __init__(self, plan: Plan, participant: int, rng: np.random.Generator) -> None:
         self.plan = plan
@@ -155,9 +155,9 @@ def _block(
 ) -> Block:
     scheme = plan.schemes[draft.scheme]
     shown = [(draft.kind, unit) for unit in draft.units] + [(CATCH, unit) for unit in draft.catch]
-    showing = Showing(participant, number, draft.condition, draft.phase, scheme)
+    settings = BlockSettings(participant, number, draft.condition, draft.phase, scheme)
     trials = tuple(
-        trial(showing, place, began + place, kind, unit, coin(sides),
+        trial(settings, place, began + place, kind, unit, coin(sides),
               _batch(plan, pictures, draft, participant, kind, unit), pictures, rng)
         for place, (kind, unit) in enumerate(shuffled(shown, rng))
     )  # fmt: skip
@@ -174,14 +174,14 @@ def _batch(plan: Plan, pictures: Pictures, draft: _Draft, participant: int, kind
 
 
 @dataclass(frozen=True)
-class Showing:
-    """What the trials of a block have in common."""
+class BlockSettings:
+    """The values that all trials of a block share."""
 
     participant: int
     block: int
     condition: str
     phase: str
-    scheme: Scheme  # for the condition none it says only which queries are shown
+    scheme: Scheme  # for the condition none it only determines the queries
 
     @property
     def scheme_name(self) -> str:
@@ -189,7 +189,7 @@ class Showing:
 
 
 def trial(
-    showing: Showing,
+    settings: BlockSettings,
     place: int,
     index: int,
     kind: TrialKind,
@@ -201,21 +201,21 @@ def trial(
 ) -> Trial:
     """The trial at `place` of its block and at `index` of its session, both from 0."""
     references = ReferenceSet()
-    if showing.condition != NONE:
-        references = pictures.references(showing.condition, unit.unit, showing.scheme, batch)
+    if settings.condition != NONE:
+        references = pictures.references(settings.condition, unit.unit, settings.scheme, batch)
     if kind is TrialKind.CATCH:
-        queries = _shown_queries(showing, unit, references, batch, pictures, rng)
+        queries = _shown_queries(settings, unit, references, batch, pictures, rng)
     else:
-        queries = pictures.queries(unit.unit, showing.scheme.references, batch)
+        queries = pictures.queries(unit.unit, settings.scheme.references, batch)
     return Trial(
-        trial_id=trial_id(showing.participant, showing.block, place),
-        participant=showing.participant,
-        block=showing.block,
+        trial_id=trial_id(settings.participant, settings.block, place),
+        participant=settings.participant,
+        block=settings.block,
         index=index,
         kind=kind,
-        condition=showing.condition,
-        phase=showing.phase,
-        scheme=showing.scheme_name,
+        condition=settings.condition,
+        phase=settings.phase,
+        scheme=settings.scheme_name,
         unit=unit,
         batch=batch,
         references=references,
@@ -230,32 +230,32 @@ def trial_id(participant: int, block: int, place: int) -> str:
 
 
 def _shown_queries(
-    showing: Showing,
+    settings: BlockSettings,
     unit: StudyUnit,
     references: ReferenceSet,
     batch: int,
     pictures: Pictures,
     rng: np.random.Generator,
 ) -> dict[Pole, str]:
-    """A catch trial asks for shown references. Where a pole is not shown its query is drawn from the references
-    that would be (so it was in Experiment II); a method without pictures of a pole leaves the natural query."""
+    """The queries of a catch trial: shown references. For a pole that is not shown, one of its references (as in
+    Experiment II); if the method has no pictures of the pole, the natural query."""
     queries = {}
     for pole, shown in ((Pole.MAX, references.max), (Pole.MIN, references.min)):
-        k = showing.scheme.references
-        images = shown or pictures.explanations(showing.condition, unit.unit, pole, k, batch)
+        k = settings.scheme.references
+        images = shown or pictures.explanations(settings.condition, unit.unit, pole, k, batch)
         queries[pole] = drawn(images, rng) if images else pictures.queries(unit.unit, k, batch)[pole]
     return queries
 
 
-REPEATS = 1  # spawn key: the draw is independent of the one that made the session
+REPEATS = 1  # spawn key: independent of the draws that made the session
 
 
 def repeated_trials(session: Session, responses: Iterable[Response], seed: int) -> list[Trial]:
     """The trials of the session's repeated blocks, in order, chosen from the answers to its main trials.
 
     Of every condition half of the trials are those answered with least confidence and half with most (one more of the
-    least if the number is odd); ties are drawn. Trials before and after the blocks with references together
-    are the condition none. Which query is on top is drawn anew, by a fair coin. `seed` is the design's.
+    least if the number is odd); ties are broken at random. Trials before and after the blocks with references together
+    are the condition none. Which query is on top is drawn again, by a fair coin toss. `seed` is the design's.
     Raises DesignError if a main trial of a repeated condition has no answer.
     """
     confidence = {response.trial_id: response.confidence for response in responses}

@@ -1,4 +1,4 @@
-"""The design stage: units and stimuli in; `trials.parquet`, `blocks.parquet` and `design.json` in `design/` out."""
+"""The design stage: from units and stimuli to `trials.parquet`, `blocks.parquet` and `design.json` in `design/`."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def load(study: Study) -> Design:
 
 
 def _methods(study: Study, stimuli: pd.DataFrame) -> list[str]:
-    """The methods with pictures; natural images that only serve as queries are none of them."""
+    """The methods with pictures, without `natural` if its images only serve as queries."""
     present = list(dict.fromkeys(stimuli["method"]))
     asked = study.config.stimuli is not None or NATURAL in [use.method for use in study.config.explanations.uses]
     return present if asked else [method for method in present if method != NATURAL]
@@ -92,7 +92,7 @@ def blocks_table(design: Design) -> pd.DataFrame:
 
 
 def design_of(trials: pd.DataFrame, blocks: pd.DataFrame, protocol: str, seed: int, notes: tuple[str, ...]) -> Design:
-    """The design that gave these TRIALS and BLOCKS."""
+    """The design of these TRIALS and BLOCKS."""
     shown: dict[tuple[int, int], list[Trial]] = defaultdict(list)
     for trial in map(_trial, trials.to_dict("records")):
         shown[trial.participant, trial.block].append(trial)

@@ -1,4 +1,4 @@
-"""Which images a trial shows: the queries and the references of a unit, found in the table of stimuli."""
+"""The queries and references of a unit's trials, from the table of stimuli."""
 
 from __future__ import annotations
 
@@ -63,18 +63,18 @@ class Pictures:
     def references(self, method: str, unit: Unit, scheme: Scheme, batch: int) -> ReferenceSet:
         """The pictures that explain the unit; only of the poles that the scheme shows.
 
-        Raises DesignError if the method has not exactly as many pictures of each shown pole as the scheme shows.
+        Raises DesignError unless the method has exactly as many pictures of each shown pole as the scheme shows.
         """
         shown = {pole: self.explanations(method, unit, pole, scheme.references, batch) for pole in scheme.poles}
         if not any(shown.values()):
             raise DesignError(
-                f"method {method!r} has no pictures of unit {unit}; make them, or leave unit or method out"
+                f"method {method!r} has no pictures of unit {unit}; make them, or leave out the unit or the method"
             )
         for pole, images in shown.items():
             if len(images) != scheme.references:
                 raise DesignError(
                     f"method {method!r} has {len(images)} {pole} pictures of unit {unit} for batch {batch}, but "
-                    f"{scheme.name} shows {scheme.references}; make the others, or leave unit or method out"
+                    f"{scheme.name} shows {scheme.references}; make the others, or leave out the unit or the method"
                 )
         return ReferenceSet(max=shown.get(Pole.MAX, ()), min=shown.get(Pole.MIN, ()))
 
@@ -91,7 +91,7 @@ class Pictures:
         return dict(self._sets.get((str(unit), NATURAL, pole.value, k, batch), ()))
 
     def _made(self, method: str, unit: Unit, pole: Pole, k: int, batch: int) -> list[str]:
-        """Pictures made for k references if there are, else for the nearest number above, else below."""
+        """Pictures made for k references if there are any, else for the nearest larger number, else smaller."""
         sizes = sorted(self._sizes[str(unit), method], key=lambda size: (size < k, abs(size - k)))
         for size in sizes:
             for of_batch in (batch, ANY_BATCH):
@@ -101,9 +101,9 @@ class Pictures:
 
 
 def drawn(images: tuple[str, ...], rng: np.random.Generator) -> str:
-    """One image, each as likely."""
+    """One image, all equally likely."""
     return images[int(rng.integers(len(images)))]
 
 
 class DesignError(UserError):
-    """A design cannot be made from these units and stimuli, or breaks one of its invariants."""
+    """A design cannot be made from these units and stimuli, or violates an invariant."""

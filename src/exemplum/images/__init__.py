@@ -1,4 +1,4 @@
-"""Where images come from: corpora by name, each a length, a record and an image for every row."""
+"""Corpora: collections of images by name, with a record and an image for every row."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 
 class ImagesSection(Section):
     load: Name = "embedded"  # embedded, folder:PATH, torchvision:NAME, webdataset:GLOB
-    limit: int | None = Field(None, ge=1, le=1_000_000_000)  # use only this many images, drawn by the seed
+    limit: int | None = Field(None, ge=1, le=1_000_000_000)  # use a random subset of this size, drawn by the seed
 
 
 KINDS: dict[str, Callable[[str, int, Path | None], Corpus]] = {
@@ -38,8 +38,8 @@ EXPECTED = {"folder": "folder:PATH", "torchvision": "torchvision:NAME", "webdata
 def open_corpus(spec: str, seed: int = 0, root: Path | None = None) -> Corpus:
     """Open the images that `spec` names: `embedded`, `folder:PATH`, `torchvision:NAME` or `webdataset:GLOB`.
 
-    `seed` draws the drawings of `embedded` and nothing else. `root` is where torchvision's datasets are kept
-    (~/.cache/exemplum, or the environment's EXEMPLUM_DATA, if not given). Raises CorpusError.
+    `seed` determines the drawings of `embedded` and nothing else. `root` is the folder of torchvision's datasets (by
+    default the environment variable EXEMPLUM_DATA, else ~/.cache/exemplum). Raises CorpusError.
     """
     kind, colon, rest = spec.partition(":")
     if spec == "embedded":

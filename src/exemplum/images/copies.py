@@ -1,10 +1,9 @@
-"""Whether one picture is a copy of another: re-encoded, blurred, recoloured, cropped, turned or drawn over.
-
-Both pictures are reduced to local contrast, which brightness, contrast, colour and soft masks leave alone. One is then
-laid over the other in many ways (turned, flipped, as a crop of it), and the best of them is refined: a normalized
-cross-correlation over similarity transforms (Lewis 1995, Vision Interface). The likeness is the correlation's Fisher z
-in units of its standard error, so that a single line that fits does not count as much as a whole picture that does.
-docs/design.md has the rates of hits and of false alarms.
+"""Detect whether one picture is a copy of another: re-encoded, blurred, recoloured, cropped, rotated or drawn over.
+Both pictures are reduced to local contrast, which brightness, contrast, colour and soft masks do not change. One is
+then aligned with the other in many ways (rotated, reflected, as a crop of it), and the best alignment is refined: a
+normalized cross-correlation over similarity transforms (Lewis 1995, Vision Interface). The likeness is the
+correlation's Fisher z in units of its standard error, so that a single matching line counts less than a whole matching
+picture. docs/design.md has the rates of hits and of false alarms.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 THUMBNAIL_SIDE = 16  # pixels of a thumbnail
 SAME = 6.0  # grey levels, root mean square: half a million pairs of different photographs are 20 or more apart
-SAME_SHARE = 0.3  # of the image's own standard deviation: smooth images all look alike at this size
+SAME_SHARE = 0.3  # of the image's own standard deviation: all smooth images look alike at this size
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
@@ -51,16 +50,16 @@ SIDE = 64  # pixels at which pictures are compared
 GRID = 16  # samples per side while ways are searched
 FINE_GRID = 32  # samples per side while the best way is refined
 SCALES = tuple(0.93**k for k in range(11))  # sides of crops, down to 0.48 of the picture's
-TURNS = (-8.0, 0.0, 8.0)  # degrees; each finds some 4° to both sides, and refining goes on from there
+TURNS = (-8.0, 0.0, 8.0)  # degrees; each finds rotations up to some 4° away, and refining continues from there
 TURNED = 0.7  # crops smaller than this are tried upright only
 STEP = 0.6 / GRID  # of the picture's side, between neighbouring crops
-FLAT = 2.0  # grey levels: contrast below it counts as none, so that noise is not blown up
-SEARCH = 1.5, 5.0  # pixels of SIDE: blur, and window of the local mean, of the band in which ways are searched
-CANDIDATE = 0.40  # correlation of the search above which a way is refined; 1 in 100 pairs of photographs
-DETAIL = 1.0, 4.0  # the same of the band in which the best way is refined and judged
+FLAT = 2.0  # grey levels: contrast below it counts as 0, so that noise is not amplified
+SEARCH = 1.5, 5.0  # pixels of SIDE: blur, and window of the local mean, of the frequency band of the search
+CANDIDATE = 0.40  # correlation above which an alignment is refined; 1 in 100 pairs of photographs
+DETAIL = 1.0, 4.0  # as SEARCH, for refining and for the final likeness
 COPY = 0.58  # likeness that different pictures do not reach: of 160,000 pairs of photographs the highest is 0.48
-SHIFT = 0.12  # of the side: a picture that fits itself so far off repeats, as gratings and bare edges do
-REPEATS = 0.6  # correlation with itself from which a picture repeats
+SHIFT = 0.12  # of the side: pictures that match themselves at this shift are repetitive (gratings, bare edges)
+REPEATS = 0.6  # correlation with itself from which a picture is repetitive
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Look:
 
     @cached_property
     def frames(self) -> np.ndarray:
-        """The whole picture in its eight turns and flips: (8, GRID²) float32 of norm 1."""
+        """The whole picture in its eight rotations and reflections: (8, GRID²) float32 of norm 1."""
         whole = _contrast(self.grey, *SEARCH).ravel()[_WHOLE]
         return _normed(np.stack([turn.ravel() for turn in _turns(whole)]))
 
@@ -84,10 +83,10 @@ class Look:
 
     @cached_property
     def repeats(self) -> bool:
-        """Whether it fits itself when shifted: then it fits many other pictures, and that says nothing."""
+        """Whether it matches itself when shifted: then it matches many other pictures, which proves nothing."""
         contrast = _contrast(self.grey, *DETAIL)
         contrast = contrast - contrast.mean()
-        size = 2 * SIDE  # no wrapping round
+        size = 2 * SIDE  # zero padding, so that the correlation is not circular
         spectrum, whole = np.fft.rfft2(contrast, (size, size)), np.fft.rfft2(np.ones_like(contrast), (size, size))
         energy = np.fft.rfft2(contrast**2, (size, size))
         products, one, other, overlap = (
@@ -109,7 +108,7 @@ def look(image: np.ndarray) -> Look:
 
 
 def squares(image: np.ndarray) -> list[np.ndarray]:
-    """A square image, (h, w, 3), alone; of a longer one the middle and both ends, since `look` would distort it."""
+    """A square image, (h, w, 3), itself; for a longer one its middle and both ends, since `look` would distort it."""
     short, long = sorted(image.shape[:2])
     starts = dict.fromkeys([(long - short) // 2, 0, long - short])
     if image.shape[0] > image.shape[1]:
@@ -118,10 +117,9 @@ def squares(image: np.ndarray) -> list[np.ndarray]:
 
 
 def likenesses(pictures: Sequence[Look], others: Sequence[Look]) -> np.ndarray:
-    """How alike every picture is to every other one, (pictures, others): from COPY one was made from the other.
-
-    0 where no way of laying one over the other is worth refining, and for pictures that repeat, as gratings do. Either
-    may be the whole, or a crop of the other.
+    """The likeness of every picture to every other one, (pictures, others): from COPY one was made from the other.
+    0 if no alignment reaches CANDIDATE, and for repetitive pictures such as gratings. Either may be a crop of the
+    other.
     """
     found = np.zeros((len(pictures), len(others)))
     mine = [place for place, picture in enumerate(pictures) if not picture.repeats]
@@ -146,20 +144,20 @@ def _fitted(wholes: Sequence[Look], sources: Sequence[Look]) -> np.ndarray:
 
 
 def _refined(whole: np.ndarray, turn: int, source: np.ndarray, way: np.ndarray) -> float:
-    """The likeness under the way near `way` with the highest correlation."""
+    """The likeness at the alignment near `way` with the highest correlation."""
     blur, window = DETAIL
     target = _sampled(_turns(_contrast(whole, blur, window))[turn], _IDENTITY)
     crop = _contrast(source, blur * way[0], window * way[0])
     best = _sampled(crop, _climb(target, crop, way))
     shared = np.maximum(target * best, 0)
-    # as many samples as carry the correlation, by the participation ratio
+    # the effective number of samples in the correlation, by the participation ratio
     carried = shared.sum() ** 2 / max((shared**2).sum(), 1e-12) / shared.size
     correlation = min(float(target @ best), 0.999)
     return float(np.arctanh(correlation) * np.sqrt(carried))
 
 
 def _climb(target: np.ndarray, source: np.ndarray, way: np.ndarray) -> np.ndarray:
-    """The way that small changes of scale, turn and place lead to, each of which raises the correlation."""
+    """Hill climbing: change scale, rotation and place in small steps while the correlation rises."""
     value, steps = float(target @ _sampled(source, way)), np.array([0.035, 3.0, 0.02, 0.02])
     for _ in range(3):
         for step in (*np.diag(steps), *np.diag(-steps)):
@@ -201,7 +199,7 @@ def _samples(way: np.ndarray, count: int) -> np.ndarray:
 
 
 def _ways() -> list[np.ndarray]:
-    """Every crop that is tried, by scale."""
+    """All crops to try, by scale."""
     ways = []
     for scale in SCALES:
         room = 1 - scale

@@ -1,4 +1,4 @@
-"""A corpus: a length, and for every row a record and an image; subsets of it, and sheets of its images."""
+"""The Corpus protocol (a record and an image for every row), subsets, and contact sheets."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ class ImageError(UserError):
         super().__init__(f"{image}: {reason}")
         self.image, self.reason = image, reason
 
-    def __reduce__(self) -> tuple[type[ImageError], tuple[str, str]]:  # errors cross from worker processes
+    def __reduce__(self) -> tuple[type[ImageError], tuple[str, str]]:  # errors are pickled by worker processes
         return type(self), (self.image, self.reason)
 
 
 class CorpusError(UserError):
-    """A corpus cannot be opened; the message says which, why and what to do."""
+    """A corpus cannot be opened; the message says which one, why, and what to do."""
 
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """What is known of an image without decoding it."""
+    """What is known about an image without decoding it."""
 
     image_id: str  # unique in the corpus, the same on every machine
     group: str = ""  # images of one group are near-duplicates; "" for none
-    labels: dict[str, Label] = field(default_factory=dict)  # known truth: class, family, source, place, …
+    labels: dict[str, Label] = field(default_factory=dict)  # ground truth: class, family, source, place, …
 
 
 class Corpus(Protocol):
-    """Images by row. Corpora can be pickled, and hold no decoded images that grow with their length."""
+    """Images by row. A corpus can be pickled, and must not keep decoded images."""
 
     @property
     def name(self) -> str:
-        """What `images.open` was given."""
+        """The name that `open_corpus` was given."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the images do; cheap, no image is decoded for it."""
+        """Changes when the images change; computed without decoding."""
         ...
 
     def __len__(self) -> int: ...

@@ -1,4 +1,4 @@
-"""Any image file as RGB: rotation from EXIF applied, alpha on white, 16-bit scaled, first frame of several."""
+"""Decode image files to RGB: EXIF rotation applied, alpha on white, 16-bit scaled, the first of several frames."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from exemplum.images.corpus import ImageError
 
 WHITE = (255, 255, 255, 255)
-# what Pillow's decoders raise on broken files, whatever the format
+# exceptions of Pillow's decoders for broken files of any format
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError, struct.error,
           Image.DecompressionBombError, MemoryError)  # fmt: skip
 
 
 def decode_file(path: Path) -> np.ndarray:
-    """Read an image file as RGB uint8 (h, w, 3). Raises ImageError naming it if it is absent, truncated or no image."""
+    """Read an image file as RGB uint8 (h, w, 3). Raises ImageError naming a missing, truncated or other file."""
     return _decode(path, str(path))
 
 
@@ -31,9 +31,9 @@ def decode_bytes(content: bytes, name: str) -> np.ndarray:
 def to_rgb(image: Image.Image) -> np.ndarray:
     """A Pillow image of any mode as RGB uint8 (h, w, 3), upright by its EXIF orientation.
 
-    Alpha, and the transparent colour of a palette, is composited on white. 16-bit grey is divided by 257; 32-bit
-    grey of a 16-bit range likewise. Other 32-bit and float images are taken as 0–1, else as 0–255, else stretched from
-    their lowest to their highest value. Colour profiles are not applied.
+    Alpha, and the transparent colour of a palette, is composited on white. 16-bit grey is divided by 257; 32-bit grey
+    of a 16-bit range likewise. Other 32-bit and float images are read as 0–1 if their values fit, else as 0–255, else
+    scaled from their lowest to their highest value. Colour profiles are not applied.
     """
     image.load()
     ImageOps.exif_transpose(image, in_place=True)
@@ -72,7 +72,7 @@ def _eight_bit(values: np.ndarray, mode: str) -> np.ndarray:
 
 def _reason(source: Path | BytesIO, error: BaseException) -> str:
     if isinstance(error, FileNotFoundError):
-        return "the file is gone"
+        return "the file does not exist"
     if isinstance(error, UnidentifiedImageError):
         size = source.stat().st_size if isinstance(source, Path) else len(source.getvalue())
         return "the file is empty" if size == 0 else "not an image in a format that Pillow reads"

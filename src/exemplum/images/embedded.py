@@ -1,4 +1,4 @@
-"""`embedded`: patches of photographs and drawings, mixed so that every part of the corpus holds both."""
+"""`embedded`: patches of photographs and drawings, mixed so that every part of the corpus has both."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from exemplum.images import drawings
 from exemplum.images.corpus import CorpusError, ImageRecord
 from exemplum.store import digest
 
-EACH = 45  # drawings of a family
+EACH = 45  # drawings per family
 
 
 class EmbeddedCorpus:
-    """The photographs in the packages that Exemplum needs anyway, and drawings. `seed` draws other drawings."""
+    """Photographs of scikit-image and scikit-learn, and drawings, which depend on `seed`."""
 
     name = "embedded"
 
@@ -49,7 +49,7 @@ class EmbeddedCorpus:
         return drawings.drawing(*place, self.seed).image()
 
     def _place(self, row: int) -> Patch | tuple[str, int]:
-        """What a row shows: photographs stand evenly among the drawings, and families take turns."""
+        """The content of a row: photographs are spread evenly among the drawings, and families alternate."""
         if not 0 <= row < len(self):
             raise IndexError(f"row {row} of a corpus of {len(self)} images")
         before = row * len(self._patches) // len(self)
@@ -84,15 +84,15 @@ SOURCES = {
     "text": "skimage.data/text.png",
 }
 SIZE = 128  # pixels of a decoded patch
-MOST = 60  # patches of a photograph
+MOST = 60  # patches per photograph
 # side in pixels of the photograph: how many of them, before near-duplicates; half an octave apart
 SIDES = {448: 3, 320: 6, 224: 9, 160: 12, 112: 15, 80: 24}
-SAME = 0.75  # intersection over union above which a patch would be another's copy, and is left out
+SAME = 0.75  # intersection over union above which a patch counts as a copy of another, and is left out
 OVERLAP = 0.2  # patches whose intersection over union is above this are near-duplicates: one group
 GROUP = 6  # patches in a group, at most
-FEWER = {"clock": 12, "cell": 20}  # large smooth areas: their patches look alike
+FEWER = {"clock": 12, "cell": 20}  # with large smooth areas, whose patches look alike
 TAKEN = -1  # where no patch may be
-TRIES = 150  # random places tried for a photograph and side
+TRIES = 150  # random places tried per photograph and side
 EMPTY_STD = 10.0  # grey levels; below it a patch shows nothing
 EMPTY_QUARTER_STD = 4.0  # grey levels; three quarters of a patch at least reach it
 BLACK = 4  # grey level; the retina's mask is below it
@@ -125,13 +125,13 @@ class Patch:
 
 @cache  # the places take half a second, and every stage opens the corpus
 def patches() -> tuple[Patch, ...]:
-    """All patches, the photographs taking turns, so that every prefix holds all of them."""
+    """All patches, alternating between photographs, so that any first part has all of them."""
     by_source = [_places(source) for source in SOURCES]
     return tuple(found[i] for i in range(max(map(len, by_source))) for found in by_source if i < len(found))
 
 
 def fingerprint() -> str:
-    """A hash of the photographs' files and of how they are cut."""
+    """A hash of the photographs' files and of the patches."""
     hashes = [hashlib.sha256(_file(source)).hexdigest() for source in SOURCES]
     return digest(
         hashes, SIZE, MOST, SIDES, SAME, OVERLAP, GROUP, FEWER, TRIES, EMPTY_STD, EMPTY_QUARTER_STD, BLACK, MOST_BLACK
@@ -156,7 +156,7 @@ def overlap(a: Patch, b: Patch) -> float:
 
 
 def _places(source: str) -> list[Patch]:
-    """Patches at random places, large ones first: in regions of their own, then near-duplicates up to MOST."""
+    """Patches at random places, large ones first: in separate regions, then near-duplicates up to MOST."""
     # seeded by the source's name: the photographs' patches are the same in every study
     rng = np.random.default_rng(zlib.crc32(source.encode()))
     grey = np.asarray(photograph(source).convert("L"), dtype=np.float32)
@@ -165,7 +165,7 @@ def _places(source: str) -> list[Patch]:
     for lonely in (True, False):
         for side, most in SIDES.items():
             boxes = _add(boxes, grey, side, min(len(boxes) + most, cap) if lonely else cap, lonely, rng)
-    order = rng.permutation(len(boxes))  # every prefix holds all scales
+    order = rng.permutation(len(boxes))  # any first part has all scales
     return [Patch(source, *(int(value) for value in boxes[place])) for place in order]
 
 
@@ -177,7 +177,7 @@ def _add(
     if side > min(height, width):
         return boxes
     places = np.stack([rng.integers(width - side + 1, size=TRIES), rng.integers(height - side + 1, size=TRIES)], axis=1)
-    # most places are taken: leave them out at once, and look again at the others when their turn comes
+    # most places are taken: leave these out at once, and check the others again in turn
     for place in places[_regions(boxes, places, side, lonely) != TAKEN]:
         region = _regions(boxes, place[None], side, lonely)[0]
         if len(boxes) < most and region != TAKEN and _shows_something(grey, int(place[0]), int(place[1]), side):
@@ -188,7 +188,7 @@ def _add(
 def _regions(boxes: np.ndarray, places: np.ndarray, side: int, lonely: bool) -> np.ndarray:
     """The region of a patch at each of `places` (n, 2): a new one, or that of the patches it is near; (n,).
 
-    TAKEN where it would be near two regions or only a part of one, would overfill one or copy a patch of it.
+    TAKEN if it is near two regions or only a part of one, or if its region is full or has a copy of it.
     """
     known = np.unique(boxes[:, 3])
     if not len(known):

@@ -1,4 +1,4 @@
-"""`folder:PATH`: every image file of a tree, in the order of its names."""
+"""`folder:PATH`: every image file in a folder and its subfolders, sorted by name."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class FolderCorpus:
         return self.folder / os.fsdecode(self._names[row])
 
     def record(self, row: int) -> ImageRecord:
-        """The path below the folder is the id; the folder that holds the file, if not the top one, is its class."""
+        """The relative path is the id; the folder that holds the file, if not the top one, is its class."""
         image_id = as_id(self._names[row])
         parent = image_id.rpartition("/")[0].rpartition("/")[2]
         return ImageRecord(image_id, labels={"class": parent} if parent else {})
@@ -56,7 +56,7 @@ class FolderCorpus:
 
 
 def _listing(folder: Path, ignored: dict[str, int]) -> tuple[Names, str]:
-    """Names below `folder`, and a hash of names, sizes and times of change."""
+    """Names below `folder`, and a hash of names, sizes and modification times."""
     seen = hashlib.sha256()
 
     def names() -> Iterator[bytes]:
@@ -72,9 +72,8 @@ def _listing(folder: Path, ignored: dict[str, int]) -> tuple[Names, str]:
 def _image_files(
     folder: bytes, prefix: bytes, above: frozenset[tuple[int, int]], ignored: dict[str, int]
 ) -> Iterator[tuple[bytes, os.DirEntry[bytes]]]:
-    """Image files below `folder` by name, links followed but never in a circle; hidden names are left out.
-
-    Links to nothing that are named as images are among them; they cannot be decoded.
+    """Image files below `folder` by name, following links without cycles; hidden names are left out.
+    Dangling links with names of images are included, so that they are reported as broken.
     """
     status = os.stat(folder)
     here = (status.st_dev, status.st_ino)
@@ -94,7 +93,7 @@ def _image_files(
 
 
 def _dangles(entry: os.DirEntry[bytes]) -> bool:
-    """Whether it is a link to nothing: an image that is told to be broken rather than left out without a word."""
+    """Whether it is a dangling link, which is reported as a broken image instead of being left out silently."""
     return entry.is_symlink() and not os.path.exists(entry.path)
 
 
@@ -107,11 +106,11 @@ def _instead(ignored: dict[str, int]) -> str:
         return "; it is empty"
     common = sorted(ignored, key=lambda extension: -ignored[extension])[:3]
     found = ", ".join(f"{ignored[extension]} × {extension or 'no extension'}" for extension in common)
-    return f" (found {found}); images are known by {' '.join(sorted(EXTENSIONS)[:6])} …"
+    return f" (found {found}); image files end in {' '.join(sorted(EXTENSIONS)[:6])} …"
 
 
 class Names:
-    """Names as one block of bytes and the end of each: 8 bytes a name more than its letters."""
+    """Names as one block of bytes and the end of each: 8 bytes per name in addition to its letters."""
 
     def __init__(self, block: bytes, ends: np.ndarray) -> None:
         self.block, self.ends = block, ends
@@ -135,5 +134,5 @@ class Names:
 
 
 def as_id(name: bytes) -> str:
-    """A name as text that fits in a table: bytes that are not UTF-8 are spelled with backslashes."""
+    """A name as text for a table: bytes that are not UTF-8 are written with backslashes."""
     return name.decode("utf-8", errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""`torchvision:NAME`: torchvision's image datasets, downloaded where there is a network."""
+"""`torchvision:NAME`: torchvision's image datasets, downloaded if necessary."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from exemplum.images.corpus import ROOT_VARIABLE, CorpusError, ImageError, Image
 from exemplum.images.decoding import BROKEN, to_rgb
 from exemplum.store import digest
 
-# datasets of single images with a class or none; FakeData is noise, made on the spot
+# datasets of single images with or without a class; FakeData is generated noise
 NAMES = (
     "Caltech101", "Caltech256", "CelebA", "CIFAR10", "CIFAR100", "Country211", "DTD", "EMNIST", "EuroSAT", "FakeData",
     "FashionMNIST", "FER2013", "FGVCAircraft", "Flowers102", "Food101", "GTSRB", "Imagenette", "ImageNet",
     "INaturalist", "KMNIST", "LFWPeople", "MNIST", "OxfordIIITPet", "PCAM", "Places365", "QMNIST", "RenderedSST2",
     "SEMEION", "StanfordCars", "STL10", "SUN397", "SVHN", "USPS",
 )  # fmt: skip
-NUMBERS = ("targets", "labels", "_labels", "y")  # where these datasets keep the class of each image
+NUMBERS = ("targets", "labels", "_labels", "y")  # attributes in which these datasets keep the classes
 
 
 class TorchvisionCorpus:
@@ -31,7 +31,7 @@ class TorchvisionCorpus:
     def __init__(self, spec: str, root: Path | None = None) -> None:
         """Open the dataset below `root`, and download it if it is not there.
 
-        Raises CorpusError if the name or split is unknown, or the dataset is neither there nor to be had.
+        Raises CorpusError if the name or split is unknown, or the dataset is neither there nor can be downloaded.
         """
         given, _, split = spec.partition("/")
         known = {name.lower(): name for name in NAMES}
@@ -94,7 +94,7 @@ def _arguments(name: str, made: Any, split: str, root: Path) -> dict[str, Any]:
         if split:
             arguments["split"] = split
         elif parameters["split"].default is inspect.Parameter.empty:
-            raise CorpusError(f"torchvision:{name} has several splits and no usual one; write torchvision:{name}/SPLIT")
+            raise CorpusError(f"torchvision:{name} has several splits and no default; write torchvision:{name}/SPLIT")
     elif split and "train" in parameters:
         if split not in ("train", "test"):
             raise CorpusError(f"torchvision:{name} has the splits train and test, not {split!r}")
@@ -120,7 +120,7 @@ def _classes(dataset: Any) -> Sequence[str]:
 
 
 def _numbers(dataset: Any) -> np.ndarray | None:
-    """The class of every image, where that is known without decoding."""
+    """The class of every image, if it is known without decoding."""
     for attribute in NUMBERS:
         values = getattr(dataset, attribute, None)
         if values is not None and len(values) == len(dataset) and np.ndim(np.asarray(values[0])) == 0:

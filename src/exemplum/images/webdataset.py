@@ -22,23 +22,23 @@ from exemplum.images.decoding import decode_bytes
 from exemplum.images.folders import EXTENSIONS, Names, as_id
 from exemplum.store import StoreError, atomic, digest
 
-SIDECARS = ("", "cls", "json", "txt")  # what says more of an image; the first of them is read
-SCHEMA = 1  # of the kept list of places
+SIDECARS = ("", "cls", "json", "txt")  # files with labels of an image; the first one present is read
+SCHEMA = 1  # of the cached list of positions
 
 
 @dataclass(frozen=True)
-class Contents:
-    """Where every image of some shards lies, and what is said of it; a row an image."""
+class ShardContents:
+    """The position of every image in some shards, and of its labels; one row per image."""
 
     names: Names  # the sample's key, with its folder in the tar
     places: np.ndarray  # (images, 6) int64: shard, offset, size; kind of sidecar (in SIDECARS), its offset, its size
 
 
 class ShardCorpus:
-    """Samples with an image in WebDataset's shards. Each takes about 60 bytes and its name; images stay on the disk."""
+    """Samples with an image in WebDataset's shards. Each takes about 60 bytes and its name in memory."""
 
     def __init__(self, pattern: str) -> None:
-        """Find where the images lie: one pass over the shards' headers, kept for the next time.
+        """Find the positions of the images: one pass over the shards' headers, which is cached.
 
         Raises CorpusError if no file matches `pattern` (with `*`, `?` and `{000..146}`), if a shard is broken or
         compressed, or if none holds an image.
@@ -97,22 +97,22 @@ def _braces(pattern: str) -> list[str]:
     ]
 
 
-def _contents(shards: list[Path], kept: Path) -> Contents:
-    """The places of all images, from the file `kept` if they are there, else from the shards and then kept."""
+def _contents(shards: list[Path], kept: Path) -> ShardContents:
+    """The positions of all images, from the cache file `kept` if it is valid, else from the shards."""
     if kept.exists():
         with np.load(kept) as saved:
-            return Contents(Names(saved["block"].tobytes(), saved["ends"]), saved["places"])
+            return ShardContents(Names(saved["block"].tobytes(), saved["ends"]), saved["places"])
     places = array("q")
     names = Names.of(_scan(shards, places))
     table = np.frombuffer(places, dtype=np.int64).reshape(-1, 6)
-    # where nothing can be kept, the shards are read again the next time
+    # if the cache cannot be written, the shards are read again next time
     with suppress(StoreError), atomic(kept) as temporary, temporary.open("wb") as handle:
         np.savez(handle, block=np.frombuffer(names.block, dtype=np.uint8), ends=names.ends, places=table)
-    return Contents(names, table)
+    return ShardContents(names, table)
 
 
 def _scan(shards: list[Path], places: array[int]) -> Iterator[bytes]:
-    """The key of every sample with an image; where it lies is appended to `places`."""
+    """The key of every sample with an image; its position is appended to `places`."""
     for number, shard in enumerate(shards):
         for key, members in groupby(_members(shard), key=lambda member: _split(member.name)[0]):
             if place := _place(members):
@@ -142,12 +142,12 @@ def _members(shard: Path) -> Iterator[tarfile.TarInfo]:
                     yield member
     except (tarfile.TarError, OSError) as error:
         raise CorpusError(
-            f"the shard {shard} is broken or compressed ({error}); shards must be whole plain tar files"
+            f"the shard {shard} is broken or compressed ({error}); shards must be complete, uncompressed tar files"
         ) from error
 
 
 def _split(name: str) -> tuple[bytes, str]:
-    """A sample's key is its path up to the first dot of the file name; what follows says what the file holds."""
+    """Split a path into the sample's key, up to the first dot of the file name, and the extension."""
     folder, slash, file = name.rpartition("/")
     stem, _, kind = file.partition(".")
     return os.fsencode(folder + slash + stem), kind.lower()

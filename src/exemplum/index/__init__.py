@@ -36,7 +36,7 @@ class UnitsSection(Section):
     @field_validator("hand_picked")
     @classmethod
     def _are_units(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        once(tuple(Unit.parse(name) for name in names))  # mixed4a:17 and mixed4a:017 are one
+        once(tuple(Unit.parse(name) for name in names))  # mixed4a:17 and mixed4a:017 are the same
         return names
 
 
@@ -46,8 +46,8 @@ class IndexSection(Section):
     keep: int = Field(300, ge=1, le=10_000)  # highest and lowest images kept of every unit
     # images whose activations give the quantiles; exact for corpora up to this size
     sample: int = Field(4096, ge=1, le=100_000)
-    batch: int = Field(32, ge=1, le=4096)  # images a forward pass
-    # of the pass over all images; extremes are measured once more in float32. auto: what saves time (docs/index.md)
+    batch: int = Field(32, ge=1, le=4096)  # images per forward pass
+    # of the pass over all images; extremes are measured again in float32. auto: whichever is faster (docs/index.md)
     precision: Precision = "auto"
 
 

@@ -1,4 +1,4 @@
-"""Activations of images, one number per unit: forward passes, with the decoding of a corpus in workers beside them."""
+"""Measure activations of images, one number per unit, while worker processes decode the next images."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ PR_SET_PDEATHSIG = 1  # sys/prctl.h
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Activations of some images, and those images that are broken."""
+class Measurements:
+    """Activations of some images, and the broken ones among them."""
 
     rows: np.ndarray  # int64 (images,)
     values: np.ndarray  # float32 (images, units), layers side by side
@@ -82,14 +82,16 @@ class Measurer:
         """Activations, float32 (images, units), of images in the model's geometry, uint8 (images, h, w, 3)."""
         return self._launch(images).cpu().numpy()
 
-    def corpus(self, corpus: Corpus, rows: np.ndarray, batch: int, workers: int | None = None) -> Iterator[Measured]:
+    def corpus(
+        self, corpus: Corpus, rows: np.ndarray, batch: int, workers: int | None = None
+    ) -> Iterator[Measurements]:
         """Measure rows of a corpus in order, `batch` at a time. `workers` processes decode; 0: none."""
         workers = _workers(self.device) if workers is None else workers
         loader = DataLoader(
             Batches(corpus, self.model.preprocessing, rows, batch), batch_size=None, num_workers=workers,
             collate_fn=_as_it_is, prefetch_factor=2 if workers else None, worker_init_fn=_end_with_parent,
         )  # fmt: skip
-        ahead = 1 if self.device.type == "cuda" else 0  # a GPU is at work while the batch before is taken in
+        ahead = 1 if self.device.type == "cuda" else 0  # a GPU works while the previous batch is merged
         launched: deque[tuple[Batch, Tensor]] = deque()
         for decoded in loader:
             launched.append((decoded, self._launch(decoded.images)))
@@ -112,31 +114,31 @@ class Measurer:
             return torch.cat([pool(values, self.objective).float() for values in maps.values()], 1)
 
 
-def _measured(batch: Batch, values: Tensor) -> Measured:
-    return Measured(batch.rows, values.cpu().numpy(), batch.broken)
+def _measured(batch: Batch, values: Tensor) -> Measurements:
+    return Measurements(batch.rows, values.cpu().numpy(), batch.broken)
 
 
 def _workers(device: torch.device) -> int:
-    """Processes that decode: all cores but one beside a GPU; where the cores compute too, one for two of them."""
-    cores = torch.get_num_threads()  # that this process may use
+    """Number of decoding processes: with a GPU all cores but one, else one for two cores, since these compute too."""
+    cores = torch.get_num_threads()  # available to this process
     return max(1, cores - 1 if device.type == "cuda" else cores // 2)
 
 
 def _true_float32(device: torch.device) -> AbstractContextManager[None]:
-    """NVIDIA's convolutions in float32 keep 10 bits of it unless they are told to keep all 23."""
+    """Full float32 on NVIDIA GPUs, whose convolutions otherwise keep 10 of the 23 bits."""
     if device.type != "cuda":
         return nullcontext()
     return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
 
 
 def _end_with_parent(_worker: int) -> None:
-    """Else a worker whose parent is killed waits for ever to be rid of its images."""
+    """End with the parent process; otherwise a worker whose parent is killed waits forever."""
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _as_it_is(batch: T) -> T:
-    # arrays go through a pipe; tensors would need shared memory, of which containers have little
+    # arrays are sent through a pipe; tensors would need shared memory, which is small in containers
     return batch
 
 

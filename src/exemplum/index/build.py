@@ -1,4 +1,4 @@
-"""Build the index: one pass over a corpus for all layers, and a second, exact one over what it found to be extreme."""
+"""Build the index: one pass over a corpus for all layers, and an exact second pass over the extremes that it found."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from exemplum import store, tables
 from exemplum.errors import UserError
 from exemplum.images import Corpus
-from exemplum.index.activations import Measured, Measurer, Relu
+from exemplum.index.activations import Measurements, Measurer, Relu
 from exemplum.index.extremes import Accumulator
 from exemplum.index.index import ActivationIndex
 from exemplum.models import Model
@@ -47,15 +47,16 @@ def build_index(
     """Measure every unit of `layers` (the model's default ones if empty) for every image of the corpus.
 
     Keeps each unit's `keep` highest and lowest images, its moments, and its activations for a seeded uniform `sample`
-    of the images, from which quantiles and percentiles come. Extremes are activations in float32: in a lower
-    `precision` (bfloat16, float16, or auto: what saves time) the pass keeps more candidates than `keep`, and their
-    images are measured once more. With a `folder`, progress is kept there: a pass that was stopped goes on and gives
-    the same tables. So does a `cluster`, which measures on many machines. Raises UserError if no image can be decoded.
+    of the images, from which quantiles and percentiles are computed. Extremes are activations in float32: in a lower
+    `precision` (bfloat16, float16, or auto: whichever is faster) the pass keeps more candidates than `keep`, and their
+    images are measured again. With a `folder`, progress is saved there, and a pass that was stopped continues to the
+    same tables. A `cluster` measures on many machines, with the same result. Raises UserError if no image can be
+    decoded.
     """
     layers = tuple(layers) or tuple(model.default_layers)
     units = sum(model.layer(name).channels for name in layers)
     chosen = dtype(precision, units, keep, len(corpus))
-    shard = max(1, shard // batch) * batch  # batches never straddle shards
+    shard = max(1, shard // batch) * batch  # no batch spans two shards
     sampled = _sampled_rows(len(corpus), sample, seed)
     key = store.digest(model.fingerprint, corpus.fingerprint, layers, relu, objective, keep, sample, batch, seed, shard)
 
@@ -90,20 +91,20 @@ def build_index(
 def dtype(precision: str, units: int, keep: int, images: int) -> torch.dtype:
     """The dtype that an index is first measured in.
 
-    `auto` is what is fast here if there are images enough: measuring the extremes once more in float32 must not take
-    longer than was saved.
+    `auto` is the fast dtype of this machine if there are enough images: measuring the extremes again in float32 must
+    not take longer than the first pass saved.
     """
     low = hardware.dtype(precision, hardware.device())
-    most = 2 * units * (keep + spare(keep))  # images to measure once more, if no image is extreme for two units
+    most = 2 * units * (keep + spare(keep))  # images to measure again, if no image is extreme for two units
     return torch.float32 if precision == "auto" and most > images else low
 
 
 def spare(keep: int) -> int:
-    """Candidates of each pole, beyond those to be kept, that a pass in low precision keeps of a unit."""
+    """Additional candidates per unit and pole that a pass in low precision keeps."""
     return max(FEWEST_SPARE, round(SLACK * keep))
 
 
-def _told(measured: Iterator[Measured], advance: Callable[[int], None]) -> Iterator[Measured]:
+def _told(measured: Iterator[Measurements], advance: Callable[[int], None]) -> Iterator[Measurements]:
     for part in measured:
         advance(len(part.rows) + len(part.broken))
         yield part
@@ -119,7 +120,7 @@ QUANTILES = {"q01": 1, "q05": 5, "q25": 25, "q50": 50, "q75": 75, "q95": 95, "q9
 
 
 def tabled(first: Sweep, exact: Sweep, model: Model, corpus: Corpus, layers: Sequence[str]) -> ActivationIndex:
-    """Moments and sample of the sweep over all images, extremes of the exact one; they may be the same."""
+    """Tables from the pass over all images (moments, sample) and the exact pass (extremes), which may be the same."""
     names = [unit for layer in layers for unit in model.units(layer)]
     facts = pd.DataFrame({
         "unit": [str(unit) for unit in names], "layer": [unit.layer for unit in names],
@@ -129,7 +130,7 @@ def tabled(first: Sweep, exact: Sweep, model: Model, corpus: Corpus, layers: Seq
     units = facts.assign(count=first.total.count, mean=first.total.mean, std=first.total.std)
     units["low"], units["high"] = (exact.total.top(pole)[0][:, 0] for pole in ("min", "max"))
     if sample.size:
-        # of the sorted sample, nearest rank: as many numbers as there are, no interpolation between activations
+        # nearest rank in the sorted sample, without interpolation
         for name, percent in QUANTILES.items():
             units[name] = sample[:, round((sample.shape[1] - 1) * percent / 100)]
     else:
@@ -141,7 +142,7 @@ def tabled(first: Sweep, exact: Sweep, model: Model, corpus: Corpus, layers: Seq
 
 
 def _sample(first: Sweep, exact: Sweep) -> np.ndarray:
-    """Activations of the sampled images, (units, images) ascending: the exact ones where there are any."""
+    """Activations of the sampled images, (units, images) ascending: exact ones where available."""
     values = first.values
     values[np.searchsorted(first.sampled, exact.sampled)] = exact.values
     return np.sort(values[~np.isnan(values).any(1)].T, axis=1)
@@ -163,7 +164,7 @@ def _extremes(total: Accumulator, facts: pd.DataFrame, corpus: Corpus) -> pd.Dat
     records = {row: corpus.record(row) for row in frame["row"].unique().tolist()}
     frame["image"] = frame["row"].map({row: record.image_id for row, record in records.items()})
     frame["group"] = frame["row"].map({row: record.group for row, record in records.items()})
-    # a unit's two poles stand one after the other, in the order of the units
+    # the two poles of a unit follow each other, in the order of the units
     order = frame["unit"].map({name: place for place, name in enumerate(facts["unit"])})
     frame = frame.assign(order=order).sort_values(["order", "pole", "rank"], kind="stable").drop(columns="order")
     return tables.EXTREMES.frame(frame)
@@ -173,14 +174,14 @@ def _broken(faults: list[tuple[int, str]], corpus: Corpus) -> pd.DataFrame:
     return tables.IMAGES.frame([{"image": corpus.record(row).image_id, "reason": reason} for row, reason in faults])
 
 
-CHECKPOINT_S = 15.0  # at most so often is the state written: for a large network it is hundreds of MB
+CHECKPOINT_S = 15.0  # least time between two checkpoints: for a large network they are hundreds of MB
 
 
 class Sweep:
-    """What a sweep over some rows of a corpus has found so far; with a path, on disk now and then, and at a stop."""
+    """The state of a pass over some rows of a corpus; with a path, saved regularly and when it is stopped."""
 
     def __init__(self, key: str, rows: np.ndarray, units: int, keep: int, sampled: np.ndarray, path: Path | None):
-        """`key` says what is measured: a state on disk of another key is not gone on with."""
+        """`key` identifies what is measured; a saved state with another key is ignored."""
         self.key, self.rows, self.path = key, rows, path
         self.sampled = np.intersect1d(sampled, rows, assume_unique=True)
         self.done, self.broken = 0, list[tuple[int, str]]()
@@ -189,8 +190,8 @@ class Sweep:
         if path and path.exists():
             self._resume(path)
 
-    def run(self, shards: Iterator[Measured]) -> None:
-        """Take in shards of the rows left, in their order, each whole. Progress is kept if one raises."""
+    def run(self, shards: Iterator[Measurements]) -> None:
+        """Measure and merge the remaining rows, shard by shard, in order. Progress is saved if one raises."""
         written = float("-inf")
         try:
             for shard in shards:
@@ -212,7 +213,7 @@ class Sweep:
         if self.path:
             self.path.unlink(missing_ok=True)
 
-    def _take(self, shard: Measured) -> None:
+    def _take(self, shard: Measurements) -> None:
         self.total.add(shard.values, shard.rows)
         self.broken += shard.broken
         chosen = np.isin(shard.rows, self.sampled)
@@ -229,33 +230,33 @@ class Sweep:
     def _resume(self, path: Path) -> None:
         total, more = Accumulator.load(path)
         if str(more["key"]) != self.key:
-            return  # of other settings: start anew
+            return  # of other settings: start from the beginning
         self.total, self.done, self.values = total, int(more["done"]), more["values"]
         self.broken = list(zip(more["broken_rows"].tolist(), more["broken_reasons"].tolist(), strict=True))
 
 
 def spread(
     cluster: Cluster, make: Callable[[], Measurer], corpus: Corpus, rows: np.ndarray, batch: int, size: int
-) -> Iterator[Measured]:
-    """Shards of `size` rows, in order. Each worker calls `make`, and opens the images where it is."""
+) -> Iterator[Measurements]:
+    """Measured shards of `size` rows, in order. Each worker calls `make` and opens the images on its machine."""
     starts = range(0, len(rows), size)
     return cluster.spread(partial(_Worker, make, corpus, batch), [rows[start : start + size] for start in starts])
 
 
 class _Worker:
-    """Measures shards. Decoding goes on beside a GPU; a worker of one core does one thing at a time."""
+    """Measures shards. With a GPU images are decoded in parallel; a worker with one core alternates."""
 
     def __init__(self, make: Callable[[], Measurer], corpus: Corpus, batch: int):
         self.measurer, self.corpus, self.batch = make(), corpus, batch
         self.decoders = None if self.measurer.device.type == "cuda" else 0
 
-    def __call__(self, rows: np.ndarray) -> Measured:
+    def __call__(self, rows: np.ndarray) -> Measurements:
         return joined(list(self.measurer.corpus(self.corpus, rows, self.batch, self.decoders)))
 
 
-def shards(batches: Iterator[Measured], size: int) -> Iterator[Measured]:
-    """Shards of `size` images, broken ones counted, which batches fill exactly; the last of what is left."""
-    parts: list[Measured] = []
+def shards(batches: Iterator[Measurements], size: int) -> Iterator[Measurements]:
+    """Shards of `size` images, including broken ones, that batches fill exactly; the last may be smaller."""
+    parts: list[Measurements] = []
     filled = 0
     for part in batches:
         parts.append(part)
@@ -267,9 +268,9 @@ def shards(batches: Iterator[Measured], size: int) -> Iterator[Measured]:
         yield joined(parts)
 
 
-def joined(parts: list[Measured]) -> Measured:
-    """Consecutive parts as one."""
-    return Measured(
+def joined(parts: list[Measurements]) -> Measurements:
+    """Concatenate consecutive parts."""
+    return Measurements(
         np.concatenate([part.rows for part in parts]), np.concatenate([part.values for part in parts]),
         tuple(fault for part in parts for fault in part.broken),
     )  # fmt: skip

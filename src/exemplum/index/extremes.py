@@ -1,8 +1,7 @@
-"""What the index keeps of a stream of activations: the k highest and lowest of every unit, and a sample for quantiles.
-
-A value and its row in the corpus are packed into one int64 whose order is the order wanted: the float's bits, made
-monotone, above; the complement of the row below. So one integer top-k settles value and tie, and taking in parts of a
-stream in any order gives the same result.
+"""The k highest and lowest activations of every unit in a stream of images, with moments.
+A value and its row in the corpus are packed into one int64 that sorts by value, then by earlier row: the high bits are
+the float's bits, made monotonic, the low bits the complement of the row. So one integer top-k decides value and ties,
+and parts of a stream may be merged in any order.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ ROW_MASK = (1 << ROW_BITS) - 1
 
 
 def none(units: int) -> Tensor:
-    """The keys of a stream that has not begun: int64 (units, 0)."""
+    """The keys of an empty stream: int64 (units, 0)."""
     return torch.empty((units, 0), dtype=torch.int64)
 
 
-def take_in(keys: Tensor, values: Tensor, rows: Tensor, keep: int) -> Tensor:
+def merge_highest(keys: Tensor, values: Tensor, rows: Tensor, keep: int) -> Tensor:
     """The `keep` greatest of packed keys (units, a) and of float32 values (units, n) at rows (n,), greatest first."""
     if keys.shape[1] == keep:
         values, rows, contending = _contenders(keys, values, rows)
@@ -38,9 +37,8 @@ def take_in(keys: Tensor, values: Tensor, rows: Tensor, keep: int) -> Tensor:
 
 
 def _contenders(keys: Tensor, values: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The values that may come before a last key, with others so that all units have as many; and which they are.
-
-    Further down a long stream these are few, and packing and sorting them costs little.
+    """The values that may exceed the lowest key, padded so that all units have equally many; and their places.
+    Later in a long stream these are few, so packing and sorting them takes little time.
     """
     last = keys[:, -1:]
     floor = torch.where(last == EMPTY, float("-inf"), _values(last))
@@ -53,7 +51,7 @@ def _contenders(keys: Tensor, values: Tensor, rows: Tensor) -> tuple[Tensor, Ten
 def pack(values: Tensor, rows: Tensor) -> Tensor:
     """Pack float32 values (units, n) and rows (n,) or (units, n), 0 ≤ row < 2³², into keys, int64 (units, n).
 
-    A greater key is a higher value, or the same value at an earlier row. NaN packs to EMPTY: it is no extreme.
+    A greater key is a higher value, or the same value at an earlier row. NaN packs to EMPTY: it is never an extreme.
     """
     bits = (values + 0.0).view(torch.int32).to(torch.int64)  # + 0.0: −0 and 0 tie
     # IEEE floats order like integers once the magnitude bits of negative ones are flipped
@@ -92,8 +90,7 @@ class Accumulator:
         self.highest, self.lowest = none(self.units), none(self.units)
 
     def add(self, values: np.ndarray, rows: np.ndarray) -> None:
-        """Take in activations, float32 (images, units), of the corpus rows, int64 (images,).
-
+        """Merge activations, float32 (images, units), of the corpus rows, int64 (images,).
         Extremes do not depend on the order of the parts of a stream; moments do in their last bits.
         """
         if not len(rows):
@@ -101,8 +98,8 @@ class Accumulator:
         mean = values.mean(0, dtype=np.float64)
         self._add_moments(len(rows), mean, np.square(values - mean).sum(0))
         columns, places = torch.from_numpy(values.T.copy()), torch.tensor(rows)
-        self.highest = take_in(self.highest, columns, places, self.keep)
-        self.lowest = take_in(self.lowest, columns.neg_(), places, self.keep)
+        self.highest = merge_highest(self.highest, columns, places, self.keep)
+        self.lowest = merge_highest(self.lowest, columns.neg_(), places, self.keep)
 
     @property
     def std(self) -> np.ndarray:

@@ -28,11 +28,13 @@ class ActivationIndex:
         try:
             return self._rows[str(unit)]
         except KeyError:
-            raise UserError(f"{unit} is not in the index; add its layer to [units] layers and index again") from None
+            raise UserError(
+                f"{unit} is not in the index; add its layer to study.toml: [units] layers, and index again"
+            ) from None
 
     def top(self, unit: Unit, pole: Pole) -> pd.DataFrame:
         """The unit's extremes of the pole, most extreme first."""
-        self.row(unit)  # a unit outside the index is told by name
+        self.row(unit)  # raises for a unit that is not in the index
         start, stop = self._spans[(str(unit), str(pole))]
         return self.extremes.iloc[start:stop]
 
@@ -53,7 +55,7 @@ class ActivationIndex:
         return float(gap / facts["std"])
 
     def without_images(self) -> ActivationIndex:
-        """The index without its extremes and sample, which are most of it: small enough to send to many machines."""
+        """The index without extremes and sample, its largest parts: small enough to send to many machines."""
         return replace(self, extremes=self.extremes.iloc[:0], sample=self.sample[:, :0])
 
     @cached_property
@@ -62,7 +64,7 @@ class ActivationIndex:
 
     @cached_property
     def _spans(self) -> dict[tuple[str, str], tuple[int, int]]:
-        # rows of one unit and pole stand together
+        # rows of one unit and pole are adjacent
         keys = self.extremes["unit"].str.cat(self.extremes["pole"], sep="|").to_numpy()
         starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.array([], int)
         stops = np.r_[starts[1:], len(keys)]
@@ -80,7 +82,7 @@ class ActivationIndex:
 
     @classmethod
     def load(cls, folder: Path) -> ActivationIndex:
-        """Read an index. Raises StoreError naming a table that is absent or broken."""
+        """Read an index. Raises StoreError naming a missing or broken table."""
         if not (folder / "sample.npy").exists():
             raise store.StoreError(f"{folder} holds no index; run: {command('index', folder.parent)}")
         return cls(

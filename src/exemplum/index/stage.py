@@ -1,4 +1,4 @@
-"""The index stage: model and images in, `index/` out."""
+"""The index stage: from model and images to the tables in `index/`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VERSION = 2
 
 
 def load_model(study: Study) -> Model:
-    """The model that study.toml names, with its weights; loaded once a command, as every stage asks for it."""
+    """The model of study.toml with its weights; loaded once per command, since every stage needs it."""
     if "model" not in study.opened:
         section, places = study.config.model, user_code.places(study.folder)
         study.opened["model"] = models.load(section.load, study.weights(section.weights), section.input_size, places)
@@ -32,7 +32,7 @@ def load_model(study: Study) -> Model:
 
 
 def open_corpus(study: Study) -> Corpus:
-    """The images that study.toml names, a seeded subset if it sets a limit. They are listed once a command."""
+    """The images of study.toml, a seeded subset if it sets a limit; listed once per command."""
     if "images" not in study.opened:
         study.opened["images"] = _open_corpus(study)
     corpus: Corpus = study.opened["images"]
@@ -50,12 +50,12 @@ def _open_corpus(study: Study) -> Corpus:
 
 
 def layers(study: Study, model: Model) -> list[str]:
-    """Layers to index: those that study.toml names, or the model's default ones."""
+    """Layers to index: those of study.toml, or the model's default ones."""
     chosen = list(study.config.units.layers) or model.default_layers
     if not chosen:
-        raise UserError(f"model {model.name} has no layer that can be read; name some in [units] layers")
+        raise UserError(f"model {model.name} has no layer that can be read; name some in study.toml: [units] layers")
     for name in chosen:
-        model.layer(name)  # a wrong name is told now, not after an hour
+        model.layer(name)  # raises for a wrong name now, not after an hour
     return chosen
 
 
@@ -81,7 +81,7 @@ def _readable_model(study: Study) -> Model:
         model = load_model(study)
         model.layers  # noqa: B018  # found by running the network
         return model
-    except UserError as error:  # of the network, its file of weights, or a path that is none
+    except UserError as error:  # of the network, its weights file, or an invalid path
         of_network = isinstance(error, ModelError) and not isinstance(error, WeightsError)
         with study.setting("[model] load" if of_network else "[model] weights"):
             raise
@@ -92,7 +92,7 @@ def _check_unit(unit: Unit, model: Model, indexed: list[str]) -> None:
     if unit.channel >= channels:
         raise UserError(f"{unit.layer} has channels 0 to {channels - 1}, not {unit.channel}")
     if unit.layer not in indexed:
-        raise UserError(f"{unit} is of a layer that is not in [units] layers; add {unit.layer}")
+        raise UserError(f"{unit} is in a layer that is not indexed; add {unit.layer} to study.toml: [units] layers")
 
 
 def fingerprint(study: Study) -> str:
@@ -104,13 +104,13 @@ def fingerprint(study: Study) -> str:
 
 
 def made(study: Study) -> str:
-    """The fingerprint, and what tells an index that a forced run changed from the one before."""
+    """The fingerprint, with a mark that distinguishes an index that a forced run changed."""
     now = fingerprint(study)
     return study.made("index") or now if study.is_current("index", now) else now
 
 
 def forget(study: Study) -> None:
-    """Drop what a stopped run has measured; the index that is there stays until the new one is."""
+    """Delete the state of a stopped run; the existing index stays until the new one is complete."""
     for name in PARTIAL:
         (study.stage("index") / f"{name}.npz").unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""Networks with their preprocessing, layers and units, and the reading of activations."""
+"""Networks with preprocessing, layers and units, and modules that read their activations."""
 
 from __future__ import annotations
 

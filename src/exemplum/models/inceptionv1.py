@@ -1,7 +1,7 @@
 """InceptionV1 (GoogLeNet; Szegedy et al. 2015) with the layer names of the feature-visualization papers.
 
-One class serves the full network as Google released it for TensorFlow and Lucid made it known (`stem="lucid"`), and the
-half-width network that comes with this package (`stem="small"`). All convolutions have biases, no BatchNorm.
+One class serves the full network as released by Google for TensorFlow and used in Lucid (`stem="lucid"`), and the
+half-width network of this package (`stem="small"`). All convolutions have biases, no BatchNorm.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class InceptionV1(nn.Module):
 class Mixed(nn.Module):
     """An Inception block: four towers side by side, (n, inputs, h, w) → (n, channels, h, w).
 
-    `branches` says which channels come from which tower.
+    `branches` maps each tower to its channels.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Conv(nn.Conv2d):
 
 
 def _pad_same(x: Tensor, kernel: int, value: float) -> Tensor:
-    """TensorFlow's SAME padding for a stride of 2: the odd pixel goes right and below."""
+    """TensorFlow's SAME padding for a stride of 2: the odd pixel is added at the right and at the bottom."""
     height, width = kernel - 2 + x.shape[-2] % 2, kernel - 2 + x.shape[-1] % 2
     return F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2), value=value)
 

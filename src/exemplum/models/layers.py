@@ -1,4 +1,4 @@
-"""Layers: which of a network's modules to list, which branch each channel comes from, which axis is channels."""
+"""Choose a network's layers, and find the branch of each channel and the channel axis of each output."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, fx, nn
 
-from exemplum.models.graph.trace import Traced, concatenated, is_relu, is_within
+from exemplum.models.graph.trace import TracedNetwork, concatenated, is_relu, is_within
 from exemplum.models.network import Network, ShapeError
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
@@ -17,18 +17,17 @@ NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 
 
 def useful(module: nn.Module, readable: Iterable[str]) -> list[str]:
-    """Of the readable modules, in their order, those that are a block, or have weights and are in no block.
-
-    A block is a module with parts whose class recurs in the network. Normalizations do not count as weights.
+    """The readable modules, in order, that are blocks, or have weights and are not inside a block.
+    A block is a composite module whose class occurs several times in the network. Weights of normalizations do not
+    count.
     """
     found = set(_walk(module, "", _recurring(module)))
     return [name for name in readable if name in found]
 
 
 def stage_ends(module: nn.Module, layers: Sequence[str]) -> list[str]:
-    """The last block of each stage, a stage being a row of blocks.
-
-    All blocks if there is but one stage, all layers if there is none.
+    """The last block of each stage; a stage is a sequence of blocks.
+    All blocks if there is only one stage, all layers if there is none.
     """
     classes = _recurring(module)
     stages: dict[str, list[str]] = {}
@@ -36,7 +35,7 @@ def stage_ends(module: nn.Module, layers: Sequence[str]) -> list[str]:
         parent = name.rpartition(".")[0]
         if _is_block(module.get_submodule(name), classes) and type(module.get_submodule(parent)) in CONTAINERS:
             stages.setdefault(parent, []).append(name)
-    # what stands between stages is none
+    # modules between stages are not part of one
     stages = {name: row for name, row in stages.items() if not any(other.startswith(f"{name}.") for other in stages)}
     if len(stages) == 1:
         return next(iter(stages.values()))
@@ -44,7 +43,7 @@ def stage_ends(module: nn.Module, layers: Sequence[str]) -> list[str]:
 
 
 def _recurring(module: nn.Module) -> set[type[nn.Module]]:
-    """Classes of modules with parts that occur more than once."""
+    """Classes of composite modules that occur more than once."""
     counts = Counter(type(part) for part in module.modules() if part is not module and any(part.children()))
     return {kind for kind, count in counts.items() if count > 1 and kind not in CONTAINERS}
 
@@ -67,7 +66,7 @@ def _is_block(module: nn.Module, recurring: set[type[nn.Module]]) -> bool:
 
 
 def _is_stage(module: nn.Module, recurring: set[type[nn.Module]]) -> bool:
-    """Whether it holds a row of blocks of one class."""
+    """Whether it contains a sequence of blocks of one class."""
     rows = [row for row in (module, *module.children()) if isinstance(row, CONTAINERS)]
     counts = [Counter(type(part) for part in row.children() if _is_block(part, recurring)) for row in rows]
     return any(count > 1 for row in counts for count in row.values())
@@ -75,16 +74,15 @@ def _is_stage(module: nn.Module, recurring: set[type[nn.Module]]) -> bool:
 
 # The paper's names of the towers, for blocks whose towers are these, in this order.
 TOWERS: dict[tuple[str, ...], tuple[str, ...]] = {
-    ("1x1", "3x3", "5x5", "pool_reduce"): ("1x1", "3x3", "5x5", "pool"),  # exemplum's InceptionV1
+    ("1x1", "3x3", "5x5", "pool_reduce"): ("1x1", "3x3", "5x5", "pool"),  # Exemplum's InceptionV1
     ("branch1", "branch2", "branch3", "branch4"): ("1x1", "3x3", "5x5", "pool"),  # torchvision's GoogLeNet
 }
 
 
-def channel_branches(traced: Traced, layer: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, range]:
-    """Branch → its channels, in channel order; empty if the layer's output is no concatenation.
-
-    `shapes` has the shape of every node. A branch has the name of the part of the layer it is computed by; `pool`
-    if that is a bare pooling, `input` if it comes from before the layer.
+def channel_branches(traced: TracedNetwork, layer: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, range]:
+    """Branch → its channels, in channel order; empty if the layer's output is not a concatenation.
+    `shapes` has the shape of every node. A branch is named after the module that computes it; `pool` if that is only a
+    pooling, `input` if it comes from before the layer.
     """
     node = traced.outputs[layer]
     if is_relu(traced.graph, node):
@@ -101,7 +99,7 @@ def channel_branches(traced: Traced, layer: str, shapes: Mapping[str, tuple[int,
     return found
 
 
-def _name(traced: Traced, layer: str, part: fx.Node) -> str:
+def _name(traced: TracedNetwork, layer: str, part: fx.Node) -> str:
     """The child of the layer that computes a part: the one before the part's ReLU if both are children."""
     if not is_within(part, layer):
         return "input"
@@ -114,7 +112,7 @@ def _name(traced: Traced, layer: str, part: fx.Node) -> str:
 
 @dataclass(frozen=True)
 class Layout:
-    """How the output of one layer is read: its channel axis and, for tokens, how many lead the grid (class token)."""
+    """The axes of a layer's output: channel axis and, for tokens, how many come before the grid (class token)."""
 
     layer: str
     ndim: int
@@ -124,11 +122,13 @@ class Layout:
     def maps(self, value: Tensor, height: int, width: int) -> Tensor:
         """An output for images of `height` × `width` → (n, channels, h, w).
 
-        Vectors (n, c) become (n, c, 1, 1). Tokens lose their prefix and take the grid that has the images' aspect,
-        or become (n, c, tokens, 1) where there is none. Raises ShapeError if the output has another number of axes.
+        Vectors (n, c) become (n, c, 1, 1). Tokens lose their prefix and become a grid with the images' aspect ratio,
+        or (n, c, tokens, 1) if there is none. Raises ShapeError if the output has another number of axes.
         """
         if value.ndim != self.ndim:
-            raise ShapeError(f"layer {self.layer} gave shape {tuple(value.shape)}, but {self.ndim} axes are declared")
+            raise ShapeError(
+                f"layer {self.layer} returned shape {tuple(value.shape)}, but {self.ndim} axes are declared"
+            )
         if value.ndim == 2:
             return value[:, :, None, None]
         value = value.movedim(self.axis, 1)
@@ -140,9 +140,9 @@ class Layout:
 def layout(network: Network, layer: str, shape: tuple[int, ...], larger: tuple[int, ...] | None = None) -> Layout:
     """The layout of a layer whose output for one square image has `shape`.
 
-    What the network declares counts; vectors and square maps speak for themselves, and where a map has as many
-    channels as pixels a side, its shape for `larger` images decides. Tokens (3 axes) never speak for themselves.
-    Raises ShapeError, naming layer and shape, where the channel axis cannot be told, or the first is not the images.
+    Declarations of the network come first. Vectors and square maps are unambiguous, unless a map has as many channels
+    as pixels per side; then its shape for `larger` images decides. Tokens (3 axes) must be declared. Raises ShapeError,
+    naming layer and shape, if the channel axis is unknown, or if the first axis is not the images.
     """
     if shape[:1] != (1,):
         raise ShapeError(
@@ -169,7 +169,7 @@ def _channel_axes(shape: tuple[int, ...]) -> set[int]:
 
 
 def _grid(tokens: Tensor, prefix: int, height: int, width: int) -> Tensor:
-    """(n, c, tokens) → (n, c, h, w) without the prefix, where there is one; or (n, c, tokens, 1)."""
+    """(n, c, tokens) → (n, c, h, w) without the prefix, if the tokens form a grid; else (n, c, tokens, 1)."""
     for lead in (prefix, 0):  # patches are embedded before a class token joins them
         count = tokens.shape[2] - lead
         rows = math.isqrt(count * height // width) if count > 0 else 0

@@ -30,9 +30,9 @@ def load(
     `package.module:factory`, a function that returns an nn.Module or a models.Network.
     weights: a file (safetensors, or a torch state dict); for torchvision and timm also `DEFAULT` or the name of a
     published set; without it `embedded` has its own and all others random ones, the same every time.
-    input_size: pixels a side, if not the model's own.
-    places: folders in which a module of yours is looked for, beside the installed packages; the working directory if
-    not given.
+    input_size: pixels per side, if not the model's own.
+    places: folders in which a module of yours is searched for, besides the installed packages; the working directory
+    if not given.
     Raises ModelError, WeightsError or ShapeError: one line, with close matches for names.
     """
     places = user_code.places() if places is None else tuple(places)
@@ -49,7 +49,7 @@ def load(
 
 @contextmanager
 def same_random_weights() -> Iterator[None]:
-    """Within, random weights are the same in every process; the caller's random numbers are not touched."""
+    """Within, random weights are the same in every process; the caller's random state is not changed."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         yield
@@ -73,7 +73,7 @@ def _network(spec: str, weights: str | None, input_size: int | None) -> Network:
     known = {**{name: name for name in OWN}, **{name: f"torchvision:{name}" for name in torchvision_names()}}
     hint = f"; did you mean {known[spec]}?" if spec in known else did_you_mean(spec, known)
     raise ModelError(
-        f"no model is called {spec!r}{hint}"
+        f"there is no model {spec!r}{hint}"
         " (models are embedded, inceptionv1, torchvision:NAME, timm:NAME, package.module:factory)"
     )
 
@@ -114,7 +114,7 @@ def _paper_name(name: str) -> str:
 
 
 DEFAULT = "DEFAULT"
-# torchvision draws their random weights slowly, and so small that deep layers are silent: `initialize` does it instead.
+# torchvision's random weights take long and are so small that deep layers have no activation; see `initialize`.
 INCEPTIONS = ("googlenet", "inception_v3")
 
 
@@ -213,21 +213,23 @@ def initialize(module: nn.Module, only_zeros: bool = False) -> nn.Module:
 def _download(spec: str, weights: str, build: Callable[[], nn.Module]) -> nn.Module:
     try:
         return build()
-    except Exception as error:  # each hub client raises its own kinds where there is no network
+    except Exception as error:  # each hub client raises other exceptions without a network
         reason = str(error).partition("\n")[0]
         raise WeightsError(
-            f"the weights {weights} of {spec} cannot be had ({type(error).__name__}: {reason});"
-            " check the network, or give a file that was downloaded elsewhere"
+            f"the weights {weights} of {spec} could not be downloaded ({type(error).__name__}: {reason});"
+            " check the network connection, or give a file that was downloaded elsewhere"
         ) from error
 
 
 def _fill(build: Callable[..., nn.Module], weights: str | None, known: dict[str, Any]) -> nn.Module:
-    """Build with random weights, then fill in those of a file, whose number of classes counts."""
+    """Build with random weights, then load those of a file, which determines the number of classes."""
     if weights is None:
         return initialize(build(), only_zeros=True)
     path = Path(weights).expanduser()
     if not path.exists() and not path.suffix and path.parent == Path():
-        raise WeightsError(f"no weights {weights!r}, neither published nor a file{did_you_mean(weights, known)}")
+        raise WeightsError(
+            f"there are no weights {weights!r}, neither a published set nor a file{did_you_mean(weights, known)}"
+        )
     tensors = read(path)
     module = build()
     last = [name for name, part in module.named_modules() if isinstance(part, (nn.Linear, nn.Conv2d))][-1] + ".weight"
@@ -240,10 +242,9 @@ def _fill(build: Callable[..., nn.Module], weights: str | None, known: dict[str,
 def factory_network(
     spec: str, weights: str | None, input_size: int | None, places: Sequence[Path]
 ) -> tuple[Network, str]:
-    """Call a factory; of a bare nn.Module ImageNet's preprocessing at 224 px is assumed. Also a hash of its source.
-
-    Raises ModelError in one line, also for what the user's own code raises, with its place; WeightsError if a file of
-    weights does not fit.
+    """Call a factory, and hash its source. For a bare nn.Module ImageNet's preprocessing at 224 px is assumed.
+    Raises ModelError in one line, also for exceptions of the user's code, with file and line; WeightsError if a file
+    of weights does not fit.
     """
     loaded = user_code.load(spec, "model", places, ModelError, known=("torchvision", "timm"))
     factory = loaded.value
@@ -252,7 +253,7 @@ def factory_network(
     if isinstance(built, nn.Module):
         built = Network(built, Preprocessing(size=224, resize=256), channels=_input_channels(built))
     if not isinstance(built, Network):
-        raise ModelError(f"{spec} gave a {type(built).__name__}; it must return an nn.Module or a models.Network")
+        raise ModelError(f"{spec} returned a {type(built).__name__}; it must return an nn.Module or a models.Network")
     if weights:
         path = Path(weights).expanduser()
         fill(built.module, read(path), path)
@@ -260,5 +261,5 @@ def factory_network(
 
 
 def _input_channels(module: nn.Module) -> int:
-    """What the first convolution takes; 3 if there is none."""
+    """The input channels of the first convolution; 3 if there is none."""
     return next((part.in_channels for part in module.modules() if isinstance(part, nn.Conv2d)), 3)

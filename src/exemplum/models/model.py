@@ -38,11 +38,11 @@ class Layer:
 
 
 class Model:
-    """A network, ready to be shown pictures and read. `module` is in evaluation mode, its weights frozen."""
+    """A network with preprocessing and layers. `module` is in evaluation mode, its weights frozen."""
 
     def __init__(self, name: str, network: Network, again: Callable[[], Model] | None = None, source: str = "") -> None:
-        """`again` loads the same model in another process; without it the model cannot be sent there. `source` is a
-        hash of the code that made it, if that is the user's.
+        """`again` loads the same model in another process; without it the model cannot be pickled. `source` is a hash
+        of the code that built it, if that is the user's.
         """
         self.name = name
         self.network = network
@@ -57,7 +57,7 @@ class Model:
         return f"Model({self.name!r}, input_size={self.input_size})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A model is sent to another process as the way to load it, and its fingerprint."""
+        """Pickle a model as the function that loads it, and its fingerprint."""
         if self.again is None:
             raise ModelError(f"model {self.name} cannot be sent to another process; make it with exemplum.models.load")
         return _loaded_again, (self.again, self.fingerprint)
@@ -66,8 +66,8 @@ class Model:
     def fingerprint(self) -> str:
         """A hash of weights, architecture and preprocessing, the same in every process: 16 hex digits.
 
-        Of a factory of the user's the source of its modules counts, and of classes that are of no library their own:
-        a forward may change with no trace in names and weights.
+        For a user's factory it includes the source of its modules, and for classes that belong to no library their own
+        source: a forward may change without any change in names and weights.
         """
         architecture = re.sub(r" at 0x[0-9a-f]+", "", repr(self.module))
         declared = (self.preprocessing, self.channels, self.network.map_axis, self.network.token_axis)
@@ -80,9 +80,8 @@ class Model:
 
     @cached_property
     def layers(self) -> dict[str, Layer]:
-        """The layers worth studying, in the order of execution; those of unknown axes are left out.
-
-        `layer` and `reader` take the name of any other module that is called once as well.
+        """The main layers, in the order of execution, without those with unknown axes.
+        `layer` and `reader` also accept the name of any other module that is called once.
         """
         found = {}
         for name in useful(self.module, self._shapes.layers):
@@ -124,12 +123,12 @@ class Model:
         return next((name for name, channels in layer.branches.items() if unit.channel in channels), "")
 
     def crop(self, image: np.ndarray) -> np.ndarray:
-        """What the network and people see of a picture: uint8 (h, w, 3) → uint8 (input_size, input_size, 3)."""
+        """Crop a picture as the network and people see it: uint8 (h, w, 3) → uint8 (input_size, input_size, 3)."""
         return self.preprocessing.crop(image)
 
     def fit(self, picture: np.ndarray) -> np.ndarray:
-        """What the network sees of a picture that is shown as it is, such as a cropped or a synthetic one, without
-        cropping it once more: uint8 (h, w, 3) → uint8 (input_size, input_size, 3).
+        """Resize a picture that is shown whole, such as a synthetic one, without cropping it again: uint8 (h, w, 3) →
+        uint8 (input_size, input_size, 3).
         """
         return self.preprocessing.fit(picture)
 
@@ -141,16 +140,15 @@ class Model:
         device: torch.device | str = "cpu",
         fuse: bool = True,
     ) -> Reader:
-        """A module from RGB images in [0, 1] to the maps of `layers`; nothing past the deepest is computed.
-
-        relu: whether a layer that ends in a ReLU (or a concatenation of them) gives what enters or what leaves it.
+        """A module from RGB images in [0, 1] to the maps of `layers`; nothing beyond the deepest is computed.
+        relu: whether a layer that ends in a ReLU (or a concatenation of them) returns the value before or after it.
         dtype: of the network's weights and of the maps; images are normalized in float32.
         fuse: whether BatchNorms are folded into the convolutions before them.
         A network that takes only its own input size gets images of other sizes resized (bilinear).
         Raises as `layer` does.
         """
         layers = list(dict.fromkeys(layers))
-        layouts = {name: self._layout(self.layer(name).name) for name in layers}  # layer: it raises for unknown names
+        layouts = {name: self._layout(self.layer(name).name) for name in layers}  # layer() raises for unknown names
         body: nn.Module
         if self._traced is None:
             body = HookedBody(copy.deepcopy(self.module), layers, before_relu=relu == "before")
@@ -162,7 +160,7 @@ class Model:
         return Reader(normalize, body, layouts, self._fixed_size(layers)).eval()
 
     @cached_property
-    def _traced(self) -> trace.Traced | None:
+    def _traced(self) -> trace.TracedNetwork | None:
         generator = torch.Generator().manual_seed(0)
         images = torch.rand((1, self.channels, self.input_size, self.input_size), generator=generator)
         return trace.trace(self.module, images)
@@ -171,21 +169,21 @@ class Model:
     def _shapes(self) -> cut.Shapes:
         try:
             return cut.probe(self.module, self._traced, self.channels, self.input_size)
-        except Exception as error:  # whatever a foreign forward raises
+        except Exception as error:  # a user's forward may raise anything
             images, reason = f"{self.channels} × {self.input_size} × {self.input_size}", str(error).partition("\n")[0]
             raise ModelError(
-                f"model {self.name} does not take images of {images} (channels, height, width): {reason}; give another "
-                f"input_size, or declare size and channels with models.Network (docs/models.md)"
+                f"model {self.name} does not accept images of {images} (channels, height, width): {reason}; set "
+                f"another input_size, or declare size and channels with models.Network (docs/models.md)"
             ) from error
 
     @cached_property
     def _other_size(self) -> cut.Shapes:
-        """Shapes at a size that is not the network's own, as far as it gets."""
-        # 37: no stride divides it, so every map that can change its size does.
+        """Shapes at a size that is not the network's own, up to the first error."""
+        # 37: not divisible by any stride, so every map that can change its size does.
         return cut.probe(self.module, self._traced, self.channels, self.input_size + 37, partial=True)
 
     def _fixed_size(self, layers: Iterable[str]) -> int | None:
-        """The one size of images that these layers take; None if they take any."""
+        """The only image size that these layers accept; None if they accept any."""
         return None if set(layers) <= set(self._other_size.layers) else self.input_size
 
     def _layout(self, name: str) -> Layout:
@@ -197,17 +195,17 @@ class Model:
 
     @cached_property
     def _names(self) -> list[str]:
-        """Names to suggest: the layers worth studying first."""
+        """Names to suggest, the main layers first."""
         return list(dict.fromkeys([*useful(self.module, self._shapes.layers), *self._shapes.layers]))
 
 
 def _own_source(module: nn.Module) -> str:
-    """Source of the classes of a network's modules that are of no library, as far as it can be read."""
+    """Source of the classes of a network's modules that belong to no library, as far as it can be read."""
     found = {f"{kind.__module__}.{kind.__qualname__}": kind for kind in map(type, module.modules())}
     sources = []
     for name, kind in sorted(found.items()):
         if name.partition(".")[0] not in LIBRARIES:
-            with suppress(OSError, TypeError):  # a class of an interactive session has none
+            with suppress(OSError, TypeError):  # a class of an interactive session has no source
                 sources.append(inspect.getsource(kind))
     return "".join(sources)
 
@@ -216,7 +214,7 @@ def _loaded_again(again: Callable[[], Model], fingerprint: str) -> Model:
     model = again()
     if model.fingerprint != fingerprint:
         raise ModelError(
-            f"model {model.name} is another one on {platform.node()}: its weights, its code or its library's version "
+            f"model {model.name} is different on {platform.node()}: its weights, its code or its library's version "
             "differ from those where it was first loaded; make them the same"
         )
     return model
@@ -230,10 +228,10 @@ def _channels_last(body: nn.Module) -> None:
 
 
 def table(model: Model) -> pd.DataFrame:
-    """One row a branch of each layer (a layer without branches has one, named ""), in the order of execution.
+    """One row per branch of each layer (a layer without branches has one, named ""), in the order of execution.
 
     Columns: layer; channels, of the layer; branch; first and last, the channels of the branch; default, whether the
-    layer is studied where none is named.
+    layer is used if none is named.
     """
     rows = []
     for layer in model.layers.values():

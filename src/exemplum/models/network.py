@@ -1,4 +1,4 @@
-"""A module with what is needed to feed and read it: preprocessing and weights."""
+"""A module with its preprocessing and weights."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from exemplum.errors import UserError, did_you_mean
 
 
 class ModelError(UserError):
-    """A model, a layer or a unit is not there, or does not fit."""
+    """A model, a layer or a unit does not exist, or does not fit."""
 
 
 class WeightsError(ModelError):
-    """Weights cannot be had: a file is absent, unreadable or of another network, or a download failed."""
+    """Weights are not available: a file is missing, unreadable or of another network, or a download failed."""
 
 
 class ShapeError(ModelError):
@@ -31,7 +31,7 @@ class ShapeError(ModelError):
 
 @dataclass(frozen=True)
 class Network:
-    """A network as it was built. A factory of the user's may return one to say more than the module alone does."""
+    """A network as built. A user's factory may return one to declare more than the module alone says."""
 
     module: nn.Module
     preprocessing: Preprocessing
@@ -56,9 +56,8 @@ FILTERS = {
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a network wants its pictures.
-
-    The short side is resized to `resize` pixels, the central `size` × `size` cut out, and values in [0, 1]
+    """The preprocessing of a network's pictures.
+    The short side is resized to `resize` pixels, the central `size` × `size` cropped, and values in [0, 1]
     become (x − mean) / std, channel by channel.
     """
 
@@ -79,7 +78,7 @@ class Preprocessing:
         return replace(self, size=size, resize=max(size, round(self.resize * size / self.size)))
 
     def crop(self, image: np.ndarray) -> np.ndarray:
-        """Resize the short side and cut out the centre: uint8 (h, w, c) → uint8 (size, size, c).
+        """Resize the short side and crop the centre: uint8 (h, w, c) → uint8 (size, size, c).
 
         The geometry and the filters (antialiased) are those of torchvision's Resize and CenterCrop on Pillow images.
         """
@@ -89,9 +88,8 @@ class Preprocessing:
         return np.ascontiguousarray(image[top : top + self.size, left : left + self.size])
 
     def fit(self, picture: np.ndarray) -> np.ndarray:
-        """A picture made to be shown, whole: uint8 (h, w, c) → uint8 (size, size, c).
-
-        One of the network's size stays as it is, others are resized; what is not square loses its longer ends.
+        """A picture that is shown whole: uint8 (h, w, c) → uint8 (size, size, c).
+        One of the network's size is not changed, others are resized; one that is not square is cropped to a square.
         """
         return replace(self, resize=self.size).crop(picture)
 
@@ -121,11 +119,12 @@ class Normalize(nn.Module):
         if images.shape[1] != self.channels:
             raise ShapeError(
                 f"the network takes images of {self.channels} channels, got {images.shape[1]}; "
-                f"for RGB pictures put a module before it that makes its input of them (docs/models.md)"
+                f"put a module in front of it that computes its input from RGB pictures (docs/models.md)"
             )
         if not images.is_contiguous(memory_format=torch.channels_last):
             return ((images - self.mean) * self.scale).to(self.dtype)
-        # channels last: a row of pixels at a time, or the innermost loop is only as long as there are channels
+        # channels last: a row of pixels at a time, since otherwise the innermost loop has only as many steps as
+        # channels
         rows, width = images.permute(0, 2, 3, 1).flatten(2), images.shape[3]
         mean, scale = (values.flatten().repeat(width) for values in (self.mean, self.scale))
         normalized = ((rows - mean) * scale).to(self.dtype)
@@ -133,14 +132,14 @@ class Normalize(nn.Module):
 
 
 def _per_channel(values: Sequence[float], channels: int) -> Tensor:
-    """One value a channel; where there are not as many values as channels, their mean for each."""
+    """One value per channel; their mean for each channel if there are fewer or more values than channels."""
     if len(values) != channels:
         values = [sum(values) / len(values)] * channels
     return torch.tensor(values, dtype=torch.float32).view(1, channels, 1, 1)
 
 
 def _short_side(height: int, width: int, size: int) -> tuple[int, int]:
-    """Height and width once the short side is `size`; the long one is cut to whole pixels, as torchvision does."""
+    """Height and width with a short side of `size`; the long one is rounded down, as in torchvision."""
     if height <= width:
         return size, int(size * width / height)
     return int(size * height / width), size
@@ -163,22 +162,22 @@ def read(path: Path) -> dict[str, Tensor]:
 
     A checkpoint's `state_dict` or `model` entry is looked into, and a `module.` prefix (DataParallel) dropped.
     Pickled code is not run.
-    Raises WeightsError naming close matches if the file is absent, and the reason if it cannot be read.
+    Raises WeightsError naming close matches if the file is missing, and the reason if it cannot be read.
     """
     if not _is_file(path):
-        raise WeightsError(f"no file of weights {path}{did_you_mean(path.name, _beside(path))}")
+        raise WeightsError(f"the weights file {path} does not exist{did_you_mean(path.name, _beside(path))}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of protocols of pickle; what it cannot read it raises
+            warnings.simplefilter("ignore")  # torch warns of pickle protocols; it raises for files that it cannot read
             found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except Exception as error:  # each reader raises kinds of its own for a broken file, KeyError among them
+    except Exception as error:  # each reader raises other exceptions for a broken file, including KeyError
         reason = f"{type(error).__name__}: {_first_sentence(str(error))}"
         raise WeightsError(f"{path} is neither a safetensors file nor a torch state dict ({reason})") from error
     return _tensors(found, path)
 
 
 def fill(module: nn.Module, tensors: dict[str, Tensor], path: Path, ignore: tuple[str, ...] = ()) -> None:
-    """Load weights into a module, in its own precision; names that start with one of `ignore` may be left over.
+    """Load weights into a module, in its own precision; names that start with one of `ignore` may be unused.
 
     Raises WeightsError naming a few of the tensors that are missing, unexpected or of another shape.
     """
@@ -206,7 +205,7 @@ def _first_sentence(text: str, most: int = 120) -> str:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # too long a name
+    except OSError:  # the name is too long
         return False
 
 
@@ -228,7 +227,7 @@ def _tensors(found: object, path: Path) -> dict[str, Tensor]:
         or not found
         or not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in found.items())
     ):
-        raise WeightsError(f"{path} holds no state dict (names and tensors); save the model's state_dict()")
+        raise WeightsError(f"{path} has no state dict (names and tensors); save the model's state_dict()")
     if all(name.startswith("module.") for name in found):
         found = {name.removeprefix("module."): tensor for name, tensor in found.items()}
     return found

@@ -1,7 +1,7 @@
-"""Reading the activation maps of chosen layers, differentiably, in one forward pass that stops at the deepest.
-
-Cores that share every layer wait for one another at its end; with a lane each they do not, and their images stay in
-their caches. Images do not depend on each other, so the result is the same but for rounding.
+"""Read the activation maps of chosen layers, differentiably, in one forward pass that stops at the deepest.
+Cores that share every layer wait for one another at its end. With lanes, each core takes its own images through all
+layers, without waiting and with its images in its cache. Images are independent, so the result is the same except for
+rounding.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from exemplum.models.graph.trace import concatenated
 from exemplum.models.layers import Layout
 from exemplum.models.network import Normalize
 
-MOST_SHAPES = 64  # of images: a recipe's sizes times the numbers of images that are left in a batch
+MOST_SHAPES = 64  # of images: a recipe's sizes times the possible numbers of images in a batch
 
 
 class Reader(nn.Module):
     """RGB images in [0, 1], (n, 3, h, w) → {layer: maps (n, channels, h, w)}.
 
     Normalizes inside; gradients flow to the images, none to the weights. `body` takes the normalized images and
-    returns one tensor a layer; `layouts` say how each is turned into maps. Tokens without a known grid are
+    returns one tensor per layer; `layouts` convert each to maps. Tokens without a known grid are
     (n, channels, tokens, 1), vectors (n, channels, 1, 1). Maps have the dtype of the body. Images of another size
     than `fixed_size` are resized to it, if it is not None.
     """
@@ -52,10 +52,9 @@ class Reader(nn.Module):
         return {name: layout.maps(value, height, width) for (name, layout), value in zip(layouts, values, strict=True)}
 
     def compile_body(self, **options: Any) -> None:
-        """Compile the network, anew for each shape of images that comes; `options` are torch.compile's.
-
-        On a GPU each shape becomes a CUDA graph, which is started at once instead of layer by layer. What comes while
-        gradients are redirected is not compiled.
+        """Compile the network, once for each shape of images; `options` are torch.compile's.
+        On a GPU each shape becomes a CUDA graph, which is launched at once instead of layer by layer. Passes with
+        redirected gradients are not compiled.
         """
         from torch._dynamo import config  # late: it takes a second
 
@@ -64,12 +63,12 @@ class Reader(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the network is, and so where images go."""
-        return self.normalize.mean.device  # of the network as well, which may have no parameters
+        """The device of the network, and so of the images."""
+        return self.normalize.mean.device  # the network itself may have no parameters
 
     @contextmanager
     def redirected_relu(self, images: Tensor | None = None) -> Iterator[None]:
-        """Within, ReLUs pass gradients as `models.relu.redirected_relu` does, to the images marked, or to all."""
+        """Within, ReLUs have the gradient of `rewrite.redirected_relu`, for marked images, or for all."""
         marked = torch.ones(1, dtype=torch.bool, device=self.device) if images is None else images
         relus = [module for module in self.body.modules() if isinstance(module, ReLU)]
         try:
@@ -91,7 +90,7 @@ IN_PLACE = {
 
 
 class HookedBody(nn.Module):
-    """A network's input → the values of `layers`, as `cutting.cut` gives them. The network itself stays as it is."""
+    """A network's input → the values of `layers`, as from `cut.cut`, read with hooks from the unchanged network."""
 
     def __init__(self, module: nn.Module, layers: Sequence[str], before_relu: bool) -> None:
         super().__init__()
@@ -104,11 +103,11 @@ class HookedBody(nn.Module):
         handles = [
             self.module.get_submodule(name).register_forward_hook(self._keep(name, values)) for name in self.layers
         ]
-        tape = _Tape(self.relus)
+        tape = _InputRecorder(self.relus)
         try:
             with tape:
                 self.module(inputs)
-        except _Done:
+        except _AllLayersRead:
             pass
         finally:
             for handle in handles:
@@ -121,17 +120,17 @@ class HookedBody(nn.Module):
         def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
             values[name] = output
             if len(values) == len(self.layers):
-                raise _Done
+                raise _AllLayersRead
 
         return hook
 
 
-class _Done(BaseException):
-    """All layers are read. No `except Exception` of a foreign forward may catch it."""
+class _AllLayersRead(BaseException):
+    """Raised when all layers are read; a BaseException, so that `except Exception` in a forward does not catch it."""
 
 
-class _Tape(TorchFunctionMode):
-    """Notes what went into each ReLU and each concatenation, and keeps operations from overwriting that."""
+class _InputRecorder(TorchFunctionMode):
+    """Records the inputs of ReLUs and concatenations, and prevents in-place operations from overwriting them."""
 
     def __init__(self, relus: nn.ModuleDict) -> None:
         super().__init__()
@@ -140,7 +139,7 @@ class _Tape(TorchFunctionMode):
         self.parts: dict[int, tuple[Tensor, Sequence[Tensor]]] = {}
 
     def before_relu(self, value: Tensor) -> Tensor:
-        """What entered the ReLU, or the concatenation of ReLUs, that gave this value; else the value."""
+        """The input of the ReLU, or of the concatenated ReLUs, that returned this value; else the value."""
         if id(value) in self.inputs:
             return self.inputs[id(value)][1]
         if id(value) in self.parts:
@@ -164,7 +163,7 @@ class _Tape(TorchFunctionMode):
 def _kind(func: Any, kwargs: Mapping[str, Any]) -> str | None:
     if func in RELUS:
         return "relu"
-    is_relu6 = func is F.hardtanh and (kwargs.get("min_val"), kwargs.get("max_val")) == (0, 6)  # so nn.ReLU6 calls it
+    is_relu6 = func is F.hardtanh and (kwargs.get("min_val"), kwargs.get("max_val")) == (0, 6)  # called by nn.ReLU6
     return "relu6" if func is F.relu6 or is_relu6 else None
 
 
@@ -173,8 +172,8 @@ def _axis(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
 
 
 def unjoined(reader: Reader) -> Reader:
-    """The same maps without a copy: a layer that is a concatenation of branches for nobody but its reader is given as
-    its branches, named LAYER/0, LAYER/1, …, one after the other in the order of the channels.
+    """The same maps without a copy: if only the reader uses a layer's concatenation, its branches are returned instead,
+    named LAYER/0, LAYER/1, … in the order of the channels.
     """
     body = reader.body
     if not isinstance(body, fx.GraphModule):
@@ -198,25 +197,24 @@ Function = Callable[..., Iterable[Tensor]]
 
 
 class Lanes:
-    """As many threads as torch may use; one, the caller's own, beside a GPU."""
+    """Threads that each take some images through a whole step: as many as torch uses; with a GPU only the caller's."""
 
     def __init__(self, reader: Reader) -> None:
         """Lanes for a reader and for what comes before and after it."""
-        # a network that is read with hooks holds what they find in itself, and so serves one thread
+        # a network that is read with hooks stores their results in itself, so only one thread can use it
         divides = reader.device.type == "cpu" and isinstance(reader.body, fx.GraphModule)
         self.count = torch.get_num_threads() if divides else 1
         self.pool = ThreadPoolExecutor(self.count, initializer=torch.set_num_threads, initargs=(1,))
 
     def __call__(self, function: Function, *images: Tensor) -> tuple[Tensor, ...]:
-        """What `function` finds, tensors with a row an image, of all images; gradients flow to them.
-
-        `images` are one tensor or more; each lane gets some of each.
+        """The results of `function`, tensors with one row per image, for all images; gradients flow to the images.
+        `images` are one tensor or more; each lane gets a part of each.
         """
         lanes = min(self.count, *map(len, images))
         return tuple(function(*images)) if lanes == 1 else tuple(_Spread.apply(function, self.pool, lanes, *images))
 
     def map(self, function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-        """What `function` finds of all images; without gradients."""
+        """The results of `function` for all images, without gradients."""
         if min(self.count, len(images)) <= 1:
             return function(images)
         return torch.cat(list(self.pool.map(function, images.chunk(self.count))))

@@ -1,4 +1,4 @@
-"""What an observer is: anything with a name that answers a trial; the ideal one and the one that flips a coin."""
+"""The Observer protocol (a name, and an answer to a trial), and the ideal and chance observers."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from exemplum.tables import STIMULI
 
 
 class ObserverError(UserError):
-    """An observer cannot answer, or there is none of this name."""
+    """An observer cannot answer, or none has this name."""
 
 
 class UnableError(ObserverError):
-    """This study lacks what the observer needs; the others can go on without it."""
+    """This study lacks what the observer needs; the others answer without it."""
 
 
 class Observer(Protocol):
-    """Answers trials. A trial holds its truth (`max_side`, kind, poles of the queries) for observers that simulate an
-    answer or bound it; one that measures an explanation uses nothing but the images as they stand on the screen."""
+    """Answers trials. A trial includes its truth (`max_side`, kind, poles of the queries) for observers that simulate
+    answers or bound them; one that measures an explanation uses only the images and their places on the screen."""
 
     name: str
 
     def respond(self, trial: Trial, rng: np.random.Generator) -> Response:
-        """One choice with confidence 1 to 3. All chance is drawn from `rng`."""
+        """One choice with confidence 1 to 3. All random numbers come from `rng`."""
         ...
 
 
-ObserverFactory = Callable[[Study], Observer]  # what a name in the registry or an entry point gives
+ObserverFactory = Callable[[Study], Observer]  # value of a name in the registry, or of an entry point
 
 
 def answer(name: str, trial: Trial, evidence: float, confidence: int, rng: np.random.Generator) -> Response:
-    """The answer of an observer whose evidence speaks for the top above 0, for the bottom below; a fair coin at 0."""
+    """The answer to evidence: top if above 0, bottom if below, a fair coin toss at 0."""
     side = coin(rng) if evidence == 0 else Side.TOP if evidence > 0 else Side.BOTTOM
     return Response(trial.trial_id, name, side, confidence)
 
@@ -68,7 +68,7 @@ def sit(observer: Observer, design: Design, session: Session, rng: np.random.Gen
     )
 
 
-# of the unit's spread: below half of it unsure, from the whole on sure
+# of the unit's spread: below half of it confidence 1, from the whole upwards 3
 THRESHOLDS = (0.5, 1.0)
 
 
@@ -76,8 +76,8 @@ class Ideal:
     """Chooses the query that activates the unit more.
 
     Confidence grades the difference of the two activations in units of the spread of the unit: mean activation of its
-    natural images of pole max less that of pole min. Below 0.5: confidence 1; below 1: 2; else 3. Equal activations
-    are decided by a coin.
+    natural images of pole max minus that of pole min. Below 0.5: confidence 1; below 1: 2; else 3. Equal activations
+    are decided by a coin toss.
     """
 
     name = "ideal"
@@ -104,7 +104,9 @@ class Ideal:
     def _activation(self, unit: str, path: str) -> float:
         activation = self.activation.get((unit, path), np.nan)
         if np.isnan(activation):
-            raise ObserverError(f"ideal cannot answer: the activation of {unit} for {path} is not known")
+            raise ObserverError(
+                f"ideal cannot answer: the activation of {unit} for {path} is unknown; run the explanations stage again"
+            )
         return activation
 
 
@@ -113,7 +115,7 @@ def ideal(study: Study) -> Ideal:
 
 
 class Chance:
-    """Answers every trial at random; confidence 1, 2 or 3, each as likely."""
+    """Answers every trial at random; confidence 1, 2 or 3, equally likely."""
 
     name = "chance"
 

@@ -1,4 +1,4 @@
-"""Observers by name, and the user's own, whose faults are told where they are."""
+"""Observers by name, including the user's own, whose errors are reported with file and line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BUILT_IN: dict[str, ObserverFactory] = {
 
 
 def load(name: str, study: Study) -> Observer:
-    """The observer of a study by name: a built-in one, `package.module:function`, or one that a package registers.
+    """The observer of a study by name: a built-in one, `package.module:function`, or one registered by a package.
 
     Raises ObserverError with close matches if there is none, UnableError if the study lacks what it needs.
     """
@@ -37,10 +37,9 @@ def load(name: str, study: Study) -> Observer:
 
 
 def factory(name: str, places: Sequence[Path] | None = None) -> ObserverFactory:
-    """What makes the observer, a function from a study to an observer.
-
-    Modules are looked for in `places` (the working directory if not given), then among the installed packages. Raises
-    ObserverError with close matches if there is none of this name, and in one line what the user's module raises.
+    """The function from a study to the observer of this name.
+    Modules are searched for in `places` (the working directory if not given), then among the installed packages. Raises
+    ObserverError with close matches if none has this name, and with one line for errors of the user's module.
     """
     if name in BUILT_IN:
         return BUILT_IN[name]
@@ -56,14 +55,14 @@ def factory(name: str, places: Sequence[Path] | None = None) -> ObserverFactory:
     return OwnFactory(name, loaded.value, loaded.fingerprint)
 
 
-PEOPLE = "participants"  # the observer that people's answers are told by
+PEOPLE = "participants"  # the observer name of people
 LONGEST_NAME = 60  # characters, as of methods
 LONGEST_TIME_MS = 1e9  # of an answer; eleven days
 
 
 @dataclass(frozen=True)
 class OwnFactory:
-    """What makes a user's observer. What it raises is an ObserverError of one line."""
+    """The function that makes a user's observer; its exceptions become an ObserverError of one line."""
 
     spec: str
     make: ObserverFactory
@@ -77,11 +76,17 @@ class OwnFactory:
             respond: Any = getattr(made, "respond", None)
         place = user_code.place(self.make)
         if not (isinstance(name, str) and name):
-            raise ObserverError(f"{self.what} gave a {type(made).__name__} without a name; name is a text{place}")
+            raise ObserverError(
+                f"{self.what} returned a {type(made).__name__} without a name; set name to a text{place}"
+            )
         if name == PEOPLE:
-            raise ObserverError(f"{self.what} is named {PEOPLE}, as people's answers are; give it another name{place}")
+            raise ObserverError(
+                f"{self.what} is named {PEOPLE}, which is reserved for people; give it another name{place}"
+            )
         if name == ALL:
-            raise ObserverError(f"{self.what} is named {ALL}, as the tables call all observers; rename it{place}")
+            raise ObserverError(
+                f"{self.what} is named {ALL}, which is reserved for all observers together; rename it{place}"
+            )
         if len(name) > LONGEST_NAME or not name.isprintable():
             raise ObserverError(
                 f"{self.what} has the name {name!r:.30}; at most {LONGEST_NAME} printable characters{place}"
@@ -95,19 +100,19 @@ class OwnFactory:
 
 
 class OwnObserver:
-    """A user's observer; each of its answers is looked at."""
+    """A user's observer, with checks of each answer."""
 
     def __init__(self, spec: str, observer: Observer, name: str) -> None:
         self.spec, self.observer, self.name = spec, observer, name
 
     def respond(self, trial: Trial, rng: np.random.Generator) -> Response:
-        """The observer's answer. Raises ObserverError in one line for what it raises, and for what is no answer."""
+        """The observer's answer. Raises ObserverError in one line for its exceptions and for invalid answers."""
         with user_code.telling(f"observer {self.spec} failed on {trial.trial_id}", ObserverError):
             try:
                 given: Any = self.observer.respond(trial, rng)
             except UnableError as error:
                 raise ObserverError(
-                    f"observer {self.spec}, on {trial.trial_id}: {error}; raise UnableError where the observer is "
+                    f"observer {self.spec}, on {trial.trial_id}: {error}; raise UnableError when the observer is "
                     f"made, before it answers{user_code.place(self.observer.respond)}"
                 ) from error
         if problem := self._problem(given, trial):
@@ -119,7 +124,7 @@ class OwnObserver:
     def _problem(self, given: Any, trial: Trial) -> str:
         """What is wrong with an answer, or nothing."""
         if not isinstance(given, Response):
-            return f"respond gave a {type(given).__name__}; it must return a Response"
+            return f"respond returned a {type(given).__name__}; it must return a Response"
         if given.trial_id != trial.trial_id:
             return f"trial_id is {given.trial_id!r}; it must be that of the trial"
         if given.observer != self.name:

@@ -1,4 +1,4 @@
-"""An observer that looks: it chooses the query that is more like the maximal and less like the minimal references.
+"""The similarity observer chooses the query that is more like the maximal and less like the minimal references.
 
 The decision is that of the machine interpretability score (Zimmermann, Klein & Brendel 2024): with s(q, E) the mean
 similarity of a query to the references of a pole,
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 class Similarity:
     """Compares pictures by the features of a network.
 
-    Trials without references are decided by a coin, with confidence 1. Confidence elsewhere is the third of |Δ| over
-    `calibration` (the trials of the design) in which the trial falls: it ranks trials of one study, not studies.
+    Trials without references are decided by a coin toss, with confidence 1. Otherwise confidence is the third of |Δ|
+    over `calibration` (the trials of the design) that the trial belongs to: it ranks trials within one study.
     """
 
     name = "similarity"
@@ -50,7 +50,7 @@ class Similarity:
         return answer(self.name, trial, evidence, graded(abs(evidence), self.thresholds), rng)
 
     def evidence(self, trial: Trial) -> float:
-        """Δ: above 0 speaks for the top. Which query is the right one is not looked at."""
+        """Δ: above 0 is evidence for the top. Which query is right is not used."""
         layer = trial.unit.unit.layer
         top, bottom = (self._support(trial, trial.queries[side], layer) for side in (Side.TOP, Side.BOTTOM))
         return top - bottom
@@ -69,38 +69,37 @@ def similarity(study: Study) -> Similarity:
     return Similarity(features(study, sorted(paths)), trials)
 
 
-BATCH = 32  # images a forward pass
+BATCH = 32  # images per forward pass
 TINY = 1e-12  # a picture without any activation has similarity 0 to all
 
 
 class Features:
-    """Feature vectors of images, one of unit length for each layer."""
+    """Feature vectors of images, one of unit length per layer."""
 
     def __init__(self, paths: Sequence[str], layers: dict[str, np.ndarray]) -> None:
-        """`layers`: layer → (images, channels), in the order of `paths`; any length, made unit length here."""
+        """`layers`: layer → (images, channels), in the order of `paths`; vectors are normalized to unit length."""
         self.rows = {path: row for row, path in enumerate(paths)}
         self.layers = {name: values / (np.linalg.norm(values, axis=1, keepdims=True) + TINY)
                        for name, values in layers.items()}  # fmt: skip
 
     def similarity(self, image: str, others: Sequence[str], without: str = "") -> float:
-        """Mean cosine between an image and others, over them and over the layers but `without`; −1 to 1.
+        """Mean cosine between an image and others, over these and over all layers except `without`; −1 to 1.
 
         Raises ObserverError if no layer is left.
         """
         layers = [values for name, values in self.layers.items() if name != without]
         if not layers:
             raise ObserverError(
-                f"similarity compares pictures by layer {without}, which is the one tested; "
-                "choose another in [observers.similarity] layer of study.toml"
+                f"similarity compares pictures by layer {without}, which is the tested one; "
+                "choose another in study.toml: [observers.similarity] layer"
             )
         row, rows = self.rows[image], [self.rows[other] for other in others]
         return float(np.mean([(values[rows] @ values[row]).mean() for values in layers]))
 
 
 def features(study: Study, paths: Sequence[str]) -> Features:
-    """Features of images of a study by the network that [observers.similarity] names, each distinct picture once.
-
-    They are kept in `responses/features.npz`, and taken from there as far as network and pictures are the same.
+    """Features of a study's images by the network of [observers.similarity], each distinct picture once.
+    They are cached in `responses/features.npz`, and reused if network and pictures are the same.
     """
     model, layers = load(study)
     prints = {path: _print(study.folder / path) for path in paths}
@@ -116,7 +115,7 @@ def features(study: Study, paths: Sequence[str]) -> Features:
 
 
 def load(study: Study) -> tuple[Model, list[str]]:
-    """The network and its layers that give the features: the one that study.toml names, or the default ones."""
+    """The network and the layers of the features: the layer in study.toml, or the default ones."""
     section = study.config.observers.similarity
     key = f"features of {section}"
     if key not in study.opened:
@@ -126,7 +125,7 @@ def load(study: Study) -> tuple[Model, list[str]]:
 
 
 def _load(study: Study) -> tuple[Model, list[str]]:
-    from exemplum import models  # torch is wanted only here
+    from exemplum import models  # late: only this needs torch
 
     section = study.config.observers.similarity
     model = models.load(section.model, study.weights(section.weights), places=user_code.places(study.folder))
@@ -166,7 +165,7 @@ def _read(path: Path, fingerprint: str, layers: list[str]) -> dict[str, np.ndarr
                 return {}
             return dict(zip(held["prints"].tolist(), held["values"], strict=True))
     except (OSError, ValueError, KeyError):
-        return {}  # a broken file costs only the time to make it again
+        return {}  # a broken cache is recomputed
 
 
 def _write(path: Path, fingerprint: str, layers: list[str], values: dict[str, np.ndarray]) -> None:

@@ -1,9 +1,9 @@
 """A simulated person of known accuracy: equal-variance signal detection with bias, lapses and reaction times.
 
-In a trial with sensitivity d′ the difference of the two queries' evidence, top less bottom, is D ~ N(±d′, 2), + where
+In a trial with sensitivity d′ the difference of the two queries' evidence, top minus bottom, is D ~ N(±d′, 2), + where
 the maximal query is on top. Top is chosen if D > −bias, so without bias a share Φ(d′/√2) is right (Macmillan & Creelman
-2005, ch. 7). In a share `lapse` of trials the choice is a coin and the confidence any. Known truth, for tests of the
-analysis and for planning studies.
+2005, ch. 7). In a share `lapse` of trials choice and confidence are random. With known parameters, it serves to test
+the analysis and to plan studies.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ SCHEME = re.compile(r"(Min-Max|Max)-[0-9]{1,4}")
 # of |D + bias| in d′ units: about a third of the trials in each class at 82 % right
 THRESHOLDS = (1.0, 2.0)
 FASTER = 0.2  # of ln RT: a step of confidence shortens the reaction time by about a fifth
-ABILITY = 2  # spawn key of the draw that makes one participant better than another
+ABILITY = 2  # spawn key of participants' deviations in d′
 
 
 class Simulated:
     """Answers as a person of given accuracy would.
 
     `accuracy` of a trial is looked up by `catch` (for catch trials), by condition and scheme (`natural Max-1`), then by
-    condition. Participants differ in d′ by N(0, spread²), the same for all conditions of one. Confidence grades
-    |D + bias|. ln RT ~ N(ln rt_median_ms − 0.2·(confidence − 2), rt_sigma²): confident answers, so right ones, are
-    faster.
+    condition. Participants differ in d′ by N(0, spread²), the same in all conditions of a participant. Confidence
+    grades |D + bias|. ln RT ~ N(ln rt_median_ms − 0.2·(confidence − 2), rt_sigma²): confident answers, and so right
+    ones, are faster.
     """
 
     name = "simulated"
@@ -77,7 +77,7 @@ class Simulated:
                 return self.section.accuracy[key]
         raise ObserverError(
             f"the simulated observer has no accuracy for {trial.condition}; "
-            f"add it to [observers.simulated.accuracy] in study.toml (there: {', '.join(self.section.accuracy)})"
+            f"add it to study.toml: [observers.simulated] accuracy (given: {', '.join(self.section.accuracy)})"
         )
 
     def _rt_ms(self, confidence: int, rng: np.random.Generator) -> float:
@@ -86,7 +86,7 @@ class Simulated:
 
 
 def check_accuracy(study: Study, must: bool) -> None:
-    """Raise ObserverError if an accuracy is given for no condition of the study, or, if they must all be, one lacks."""
+    """Raise ObserverError for an accuracy of an unknown condition or, if all are required, for a missing one."""
     section = study.config.observers.simulated
     given = set(section.accuracy) if "accuracy" in section.model_fields_set else set()
     methods = _methods(study)
@@ -95,13 +95,13 @@ def check_accuracy(study: Study, must: bool) -> None:
         method, _, scheme = name.rpartition(" ")
         if method not in methods or not SCHEME.fullmatch(scheme):
             raise ObserverError(
-                f"{shown(name)} is no condition of the study{did_you_mean(name, sorted(plain))}; a scheme may follow a "
-                "method, as in 'natural Max-1'"
+                f"{shown(name)} is not a condition of the study{did_you_mean(name, sorted(plain))}; a scheme may "
+                "follow a method, as in 'natural Max-1'"
             )
     shown_without = [NONE] if protocol(study.config.design.protocol).none_blocks else []
     for name in (*methods, *shown_without) if must else ():
         if not any(key == name or key.startswith(f"{name} ") for key in section.accuracy):
-            raise ObserverError(f"the simulated observer has none for {name!r}; add {name} = 0.8 there, or so")
+            raise ObserverError(f"there is no accuracy for {name!r}; add it, for example {name} = 0.8")
 
 
 def _methods(study: Study) -> list[str]:

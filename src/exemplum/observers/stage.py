@@ -1,4 +1,4 @@
-"""The responses stage: the machine observers of study.toml answer every session; `responses/machines.parquet` out."""
+"""The responses stage: machine observers answer every session; writes `responses/machines.parquet`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def fingerprint(study: Study) -> str:
 
 
 def forget(study: Study) -> None:
-    """Drop the features of pictures, so that they are computed anew; the answers stay until the new ones are there."""
+    """Delete the features of pictures, so that they are recomputed; the answers stay until there are new ones."""
     (study.stage("responses") / "features.npz").unlink(missing_ok=True)
 
 
@@ -69,35 +69,34 @@ def _factories(study: Study) -> dict[str, ObserverFactory]:
 
 
 def _observers(study: Study) -> tuple[list[Observer], dict[str, str]]:
-    """The observers that can answer, and what is said of the others. Raises ObserverError if two have one name."""
+    """The observers that can answer, and messages for the others. Raises ObserverError if two share a name."""
     observers: dict[str, tuple[str, Observer]] = {}
     unable = {}
     for spec, make in _factories(study).items():
         try:
             observer = make(_seen(study) if isinstance(make, OwnFactory) else study)
         except UnableError as error:
-            console.print(styled((f"{spec} does not answer: {error}", "yellow")))
+            console.print(styled((f"{spec} cannot answer and is left out: {error}", "yellow")))
             unable[spec] = "cannot answer"
             continue
         if observer.name in observers:
             raise ObserverError(
-                f"{observers[observer.name][0]} and {spec} are both named {observer.name!r}; give one another name"
+                f"{observers[observer.name][0]} and {spec} are both named {observer.name!r}; rename one of them"
             )
         observers[observer.name] = (spec, observer)
     return [observer for _, observer in observers.values()], unable
 
 
 def _seen(study: Study) -> Study:
-    """The study as a user's observer sees it: what comes after answers is left at its defaults.
-
-    All of the rest is in the fingerprint.
+    """The study as a user's observer sees it: settings of later stages have their defaults.
+    All other settings are in the fingerprint.
     """
     defaults = {name: getattr(Config(), name) for name in ("analysis", "exclusions", "server")}
     return replace(study, config=study.config.model_copy(update=defaults))
 
 
 def answers(observer: Observer, design: Design, seed: int) -> pd.DataFrame:
-    """An observer's answers to every session of a design (RESPONSES); each session has randomness of its own."""
+    """An observer's answers to every session of a design (RESPONSES); each session has its own random generator."""
     tables = []
     for session in design.sessions:
         sequence = np.random.SeedSequence([seed, *observer.name.encode()], spawn_key=(session.participant,))

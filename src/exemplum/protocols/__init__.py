@@ -1,4 +1,4 @@
-"""Protocols by name: the structure of a study as data, which explanations, design and server read."""
+"""Protocols by name: the structure of a study as data."""
 
 from exemplum.errors import UserError, did_you_mean
 from exemplum.protocols.borowski2021 import BOROWSKI2021_1, BOROWSKI2021_2

@@ -1,1 +1,1 @@
-"""Queries: which images test a unit. They are chosen first, so that no explanation may show one."""
+"""Queries: the images that test a unit. They are chosen first, so that no explanation can show one."""

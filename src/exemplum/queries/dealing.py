@@ -1,8 +1,7 @@
-"""Which images of the corpus a unit's trials may show, and in which part.
-
-The most extreme bins × batches images of a pole are cut by rank into bins, and each bin's images are dealt over the
-batches: every batch has one image a bin, so all batches are alike in extremity (Borowski, Zimmermann et al. 2021). The
-most extreme one of a batch is its query, the others are its references.
+"""Choose the natural images of a unit's trials: queries and references.
+The bins × batches most extreme images of a pole are cut by rank into bins, and each bin's images are distributed over
+the batches: every batch has one image per bin, so all batches are equally extreme (Borowski, Zimmermann et al. 2021).
+The most extreme image of a batch is its query, the others are its references.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ Thumbnails = Callable[[int], np.ndarray]  # of a row of the corpus
 
 @dataclass(frozen=True)
 class DealtImage:
-    """An image of the corpus and its place in a trial: one of each pole and position a batch."""
+    """An image of the corpus and its place in a trial: each batch has one per pole and position."""
 
     unit: Unit
     pole: Pole
-    position: int  # rank bin: max_k (k references a pole) and min_0 are the most extreme
+    position: int  # rank bin: max_k (k references per pole) and min_0 are the most extreme
     batch: int
     row: int  # in the corpus
     image_id: str
@@ -39,32 +38,31 @@ class DealtImage:
 def exemplars(
     index: ActivationIndex, unit: Unit, references: int, batches: int, seed: int, thumbnails: Thumbnails | None = None
 ) -> list[DealtImage]:
-    """Deal a unit's extremes into at most `batches` batches of references + 1 images a pole.
-
-    No batch holds two images of one group, and no image stands for both poles. With `thumbnails` images that look the
-    same are of one group, though the corpus does not say so. Where the corpus or the index is too small there are fewer
-    batches. Raises UserError where there is not even one.
+    """Distribute a unit's extremes over at most `batches` batches of references + 1 images per pole.
+    No batch has two images of one group, and no image stands for both poles. With `thumbnails`, images that look the
+    same are treated as one group. If the corpus or the index is too small there are fewer batches. Raises UserError if
+    there is not even one.
     """
     bins = references + 1
     candidates = list(_candidates(index, unit))
     for count in range(batches, 0, -1):
         while chosen := _choose(candidates, bins * count, count):
-            told = _told_apart(candidates, [image for images in chosen.values() for image in images], thumbnails)
+            told = _joined_by_look(candidates, [image for images in chosen.values() for image in images], thumbnails)
             if told == candidates:
                 rng = np.random.default_rng([seed, references, unit.channel, *unit.layer.encode()])
                 return _deal(chosen, bins, count, rng)
-            candidates = told  # images of one group by now: choose again
+            candidates = told  # some of the chosen images are now in one group: choose again
     row = index.units[index.units["unit"] == str(unit)]
     if row["dead"].any():
         raise UserError(f"{unit} is dead: it has the same activation for every image; choose another unit")
     raise UserError(
-        f"{unit} has too few images for {references} references a pole: it needs {bins} for each pole, none for "
-        f"both and no two of one group; use more images, or raise [index] keep"
+        f"{unit} has too few images for {references} references per pole: it needs {bins} for each pole, none for "
+        f"both and no two of one group; use more images, or raise study.toml: [index] keep"
     )
 
 
 def references(index: ActivationIndex, unit: Unit, batch: int = 0, count: int = 9, seed: int = 0) -> list[DealtImage]:
-    """The `count` reference images a pole of one batch: the exemplars but for the most extreme, which are queries."""
+    """The `count` reference images per pole of one batch: the exemplars without the most extreme, which are queries."""
     dealt = exemplars(index, unit, count, 20, seed)
     return [image for image in dealt if image.batch == batch and not is_query(image, count)]
 
@@ -76,9 +74,8 @@ def is_query(image: DealtImage, references: int) -> bool:
 def of_any_batch(
     index: ActivationIndex, unit: Unit, queries: Iterable[DealtImage], count: int, thumbnails: Thumbnails | None = None
 ) -> dict[Pole, list[DealtImage]]:
-    """The `count` most extreme images of each pole that are none of the queries, nor of the group of one.
-
-    No two are of one group, and no image stands for both poles. Raises UserError if there are fewer.
+    """The `count` most extreme images of each pole that are neither a query nor in the group of one.
+    No two are in one group, and no image stands for both poles. Raises UserError if there are fewer.
     """
     asked = list(queries)
     candidates = list(_candidates(index, unit))
@@ -90,19 +87,21 @@ def of_any_batch(
         chosen = _choose(free, count, 1)
         if not chosen:
             raise UserError(
-                f"{unit} has fewer than {count} exemplars of each pole that are no query of any batch, nor alike one; "
-                f"raise [index] keep, use more images, or set fewer [explanations] batches"
+                f"{unit} has fewer than {count} exemplars of each pole that are neither a query nor like one; "
+                f"raise study.toml: [index] keep, use more images, or lower [explanations] batches"
             )
-        told = _told_apart(candidates, [*asked, *(image for images in chosen.values() for image in images)], thumbnails)
+        told = _joined_by_look(
+            candidates, [*asked, *(image for images in chosen.values() for image in images)], thumbnails
+        )
         if told == candidates:
             return chosen
         candidates = told
 
 
-def _told_apart(
+def _joined_by_look(
     candidates: list[DealtImage], shown: list[DealtImage], thumbnails: Thumbnails | None
 ) -> list[DealtImage]:
-    """The candidates, with those among `shown` that look the same joined to one group."""
+    """The candidates, with those among `shown` that look the same joined into one group."""
     if thumbnails is None:
         return candidates
     rows = {image.row for image in shown}
@@ -126,7 +125,7 @@ def _group(image: DealtImage) -> str:
 
 
 def _candidates(index: ActivationIndex, unit: Unit) -> Iterator[DealtImage]:
-    """The unit's extremes, most extreme first, the poles taking turns; an image stands only for its nearer pole."""
+    """The unit's extremes, most extreme first, poles alternating; an image stands only for its nearer pole."""
     tops = {pole: index.top(unit, pole) for pole in Pole}
     ranked = [
         (rank, pole, row, image, group, activation)
@@ -144,7 +143,7 @@ def _candidates(index: ActivationIndex, unit: Unit) -> Iterator[DealtImage]:
 
 
 def _choose(candidates: list[DealtImage], number: int, limit: int) -> dict[Pole, list[DealtImage]] | None:
-    """The first `number` of each pole with at most `limit` of a group in both together; None if there are too few."""
+    """The first `number` of each pole with at most `limit` per group over both poles; None if there are too few."""
     chosen: dict[Pole, list[DealtImage]] = {pole: [] for pole in Pole}
     groups: Counter[str] = Counter()
     for image in candidates:
@@ -156,7 +155,7 @@ def _choose(candidates: list[DealtImage], number: int, limit: int) -> dict[Pole,
 
 
 def _deal(chosen: dict[Pole, list[DealtImage]], bins: int, batches: int, rng: np.random.Generator) -> list[DealtImage]:
-    """Deal bins over batches at random, no group twice in a batch.
+    """Distribute bins over batches at random, no group twice in a batch.
 
     Bins and groups with images as edges are a bipartite multigraph of degree ≤ batches, whose edges can always be
     coloured with that many colours (König 1916): one batch after the other takes a matching of all bins that covers
@@ -179,7 +178,7 @@ def _deal(chosen: dict[Pole, list[DealtImage]], bins: int, batches: int, rng: np
 
 
 def _take(left: list[dict[str, list[DealtImage]]], batches_left: int, rng: np.random.Generator) -> list[DealtImage]:
-    """Take one image of every bin, of different groups, at random but so that the rest can still be dealt."""
+    """Take one image of every bin, of different groups, at random, so that the rest can still be distributed."""
     counts = Counter(group for held in left for group, images in held.items() for _ in images)
     groups = {group: column for column, group in enumerate(counts)}
     absent, due = 1e6, 1e3

@@ -1,4 +1,4 @@
-"""The responses of people and machines: one table, its reader, and rules of exclusion. Imports without torch."""
+"""The responses of people and machines: one table, its reader, and exclusion rules. Imports without torch."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from exemplum.study.config import Seconds, Section, Share, check_order
 
 
 class ExclusionsSection(Section):
-    """Rules by which participants are left out of the main result. None of them excludes anybody unless declared."""
+    """Rules by which participants are left out of the main result. A rule that is not declared excludes nobody."""
 
     catch_accuracy: Share | None = None  # at least this share of catch trials right
-    # at least so many main trials answered top, and so many bottom
+    # at least this many main trials answered top, and this many bottom
     answers_each_side: int | None = Field(None, ge=0, le=10_000)
-    instruction_time_s: Seconds | None = None  # at least so long on the instructions
-    practice_attempts: int | None = Field(None, ge=1, le=1000)  # at most so many rounds of practice
+    instruction_time_s: Seconds | None = None  # at least this long on the instructions
+    practice_attempts: int | None = Field(None, ge=1, le=1000)  # at most this many rounds of practice
     total_time_s_min: Seconds | None = None  # from first to last trial at least
     total_time_s_max: float | None = Field(None, gt=0, le=1_000_000)  # and at most
 

@@ -1,4 +1,4 @@
-"""Who is left out of the main result, by which declared rule, and what the result would be under each rule."""
+"""Exclusion of participants from the main result by declared rules."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from exemplum.errors import UserError
 from exemplum.responses import ExclusionsSection
 
 PERSON = ["experiment", "observer", "participant"]
-SESSION = ("instruction_time_s", "practice_attempts", "total_time_s")  # what only the server knows of a session
+SESSION = ("instruction_time_s", "practice_attempts", "total_time_s")  # known only to the server
 
 
 def apply(
     responses: pd.DataFrame, rules: ExclusionsSection, sessions: pd.DataFrame | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Leave out those whom a rule excludes: (the other answers, table EXCLUSIONS)."""
+    """Leave out participants whom a rule excludes: (the other answers, table EXCLUSIONS)."""
     table = check(responses, rules, sessions)
     out = table.loc[table["verdict"] == "excluded", PERSON].drop_duplicates()
     keys = pd.MultiIndex.from_frame(responses[PERSON])
@@ -28,13 +28,12 @@ def apply(
 
 
 def check(responses: pd.DataFrame, rules: ExclusionsSection, sessions: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Hold every participant against every declared rule: table EXCLUSIONS, empty where no rule is declared.
-
-    `responses` may be the answers so far of a running session: what cannot be told yet is `unknown`, and excludes
-    nobody; a rule that only more answers can meet (answers on each side) is unknown until it is met, unless `sessions`
-    says that the session is over. `sessions` has the columns experiment, observer, participant and any of
-    instruction_time_s, practice_attempts, total_time_s (seconds from first to last trial), finished (bool). Without it,
-    rules about these are unknown. Machines are never excluded.
+    """Check every participant by every declared rule: table EXCLUSIONS, empty if no rule is declared.
+    `responses` may be the answers so far of a running session: a rule that cannot be decided yet is `unknown`, and
+    excludes nobody; a rule that more answers may still meet (answers on each side) is unknown until it is met, unless
+    `sessions` says that the session is finished. `sessions` has the columns experiment, observer, participant and any
+    of instruction_time_s, practice_attempts, total_time_s (seconds from first to last trial), finished (bool). Without
+    it, rules about these are unknown. Machines are never excluded.
 
     Raises UserError if a column is missing.
     """
@@ -57,7 +56,7 @@ def declared(rules: ExclusionsSection) -> list[str]:
 
 
 def _measured(people: pd.DataFrame, who: pd.DataFrame, sessions: pd.DataFrame | None) -> pd.DataFrame:
-    """What the rules are about, a row a participant; NaN where it is not known."""
+    """The values that rules are about, one row per participant; NaN if unknown."""
     table = who.set_index(PERSON).sort_index()
     catch = people[people["trial_kind"] == "catch"]
     table["catch_accuracy"] = catch.groupby(PERSON)["correct"].mean().reindex(table.index).astype(float)
@@ -82,9 +81,9 @@ def _at_most(value: float, limit: float) -> bool:
 
 @dataclass(frozen=True)
 class Rule:
-    """How one key of [exclusions] is judged."""
+    """How one key of [exclusions] is checked."""
 
-    column: str  # what is measured
+    column: str  # of the measured values
     met: Callable[[float, float], bool]
     words: str
     at_end: bool = False  # more answers may still meet it
@@ -92,11 +91,11 @@ class Rule:
 
 RULES = {
     "catch_accuracy": Rule("catch_accuracy", _at_least, "catch accuracy {0:.2f}, at least {1:.2f} wanted"),
-    "answers_each_side": Rule("answers_each_side", _at_least, "{0:.0f} answers a side, at least {1:.0f} wanted", True),
+    "answers_each_side": Rule("answers_each_side", _at_least, "{0:.0f} on one side, at least {1:.0f} wanted", True),
     "instruction_time_s": Rule("instruction_time_s", _at_least, "{0:.0f} s on instructions, at least {1:.0f} s wanted"),
     "practice_attempts": Rule("practice_attempts", _at_most, "{0:.0f} rounds of practice, at most {1:.0f} allowed"),
-    "total_time_s_min": Rule("total_time_s", _at_least, "{0:.0f} s in all, at least {1:.0f} s wanted", True),
-    "total_time_s_max": Rule("total_time_s", _at_most, "{0:.0f} s in all, at most {1:.0f} s allowed"),
+    "total_time_s_min": Rule("total_time_s", _at_least, "{0:.0f} s in total, at least {1:.0f} s wanted", True),
+    "total_time_s_max": Rule("total_time_s", _at_most, "{0:.0f} s in total, at most {1:.0f} s allowed"),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The responses table: every answer beside what was asked, read from its folder, and checked."""
+"""The responses table: every answer with its trial, read from its folder and checked."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def rows(
     participant: str,
     expertise: str = "",
 ) -> pd.DataFrame:
-    """One RESPONSES row an answer, in the order of the session; trials without an answer give no row.
+    """One RESPONSES row per answer, in the order of the session; trials without an answer have no row.
 
     `trials` are one session's, repeated ones included. `participant` labels one person or one run of a machine.
-    Raises DesignError if an answer is to no trial of these, or a trial has two answers.
+    Raises DesignError if an answer belongs to none of these trials, or a trial has two answers.
     """
     if observer_kind not in KINDS:
         raise ValueError(f"observer_kind is {observer_kind!r}; it must be one of {', '.join(KINDS)}")
@@ -37,7 +37,7 @@ def rows(
     answers: dict[str, Response] = {}
     for response in responses:
         if response.trial_id not in asked:
-            raise DesignError(f"{response.observer} answered {response.trial_id}, which is no trial of this session")
+            raise DesignError(f"{response.observer} answered {response.trial_id}, which is not a trial of this session")
         if response.trial_id in answers:
             raise DesignError(f"{response.observer} answered {response.trial_id} twice")
         answers[response.trial_id] = response
@@ -106,15 +106,15 @@ def check(
     *,
     negative_times: bool = False,
 ) -> pd.DataFrame:
-    """Return the table if every value is one that the analysis knows; `conditions` are those of the design if given.
-
-    `negative_times` lets reaction times below 0 pass, for published data that hold some.
-    Raises UserError for missing columns, an unknown condition or value, a condition that is called as something else in
-    the tables, a reaction time below 0 or without end, an answer marked right or wrong against the side chosen, or a
-    trial answered twice.
+    """Return the table if all values are valid; `conditions` are those of the design, if given.
+    `negative_times` accepts reaction times below 0, for published data that have some.
+    Raises UserError for missing columns, an unknown condition or value, a condition with a reserved name, a negative or
+    infinite reaction time, an answer marked right or wrong contrary to the side chosen, or a trial answered twice.
     """
     if missing := [name for name in RESPONSES.columns if name not in responses]:
-        raise UserError(f"{source} lacks the columns {', '.join(missing)}; docs/tables.md lists what responses hold")
+        raise UserError(
+            f"{source} lacks the columns {', '.join(missing)}; docs/tables.md lists the columns of responses"
+        )
     for column, allowed in ALLOWED.items():
         _only(responses, column, allowed, source)
     _only(responses, "condition", conditions if conditions is not None else _named(responses), source)
@@ -124,7 +124,7 @@ def check(
     if wrong.any():
         row = responses[wrong].iloc[0]
         raise UserError(
-            f"{source}: {int(wrong.sum())} answers are marked {row['correct']} against the side chosen, the first is "
+            f"{source}: {int(wrong.sum())} answers are marked {row['correct']} contrary to the side chosen, first "
             f"{row['trial_id']} of {row['participant']}; correct must be choice == max_side"
         )
     _no_duplicates(responses, source)
@@ -146,7 +146,7 @@ def _only(responses: pd.DataFrame, column: str, allowed: Collection[object], sou
 
 
 def _conditions(responses: pd.DataFrame, source: str) -> None:
-    """No condition may have a name that the tables give to something else."""
+    """No condition may have a reserved name."""
     for name in responses["condition"].unique():
         if name != NONE:
             try:
@@ -163,7 +163,7 @@ def _reaction_times(responses: pd.DataFrame, source: str, negative_times: bool) 
         first = wrong.iloc[0]
         raise UserError(
             f"{source}: rt_ms of row {wrong.index[0] + 1} ({first['trial_id']} of {first['participant']}) is "
-            f"{first['rt_ms']} ({len(wrong)} rows); it must be milliseconds from 0, or empty where none was measured"
+            f"{first['rt_ms']} ({len(wrong)} rows); it must be milliseconds from 0, or empty if not measured"
         )
 
 

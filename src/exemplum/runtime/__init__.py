@@ -1,1 +1,1 @@
-"""What stages run on: progress, a cluster, the hardware."""
+"""Progress bars, Ray clusters, and the hardware."""

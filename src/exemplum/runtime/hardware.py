@@ -1,4 +1,4 @@
-"""The hardware: device, fast precision, memory that is kept for the next pass, and compiled loops."""
+"""The hardware: device, fast precision, reuse of memory, and compiled loops."""
 
 from __future__ import annotations
 
@@ -35,12 +35,11 @@ GROWTH = 2**26  # bytes that the heap grows by at least
 
 
 def reuse() -> None:
-    """Tell glibc's malloc to keep what is freed, and to take large blocks from what it kept.
-
-    By default it gives the memory of every large tensor back to the system at once, and asks for it again at the next
+    """Let glibc's malloc keep freed memory, and reuse it for large blocks.
+    By default it returns the memory of every large tensor to the system at once, and requests it again at the next
     layer: the system's page faults took a fifth of the processor time of GoogLeNet in bfloat16. Threads share one heap,
-    since those of their own are given back whatever is said here. The largest memory of the process stays the same
-    (docs/performance.md). Does nothing elsewhere than with glibc.
+    since separate heaps are returned in spite of these settings. The peak memory of the process stays the same
+    (docs/performance.md). Does nothing without glibc.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -59,5 +58,5 @@ def compiled(function: Callable[..., Any]) -> Any:
     """The function, to be called with arrays and numbers; it lets other threads work meanwhile."""
     try:
         return njit(cache=True, **SETTINGS)(function)
-    except RuntimeError:  # no folder can be written to: it is compiled in every process
+    except RuntimeError:  # no writable cache folder: it is compiled in every process
         return njit(**SETTINGS)(function)

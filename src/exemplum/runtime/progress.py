@@ -1,4 +1,4 @@
-"""Progress of long work on the terminal: bar, rate and time left; plain lines where there is no terminal."""
+"""Progress of long work: a bar with rate and remaining time on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rich.text import Text
 
 from exemplum.errors import one_line
 
-LINE_EVERY_S = 15.0  # without a terminal (CI, a log file) a line this often
+LINE_EVERY_S = 15.0  # seconds between lines without a terminal (CI, a log file)
 
-# What is printed holds names from users: folders, methods, keys of study.toml. Nothing in it is taken as markup, an
-# emoji's code or something to colour; what is to be styled is a rich.text.Text, as `styled` makes it.
+# Printed text contains users' names: folders, methods, keys of study.toml. So markup, emoji codes and highlighting are
+# off; styled text is a rich.text.Text, made by `styled`.
 PLAIN: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
 
 console = Console(stderr=True, soft_wrap=True, **PLAIN)  # a line stays one line, however narrow the terminal
-output = Console(**PLAIN)  # what a command was asked for, as distinct from how it went
+output = Console(**PLAIN)  # results of a command, as opposed to messages about its progress
 
 
 def styled(*parts: str | tuple[str, str]) -> Text:
@@ -32,9 +32,8 @@ def styled(*parts: str | tuple[str, str]) -> Text:
 
 @contextmanager
 def track(label: str, total: int, unit: str, done: int = 0) -> Iterator[Callable[[int], None]]:
-    """Show progress of `total` things called `unit`, `done` of them before this run.
-
-    Gives a function to call with the number of things just finished. The rate counts this run only.
+    """Show progress of `total` items called `unit`, `done` of them before this run.
+    Yields a function to call with the number of items just finished. The rate counts this run only.
     """
     show = _bar(label, total, unit, done) if console.is_terminal else _lines(label, total, unit, done)
     with show as advance:

@@ -1,4 +1,4 @@
-"""The web experiment: people answer the trials of a study in a browser, blind, and no answer is ever lost."""
+"""The web experiment: people answer the trials of a study in a browser, without access to the answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COMMENT, EXPERTISE = "comment", "expertise"  # names of further questions that t
 
 
 class FieldSection(Section):
-    """A question of the study's own in the demographics form; its texts stand in STUDY/texts/LANGUAGE.toml."""
+    """An additional question of the study in the demographics form; its texts are in STUDY/texts/LANGUAGE.toml."""
 
     name: str = Field(
         pattern=r"^[a-z][a-z0-9_]{0,40}$",
@@ -73,7 +73,7 @@ class ServerSection(Section):
     languages: Annotated[tuple[Annotated[str, Field(pattern=LANGUAGE)], ...], Once] = Field(
         ("en", "de"), min_length=1, description="a list of language codes, as in en, de or pt-BR"
     )
-    groups: Literal["none", "question", "link"] = "none"  # expert and lay: asked, or told by the link
+    groups: Literal["none", "question", "link"] = "none"  # expert and lay: asked, or given by the link
     group_names: Annotated[tuple[Annotated[Name, Field(max_length=40)], ...], Once] = Field(
         ("expert", "lay"), min_length=1
     )
@@ -87,24 +87,24 @@ class ServerSection(Section):
     min_height: int = Field(600, ge=1, le=10_000)
     break_s: float = Field(0.0, ge=0, le=3600)  # shortest break after a block
     practice_pass: Share = 0.0  # share right below which a practice block is shown again
-    practice_rounds: int = Field(3, ge=1, le=100)  # at most so often
-    resume: Literal["browser", "anywhere"] = "browser"  # where someone known by an external id may go on
-    # without a sign of life after which the place is given again
+    practice_rounds: int = Field(3, ge=1, le=100)  # at most this many times
+    resume: Literal["browser", "anywhere"] = "browser"  # where someone known by an external id may resume
+    # without a request, after which the place is assigned again
     dropout_minutes: float = Field(120.0, gt=0, le=100_000)
-    recruit: int | None = Field(None, ge=1, le=1_000_000)  # close when so many have completed; never if not given
+    recruit: int | None = Field(None, ge=1, le=1_000_000)  # close when this many have completed; never if not given
     image_format: Literal["jpeg", "png"] = "jpeg"
     image_quality: int = Field(92, ge=50, le=100)  # of jpeg, without chroma subsampling
-    codes: CodesSection = CodesSection()  # one for each participant is made where none is given
+    codes: CodesSection = CodesSection()  # if none is given, a random one is made for each participant
     redirects: RedirectsSection = RedirectsSection()
 
     @model_validator(mode="after")
     def _asks_everythingonce(self) -> ServerSection:
         if self.groups == "question" and len(self.group_names) < 2:
-            raise ValueError("group_names must name at least two groups, since groups = question asks which")
+            raise ValueError("group_names must have at least two groups, since groups = question asks for the group")
         taken = {*self.demographics, COMMENT, *([EXPERTISE] if self.groups == "question" else [])}
         for question in self.fields:
             if question.name in taken:
-                raise ValueError(f"fields must have names of their own: {question.name!r} is another question already")
+                raise ValueError(f"fields must have unique names: {question.name!r} is already another question")
             taken.add(question.name)
         return self
 

@@ -1,4 +1,4 @@
-"""A running experiment: one study version frozen from the study folder, its database, its images and its secrets."""
+"""A running experiment: one version of a study with its database, images and secrets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from exemplum.server.sessions import forms
 from exemplum.server.sessions.forms import form_fields
 from exemplum.server.sessions.schedule import Rehearsal, rehearsal
 from exemplum.server.storage.database import Database, sqlite_file, sqlite_url
-from exemplum.server.storage.registration import UnclearError, real_answers, register, secret_keys
+from exemplum.server.storage.registration import AmbiguousStudyError, real_answers, register, secret_keys
 from exemplum.server.storage.schema import StudyVersion
 from exemplum.study import freezing
 from exemplum.study.folder import Study, taken_back
@@ -40,14 +40,13 @@ class Settings:
     pilot: bool = False  # everything is marked as pilot
     limits: bool = True  # rate limits; off for load tests alone
     log_level: str = "info"
-    # What participants reach the server by. Links are made from it, never from a request's Host header: whoever sends
-    # the request chooses that.
+    # The server's public address. Links are made from it, never from a request's Host header, which the sender chooses.
     address: str = "http://127.0.0.1:8000"
 
 
 @dataclass
 class Experiment:
-    """What the routes work with. Make it with `Experiment.open`, end it with `close`."""
+    """The state that all routes share. Made by `Experiment.open`, ended by `close`."""
 
     settings: Settings
     study: Study
@@ -62,25 +61,26 @@ class Experiment:
     design_hash: str
     texts: dict[str, dict[str, str]]
     lock: ServerLock
-    is_frozen: bool  # somebody who is no pilot has answered
-    ended: threading.Event = field(default_factory=threading.Event)  # a session ended: responses are to be published
-    withdrew: threading.Event = field(default_factory=threading.Event)  # somebody did: files are to be scrubbed
-    rewritten_to: int = 0  # audit id: SQLite's file was written anew after the withdrawals up to it
+    is_frozen: bool  # a participant who is not a pilot has answered
+    ended: threading.Event = field(default_factory=threading.Event)  # a session ended, so responses must be published
+    withdrew: threading.Event = field(
+        default_factory=threading.Event
+    )  # a participant withdrew, so files must be cleaned
+    rewritten_to: int = 0  # audit id of the last withdrawal before SQLite's file was rewritten
     trouble: str = ""  # why responses/ is not up to date, for the experimenter; "" if it is
 
     @classmethod
     def open(cls, settings: Settings, design: Design | None = None) -> Experiment:
-        """Take the study as it is now and open its database.
-
-        Raises UserError: no design yet, a broken image, a database that cannot be opened or is of another study, a
-        change in what is frozen, another server on the same SQLite database.
+        """Read the study and open its database.
+        Raises UserError: no design yet, a broken image, a database that cannot be opened or belongs to another study,
+        a change in the frozen parts, another server on the same SQLite database.
         """
         study = Study.open(settings.folder)
         check(study)
         url = settings.database or sqlite_url(folder(study) / "experiment.sqlite")
         lock = ServerLock(folder(study), sqlite_file(url))
         try:
-            with taken_back(study.folder, unless=UnclearError):
+            with taken_back(study.folder, unless=AmbiguousStudyError):
                 return cls._opened(settings, study, design or _design(study), url, lock)
         except BaseException:
             lock.release()
@@ -91,7 +91,7 @@ class Experiment:
         database, hashed = Database(url), store.digest(asdict(design))
         try:
             if database.migrated_from:
-                console.print(f"{database.shown}: brought up to this version's schema", highlight=False, soft_wrap=True)
+                console.print(f"{database.shown}: updated to this version's schema", highlight=False, soft_wrap=True)
             own = database.file is not None and database.file.resolve().is_relative_to(study.folder.resolve())
             study_id, keys = database.writer.submit_sync(
                 lambda orm: (register(orm, study, hashed, database.shown, own).id, secret_keys(orm))
@@ -105,7 +105,7 @@ class Experiment:
             words = forms.load(study.folder, said.languages)
             manifest = _manifest(study, design, hashed, images, words)
             version_id = database.writer.submit_sync(lambda orm: _version(orm, study_id, manifest))
-            # Sessions begun under an earlier version go on with its images: all that is sent has one length.
+            # Sessions begun under an earlier version keep its images, and everything that is sent must have one length.
             with database.read() as orm:
                 images = replace(images, length=_longest(orm, study_id))
                 is_frozen = real_answers(orm, study_id) > 0
@@ -153,7 +153,7 @@ def intuitiveness_phases(study: Study) -> tuple[str, ...]:
 def _manifest(
     study: Study, design: Design, hashed: str, images: Pictures, words: dict[str, dict[str, str]]
 ) -> dict[str, Any]:
-    """What a study version is; its digest is the version's hash."""
+    """Everything that defines a study version; its digest is the version's hash."""
     return {
         "freeze": FREEZE,
         "protocol": design.protocol,
@@ -171,7 +171,7 @@ def _manifest(
 
 
 def _longest(orm: Session, study_id: int) -> int:
-    """The greatest length of images that a version of the study has had."""
+    """The longest images, in bytes, of any version of the study."""
     manifests = orm.scalars(select(StudyVersion.manifest).where(StudyVersion.study_id == study_id))
     return max(manifest["images"]["bytes"] for manifest in manifests)
 

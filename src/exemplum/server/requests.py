@@ -1,7 +1,6 @@
-"""What a request may hold and what it is told: text made well-formed, and errors with a status, a code and a message.
-
-A browser may send half of a surrogate pair (a text cut through an emoji) as `"\\ud83d"`. It is valid JSON, but no
-UTF-8: SQLite, PostgreSQL, CSV and Parquet refuse it. PostgreSQL refuses U+0000 too.
+"""Request bodies with well-formed text, and API errors with a status, a code and a message.
+A browser may send half of a surrogate pair (a text cut through an emoji) as `"\\ud83d"`. It is valid JSON but not
+valid UTF-8: SQLite, PostgreSQL, CSV and Parquet refuse it. PostgreSQL refuses U+0000 too.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ MOST_DEPTH = 20  # levels of lists and objects in a request; the pages send 4
 
 
 class Body(BaseModel):
-    """The body of a request: unknown fields are errors, texts are made well-formed, NaN and Infinity are refused."""
+    """A request body: unknown fields, NaN and Infinity are errors, texts are made well-formed."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     _replaced: int = PrivateAttr(0)
@@ -33,14 +32,14 @@ class Body(BaseModel):
     def _well_formed(cls, given: Any, handler: ModelWrapValidatorHandler[Any]) -> Any:
         cleaned, replaced = clean(given)
         if not is_finite(cleaned):
-            raise ValueError("NaN and Infinity are no JSON numbers")
+            raise ValueError("NaN and Infinity are not JSON numbers")
         body = handler(cleaned)
         body._replaced = replaced
         return body
 
     @property
     def replaced(self) -> int:
-        """How many characters of the request could not be stored and became U+FFFD."""
+        """The number of characters of the request that could not be stored and became U+FFFD."""
         return self._replaced
 
 
@@ -50,7 +49,7 @@ def well_formed(text: str) -> str:
 
 
 def clean(value: Any, depth: int = MOST_DEPTH) -> tuple[Any, int]:
-    """A JSON value with every text in it, keys too, made well-formed; and how many characters were replaced.
+    """A JSON value with all its texts, including keys, made well-formed; and the number of replaced characters.
 
     Raises ValueError for a value of more than `depth` levels.
     """
@@ -68,7 +67,7 @@ def clean(value: Any, depth: int = MOST_DEPTH) -> tuple[Any, int]:
 
 
 def is_finite(value: Any) -> bool:
-    """Whether no number in a JSON value is NaN or infinite, which JSON does not know."""
+    """Whether no number in a JSON value is NaN or infinite, which JSON does not have."""
     if isinstance(value, dict):
         return all(is_finite(item) for item in value.values())
     if isinstance(value, list):
@@ -117,7 +116,7 @@ NO_JSON = f"the body must be JSON in UTF-8, with lists and objects at most {MOST
 
 
 class ApiError(Exception):
-    """A request that cannot be done. `code` is one of STATUS; `extra` is laid beside `error` in the body."""
+    """A refused request. `code` is one of STATUS; `extra` is added beside `error` in the body."""
 
     def __init__(self, code: str, message: str, *, field: str = "", extra: dict[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -134,7 +133,7 @@ class ApiError(Exception):
 
 
 def bad_request(problem: Mapping[str, Any]) -> ApiError:
-    """What pydantic found wrong with a request, in plain words and with the field that it is about."""
+    """The first problem that pydantic found in a request, with the field's name."""
     if problem["type"] == "json_invalid":
         return ApiError("bad_request", NO_JSON)
     where = ".".join(str(part) for part in problem["loc"] if part != "body")

@@ -1,1 +1,1 @@
-"""A traced network as a graph: traced, cut, rewritten, and the shapes of its layers."""
+"""Networks as graphs: tracing, cutting, rewriting, and the shapes of layers."""

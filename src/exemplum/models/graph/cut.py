@@ -1,4 +1,4 @@
-"""From a traced network the part that gives chosen layers, and nothing past the deepest; the shape of each layer."""
+"""Cut a traced network to the part that computes chosen layers; find the shape of each layer."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from exemplum.models.graph.rewrite import ReLU, rewrite
-from exemplum.models.graph.trace import Traced, concatenated, is_relu
+from exemplum.models.graph.trace import TracedNetwork, concatenated, is_relu
 
-# Their backward does not need their output, which a ReLU after them may therefore overwrite.
+# Their backward pass does not need their output, so a ReLU after them may overwrite it.
 OVERWRITABLE = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.BatchNorm2d, nn.Linear)
 OVERWRITABLE_FUNCTIONS = (torch.conv2d, torch.cat)
 
 
-def cut(traced: Traced, layers: Iterable[str], before_relu: bool, fuse: bool = True) -> fx.GraphModule:
-    """The network up to `layers`, as a module: input → tuple of the layers' values, weights its own and frozen.
-
-    With `before_relu` a layer that ends in a ReLU, or in a concatenation of ReLUs, gives what enters them.
-    With `fuse` a BatchNorm is folded into the convolution before it, and the rewrites of rewriting.py are applied.
+def cut(traced: TracedNetwork, layers: Iterable[str], before_relu: bool, fuse: bool = True) -> fx.GraphModule:
+    """The network up to `layers`, as a module with copied, frozen weights: input → tuple of the layers' values.
+    With `before_relu` a layer that ends in a ReLU, or in a concatenation of ReLUs, returns the ReLUs' inputs.
+    With `fuse` a BatchNorm is folded into the convolution before it, and the rewrites of rewrite.py are applied.
     """
     body = fx.GraphModule(traced.graph, copy.deepcopy(traced.graph.graph))
     nodes = {node.name: node for node in body.graph.nodes}
@@ -56,7 +55,7 @@ def _before_relu(body: fx.GraphModule, node: fx.Node) -> fx.Node:
 
 
 def _drop_unused(body: fx.GraphModule, wanted: list[fx.Node]) -> None:
-    """Make `wanted` the output, and erase all that they do not depend on."""
+    """Make `wanted` the output, and erase all nodes that they do not depend on."""
     (output,) = (node for node in body.graph.nodes if node.op == "output")
     body.graph.erase_node(output)
     needed: set[fx.Node] = set()
@@ -92,7 +91,7 @@ def _fuse_batch_norms(body: fx.GraphModule) -> None:
 
 
 def _allow_in_place(body: fx.GraphModule) -> None:
-    """Let a ReLU overwrite its input where nothing else needs that."""
+    """Let a ReLU overwrite its input where nothing else needs the input."""
     modules = dict(body.named_modules())
     for node in body.graph.nodes:
         relu = modules.get(str(node.target)) if node.op == "call_module" else None
@@ -114,10 +113,9 @@ class Shapes:
     nodes: dict[str, Shape] = field(default_factory=dict)
 
 
-def probe(module: nn.Module, traced: Traced | None, channels: int, size: int, partial: bool = False) -> Shapes:
-    """Run the network on one image of `size` × `size` and note all shapes.
-
-    What the network raises passes; with `partial` it does not, and what was noted until then is the result.
+def probe(module: nn.Module, traced: TracedNetwork | None, channels: int, size: int, partial: bool = False) -> Shapes:
+    """Run the network on one image of `size` × `size` and record all shapes.
+    Errors of the network are raised; with `partial` they are not, and the shapes up to the error are returned.
     """
 
     def run(shapes: Shapes) -> None:
@@ -132,7 +130,7 @@ def probe(module: nn.Module, traced: Traced | None, channels: int, size: int, pa
     try:  # fake tensors have shapes and no values
         with FakeTensorMode(allow_non_fake_inputs=True), _without_log():
             run(shapes)
-    except Exception:  # a run with values tells whether it is the network's fault
+    except Exception:  # a run with real values shows whether the network is at fault
         shapes = Shapes()
         with suppress(Exception) if partial else nullcontext():
             run(shapes)
@@ -141,7 +139,7 @@ def probe(module: nn.Module, traced: Traced | None, channels: int, size: int, pa
 
 @contextmanager
 def _without_log() -> Iterator[None]:
-    """A size that a network does not take is nothing to warn of: torch would log each with its traceback."""
+    """Suppress torch's log, which would show a traceback for each size that a network does not accept."""
     logger = logging.getLogger("torch._subclasses.fake_tensor")
     earlier = logger.disabled
     logger.disabled = True
@@ -151,7 +149,7 @@ def _without_log() -> Iterator[None]:
         logger.disabled = earlier
 
 
-def _interpret(traced: Traced, images: Tensor, shapes: Shapes) -> None:
+def _interpret(traced: TracedNetwork, images: Tensor, shapes: Shapes) -> None:
     try:
         _Recorder(traced.graph, shapes.nodes).run(images)
     finally:

@@ -1,8 +1,7 @@
 """Max-pooling of bfloat16 maps on a CPU, with the ReLU after it.
-
-torch notes the place of every maximum in eight bytes and handles one number at a time; here rows, then columns, of a
-window are compared many channels at a time, and a place takes two or three bytes. At inception4a of GoogLeNet
-max-pooling was an eighth of a step of synthesis (docs/performance.md).
+torch stores the place of every maximum in eight bytes and handles one number at a time. Here rows, then columns, of a
+window are compared for many channels at a time, and a place takes two or three bytes. At inception4a of GoogLeNet
+torch's max-pooling took an eighth of a step of synthesis (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from torch.autograd.function import once_differentiable
 
 from exemplum.runtime.hardware import compiled
 
-NOWHERE = 255  # of an output whose gradient goes to no input
+NOWHERE = 255  # place of an output whose gradient goes to no input
 MAGNITUDE, SIGN, HALF = np.int16(0x7FFF), np.int16(15), np.uint32(16)  # of a bfloat16; where its bits are in float32
 
 
 def max_pool(x: Tensor, pool: nn.MaxPool2d, relu: bool = False) -> Tensor:
-    """What `pool` gives of maps, (n, channels, h, w), and if `relu` says so their ReLU."""
+    """Apply `pool` to maps, (n, channels, h, w), and with `relu` a ReLU after it."""
     if not _suits(x, pool):
         y = F.max_pool2d(x, pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode)
         return torch.relu_(y) if relu else y
@@ -84,8 +83,8 @@ def _ordered(bits):  # type: ignore[no-untyped-def]
 
 @compiled
 def _pool(x, channels, size, stride, padding, floor, y, rows, columns):  # type: ignore[no-untyped-def]
-    """Maxima of windows, at least `floor`, and where they are: in which of the window's rows, by input column, and in
-    which of its columns, by output column."""
+    """Maxima of windows, at least `floor`, and their places: row in the window, by input column, and column in the
+    window, by output column."""
     height, width = x.shape[1], x.shape[2] // channels
     best, out = np.empty(x.shape[2], np.int16), np.empty(y.shape[2], np.int16)
     for image in range(x.shape[0]):
@@ -108,7 +107,7 @@ def _pool(x, channels, size, stride, padding, floor, y, rows, columns):  # type:
 
 @compiled
 def _raise(x, best, where, place, anew):  # type: ignore[no-untyped-def]
-    """Where bfloat16 bits `x` are more than the best, as integers of the same order, they and their place become it."""
+    """Where bfloat16 bits `x`, as integers of the same order, exceed the best, replace the best and its place."""
     for k in range(best.size):
         ordered = _ordered(x[k])
         where[k] = place if anew or ordered > best[k] else where[k]
@@ -117,7 +116,7 @@ def _raise(x, best, where, place, anew):  # type: ignore[no-untyped-def]
 
 @compiled
 def _raise_column(x, start, best, at, where, place, channels):  # type: ignore[no-untyped-def]
-    # unsigned indices, since negative ones count from the end, and to ask for that keeps a loop from vectors
+    # unsigned indices: the check for negative ones, which count from the end, would prevent vectorization
     for k in range(channels):
         k = np.uint64(k)
         where[at + k] = place if x[start + k] > best[at + k] else where[at + k]
@@ -138,7 +137,7 @@ def _fill(x, value):  # type: ignore[no-untyped-def]
 
 @compiled
 def _spread(gradient, rows, columns, channels, size, stride, padding, x):  # type: ignore[no-untyped-def]
-    """Gradients of windows summed, in float32, at the places of their maxima; every number of `x` is written once."""
+    """Sum the gradients of windows, in float32, at the places of their maxima; every number of `x` is written once."""
     width = x.shape[2] // channels
     wide, total = np.empty(gradient.shape[2], np.uint32), np.empty(x.shape[2], np.float32)
     values, bits = wide.view(np.float32), total.view(np.uint32)

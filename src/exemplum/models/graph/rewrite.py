@@ -1,4 +1,4 @@
-"""Rewrites of a network that is read, and a ReLU whose gradient can be redirected, as Lucid does in the first steps."""
+"""Rewrites of a traced network for speed, and a ReLU with redirected gradients, as Lucid uses in the first steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ReLU(nn.Module):
     """min(max(x, 0), ceiling).
 
     While `redirect` is not None the gradient is that of `redirected_relu`, for the images that it marks, (n,) or (1,).
-    `inplace` says that nothing else needs the input, so that it may be overwritten.
+    `inplace` means that nothing else needs the input, so it may be overwritten.
     """
 
     redirect: Tensor | None
@@ -38,7 +38,7 @@ class ReLU(nn.Module):
 
 
 def redirected_relu(x: Tensor, ceiling: float = math.inf, images: Tensor | None = None) -> Tensor:
-    """ReLU, (n, …) → (n, …), that lets a gradient through to images for which it has none.
+    """ReLU, (n, …) → (n, …), that passes the gradient on for images whose true gradient is zero.
 
     For an image whose true gradient is zero at every position, the incoming gradient dL/dy passes, except
     where a step downhill would push x further out of reach: x < 0 and dL/dy > 0 (or x > ceiling and dL/dy < 0).
@@ -63,7 +63,7 @@ class _RedirectedReLU(torch.autograd.Function):
         below, above = x < 0, x > ctx.ceiling
         true = gradient.masked_fill(below | above, 0)
         useless = (below & (gradient > 0)) | (above & (gradient < 0))
-        # tensor by tensor, not only where needed: asking would stall a GPU
+        # computed for all tensors, not only where needed: the check would stall a GPU
         keep = (true != 0).flatten(1).any(1) | ~marked
         return torch.where(keep.view(-1, *[1] * (x.ndim - 1)), true, gradient.masked_fill(useless, 0)), None, None
 
@@ -79,9 +79,8 @@ def rewrite(body: fx.GraphModule) -> None:
 
 
 class PooledReLU(ReLU):
-    """ReLU, then max-pooling, in the other order: both are monotonic, and the ReLU has a quarter of the work.
-
-    While the gradient is redirected the order is the network's own, since there it matters.
+    """ReLU and max-pooling in exchanged order: both are monotonic, and the ReLU then has a quarter of the work.
+    While the gradient is redirected the network's own order is used, since then it matters.
     """
 
     def __init__(self, relu: ReLU, pool: nn.MaxPool2d) -> None:
@@ -97,7 +96,7 @@ class PooledReLU(ReLU):
 
 
 class MaxPool(nn.MaxPool2d):
-    """Max-pooling on its own."""
+    """Max-pooling without a ReLU."""
 
     def forward(self, x: Tensor) -> Tensor:
         return max_pool(x, self)
@@ -123,7 +122,7 @@ def _max_pools(body: fx.GraphModule) -> None:
 
 
 def _max_pool(node: fx.Node, modules: dict[str, nn.Module]) -> nn.MaxPool2d | None:
-    """The max-pooling that a node is, if it is one and gives no indices."""
+    """The max-pooling module of a node, if it is one without indices."""
     if node.op == "call_module":
         module = modules[str(node.target)]
         return module if type(module) is nn.MaxPool2d and not module.return_indices else None
@@ -134,7 +133,7 @@ def _max_pool(node: fx.Node, modules: dict[str, nn.Module]) -> nn.MaxPool2d | No
 
 
 class FirstConvolution(nn.Conv2d):
-    """A convolution of stride 2 over few channels (an image), with the gradient to its input worked out in phases."""
+    """A convolution of stride 2 over few channels (an image), with a polyphase input gradient."""
 
     def forward(self, x: Tensor) -> Tensor:
         return first_convolution(x, self.weight, self.bias, self.stride, self.padding)  # type: ignore[arg-type]
@@ -143,18 +142,18 @@ class FirstConvolution(nn.Conv2d):
 def first_convolution(
     x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, int], padding: tuple[int, int], *_: object
 ) -> Tensor:
-    """torch.conv2d of stride 2, (n, few, h, w) → (n, out, h/2, w/2), with the gradient to `x` worked out in phases.
-
-    The gradient of every second row and column is an ordinary convolution of the output's gradient with every second
-    row and column of the weights: four of them at once take half the time of a strided backward pass on a CPU.
+    """torch.conv2d of stride 2, (n, few, h, w) → (n, out, h/2, w/2), with a polyphase gradient to `x`.
+    The gradient at every second row and column (one phase) is an ordinary convolution of the output's gradient with
+    every second row and column of the weights. All four phases at once take half the time of a strided backward pass
+    on a CPU.
     """
     if x.device.type != "cpu":
         return F.conv2d(x, weight, bias, stride, padding)
-    result: Tensor = _PhasedGradient.apply(x, weight, bias, padding)
+    result: Tensor = _PolyphaseGradient.apply(x, weight, bias, padding)
     return result
 
 
-class _PhasedGradient(torch.autograd.Function):
+class _PolyphaseGradient(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int]) -> Tensor:
         ctx.save_for_backward(weight)
@@ -165,7 +164,7 @@ class _PhasedGradient(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (weight,), (gradient,) = ctx.saved_tensors, gradients
-        before = [padding + padding % 2 for padding in ctx.padding]  # the least even number of rows before the image
+        before = [padding + padding % 2 for padding in ctx.padding]  # the smallest even number of rows before the image
         height, width = weight.shape[2] + before[0] - ctx.padding[0], weight.shape[3] + before[1] - ctx.padding[1]
         weight = F.pad(weight, (before[1] - ctx.padding[1], width % 2, before[0] - ctx.padding[0], height % 2))
         # (out, in, rows, 2, columns, 2) → (in · 2 · 2, out, rows, columns), mirrored

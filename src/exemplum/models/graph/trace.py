@@ -1,4 +1,4 @@
-"""A network as a graph: which node is which layer, and what a layer's value was before its ReLU."""
+"""Trace a network into a graph, and find the node of each layer and the value before its ReLU."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from torch.utils._pytree import tree_leaves
 
 from exemplum.models.graph.rewrite import ReLU
 
-# Modules of torch that hold layers worth reading, and so are no leaves of the graph.
+# Modules of torch that contain layers to read, so they are traced into.
 BLOCKS = (nn.TransformerEncoder, nn.TransformerDecoder, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
-# In evaluation these hand their input on.
+# In evaluation these return their input.
 IDLE = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 IDLE_FUNCTIONS = {"dropout", "dropout2d", "stochastic_depth", "drop_path"}
 RELU_FUNCTIONS = {F.relu, F.relu_, torch.relu, torch.relu_}
@@ -28,25 +28,25 @@ IN_PLACE = {
 
 
 @dataclass(frozen=True)
-class Traced:
-    """A traced network. Every ReLU is a `models.relu.ReLU`, nothing is done in place, idle modules are gone."""
+class TracedNetwork:
+    """A traced network. Every ReLU is a `rewrite.ReLU`, nothing is done in place, identities are removed."""
 
     graph: fx.GraphModule
-    outputs: dict[str, fx.Node]  # each module that is called once and gives one tensor → its output, in order
+    outputs: dict[str, fx.Node]  # each module that is called once and returns one tensor → its output, in order
 
 
-def trace(module: nn.Module, images: Tensor) -> Traced | None:
+def trace(module: nn.Module, images: Tensor) -> TracedNetwork | None:
     """Trace a network in evaluation mode; None if it cannot be traced (its forward depends on values or types).
 
-    None as well if it has forward hooks of its own, which a rewritten graph would lose, or if the graph does not give
-    what the network gives for `images`, (n, channels, h, w), normalized or not.
+    Also None if it has forward hooks, which a rewritten graph would lose, or if graph and network differ for `images`,
+    (n, channels, h, w), normalized or not.
     """
     if any(part._forward_hooks or part._forward_pre_hooks for part in module.modules()):
         return None
     tracer = _Tracer()
     try:
         graph = tracer.trace(module)
-    except Exception:  # whatever a foreign forward does with a proxy: hooks serve such networks
+    except Exception:  # a user's forward may raise anything for a proxy: such networks are read with hooks
         return None
     traced = fx.GraphModule(module, graph)
     replaced = dict(_normalize(traced))
@@ -61,19 +61,19 @@ def trace(module: nn.Module, images: Tensor) -> Traced | None:
     if not _agrees(traced, module, images):
         return None
     order = {node: k for k, node in enumerate(graph.nodes)}
-    return Traced(traced, dict(sorted(outputs.items(), key=lambda item: order[item[1]])))
+    return TracedNetwork(traced, dict(sorted(outputs.items(), key=lambda item: order[item[1]])))
 
 
 def _agrees(traced: fx.GraphModule, module: nn.Module, images: Tensor) -> bool:
-    """Whether the graph computes the same: where a forward asks for types, tracing may take another branch."""
+    """Whether the graph computes the same: if a forward depends on types, tracing may take another branch."""
     with torch.no_grad():
         try:
             expected = module(images)
-        except Exception:  # it is told with its reason where shapes are probed
+        except Exception:  # reported with its reason when shapes are probed
             return True
         try:
             given = traced(images)
-        except Exception:  # whatever a graph of another branch does
+        except Exception:  # the graph of another branch may raise anything
             return False
     pairs = [tree_leaves(value) for value in (given, expected)]
     return len(pairs[0]) == len(pairs[1]) and all(_close(a, b) for a, b in zip(*pairs, strict=True))
@@ -92,7 +92,7 @@ def is_relu(traced: fx.GraphModule, node: fx.Node) -> bool:
 
 
 def is_within(node: fx.Node, layer: str) -> bool:
-    """Whether a node is computed inside of a module."""
+    """Whether a node is computed inside a module."""
     return any(path == layer for path, _ in node.meta.get("nn_module_stack", {}).values())
 
 
@@ -108,7 +108,7 @@ def concatenated(node: fx.Node) -> list[fx.Node]:
 
 
 class _Tracer(fx.Tracer):
-    """Records what each module gave."""
+    """Records the output of each module."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -125,7 +125,7 @@ class _Tracer(fx.Tracer):
 
 
 def _normalize(traced: fx.GraphModule) -> Iterator[tuple[fx.Node, fx.Node]]:
-    """Rewrite the graph as `Traced` says. Gives each node that is gone, with its successor."""
+    """Rewrite the graph as described in `TracedNetwork`. Returns each removed node with its successor."""
     for node in list(traced.graph.nodes):
         if _is_idle(traced, node):
             successor = node.args[0]
@@ -150,7 +150,7 @@ def _is_idle(traced: fx.GraphModule, node: fx.Node) -> bool:
 
 
 def _relu_ceiling(traced: fx.GraphModule, node: fx.Node) -> float | None:
-    """Where this ReLU is cut off (infinity, or 6); None if the node is no ReLU."""
+    """The upper limit of this ReLU (infinity, or 6); None if the node is not a ReLU."""
     if node.op == "call_module":
         module = traced.get_submodule(str(node.target))
         return {nn.ReLU: torch.inf, nn.ReLU6: 6.0}.get(type(module))

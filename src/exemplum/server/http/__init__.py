@@ -1,1 +1,1 @@
-"""Requests and responses: the application, its routes, what every request passes."""
+"""HTTP: the application, its routes and its middleware."""

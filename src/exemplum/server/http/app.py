@@ -1,4 +1,4 @@
-"""The web application, made of an experiment: participant's pages, experimenter's pages, health."""
+"""The web application of an experiment: participant's pages, experimenter's pages, health."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from starlette.exceptions import HTTPException
 from exemplum.errors import UserError
 from exemplum.server.experiment import Experiment, Settings
 from exemplum.server.http.experimenter_routes import routes as experimenter_routes
-from exemplum.server.http.middleware import Boundary, Buckets, ImageFiles, configure
+from exemplum.server.http.middleware import Buckets, ImageFiles, RequestMiddleware, configure
 from exemplum.server.http.participant_routes import routes as participant_routes
 from exemplum.server.requests import NO_JSON, ApiError, bad_request
 from exemplum.server.sessions import withdrawal
@@ -34,14 +34,14 @@ from exemplum.server.storage.status import keep
 STATIC = Path(__file__).parents[1] / "static"
 ENVIRONMENT = "EXEMPLUM_SERVE"  # settings as JSON, for the processes that uvicorn starts
 log = logging.getLogger("exemplum.server")
-# s until a thread that computes gives way. With Python's 5 ms the event loop waits for the writer: 150 answers at once
+# Seconds until a running thread yields. With Python's 5 ms the event loop waits for the writer: 150 answers at once
 # took 140 ms instead of 105.
 TURN_S = 0.0005
 LOW_DISK = 256 * 1024**2  # bytes free below which health warns
 
 
 def create_app(experiment: Experiment) -> FastAPI:
-    """The application. It closes the experiment when it shuts down: queued answers are written first."""
+    """The application. On shutdown it writes queued answers and closes the experiment."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -61,7 +61,7 @@ def create_app(experiment: Experiment) -> FastAPI:
     app.state.experiment = experiment
     buckets = Buckets(experiment.settings.limits)
     app.add_middleware(ImageFiles, experiment=experiment, buckets=buckets)
-    app.add_middleware(Boundary)
+    app.add_middleware(RequestMiddleware)
     errors = ErrorResponses(experiment.texts)
     app.add_exception_handler(ApiError, errors.api_error)
     app.add_exception_handler(RequestValidationError, errors.bad_request)
@@ -74,7 +74,7 @@ def create_app(experiment: Experiment) -> FastAPI:
 
 
 def from_environment() -> FastAPI:
-    """The application of one of several processes; `serve` leaves the settings in the environment."""
+    """The application in one of several processes; `serve` passes the settings in the environment."""
     said = json.loads(os.environ[ENVIRONMENT])
     settings = Settings(**said | {"folder": Path(said["folder"])})
     configure(settings.log_level)
@@ -82,8 +82,8 @@ def from_environment() -> FastAPI:
 
 
 async def _publish_what_ends(experiment: Experiment) -> None:
-    """Keep responses/people.parquet up to date: soon after a session ends, but never most of the time."""
-    experiment.ended.set()  # what an earlier process did not come to
+    """Write responses/people.parquet soon after a session ends, with pauses so that it takes a small share of time."""
+    experiment.ended.set()  # an earlier process may have stopped before it published
     while True:
         began = time.monotonic()
         if experiment.ended.is_set():
@@ -96,9 +96,11 @@ def _publish(experiment: Experiment) -> None:
     try:
         keep(experiment)
         publish(experiment)
-    except UserError as error:  # it will not go away by trying again
+    except UserError as error:  # a retry would not help
         log.error("responses/people.parquet was not written", extra={"cause": str(error)})
-    except Exception:  # a full disk, say: the database still has everything, and the next end tries again
+    except (
+        Exception
+    ):  # a full disk, for example: the database still has everything, and the next finished session tries again
         log.exception("responses/people.parquet could not be written")
         experiment.ended.set()
 
@@ -117,7 +119,7 @@ def _health(app: FastAPI, experiment: Experiment) -> None:
 
 
 def _static(app: FastAPI) -> None:
-    """The built pages. Names in assets/ carry a hash of their content, so browsers may keep them."""
+    """The built pages. Names in assets/ contain a hash of their content, so browsers may cache them."""
 
     @app.get("/{path:path}", include_in_schema=False)
     async def static(path: str) -> FileResponse:
@@ -131,7 +133,7 @@ def _static(app: FastAPI) -> None:
 
 
 def _file(path: str) -> Path | None:
-    """A file of the built pages; None for what is none of them, and for names that no file can have."""
+    """A file of the built pages; None if there is no such file, or the name is impossible."""
     try:
         file = (STATIC / path).resolve()
         known = file.is_relative_to(STATIC.resolve()) and file.is_file() and not file.name.startswith(".")
@@ -140,14 +142,16 @@ def _file(path: str) -> Path | None:
     return file if known else None
 
 
-PROGRAMS = ("/api/", "/i/")  # what is asked for by the pages' scripts
+PROGRAMS = ("/api/", "/i/")  # requested by the pages' scripts
 TITLES = {
     "forbidden": "This page is for the experimenter",
     "not_found": "There is no such page",
     "rate_limited": "Too many tries",
 }
 EXPERIMENTER = "/experimenter"
-UNREADABLE = "There was an error parsing the body"  # the framework's word for a body that is no text, or too deep
+UNREADABLE = (
+    "There was an error parsing the body"  # the framework's message for a body that is not text, or nested too deeply
+)
 
 
 class ErrorResponses:
@@ -166,7 +170,7 @@ class ErrorResponses:
         return self.response(request, bad_request(error.errors()[0]))
 
     async def http_error(self, request: Request, error: Any) -> Response:
-        """What the framework itself refuses: an unknown address, a method that a route does not have."""
+        """Errors of the framework itself: an unknown address, a method that a route does not have."""
         code = {404: "not_found", 413: "too_large"}.get(error.status_code, "bad_request")
         refused = ApiError(code, NO_JSON if error.detail == UNREADABLE else str(error.detail))
         refused.status = error.status_code
@@ -193,7 +197,7 @@ class ErrorResponses:
         return TITLES.get(error.code, "That did not work"), f"{str(error)[:1].upper()}{str(error)[1:]}."
 
     def _language(self, accepted: str) -> str:
-        """The first language that the browser wants and the study has, else the study's first."""
+        """The first of the browser's preferred languages that the study has, else the study's first."""
         wishes = [part.partition(";")[0].strip()[:2].lower() for part in accepted.split(",")]
         return next((wish for wish in wishes if wish in self._texts), next(iter(self._texts)))
 

@@ -34,7 +34,7 @@ COOKIE = "exemplum_experimenter"
 FILES = {"style.css": "text/css", "live.js": "text/javascript"}
 FORMS = ("csv", "parquet", "json")
 MOST_AUDIT = 1000  # lines of the audit on its page, the newest first
-GONE = "there is no such session: its participant has withdrawn already, or it never was"
+GONE = "there is no such session; its participant may have withdrawn"
 
 
 def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
@@ -50,7 +50,7 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
 
 
 class Desk:
-    """Who may come in, what a form must carry, and how a page is rendered."""
+    """Access to the experimenter's pages, protection of their forms, and rendering."""
 
     def __init__(self, experiment: Experiment, buckets: Buckets) -> None:
         self.experiment, self.buckets, self.database = experiment, buckets, experiment.database
@@ -59,10 +59,10 @@ class Desk:
         )
         self.templates.filters["when"] = _when
         self.proof = opaque(experiment.secret, "experimenter", experiment.token)
-        self.once = opaque(experiment.secret, "form", self.proof)  # in every form: another site cannot send it
+        self.once = opaque(experiment.secret, "form", self.proof)  # in every form, since another site cannot know it
 
     def known(self, request: Request) -> None:
-        """Refuse whoever has not come in by the link with the token."""
+        """Refuse requests without the cookie that the link with the token sets."""
         if not hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), self.proof.encode()):
             self.buckets.take(middleware.STRANGER, address(request))
             raise ApiError("forbidden", "open the experimenter's link that exemplum serve printed")
@@ -72,7 +72,7 @@ class Desk:
         self.known(request)
         sent = {k: well_formed(v) for k, v in parse_qsl((await request.body()).decode("utf-8", "replace"))}
         if not hmac.compare_digest(sent.get("once", "").encode(), self.once.encode()):
-            raise ApiError("forbidden", "this form is not of this page; load the page again")
+            raise ApiError("forbidden", "this form is out of date; reload the page")
         return sent
 
     def page(self, name: str, orm: Orm, root: str = "", **values: Any) -> HTMLResponse:
@@ -185,7 +185,7 @@ def _add_actions(inside: APIRouter, desk: Desk) -> None:
     async def unblind(sent: dict[str, str] = sealed) -> Response:
         await writer.submit(lambda orm: _unblind(orm, experiment, sent.get("reason", "").strip()))
         await run_in_threadpool(status.keep, experiment)
-        # shown in the answer to the form, not by its address: while the study recruits each look has its reason
+        # shown only in the response to the form, not at its address: while the study recruits each look needs a reason
         return await run_in_threadpool(_looked)
 
     def _looked() -> Response:
@@ -203,7 +203,9 @@ def _add_actions(inside: APIRouter, desk: Desk) -> None:
             raise ApiError("bad_request", "tick the box: deletion cannot be undone", field="sure")
         if not await writer.submit(lambda orm: withdrawal.withdraw(orm, experiment, key)):
             raise ApiError("not_found", GONE)
-        await run_in_threadpool(withdrawal.attempt, experiment)  # done at once, unless something is in the way
+        await run_in_threadpool(
+            withdrawal.attempt, experiment
+        )  # done at once, unless a reader of the database prevents it
         return RedirectResponse("../../", status_code=303)
 
 
@@ -236,7 +238,7 @@ def _note(orm: Orm, experiment: Experiment, action: str, detail: str) -> None:
 
 
 def _attachment(name: str) -> str:
-    """The header that names a download: a folder may have quotation marks and line breaks in its name."""
+    """The Content-Disposition header of a download; a folder's name may contain quotes and line breaks."""
     plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(os.fsencode(name), safe='')}"
 

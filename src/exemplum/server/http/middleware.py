@@ -1,4 +1,4 @@
-"""What every request passes: limits on size, rate and slowness, security headers, one line in the log."""
+"""Middleware for every request: limits on size, rate and duration, security headers, one line in the log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PAGE_POLICY = (
     "img-src 'self' blob: data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
-# The experimenter's pages have forms, and no style attributes.
+# The experimenter's pages have forms, but no style attributes.
 EXPERIMENTER_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
@@ -43,7 +43,7 @@ HEADERS = (
 log = logging.getLogger("exemplum.server")
 
 
-class Boundary:
+class RequestMiddleware:
     """ASGI middleware around the whole application."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -74,9 +74,11 @@ class Boundary:
         try:
             await self.app(scope, limited, headed)
         except Exception:
-            # Without the headers a page of the framework's would be the one that another site may frame.
+            # error pages of the framework need the headers too, or another site could frame them
             log.exception("a request failed", extra={"route": getattr(scope.get("route"), "path", "-")})
-            if started:  # the status is gone already: uvicorn cuts the connection, so that no half passes as a whole
+            if (
+                started
+            ):  # the status is already sent: uvicorn closes the connection, so that a part is not taken for the whole
                 raise
             await _failed(scope)(scope, limited, headed)
         finally:
@@ -103,7 +105,7 @@ def _policy(scope: Scope, message: Message) -> list[tuple[bytes, bytes]]:
 def _log(scope: Scope, status: int, began: float) -> None:
     """The route, not the path: names of images and tokens in links are secrets."""
     route: Any = scope.get("route")
-    ordinary = isinstance(route, ImageFiles) and status == 200  # hundreds a block
+    ordinary = isinstance(route, ImageFiles) and status == 200  # hundreds per block
     log.log(
         logging.DEBUG if ordinary else logging.INFO,
         "request",
@@ -114,18 +116,18 @@ def _log(scope: Scope, status: int, began: float) -> None:
     )  # fmt: skip
 
 
-MOST_CALLERS = 20_000  # beyond, the one not seen for longest is forgotten
+MOST_CALLERS = 20_000  # with more, the one not seen for longest is dropped
 
 
 @dataclass(frozen=True)
 class Limit:
-    """`burst` requests at once, and `rate` a second on and on."""
+    """`burst` requests at once, and `rate` per second in the long run."""
 
     rate: float
     burst: int
 
 
-# By address: a whole laboratory or university may come from one. By session: one person.
+# By address: a whole laboratory or university may share one. By session: one person.
 STARTS = Limit(2.0, 200)
 UNKNOWN = Limit(0.5, 60)  # requests with a wrong token or image name: guessing
 STRANGER = Limit(0.2, 10)  # wrong tokens of the experimenter's pages
@@ -153,13 +155,13 @@ class Buckets:
         while len(self._held) > MOST_CALLERS:
             self._held.popitem(last=False)
         if left < 1:
-            error = ApiError("rate_limited", "too many requests; wait a little")
+            error = ApiError("rate_limited", "too many requests; wait and try again")
             error.retry_after = max(1, round((1 - left) / limit.rate))
             raise error
 
 
-RECEIVE_S = 30.0  # for a whole request, 64 KiB at most: a line of 20 kbit/s is fast enough
-READ_S = 60.0  # for a client to take 48 KiB of a response
+RECEIVE_S = 30.0  # for a whole request of at most 64 KiB: 20 kbit/s are fast enough
+READ_S = 60.0  # for a client to read 48 KiB of a response
 MOST_HEAD = 64 * 1024  # bytes of a request's line and headers
 
 
@@ -231,7 +233,7 @@ STANDARD = set(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "tas
 
 
 def configure(level: str) -> None:
-    """Log from `exemplum.server` and uvicorn as JSON; of requests the server writes its own lines."""
+    """Log `exemplum.server` and uvicorn as JSON; the server logs requests itself."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     for name in ("exemplum.server", "uvicorn", "uvicorn.error"):
@@ -246,7 +248,7 @@ def configure(level: str) -> None:
 
 
 class JsonLines(logging.Formatter):
-    """A record and what was given as `extra`."""
+    """Format a log record and its `extra` fields as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -266,7 +268,7 @@ PREFIX = "/i/"
 class ImageFiles:
     """ASGI middleware that answers `GET /i/NAME` and lets everything else pass."""
 
-    path = "/i/{name}"  # what the log calls it
+    path = "/i/{name}"  # the route's name in the log
 
     def __init__(self, app: ASGIApp, experiment: Experiment, buckets: Buckets) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""The participant's side: the contract of docs/server-api.md. A route parses, calls one function, returns."""
+"""The participant's routes, documented in docs/server-api.md. A route parses, calls one function, returns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from exemplum.server.storage.schema import SessionRow
 API = 1
 
 
-class Surroundings(BaseModel):
+class ClientInfo(BaseModel):
     """Browser and screen, as the page sees them."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -41,14 +41,14 @@ class Surroundings(BaseModel):
     touch: bool = False
 
 
-class Start(Body):
-    """What the page sends to begin."""
+class StartRequest(Body):
+    """The request that begins or resumes a session."""
 
     key: str = Field(min_length=16, max_length=80)
     params: dict[str, str] = Field(default_factory=dict)
     participant: str = Field("", max_length=60)
     language: str = Field("", max_length=20)
-    client: Surroundings = Field(default_factory=Surroundings)
+    client: ClientInfo = Field(default_factory=ClientInfo)
 
     @field_validator("params")
     @classmethod
@@ -72,29 +72,29 @@ Token = Annotated[str, Depends(bearer)]
 
 
 def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
-    """All routes of the participant's pages but images and static files."""
+    """All routes of the participant's pages except images and static files."""
     router = APIRouter()
-    strangers = Strangers(buckets)
+    unknown = UnknownTokens(buckets)
     _add_public(router, experiment, buckets)
-    _add_session(router, experiment, buckets, strangers)
-    _add_answers(router, experiment, buckets, strangers)
+    _add_session(router, experiment, buckets, unknown)
+    _add_answers(router, experiment, buckets, unknown)
     return router
 
 
 @dataclass(frozen=True)
-class Strangers:
-    """Requests with a token that no session has: counted by address, so that tokens cannot be guessed."""
+class UnknownTokens:
+    """Requests with an unknown token: counted by address, so that tokens cannot be guessed."""
 
     buckets: Buckets
 
     def refused(self, request: Request) -> ApiError:
-        """The error for one of them."""
+        """Count a request; returns its error."""
         self.buckets.take(middleware.UNKNOWN, address(request))
         return ApiError("no_session", "no session has this token")
 
     @contextmanager
     def counted(self, request: Request) -> Iterator[None]:
-        """Within, an error of an unknown token is counted."""
+        """Within, requests with an unknown token are counted."""
         try:
             yield
         except ApiError as error:
@@ -102,7 +102,7 @@ class Strangers:
 
 
 def _add_public(router: APIRouter, experiment: Experiment, buckets: Buckets) -> None:
-    """What needs no session: configuration and texts."""
+    """Routes without a session: configuration and texts."""
     database = experiment.database
     asset = store.digest(experiment.texts, experiment.design_hash)
 
@@ -123,18 +123,18 @@ def _add_public(router: APIRouter, experiment: Experiment, buckets: Buckets) -> 
     async def texts(request: Request, language: str) -> dict[str, str]:
         buckets.take(middleware.PUBLIC, address(request))
         if language not in experiment.texts:
-            raise ApiError("not_found", f"no texts in {language!r}; there are {', '.join(experiment.texts)}")
+            raise ApiError("not_found", f"there are no texts in {language!r}; available: {', '.join(experiment.texts)}")
         return experiment.texts[language]
 
 
-def _add_session(router: APIRouter, experiment: Experiment, buckets: Buckets, strangers: Strangers) -> None:
-    """Beginning a session, its state, and its steps."""
+def _add_session(router: APIRouter, experiment: Experiment, buckets: Buckets, unknown: UnknownTokens) -> None:
+    """Routes to begin a session, and for its state and steps."""
     database = experiment.database
 
     @router.post("/api/sessions", status_code=201)
-    async def begin(request: Request, start: Start, token: Token) -> dict[str, Any]:
+    async def begin(request: Request, start: StartRequest, token: Token) -> dict[str, Any]:
         buckets.take(middleware.STARTS, address(request))
-        wish = entry.Wish(**start.model_dump(), token=token, replaced=start.replaced)
+        wish = entry.EntryRequest(**start.model_dump(), token=token, replaced=start.replaced)
         begun = await database.writer.submit(lambda orm: entry.begin(orm, experiment, wish))
         now = await run_in_threadpool(_state_of, experiment, begun.session_id)
         return {"token": begun.token, "resumed": begun.resumed, "state": now}
@@ -145,26 +145,26 @@ def _add_session(router: APIRouter, experiment: Experiment, buckets: Buckets, st
         with database.read() as orm:
             row = orm.scalar(select(SessionRow).where(SessionRow.token_hash == hashed(token)))
             if row is None:
-                raise strangers.refused(request)
+                raise unknown.refused(request)
             return state(orm, experiment, row)
 
     @router.post("/api/steps/{step}")
-    async def complete(request: Request, step: str, done: steps.DoneStep, token: Token) -> dict[str, Any]:
+    async def complete(request: Request, step: str, done: steps.StepResult, token: Token) -> dict[str, Any]:
         buckets.take(middleware.STEPS, hashed(token))
-        with strangers.counted(request):
+        with unknown.counted(request):
             job = database.writer.submit(lambda orm: steps.complete(orm, experiment, token, step, done))
             session_id = await job
         return {"state": await run_in_threadpool(_state_of, experiment, session_id)}
 
 
-def _add_answers(router: APIRouter, experiment: Experiment, buckets: Buckets, strangers: Strangers) -> None:
+def _add_answers(router: APIRouter, experiment: Experiment, buckets: Buckets, unknown: UnknownTokens) -> None:
     """Answers and events."""
     database = experiment.database
 
     @router.post("/api/answers")
     async def answer(request: Request, given: answers.GivenAnswer, token: Token) -> dict[str, Any]:
         buckets.take(middleware.ANSWERS, hashed(token))
-        with strangers.counted(request):
+        with unknown.counted(request):
             said = await database.writer.submit(lambda orm: answers.record(orm, token, given), urgent=True)
         if not experiment.is_frozen:
             await run_in_threadpool(status.note_answer, experiment)
@@ -173,7 +173,7 @@ def _add_answers(router: APIRouter, experiment: Experiment, buckets: Buckets, st
     @router.post("/api/events")
     async def happened(request: Request, given: answers.GivenEvents, token: Token) -> dict[str, Any]:
         buckets.take(middleware.EVENTS, hashed(token))
-        with strangers.counted(request):
+        with unknown.counted(request):
             return await database.writer.submit(lambda orm: answers.append(orm, token, given))
 
 

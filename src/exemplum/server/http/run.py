@@ -1,4 +1,4 @@
-"""Run the server: one process or several on one socket, until it is told to stop."""
+"""Run the server until it is stopped: one process, or several on one socket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from exemplum.server.http.app import ENVIRONMENT, create_app
 from exemplum.server.http.middleware import configure
 from exemplum.server.sessions.entry import link_code, link_names
 
-GRACE_S = 10  # for requests under way when the server is told to stop
+GRACE_S = 10  # for running requests when the server is stopped
 
 
 def run(
@@ -30,7 +30,7 @@ def run(
 ) -> None:
     """Serve a study; returns when stopped (Ctrl-C, SIGTERM), with every acknowledged answer stored.
 
-    `address` is what participants reach the server by, if not http://host:port. Several `workers` need PostgreSQL.
+    `address` is the server's public address, if not http://host:port. Several `workers` need PostgreSQL.
     Raises UserError for a port in use, a study without a design, a database that cannot be opened.
     """
     if workers > 1 and not settings.database.startswith("postgres"):
@@ -58,15 +58,15 @@ def run(
 
 
 def links(experiment: Experiment, base: str) -> list[str]:
-    """What the experimenter needs to know, a line each."""
+    """The links and places that `exemplum serve` prints, one per line."""
     lines = [f"participants   {base}/"] if experiment.config.groups != "link" or experiment.settings.lab else []
     lines += [f"{name:<14} {base}/?link={link_code(experiment, name)}" for name in link_names(experiment)]
     where = experiment.database.shown
     return [
         *lines,
-        f"experimenter   {base}/experimenter?token={experiment.token}   (keep this one to yourself)",
+        f"experimenter   {base}/experimenter?token={experiment.token}   (keep this one secret)",
         f"data           {where}, and responses of finished sessions in {experiment.study.stage('responses')}",
-        *([f"lab mode       participant numbers are typed; schedules 1 to {len(experiment.design.sessions)}"]
+        *([f"lab mode       type participant numbers; schedules 1 to {len(experiment.design.sessions)}"]
           if experiment.settings.lab else []),
         *(["pilot          everything is marked as pilot data"] if experiment.settings.pilot else []),
     ]  # fmt: skip

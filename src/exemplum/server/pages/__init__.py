@@ -1,1 +1,1 @@
-"""What pages show: images for participants, the monitor for experimenters."""
+"""Content of the pages: images for participants, the monitor for experimenters."""

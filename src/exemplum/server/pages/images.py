@@ -1,10 +1,8 @@
-"""Images as participants get them: re-encoded alike, without metadata, of one length, under opaque names.
-
-A file name, its length or its headers must not tell which image is the right answer. So every image of a study is
-decoded and encoded again in one way at one pixel size, and padded to one length when it is sent.
-
-So any process of the server can send an image without asking the database. A name is made for one showing of one image
-in one session; without the secret it tells nothing, and none can be made.
+"""Images as participants get them: all encoded in the same way, without metadata, of one length, with opaque names.
+A file name, its length or its headers must not reveal which image is the right answer. So every image of a study is
+decoded, encoded again with the same settings at one pixel size, and padded to one length when it is sent.
+A name is made for one showing of one image in one session. It contains the image's own name, encrypted, so any process
+of the server can send the image without asking the database; without the secret a name cannot be read or made.
 """
 
 from __future__ import annotations
@@ -52,7 +50,7 @@ class Pictures:
 
 
 def encode_all(folder: Path, paths: Iterable[str], into: Path, form: str, quality: int) -> Pictures:
-    """Encode the images at `paths`, relative to `folder`, into the image store `into`; those done before stay.
+    """Encode the images at `paths`, relative to `folder`, into the image store `into`, except those already there.
 
     Raises PictureError if a file is missing or broken.
     """
@@ -88,16 +86,15 @@ def encode_all(folder: Path, paths: Iterable[str], into: Path, form: str, qualit
 
 
 def padded(data: bytes, length: int, name: str) -> bytes:
-    """Fill up to `length` with bytes that differ by name, so that one image under two names is not the same file.
-
-    Decoders stop at the image's own end mark and never see them. A longer one (of a version of the study that another
-    process has begun meanwhile) stays as it is.
+    """Pad to `length` with bytes that differ by name, so that one image under two names gives two different files.
+    Decoders stop at the image's own end mark and ignore the padding. A longer image (of a version of the study that
+    another process has begun meanwhile) is not changed.
     """
     return data + hashlib.shake_128(name.encode()).digest(max(0, length - len(data)))
 
 
 def opaque(secret: bytes, *parts: object) -> str:
-    """A name of 22 characters that tells nothing without the secret."""
+    """A name of 22 characters that reveals nothing without the secret."""
     digest = hmac.digest(secret, "|".join(map(str, parts)).encode(), "sha256")[:16]
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
@@ -115,7 +112,7 @@ def _encoded(path: Path, side: int, form: str, quality: int) -> bytes:
     try:
         with _opened(path) as image:
             plain = Image.new("RGB", image.size)
-            plain.paste(image.convert("RGB"))  # a new image: no EXIF, colour profile, text or date of the file
+            plain.paste(image.convert("RGB"))  # a new image, so without the file's EXIF, colour profile, text and date
     except OSError as error:
         raise PictureError(f"{path} cannot be read as an image ({error}); run the stage explanations again") from error
     if plain.size != (side, side):
@@ -141,7 +138,7 @@ PICTURE = 16  # bytes of a picture's name in the image store, without its form
 
 
 def image_url(secret: bytes, image_ref: str, slot: str, picture: str) -> str:
-    """The name of one showing. `slot` says where in the session `image_ref` the picture is shown."""
+    """The name of one showing. `slot` is the place in the session `image_ref` where the picture is shown."""
     digest, _, form = picture.partition(".")
     plain = bytes.fromhex(digest) + bytes([FORMS.index(form)])
     nonce = _keyed(secret, b"nonce", NONCE, f"{image_ref}|{slot}".encode())
@@ -165,7 +162,7 @@ def picture_of(secret: bytes, name: str) -> str | None:
 
 
 def _mixed(secret: bytes, nonce: bytes, data: bytes) -> bytes:
-    """`data` under a key stream of its own; the same again gives it back."""
+    """`data` encrypted with a key stream; applied twice it gives `data` again."""
     stream = _keyed(secret, b"stream", len(data), nonce)
     return (int.from_bytes(data) ^ int.from_bytes(stream)).to_bytes(len(data))
 

@@ -1,4 +1,4 @@
-"""What experimenters see while people take part: progress, attention, timing, exclusions; results when asked for."""
+"""Data of the experimenter's pages: progress, attention, timing, exclusions; results only on request."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from exemplum.tables import EXCLUSIONS
 
 
 @dataclass(frozen=True)
-class Line:
+class SessionLine:
     """One session in the list."""
 
-    key: str  # of the session, in addresses and forms: never given again, and not to be guessed
+    key: str  # of the session, in addresses and forms; never used again and impossible to guess
     label: str
     external_id: str
     source: str
     group: str
     pilot: bool
     place: int | None
-    status: str  # active, away (no sign of life: its place is given again), or its outcome
+    status: str  # active, away (no recent request: its place is assigned again), or its outcome
     answered: int
     total: int
     catch_right: int
@@ -42,7 +42,7 @@ class Line:
     excluded: list[str] = field(default_factory=list)  # why, in words
 
 
-def lines(orm: Orm, experiment: Experiment) -> list[Line]:
+def lines(orm: Orm, experiment: Experiment) -> list[SessionLine]:
     """All sessions, the last seen first."""
     of = members(orm, experiment.study_id, pilot=None)
     reasons = _reasons(orm, experiment, of)
@@ -50,7 +50,7 @@ def lines(orm: Orm, experiment: Experiment) -> list[Line]:
     speed = _speed(orm, experiment)
     alive = now_ms() - experiment.config.dropout_minutes * 60_000
     made = [
-        Line(
+        SessionLine(
             key=row.image_ref, label=label(row), external_id=person.external_id, source=person.source,
             group=person.group, pilot=person.pilot, place=row.slot,
             status=row.outcome or ("active" if row.seen_at > alive else "away"),
@@ -62,8 +62,8 @@ def lines(orm: Orm, experiment: Experiment) -> list[Line]:
     return sorted(made, key=lambda line: -line.seen_at)
 
 
-def summary(of: list[Line]) -> dict[str, int]:
-    """Counts of the sessions that are no pilots, by what became of them."""
+def summary(of: list[SessionLine]) -> dict[str, int]:
+    """Numbers of sessions by status, without pilots."""
     counts = Counter(line.status for line in of if not line.pilot)
     return {
         "entered": sum(counts.values()), "active": counts["active"], "away": counts["away"],
@@ -77,7 +77,7 @@ def summary(of: list[Line]) -> dict[str, int]:
 def accuracy(orm: Orm, experiment: Experiment) -> list[dict[str, Any]]:
     """Accuracy of main trials by condition so far, over trials, without pilots and excluded participants.
 
-    Who finished is excluded by the verdict at the end; who is under way counts.
+    Finished participants are excluded by the rules at their end; those still in a session count.
     """
     found = orm.execute(
         select(
@@ -106,7 +106,7 @@ def accuracy(orm: Orm, experiment: Experiment) -> list[dict[str, Any]]:
 
 
 def details(orm: Orm, row: SessionRow) -> dict[str, Any]:
-    """One session: its steps with times, what was entered, its blocks without their conditions, and the browser."""
+    """One session: its steps with times, the participant's entries, its blocks without conditions, and the browser."""
     steps = select(StepRecord).where(StepRecord.session_id == row.id).order_by(StepRecord.position)
     done = orm.scalars(steps).all()
     blocks = orm.execute(
@@ -175,7 +175,7 @@ def _speed(orm: Orm, experiment: Experiment) -> dict[int, float]:
 
 
 def evaluated(orm: Orm, experiment: Experiment, of: Sequence[Member], over: bool = False) -> pd.DataFrame:
-    """EXCLUSIONS rows of these sessions as they stand now; `over`: take them as finished."""
+    """EXCLUSIONS rows of these sessions at present; `over`: treat them as finished."""
     rules = experiment.study.config.exclusions
     if rules == ExclusionsSection() or not of:
         return EXCLUSIONS.frame()
@@ -201,7 +201,7 @@ def _answers(orm: Orm, of: Sequence[Member]) -> pd.DataFrame:
 
 
 def broken_rules(orm: Orm, experiment: Experiment, row: SessionRow) -> set[str]:
-    """Rules that a session which is just ending breaks."""
+    """Rules broken by a session that is just ending."""
     member: Member = (row, orm.get_one(Participant, row.participant_id))
     table: Any = evaluated(orm, experiment, [member], over=True)
     return set(table.loc[table["verdict"] == "excluded", "rule"])

@@ -1,1 +1,1 @@
-"""What happens in a session: entry, schedule, steps, answers, withdrawal."""
+"""A participant's session: entry, schedule, steps, answers, withdrawal."""

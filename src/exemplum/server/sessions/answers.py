@@ -1,4 +1,4 @@
-"""Answers and events: stored once, in order, never changed; sending one again gives what was said the first time."""
+"""Answers and events: stored once, in order, never changed. Sending one again returns the first response."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DAY_MS = 86_400_000
 
 
 class GivenAnswer(Body):
-    """What the page sends."""
+    """An answer as the page sends it."""
 
     trial: str = Field(max_length=22)
     key: str = Field(min_length=8, max_length=80)
@@ -35,7 +35,7 @@ class GivenAnswer(Body):
     attempt: int = Field(1, ge=1, le=10**6)
 
 
-# Made once, on tables and not on mapped classes: a quarter of the time in the writer, where all answers queue.
+# Built once, on tables instead of mapped classes: a quarter of the time in the writer, where all answers queue.
 SESSIONS, TRIALS, ANSWERS = (Base.metadata.tables[name] for name in ("sessions", "trials", "answers"))
 FIND = (
     select(
@@ -47,7 +47,7 @@ FIND = (
     .outerjoin(ANSWERS, ANSWERS.c.trial_id == TRIALS.c.id)
     .where(SESSIONS.c.token_hash == bindparam("token"))
 )  # fmt: skip
-# Counts only if nobody else did in between: two tabs may be on two processes of the server.
+# Increases the count only if nobody else has meanwhile: two tabs may be on two processes of the server.
 COUNT = (
     update(SESSIONS)
     .where(
@@ -61,7 +61,7 @@ KEEP = insert(ANSWERS)
 
 
 def record(orm: Orm, token: str, given: GivenAnswer) -> dict[str, Any]:
-    """Store an answer and say whether it was right.
+    """Store an answer and return whether it was right.
 
     Raises ApiError: no_session, ended, out_of_order, already_answered.
     """
@@ -92,7 +92,7 @@ def record(orm: Orm, token: str, given: GivenAnswer) -> dict[str, Any]:
 def _again(found: Any, given: GivenAnswer) -> dict[str, Any]:
     said = _said(found, given.trial, found.choice, found.confidence)
     if found.key != given.key:
-        raise ApiError("already_answered", "this trial has its answer; it stays", extra={"answer": said})
+        raise ApiError("already_answered", "this trial has been answered already", extra={"answer": said})
     return said
 
 
@@ -136,7 +136,7 @@ class GivenEvents(Body):
 
 
 def append(orm: Orm, token: str, given: GivenEvents) -> dict[str, Any]:
-    """Add those events that are new; beyond the quota none, and `full` says so. Raises ApiError no_session."""
+    """Add the new events; none beyond the quota, which `full` reports. Raises ApiError no_session."""
     held = select(SessionRow.id, SessionRow.event_rows, SessionRow.event_bytes)
     session = orm.execute(held.where(SessionRow.token_hash == hashed(token))).one_or_none()
     if session is None:

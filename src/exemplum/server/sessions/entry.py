@@ -1,4 +1,4 @@
-"""Entry: who comes, by the panel's link or ours, gets a new session, the same one again, or a polite no."""
+"""Entry by a panel's link or ours: start a new session, resume one, or refuse."""
 
 from __future__ import annotations
 
@@ -22,49 +22,49 @@ from exemplum.server.storage.schema import Participant, SessionRow, StudyRow, no
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What the page sends to begin."""
+class EntryRequest:
+    """The request that begins or resumes a session."""
 
     key: str
     params: dict[str, str]
     participant: str
     language: str
     client: dict[str, Any]
-    token: str  # kept from before; "" for none
+    token: str  # kept by the browser from an earlier visit; "" for none
     replaced: int = 0  # characters of the request that could not be stored
 
 
 @dataclass(frozen=True)
-class Begun:
+class EnteredSession:
     token: str
     resumed: bool
     session_id: int
 
 
-def begin(orm: Orm, experiment: Experiment, wish: Wish) -> Begun:
-    """Find or make the session.
+def begin(orm: Orm, experiment: Experiment, entry: EntryRequest) -> EnteredSession:
+    """Find or create the session.
 
     Raises ApiError: closed, already_done, already_started, bad_link, preview, bad_request.
     """
-    row = orm.scalar(select(SessionRow).where(SessionRow.start_key == wish.key))
+    row = orm.scalar(select(SessionRow).where(SessionRow.start_key == entry.key))
     if row is not None:  # the first response was lost, or the page was loaded again
-        row.language = _language(experiment, wish, row.language)
+        row.language = _language(experiment, entry, row.language)
         return _begun(experiment, row, resumed=False)
-    if code := wish.params.get("resume"):
-        return _handed_over(orm, experiment, code, wish.key)
-    identity = identify(experiment, wish.params, wish.participant)
-    row = _kept(orm, experiment, wish.token, identity)
+    if code := entry.params.get("resume"):
+        return _handed_over(orm, experiment, code, entry.key)
+    identity = identify(experiment, entry.params, entry.participant)
+    row = _kept(orm, experiment, entry.token, identity)
     if row is not None:
-        return _resumed(experiment, row, wish)
+        return _resumed(experiment, row, entry)
     participant = _known(orm, experiment, identity)
     if participant is not None:
-        return _second_entry(orm, experiment, participant, wish)
+        return _second_entry(orm, experiment, participant, entry)
     _refuse_if_closed(orm, experiment, identity)
-    return _begun(experiment, _new(orm, experiment, identity, wish), resumed=False)
+    return _begun(experiment, _new(orm, experiment, identity, entry), resumed=False)
 
 
 def resume_link(orm: Orm, row: SessionRow) -> str:
-    """A code that hands a session to the browser that opens it first; the browser before it is locked out."""
+    """A code that moves a session to the browser that opens it first; the earlier browser is locked out."""
     code = secrets.token_urlsafe(24)
     row.resume_hash = hashed(code)
     orm.flush()
@@ -96,7 +96,7 @@ def completed(orm: Orm, experiment: Experiment) -> int:
 
 
 def _kept(orm: Orm, experiment: Experiment, token: str, identity: Identity) -> SessionRow | None:
-    """The session of the kept token, unless the link names somebody else."""
+    """The session of the kept token, unless the link names another participant."""
     if not token:
         return None
     row = orm.scalar(select(SessionRow).where(SessionRow.token_hash == hashed(token)))
@@ -108,7 +108,7 @@ def _kept(orm: Orm, experiment: Experiment, token: str, identity: Identity) -> S
 
 
 def _known(orm: Orm, experiment: Experiment, identity: Identity) -> Participant | None:
-    ids = (identity.external_id, veiled(experiment.secret, identity.external_id))
+    ids = (identity.external_id, hashed_id(experiment.secret, identity.external_id))
     return orm.scalar(
         select(Participant).where(
             Participant.study_id == experiment.study_id,
@@ -118,29 +118,29 @@ def _known(orm: Orm, experiment: Experiment, identity: Identity) -> Participant 
     )
 
 
-def _second_entry(orm: Orm, experiment: Experiment, participant: Participant, wish: Wish) -> Begun:
+def _second_entry(orm: Orm, experiment: Experiment, participant: Participant, entry: EntryRequest) -> EnteredSession:
     row = orm.scalar(select(SessionRow).where(SessionRow.participant_id == participant.id))
     if row is None or row.status != "active":
         raise ApiError("already_done", "this participant has taken part already")
     if not (experiment.settings.lab or experiment.config.resume == "anywhere"):
         raise ApiError("already_started", "this participant began in another browser and can go on there")
-    return _resumed(experiment, row, wish)
+    return _resumed(experiment, row, entry)
 
 
-def _resumed(experiment: Experiment, row: SessionRow, wish: Wish) -> Begun:
+def _resumed(experiment: Experiment, row: SessionRow, entry: EntryRequest) -> EnteredSession:
     row.seen_at = now_ms()
-    row.language = _language(experiment, wish, row.language)  # the page speaks the one that is wished for now
+    row.language = _language(experiment, entry, row.language)  # switch to the page's current language
     return _begun(experiment, row, resumed=True)
 
 
-def _language(experiment: Experiment, wish: Wish, otherwise: str) -> str:
-    return wish.language if wish.language in experiment.config.languages else otherwise
+def _language(experiment: Experiment, entry: EntryRequest, otherwise: str) -> str:
+    return entry.language if entry.language in experiment.config.languages else otherwise
 
 
-def _handed_over(orm: Orm, experiment: Experiment, code: str, key: str) -> Begun:
+def _handed_over(orm: Orm, experiment: Experiment, code: str, key: str) -> EnteredSession:
     row = orm.scalar(select(SessionRow).where(SessionRow.resume_hash == hashed(code)))
     if row is None:
-        raise ApiError("bad_link", "this link was used already, or is none of this study")
+        raise ApiError("bad_link", "this link was used already, or belongs to another study")
     row.resume_hash, row.start_key, row.seen_at = "", key, now_ms()
     row.token_version += 1
     row.token_hash = hashed(token_of(experiment.secret, row.image_ref, row.token_version))
@@ -150,10 +150,10 @@ def _handed_over(orm: Orm, experiment: Experiment, code: str, key: str) -> Begun
 
 def _refuse_if_closed(orm: Orm, experiment: Experiment, identity: Identity) -> None:
     if not identity.pilot and not is_open(orm, experiment):
-        raise ApiError("closed", "the study takes no new participants now")
+        raise ApiError("closed", "the study takes no new participants at present")
 
 
-def _new(orm: Orm, experiment: Experiment, identity: Identity, wish: Wish) -> SessionRow:
+def _new(orm: Orm, experiment: Experiment, identity: Identity, entry: EntryRequest) -> SessionRow:
     participant = Participant(
         study_id=experiment.study_id, external_id=identity.external_id, source=identity.source,
         group=identity.group, pilot=identity.pilot,
@@ -163,28 +163,28 @@ def _new(orm: Orm, experiment: Experiment, identity: Identity, wish: Wish) -> Se
     image_ref = secrets.token_urlsafe(16)
     first = experiment.design.sessions[0]
     row = SessionRow(
-        participant_id=participant.id, version_id=experiment.version_id, start_key=wish.key, image_ref=image_ref,
+        participant_id=participant.id, version_id=experiment.version_id, start_key=entry.key, image_ref=image_ref,
         token_hash=hashed(token_of(experiment.secret, image_ref, 0)), token_version=0,
         seed=secrets.randbits(62), slot=None, status="active", step=0, answered=0,
         steps=steps_before(experiment.form_fields()),
         total=len(first.trials) + sum(block.repeats for block in first.blocks),  # until its own is known
-        language=_language(experiment, wish, experiment.config.languages[0]),
-        params=wish.params, client=wish.client, replaced=wish.replaced,
+        language=_language(experiment, entry, experiment.config.languages[0]),
+        params=entry.params, client=entry.client, replaced=entry.replaced,
     )  # fmt: skip
     orm.add(row)
     orm.flush()
     return row
 
 
-def _begun(experiment: Experiment, row: SessionRow, resumed: bool) -> Begun:
-    return Begun(token_of(experiment.secret, row.image_ref, row.token_version), resumed, row.id)
+def _begun(experiment: Experiment, row: SessionRow, resumed: bool) -> EnteredSession:
+    return EnteredSession(token_of(experiment.secret, row.image_ref, row.token_version), resumed, row.id)
 
 
 CODE = 12  # characters of a link's code
 PILOT = "pilot"
-# What panels fill in, as it stands in the link before: {{%PROLIFIC_PID%}}, ${workerId}, %SURVEY_CODE%, {participant}, …
+# Placeholders that panels fill in: {{%PROLIFIC_PID%}}, ${workerId}, %SURVEY_CODE%, {participant}, …
 PLACEHOLDER = re.compile(r"\{\{.*\}\}|\$?\{.*\}|%[^%]*%|\[%?\w+%?\]|<\w+>", re.DOTALL)
-PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"  # what MTurk sends while a worker only looks
+PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"  # sent by MTurk while a worker previews the HIT
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ def identify(experiment: Experiment, params: Mapping[str, str], typed: str) -> I
 
 
 def link_names(experiment: Experiment) -> list[str]:
-    """Links that the server gives out beside the plain one: `pilot`, and by group where the link tells the group."""
+    """Names of the additional links: `pilot`, and one per group if the link gives the group."""
     groups = experiment.config.group_names if experiment.config.groups == "link" else ()
     return [*groups, *(f"{PILOT}.{group}" for group in groups)] if groups else [PILOT]
 
@@ -229,7 +229,7 @@ def link_code(experiment: Experiment, name: str) -> str:
 
 
 def is_pilot(experiment: Experiment, code: str) -> bool:
-    """Whether what is entered by this link is marked as pilot data; False for a link that is none of the study's."""
+    """Whether data entered by this link are pilot data; False for a link of another study."""
     if experiment.settings.pilot or not code:
         return experiment.settings.pilot
     try:
@@ -243,26 +243,26 @@ def _link(experiment: Experiment, code: str) -> tuple[str, bool]:
     by_link = experiment.config.groups == "link"
     if not code:
         if by_link and not experiment.settings.lab:
-            raise ApiError("bad_link", "this study is entered by the link of a group")
+            raise ApiError("bad_link", "this study can only be entered by the link of a group")
         return "", experiment.settings.pilot
     for name in link_names(experiment):
         if hmac.compare_digest(code.encode(), link_code(experiment, name).encode()):
             parts = name.split(".")
             return (parts[-1] if by_link else ""), experiment.settings.pilot or parts[0] == PILOT
-    raise ApiError("bad_link", "this link is not one of this study")
+    raise ApiError("bad_link", "this link belongs to another study")
 
 
 def token_of(secret: bytes, image_ref: str, version: int) -> str:
-    """A session's token, 43 characters; made anew for the same session, it is the same."""
+    """A session's token, 43 characters, always the same for the same session and version."""
     digest = hmac.digest(secret, f"token|{image_ref}|{version}".encode(), "sha256")
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def hashed(token: str) -> str:
-    """What the database keeps of a token."""
+    """The hash of a token, which the database keeps."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def veiled(secret: bytes, external_id: str) -> str:
-    """What stays of the external id of someone who withdrew: enough to refuse a second entry, no more."""
+def hashed_id(secret: bytes, external_id: str) -> str:
+    """A keyed hash of the external id of a participant who withdrew: enough to refuse a second entry, no more."""
     return "withdrawn:" + opaque(secret, "withdrawn", external_id)

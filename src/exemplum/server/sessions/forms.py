@@ -1,4 +1,4 @@
-"""The forms of the pages: their questions, the check of what was answered, and their texts by language."""
+"""The forms of the pages: questions, checks of the answers, and texts by language."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Field = dict[str, Any]
 
 
 def form_fields(section: ServerSection) -> list[Field]:
-    """The demographics form: the shipped questions that the study wants, the group's, and its own."""
+    """The demographics form: the chosen shipped questions, the question for the group, and the study's own."""
     fields = [SHIPPED_FIELDS[name] for name in section.demographics]
     if section.groups == "question":
         fields.append(
@@ -46,7 +46,7 @@ def form_fields(section: ServerSection) -> list[Field]:
 
 
 def described(field: FieldSection) -> Field:
-    """A question as the page gets it."""
+    """A question as sent to the page."""
     return {
         "name": field.name, "type": field.type, "required": field.required, "min": field.min, "max": field.max,
         "max_length": field.max_length if field.type == "text" else None, "options": list(field.options),
@@ -61,7 +61,7 @@ def checked(fields: list[Field], data: dict[str, Any]) -> dict[str, Any]:
     known = {field["name"]: field for field in fields}
     for name in data:
         if name not in known:
-            raise ApiError("bad_request", f"no question {name!r} in this form", field=name)
+            raise ApiError("bad_request", f"there is no question {name!r} in this form", field=name)
     return {name: _checked(field, data.get(name)) for name, field in known.items()}
 
 
@@ -91,14 +91,13 @@ SHIPPED_TEXTS = Path(__file__).parent / "texts"
 
 
 class TextsError(UserError):
-    """A file of texts is absent or broken; the message names it."""
+    """A file of texts is missing or broken; the message names it."""
 
 
 def load(folder: Path, languages: Iterable[str]) -> dict[str, dict[str, str]]:
     """Texts by language and key. `folder` is the study's; its texts are in `texts/LANGUAGE.toml`.
 
-    A language that is not shipped needs a file of the study's own; keys that it lacks are filled from English. Raises
-    TextsError.
+    A language that is not shipped needs a file of the study; missing keys are taken from English. Raises TextsError.
     """
     check_languages(folder, languages := tuple(languages))
     english = read(SHIPPED_TEXTS / "en.toml")
@@ -111,12 +110,12 @@ def load(folder: Path, languages: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 def check_languages(folder: Path, languages: Iterable[str]) -> None:
-    """Raise TextsError for a language that is neither shipped nor has a file of the study's own."""
+    """Raise TextsError for a language that is neither shipped nor has a file in the study."""
     known = sorted(path.stem for path in SHIPPED_TEXTS.glob("*.toml"))
     for language in languages:
         own = folder / "texts" / f"{language}.toml"
         if language not in known and not own.exists():
-            raise TextsError(f"there are no texts in {language!r}: write {own}, or choose of {', '.join(known)}")
+            raise TextsError(f"there are no texts in {language!r}: write {own}, or choose from {', '.join(known)}")
 
 
 def read(path: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A session's schedule: its steps as JSON and its trials as rows of the database; what the first steps show."""
+"""A session's schedule: steps as JSON, trials as rows of the database, examples and rating items."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from exemplum.server.storage.schema import Base, SessionRow, TrialRow
 
 KEEP = insert(Base.metadata.tables["trials"])
 Step = dict[str, Any]
-Shown = tuple[Trial, dict[str, Any]]  # a trial and its encoded images by place on the screen
+ShownTrial = tuple[Trial, dict[str, Any]]  # a trial and its encoded images by place on the screen
 Names = Mapping[str, str]  # path in the study folder → name in the image store
 
 
 def steps_before(fields: list[dict[str, Any]]) -> list[Step]:
-    """Steps that need no schedule: it is made when the last of them is done, so that who says no takes no place."""
+    """Steps before the schedule is made, so that a participant who refuses consent takes no place in the design."""
     form: list[Step] = [{"kind": "form", "form": "demographics", "fields": fields}] if fields else []
     return [{"kind": "consent"}, *form]
 
@@ -72,7 +72,7 @@ def _block_steps(block: Block, number: int) -> list[Step]:
     return [{"kind": "block", **about}, {"kind": "break", **about}]
 
 
-def place(orm: Orm, row: SessionRow, blocks: Iterable[tuple[int, Iterable[Shown]]], began: int) -> None:
+def place(orm: Orm, row: SessionRow, blocks: Iterable[tuple[int, Iterable[ShownTrial]]], began: int) -> None:
     """Write the trials of blocks, given with the position of their step, as rows from position `began` on."""
     rows: list[dict[str, Any]] = []
     for step, trials in blocks:
@@ -89,7 +89,7 @@ def place(orm: Orm, row: SessionRow, blocks: Iterable[tuple[int, Iterable[Shown]
 
 
 def session_of(row: SessionRow, trials: Iterable[TrialRow]) -> Session:
-    """The session of the design that was shown, from what is stored: the study folder may have moved on since."""
+    """The session as it was shown, from the database: the study folder may have changed since."""
     first = [trial_of(trial.spec) for trial in trials if trial.round == 1]
     blocks = {step["block"]: step for step in row.steps if step["kind"] == "block" and step["round"] == 1}
     assert row.slot is not None
@@ -101,7 +101,7 @@ def session_of(row: SessionRow, trials: Iterable[TrialRow]) -> Session:
 
 
 def show_again(orm: Orm, row: SessionRow, step: int) -> None:
-    """Put another round of the practice block at `step`, whose break is just over, behind that break."""
+    """Insert another round of the practice block at `step` after its break, which has just ended."""
     block: Step = {**row.steps[step], "round": row.steps[step]["round"] + 1}
     trials = orm.scalars(
         select(TrialRow).where(TrialRow.session_id == row.id, TrialRow.step == step).order_by(TrialRow.position)
@@ -120,7 +120,7 @@ def show_again(orm: Orm, row: SessionRow, step: int) -> None:
 
 
 def _make_room(orm: Orm, session_id: int, after: int, trials: int, steps: int) -> None:
-    """Move later trials on. Over negative positions, since each position is unique at every moment."""
+    """Shift the positions of later trials, via negative ones, since positions must be unique at every moment."""
     later = TrialRow.session_id == session_id
     orm.execute(
         update(TrialRow)
@@ -131,7 +131,7 @@ def _make_room(orm: Orm, session_id: int, after: int, trials: int, steps: int) -
 
 
 def pictures_of(trial: Trial, names: Names) -> dict[str, Any]:
-    """Encoded images of a trial by place on the screen: minimal references stand left, maximal ones right."""
+    """Encoded images of a trial by place on the screen: minimal references on the left, maximal ones on the right."""
     return {
         "left": [names[path] for path in trial.references.min],
         "right": [names[path] for path in trial.references.max],
@@ -141,20 +141,20 @@ def pictures_of(trial: Trial, names: Names) -> dict[str, Any]:
 
 
 def turned(pictures: dict[str, Any], first: Trial, again: Trial) -> dict[str, Any]:
-    """A first showing's images for a repeated trial, whose queries may have changed sides."""
+    """The images of a repeated trial from its first showing; the queries may have changed sides."""
     if first.max_side is again.max_side:
         return pictures
     return {**pictures, "top": pictures["bottom"], "bottom": pictures["top"]}
 
 
 def spec_of(trial: Trial) -> dict[str, Any]:
-    """A trial as JSON; `asdict` would take as long as all the rest of an assignment."""
+    """A trial as JSON; `asdict` would take as long as the rest of an assignment."""
     unit = vars(trial.unit) | {"unit": vars(trial.unit.unit)}
     return vars(trial) | {"unit": unit, "references": vars(trial.references)}
 
 
 def trial_of(spec: dict[str, Any]) -> Trial:
-    """The record that `spec_of` took apart."""
+    """The trial that `spec_of` converted."""
     unit = spec["unit"]
     return Trial(**spec | {
         "kind": TrialKind(spec["kind"]), "max_side": Side(spec["max_side"]),
@@ -169,13 +169,13 @@ def key() -> str:
 
 
 NATURAL = "natural"
-MOST = 9  # pictures a method in one item
+MOST = 9  # pictures per method in one item
 DRAW = 2  # spawn key: independent of the draws that made the design
 
 
 @dataclass(frozen=True)
 class Item:
-    """One unit's pictures by two methods; a slider says how intuitive the first is, against the second."""
+    """One unit's pictures by two methods; a slider rates how intuitive the first is compared with the second."""
 
     unit: str
     pictures: tuple[tuple[str, tuple[str, ...]], ...]  # (method, paths), the natural one last
@@ -188,11 +188,11 @@ class Rehearsal:
 
     @property
     def paths(self) -> set[str]:
-        """Images that the items need beside those of the trials."""
+        """Images that the items need in addition to those of the trials."""
         return {path for item in self.items for _, paths in item.pictures for path in paths}
 
     def examples(self, session: Session) -> list[Trial]:
-        """One worked example a condition with references, none of them a trial of this session if that can be had."""
+        """One worked example per condition with references, if possible none of them a trial of this session."""
         return list(self._examples(session))
 
     def _examples(self, session: Session) -> Iterator[Trial]:
@@ -217,7 +217,7 @@ def rehearsal(design: Design, units: int) -> Rehearsal:
 
 
 def _items(design: Design, units: int) -> Iterator[Item]:
-    """Practice units alone: rating a unit of the main trials would teach it."""
+    """Items of practice units only: rating a unit of the main trials would teach it."""
     shown: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
     for trial in design.trials:
         if trial.unit.role == "practice" and trial.references.max:

@@ -1,4 +1,4 @@
-"""The state of a session as the page gets it: what to do next, and nothing that it should not know."""
+"""The state of a session as sent to the page: the next step, without anything that reveals answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RATING = (-100, 100)
 
 
 def state(orm: Orm, experiment: Experiment, row: SessionRow) -> dict[str, Any]:
-    """The contract's state; docs/server-api.md says what each kind of step holds."""
+    """The state as JSON; docs/server-api.md describes each kind of step."""
     pilot = orm.scalar(select(Participant.pilot).where(Participant.id == row.participant_id))
     return {
         "study": {"title": experiment.config.title},
@@ -39,7 +39,7 @@ def step_id(position: int) -> str:
 
 
 def step(orm: Orm, experiment: Experiment, row: SessionRow) -> dict[str, Any]:
-    """The one step to do now."""
+    """The current step."""
     if row.status != "active":
         return _finished(experiment, row)
     current = row.steps[row.step]
@@ -64,7 +64,7 @@ def step(orm: Orm, experiment: Experiment, row: SessionRow) -> dict[str, Any]:
 
 
 def score(orm: Orm, row: SessionRow, step: int | None = None) -> dict[str, int]:
-    """Right answers and trials, of the session or of the block at one step."""
+    """Numbers of right answers and of trials, of the session or of the block at one step."""
     chosen = select(func.count(Answer.id), func.count(Answer.id).filter(Answer.correct)).join(
         TrialRow, TrialRow.id == Answer.trial_id
     )
@@ -76,7 +76,7 @@ def score(orm: Orm, row: SessionRow, step: int | None = None) -> dict[str, int]:
 
 
 def must_practise_again(orm: Orm, experiment: Experiment, row: SessionRow, current: dict[str, Any]) -> bool:
-    """Whether the practice block before the break `current`, where the session stands, is shown again."""
+    """Whether the practice block before the current break is shown again."""
     said = experiment.config
     if not current["practice"] or current["round"] >= said.practice_rounds:
         return False
@@ -125,7 +125,7 @@ def _block(orm: Orm, experiment: Experiment, row: SessionRow, current: dict[str,
     shown = [{"trial": t.key, **_shown(experiment, row, f"t{t.id}", t.pictures)} for t in trials]
     answered = row.answered - trials[0].position
     wanted = [url for trial in shown[answered:] for url in _urls(trial)]
-    # An order of its own: that of the trials, or of reference before query, would tell what belongs together.
+    # A separate random order: that of the trials, or references before queries, would reveal what belongs together.
     order = np.random.default_rng([row.seed, row.step]).permutation(len(wanted))
     return {
         **_announced(row, current),
@@ -156,7 +156,7 @@ def _announced(row: SessionRow, current: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(experiment: Experiment, row: SessionRow, slot: str, pictures: dict[str, Any]) -> dict[str, Any]:
-    """URLs by place on the screen; each showing has names of its own."""
+    """URLs by place on the screen; each showing has new names."""
 
     def url(place: str, picture: str) -> str:
         return image_url(experiment.secret, row.image_ref, f"{slot}.{place}", picture)

@@ -1,4 +1,4 @@
-"""Steps: what was done on a page is stored, and the session moves on to the next; its place and its outcome."""
+"""Steps of a session: store the result of a page and go to the next; assign the place and the outcome."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from exemplum.server.storage.schema import (
 DAY_MS = 86_400_000
 
 
-class DoneStep(Body):
-    """What the page sends when a step is done."""
+class StepResult(Body):
+    """The result of a finished step, as the page sends it."""
 
     shown_at: float = Field(ge=0, le=1e14)
     ms: float = Field(ge=0, le=30 * DAY_MS)
@@ -55,10 +55,10 @@ class Ratings(BaseModel):
     ratings: list[Rating]
 
 
-def complete(orm: Orm, experiment: Experiment, token: str, step: str, done: DoneStep) -> int:
-    """Store a step and move on; a step that is done already changes nothing. Returns the session's id.
+def complete(orm: Orm, experiment: Experiment, token: str, step: str, done: StepResult) -> int:
+    """Store a step and go to the next; a step that is already done changes nothing. Returns the session's id.
 
-    Raises ApiError: no_session, bad_request, out_of_order (not the current step, or a block, which answers end).
+    Raises ApiError: no_session, bad_request, out_of_order (not the current step, or a block, which ends with answers).
     """
     row = orm.scalar(select(SessionRow).where(SessionRow.token_hash == hashed(token)).with_for_update())
     if row is None:
@@ -97,7 +97,7 @@ def _checked(current: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _checked_ratings(current: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-    """Ratings with the unit and the method that each is about, which the page does not know."""
+    """Ratings with their unit and method, which the page does not know."""
     try:
         given = {rating.item: rating for rating in Ratings.model_validate(data).ratings}
     except ValidationError as error:
@@ -155,12 +155,12 @@ def _choose_repeated(orm: Orm, row: SessionRow) -> None:
 
 
 COMPLETED, FAILED_ATTENTION, NO_CONSENT = "completed", "failed_attention", "no_consent"
-ATTENTION = "catch_accuracy"  # the rule whose breach is told by the code
+ATTENTION = "catch_accuracy"  # breaking this rule gives the code for failed attention
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no 0 and O, 1 and I: codes are typed by hand
 
 
 def finish(orm: Orm, experiment: Experiment, row: SessionRow, result: str = "") -> None:
-    """End a session. Without a `result` every trial must have its answer, and the rules say what it is."""
+    """End a session. Without a `result` every trial must be answered, and the rules determine the outcome."""
     if not result:
         assert row.answered == row.total, f"session {row.id}: {row.answered} of {row.total} trials answered at its end"
         broken = broken_rules(orm, experiment, row)
@@ -168,7 +168,7 @@ def finish(orm: Orm, experiment: Experiment, row: SessionRow, result: str = "") 
         row.excluded = bool(broken)
     row.status, row.outcome, row.finished_at = "finished", result, now_ms()
     experiment.ended.set()
-    # Who refuses consent has completed nothing: only a code that the study declares for that is given.
+    # A participant who refuses consent gets a code only if the study declares one for that.
     row.code = getattr(experiment.config.codes, result) or ("" if result == NO_CONSENT else _made_up())
 
 
@@ -177,7 +177,7 @@ def _made_up() -> str:
 
 
 def assign(orm: Orm, experiment: Experiment, row: SessionRow, participant: Participant) -> None:
-    """Give a session its place in the design and write its whole schedule. Runs in the caller's transaction."""
+    """Assign a session its place in the design and write its schedule. Runs in the caller's transaction."""
     row.slot = _slot(orm, experiment, participant)
     row.assigned_at = now_ms()
     session = experiment.design.sessions[row.slot - 1]
@@ -199,17 +199,16 @@ def _slot(orm: Orm, experiment: Experiment, participant: Participant) -> int:
     places = len(experiment.design.sessions)
     if participant.source == "lab":
         return (int(participant.external_id) - 1) % places + 1
-    # One assignment at a time: on PostgreSQL by this lock, on SQLite because a transaction that writes is alone.
+    # One assignment at a time: on PostgreSQL by this lock, on SQLite because only one transaction can write.
     orm.execute(select(StudyRow.id).where(StudyRow.id == experiment.study_id).with_for_update())
     in_group, overall = filled(orm, experiment, participant)
     return min(range(1, places + 1), key=lambda slot: (in_group[slot], overall[slot], slot))
 
 
 def filled(orm: Orm, experiment: Experiment, participant: Participant) -> tuple[Counter[int], Counter[int]]:
-    """How many hold or filled each place: in the participant's group, and in all.
-
-    Dropouts (no sign of life for `dropout_minutes`) and excluded participants hold none. Pilot participants count among
-    themselves. A new study version with the same design goes on counting.
+    """How many participants hold or have filled each place: in the participant's group, and in total.
+    Dropouts (no request for `dropout_minutes`) and excluded participants hold none. Pilots are counted separately. A
+    new study version with the same design continues the counts.
     """
     alive = now_ms() - experiment.config.dropout_minutes * 60_000
     counts = orm.execute(

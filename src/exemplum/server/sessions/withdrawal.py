@@ -1,9 +1,8 @@
-"""Withdrawal: a participant's data are deleted, also from the bytes of the database's files.
-
-Deleting rows is one commit. But SQLite's write-ahead log keeps the pages as they were until it is emptied, which a long
-reader prevents (a download, a replica), and gaps of the file may hold copies of rows from when pages were split. So the
-log is emptied, the file is written anew, and the log is emptied again; each of these waits for nobody, and is tried
-again later if somebody is in the way. Which withdrawals are done is in the database: a restart goes on with the rest.
+"""Withdrawal: delete a participant's data, also from the bytes of the database's files.
+Deleting rows is one commit. But SQLite's write-ahead log keeps the old pages until it is emptied, which a long reader
+(a download, a replica) prevents, and gaps of the file may hold copies of rows from when pages were split. So the log is
+emptied, the file is rewritten, and the log is emptied again. None of these steps waits: if a reader or writer prevents
+one, it is tried again later. The database records which withdrawals are done, so a restart continues with the rest.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from sqlalchemy.orm import Session as Orm
 from starlette.concurrency import run_in_threadpool
 
 from exemplum.server.experiment import Experiment
-from exemplum.server.sessions.entry import veiled
+from exemplum.server.sessions.entry import hashed_id
 from exemplum.server.storage.schema import (
     Answer,
     Audit,
@@ -37,9 +36,8 @@ from exemplum.study.folder import Study
 
 
 def withdraw(orm: Orm, experiment: Experiment, key: str) -> bool:
-    """Delete all that is known of a participant, by the key of the session. False if there is no such session.
-
-    The key is never given again: a form that is sent twice, or years later, finds nobody.
+    """Delete all data of a participant, by the key of the session. False if there is no such session.
+    The key is never used again: a form that is sent twice, or years later, finds nobody.
     """
     row = session_of_key(orm, experiment, key)
     if row is None:
@@ -47,7 +45,7 @@ def withdraw(orm: Orm, experiment: Experiment, key: str) -> bool:
     for table in (Answer, Event, StepRecord, TrialRow):
         orm.execute(delete(table).where(table.session_id == row.id))
     participant = orm.get_one(Participant, row.participant_id)
-    participant.external_id = veiled(experiment.secret, participant.external_id)
+    participant.external_id = hashed_id(experiment.secret, participant.external_id)
     participant.group, participant.withdrawn_at = "", now_ms()
     orm.add(Audit(study_id=experiment.study_id, action="withdraw", detail=label(row)))
     orm.delete(row)
@@ -57,7 +55,7 @@ def withdraw(orm: Orm, experiment: Experiment, key: str) -> bool:
 
 
 def session_of_key(orm: Orm, experiment: Experiment, key: str) -> SessionRow | None:
-    """The session of this study that the experimenter's pages name by `key`, which cannot be guessed."""
+    """The session of this study with this key, as used on the experimenter's pages."""
     return orm.scalar(
         select(SessionRow)
         .join(Participant, Participant.id == SessionRow.participant_id)
@@ -81,25 +79,25 @@ def _finished_ms(study: Study, stage: str) -> float:
     record = study.record(stage)
     if record is None:
         return inf
-    # records tell time in seconds: one of the same second may have been made before
+    # records have a resolution of seconds: one of the same second may have been made before
     return datetime.strptime(record["finished"], "%Y-%m-%dT%H:%M:%S%z").timestamp() * 1000
 
 
 log = logging.getLogger("exemplum.server")
 ONE = threading.Lock()
-SMALL = 32 * 1024**2  # bytes of a file that is rewritten at any time: 0.15 s on the machine where it was measured
-QUIET_S = 60  # a larger one is rewritten when nobody has answered for so long, or when the server starts or stops
+SMALL = 32 * 1024**2  # bytes; a smaller file is rewritten at any time (0.15 s where it was measured)
+QUIET_S = 60  # a larger one is rewritten when nobody has answered for this long, or when the server starts or stops
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 30.0  # between two tries
 MOST_NAMED = 40  # labels in one line of the audit
 
 
 def pending(orm: Orm, experiment: Experiment) -> list[str]:
-    """Labels of those who withdrew and of whom something may still be in SQLite's files."""
+    """Labels of withdrawn participants whose data may still be in SQLite's files."""
     return _pending(orm, experiment)[1] if experiment.database.is_sqlite else []
 
 
 async def keep_trying(experiment: Experiment) -> None:
-    """As long as the server runs: scrub what is pending, with longer pauses while something is in the way."""
+    """While the server runs: clean the files of pending withdrawals, with growing pauses while it does not succeed."""
     done = await run_in_threadpool(attempt, experiment, quiet=True)  # nobody answers yet
     wait = FIRST_WAIT_S
     while True:
@@ -111,15 +109,15 @@ async def keep_trying(experiment: Experiment) -> None:
 
 
 def attempt(experiment: Experiment, quiet: bool = False) -> bool:
-    """Try once; True if nothing is pending any more. `quiet`: a large file may be rewritten, nobody waits for it."""
+    """Try once; True if nothing is pending. `quiet`: nobody answers now, so a large file may be rewritten."""
     if not experiment.database.is_sqlite:
         return True  # docs/server.md says what PostgreSQL keeps, and for how long
     if not ONE.acquire(blocking=False):
         return False
     try:
         return _attempt(experiment, quiet)
-    except Exception:  # a full disk, say: what is pending stays so
-        log.exception("what was deleted could not be taken out of the database's files yet")
+    except Exception:  # a full disk, for example: the withdrawals remain pending
+        log.exception("deleted data could not be removed from the database's files yet")
         return False
     finally:
         ONE.release()
@@ -140,7 +138,7 @@ def _attempt(experiment: Experiment, quiet: bool) -> bool:
             return False
         try:
             database.rewrite()
-        except sqlite3.OperationalError:  # somebody is writing just now
+        except sqlite3.OperationalError:  # another connection is writing
             return False
         experiment.rewritten_to = upto
         if not database.empty_log():
@@ -150,7 +148,7 @@ def _attempt(experiment: Experiment, quiet: bool) -> bool:
 
 
 def _pending(orm: Orm, experiment: Experiment) -> tuple[int, list[str]]:
-    """The audit id of the last withdrawal, and the labels of those that are not done."""
+    """The audit id of the last withdrawal, and the labels of pending ones."""
     done = orm.get_one(StudyRow, experiment.study_id).scrubbed_to
     found = orm.execute(
         select(Audit.id, Audit.detail)

@@ -1,1 +1,1 @@
-"""The database, and the files that are written from it."""
+"""The database, and the files written from it."""

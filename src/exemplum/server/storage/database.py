@@ -1,4 +1,4 @@
-"""The database: SQLite in the study folder (WAL, synchronous=FULL) or PostgreSQL, brought up to date by Alembic."""
+"""The database: SQLite in the study folder (WAL, synchronous=FULL) or PostgreSQL, migrated by Alembic."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ MIGRATION_LOCK = 0x6578656D  # any number; the same for every process that migra
 
 
 class DatabaseError(UserError):
-    """The database cannot be opened; the message says which and why."""
+    """The database cannot be opened; the message names it and the reason."""
 
 
 class Database:
-    """Reading connections for many threads, and one writer that commits what comes together in one transaction."""
+    """Reading connections for many threads, and one writer that commits pending jobs together."""
 
     def __init__(self, url: str) -> None:
         """Open and migrate. Raises DatabaseError with one line if that fails."""
@@ -39,7 +39,7 @@ class Database:
             self.migrated_from = migrate(self._writing)
         except CommandError as error:
             raise DatabaseError(
-                f"database {_shown(url)} was made by a newer exemplum ({error}); install that one"
+                f"database {_shown(url)} was made by a newer Exemplum ({error}); install that version"
             ) from error
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             raise DatabaseError(
@@ -57,12 +57,12 @@ class Database:
 
     @property
     def shown(self) -> str:
-        """Where the data is, without a password: the file, or the address."""
+        """Where the data are, without a password: the file, or the address."""
         return str(make_url(self.url).database) if self.is_sqlite else _shown(self.url)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that sees one state of the database. What it changes is not kept."""
+        """A session that sees one state of the database. Changes in it are not kept."""
         with Session(self._reading, expire_on_commit=False, autoflush=False) as orm:
             yield orm
 
@@ -76,26 +76,24 @@ class Database:
         return _file(self.url)
 
     def empty_log(self) -> bool:
-        """Empty SQLite's write-ahead log, which holds old pages with what was deleted. False if a reader is in the way.
-
-        Waits for nobody, and holds up writers only while the last pages are copied.
+        """Empty SQLite's write-ahead log, which holds old pages with deleted data. False if a reader prevents it.
+        Does not wait, and blocks writers only while the last pages are copied.
         """
         with self._maintenance() as cursor:
-            # without the writers' lock: nearly all is copied before the lock is taken
+            # without the writers' lock, so that nearly everything is copied before the lock is taken
             cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
             return bool(cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
 
     def rewrite(self) -> None:
-        """Write SQLite's file anew from what is there: when pages are split, copies of rows stay in their gaps.
-
-        `secure_delete` does not reach those. Writers wait meanwhile. Raises sqlite3.OperationalError if one is writing.
+        """Rewrite SQLite's file: split pages leave copies of rows in gaps, where `secure_delete` misses them.
+        Writers wait meanwhile. Raises sqlite3.OperationalError if one is writing.
         """
         with self._maintenance() as cursor:
             cursor.execute("VACUUM")
 
     @contextmanager
     def _maintenance(self) -> Iterator[Any]:
-        """A cursor of a SQLite connection of its own, which waits for no lock."""
+        """A cursor of a separate SQLite connection, which waits for no lock."""
         engine = create_engine(self.url, poolclass=NullPool)
         event.listen(engine, "connect", _prepare_sqlite)
         connection = engine.raw_connection()
@@ -119,7 +117,7 @@ def sqlite_url(path: Path) -> str:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of a SQLite URL; None for another database. Raises DatabaseError if it is no URL."""
+    """The file of a SQLite URL; None for another database. Raises DatabaseError if it is not a URL."""
     try:
         return _file(url)
     except ArgumentError as error:
@@ -127,9 +125,8 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def migrate(engine: Engine) -> str | None:
-    """Bring the schema to the newest revision; several processes may call this at once.
-
-    Returns the revision before if it was an older one; None if nothing was done or the database was empty.
+    """Migrate the schema to the newest revision; several processes may call this at once.
+    Returns the earlier revision if it was older; None if nothing was done or the database was empty.
     """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
@@ -147,7 +144,7 @@ def migrate(engine: Engine) -> str | None:
 
 @contextmanager
 def _without_foreign_keys(connection: Connection) -> Iterator[None]:
-    """SQLite's way of changing tables is to make them anew: dropping the old one must not delete what refers to it."""
+    """SQLite changes a table by recreating it: dropping the old one must not delete rows that refer to it."""
     if connection.dialect.name != "sqlite":
         yield
         return
@@ -168,7 +165,7 @@ def _engine(url: str, writes: bool) -> Engine:
         size = {"pool_size": 1, "max_overflow": 0} if writes else {"pool_size": 8, "max_overflow": 24}
         engine = create_engine(parsed, **size, pool_timeout=60, **json)
         event.listen(engine, "connect", _prepare_sqlite)
-        # IMMEDIATE takes the write lock at once: a transaction that reads first can then not fail halfway.
+        # IMMEDIATE takes the write lock at once, so that a transaction that reads first cannot fail halfway.
         event.listen(engine, "begin", _begin_immediate if writes else _begin)
         return engine
     return create_engine(parsed, pool_size=2 if writes else 8, max_overflow=8, pool_pre_ping=True, **json)
@@ -176,7 +173,7 @@ def _engine(url: str, writes: bool) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # sqlite3's own transactions would break SAVEPOINT; `begin` below opens them
-    connection.text_factory = _text  # one broken text must not break every list and download that it is in
+    connection.text_factory = _text  # one broken text must not break every list and download that contains it
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")

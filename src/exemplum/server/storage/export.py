@@ -1,4 +1,4 @@
-"""From the database to files: the responses of the line, and downloads with all that is known of each answer."""
+"""From the database to files: the tables in responses/, and downloads with all data of each answer."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ T = TypeVar("T")
 log = logging.getLogger("exemplum.server")
 MEASURED = {
     "shown_at": Column("float", "first frame that showed the trial, ms since 1970 by the browser's clock"),
-    "frame_ms": Column("float", "median frame interval while the trial stood"),
+    "frame_ms": Column("float", "median frame interval while the trial was shown"),
     "frames_late": Column("int", "frame intervals of more than 1.5 times that"),
-    "hidden_ms": Column("float", "time that the page was hidden while the trial stood"),
-    "blurs": Column("int", "times that the window lost the focus while the trial stood"),
+    "hidden_ms": Column("float", "time that the page was hidden while the trial was shown"),
+    "blurs": Column("int", "how often the window lost the focus while the trial was shown"),
     "input": Column("str", "mouse, touch, pen, keyboard or simulated"),
-    "attempt": Column("int", "which try of sending the answer came through, from 1"),
+    "attempt": Column("int", "number of the attempt at which the answer was received, from 1"),
     "received_at": Column("int", "ms since 1970 by the server's clock"),
 }
 SESSION = {
@@ -64,10 +64,10 @@ IDENTITY = {
     "code": Column("str", "completion code"),
     "params": Column("str", "parameters of the link, as JSON"),
     "client": Column("str", "browser and screen, as JSON"),
-    "forms": Column("str", "all that was entered in forms, free text too, as JSON"),
+    "forms": Column("str", "all entries in forms, including free text, as JSON"),
 }
 EVENTS = Table(
-    "events", "What happened in the browser beside the answers.",
+    "events", "Events in the browser other than answers.",
     {
         "participant": Column("str", "as in responses"),
         "page": Column("str", "one load of the page"),
@@ -78,9 +78,9 @@ EVENTS = Table(
         "data": Column("str", "details as JSON"),
     },
 )  # fmt: skip
-DETAILED = Table("responses", "One row an answer, with how it was measured.", {**RESPONSES.columns, **MEASURED})
-SESSIONS = Table("sessions", "One row a participant.", {**PEOPLE.columns, **SESSION, **IDENTITY})
-ANONYMOUS = Table("sessions", "One row a participant, without anything that names one.", {
+DETAILED = Table("responses", "One row per answer, with its measurements.", {**RESPONSES.columns, **MEASURED})
+SESSIONS = Table("sessions", "One row per participant.", {**PEOPLE.columns, **SESSION, **IDENTITY})
+ANONYMOUS = Table("sessions", "One row per participant, without identifying data.", {
     **{name: column for name, column in PEOPLE.columns.items() if name != "age"},
     "age_group": Column("str", "ten years wide; empty if not known"),
     **{name: column for name, column in SESSION.items() if not name.endswith("_at")},
@@ -95,10 +95,10 @@ WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {
 def publish(experiment: Experiment) -> int:
     """Write finished sessions, without pilots, as responses/people.parquet with sessions and ratings beside it.
 
-    The analysis reads them beside the machines' answers; exclusion is left to it. Returns the number of participants.
-    Raises FewerError, and writes nothing, if people's rows would be lost who did not withdraw.
+    The analysis reads them with the machines' answers and applies exclusion rules. Returns the number of participants.
+    Raises LostRowsError, and writes nothing, if rows of people who did not withdraw would be lost.
     """
-    # one at a time, of all threads and processes: an older state written last would bring back who has withdrawn
+    # one at a time over all threads and processes: an older state written last would restore withdrawn participants
     with publishing(experiment.study):
         try:
             published = _publish(experiment, experiment.study.stage("responses"))
@@ -138,7 +138,7 @@ def archive(orm: Orm, experiment: Experiment, form: str, anonymous: bool) -> byt
             pack.writestr(f"{table.name}.{form}", WRITERS[form](frame))
         pack.writestr("dictionary.csv", csv_text(dictionary([table for table, _ in tables])))
         if problems:
-            told = pd.DataFrame(problems).drop(columns="detail" if anonymous else [])  # it may quote what was entered
+            told = pd.DataFrame(problems).drop(columns="detail" if anonymous else [])  # it may quote entries
             pack.writestr("problems.csv", csv_text(told))
     return buffer.getvalue()
 
@@ -153,9 +153,8 @@ def dictionary(tables: list[Table]) -> pd.DataFrame:
 
 
 def _readable(of: list[Member], make: Callable[[list[Member]], T]) -> tuple[T, list[dict[str, str]]]:
-    """The tables of all sessions that can be read; and those that cannot, with the reason.
-
-    One broken row of an old database must not take everybody's data away.
+    """The tables of all readable sessions; and the unreadable ones, with the reason.
+    One broken row of an old database must not make all other data inaccessible.
     """
     try:
         return make(of), []

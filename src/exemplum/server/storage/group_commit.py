@@ -1,9 +1,8 @@
-"""Group commit: what many participants write at the same moment goes to disk in one transaction.
-
-One commit costs one wait for the disk. While it waits, further jobs queue up, and the next transaction takes them all;
-so the busier the server, the more answers share a commit. A job's result is given only after the commit that holds it:
-whoever has it knows that it is on disk. Each job runs in a savepoint, so one that fails spoils no other. Answers go
-before other jobs, and a transaction ends when its time is up: those who enter all at once delay nobody's answer.
+"""Group commit: simultaneous writes of many participants are committed in one transaction.
+One commit costs one wait for the disk. Meanwhile further jobs queue, and the next transaction takes them all; so the
+busier the server, the more answers share a commit. A job's result is returned only after its commit, so a result means
+that the data are on disk. Each job runs in a savepoint, so a failing job does not affect others. Answers go before
+other jobs, and a transaction has a time limit, so that many simultaneous entries do not delay answers.
 """
 
 from __future__ import annotations
@@ -29,15 +28,15 @@ Job = Callable[[Session], Any]
 Ranked = tuple[int, int, Job | None, Future[Any]]  # rank, number, job (None ends the thread), where its result goes
 log = logging.getLogger("exemplum.server")
 
-MOST = 128  # jobs a transaction
+MOST = 128  # jobs per transaction
 BUDGET_S = 0.05  # a transaction begins no further job after that; the rest goes into the next one
 LAST = 9  # rank of the mark that ends the thread: after everything else
-TRIES = 4  # of one job alone, when the database says that it may work on another try
+TRIES = 4  # of a single job, when the database says that a retry may succeed
 RETRY_STATES = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
 
 
 class GroupWriter:
-    """One thread that writes. Start it with the first job; `stop` does what is queued and ends."""
+    """The one thread that writes. It starts with the first job; `stop` finishes queued jobs and ends it."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -100,7 +99,7 @@ class GroupWriter:
         try:
             outcomes = self._transaction(jobs)
         except Exception as error:
-            if len(batch) > 1:  # one of them, or the database, broke the transaction: find out which
+            if len(batch) > 1:  # one job, or the database, broke the transaction: try them one by one
                 for item in batch:
                     self._write([item])
                 return
@@ -114,9 +113,8 @@ class GroupWriter:
             self._jobs.put(item)
 
     def _transaction(self, jobs: list[Job]) -> list[Any]:
-        """Results or exceptions of the jobs, committed: of all, or of the first that there was time for.
-
-        Raises if the transaction as a whole failed: then nothing is kept.
+        """Results or exceptions of the committed jobs: all, or those that fit into the time limit.
+        Raises if the transaction as a whole failed; then nothing is kept.
         """
         outcomes: list[Any] = []
         began = time.monotonic()
@@ -155,7 +153,7 @@ def _may_work_again(error: Exception) -> bool:
 
 
 def _explained(error: Exception) -> Exception:
-    """What the participant's page is told: wait and send it again, in either case."""
+    """The error for the participant's page, which waits and sends the request again."""
     if not isinstance(error, SQLAlchemyError):
         return error
     told = _told(error)
@@ -172,6 +170,8 @@ def _told(error: SQLAlchemyError) -> ApiError:
     state = str(getattr(getattr(error, "orig", None), "sqlstate", "") or "")
     if full or state.startswith("53"):
         log.error("the disk is full: nothing can be saved", extra={"cause": cause})
-        return ApiError("storage_full", "the server's disk is full: this was not saved, all acknowledged before was")
+        return ApiError(
+            "storage_full", "the server's disk is full: this was not saved; everything acknowledged before is saved"
+        )
     log.error("the database failed", extra={"cause": cause})
     return ApiError("unavailable", "the database failed: this was not saved; send it again")

@@ -1,4 +1,4 @@
-"""Which study of the database a folder is, and whether what is served is what its answers were given to."""
+"""Identify a folder's study in the database, and check that it is unchanged since people answered."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ NAME = 200  # characters of a study's name that the database holds
 
 
 class MismatchError(UserError):
-    """The folder and the database are not of one study; the message says which is which and what to do."""
+    """The folder and the database belong to different studies; the message names both and says what to do."""
 
 
-class UnclearError(MismatchError):
-    """Which study of the database the folder is must be written into its study.json."""
+class AmbiguousStudyError(MismatchError):
+    """Several studies in the database may be this folder's; its study.json must say which."""
 
 
 def register(orm: Session, study: Study, design: str, where: str, own: bool) -> StudyRow:
-    """The row of the study that the folder is, made or adopted; what is frozen is noted in it.
-
+    """The row of the folder's study, created or adopted, with its frozen state.
     `design` is the hash of the folder's design, `where` the database in words, `own` whether it is the file in the
-    folder. Raises MismatchError if the database is of another study or lacks answers that the folder holds, and
+    folder. Raises MismatchError if the database belongs to another study or lacks answers that the folder holds, and
     FrozenError if people answered another design or study.toml.
     """
     row = _row(orm, study, design, where, own)
@@ -39,14 +38,14 @@ def register(orm: Session, study: Study, design: str, where: str, own: bool) -> 
     orm.flush()
     if lost := missing(orm, study, row.id):
         names = _without_id(orm)
-        told = UnclearError if names else MismatchError
+        told = AmbiguousStudyError if names else MismatchError
         raise told(f"{lost} that the database {where} does not have{_perhaps(study, names)}")
     _freeze(orm, study, row, design)
     return row
 
 
 def secret_keys(orm: Session) -> dict[str, str]:
-    """Keys that every process of the server shares; each is made once."""
+    """Secret keys shared by all processes of the server; each is created once."""
     keys = {}
     for key, make in (("secret", lambda: secrets.token_hex(32)), ("experimenter", lambda: secrets.token_urlsafe(24))):
         held = orm.get(Secret, key)
@@ -58,7 +57,7 @@ def secret_keys(orm: Session) -> dict[str, str]:
 
 
 def real_answers(orm: Session, study_id: int) -> int:
-    """Answers of participants who are no pilots."""
+    """The number of answers of participants who are not pilots."""
     return orm.scalar(
         select(func.count(Answer.id))
         .join(SessionRow, SessionRow.id == Answer.session_id)
@@ -88,22 +87,22 @@ def _row(orm: Session, study: Study, design: str, where: str, own: bool) -> Stud
 def _adopted(
     orm: Session, study: Study, legacy: Sequence[StudyRow], design: str, where: str, own: bool
 ) -> StudyRow | None:
-    """The row without an id, of before studies had any, that is this folder's."""
+    """This folder's row from before studies had ids."""
     wanted = study.identity.adopt
     if wanted:
         found = [row for row in legacy if row.name == wanted]
         if not found:
             raise MismatchError(f'{study.folder / "study.json"}: "adopt": no study {wanted!r} without an id in {where}')
-    elif own:  # the file has been in this folder all the time, under whatever names
+    elif own:  # the file has always been in this folder, whatever its name was
         found = [row for row in legacy if real_answers(orm, row.id)] or list(legacy[-1:])
-    elif study.identity.older:  # a database of many: by the name, which studies were known by, or by the design
+    elif study.identity.older:  # a database of many studies: find it by its name, else by its design
         named = [row for row in legacy if row.name == _name(study)]
         found = named or [row for row in legacy if design in _designs(orm, row)]
     else:
         found = []
     if len(found) > 1:
         known = ", ".join(f"{row.name} ({real_answers(orm, row.id)} answers)" for row in found)
-        raise UnclearError(
+        raise AmbiguousStudyError(
             f"{where} holds several studies that may be this folder's: {known}; "
             f'write the one to go on with into {study.folder / "study.json"}, as in "adopt": "{found[0].name}"'
         )
@@ -139,8 +138,8 @@ def _freeze(orm: Session, study: Study, row: StudyRow, design: str) -> None:
         row.frozen = freezing.snapshot(study, design if design in answered else answered[0])
     if row.frozen["design"] != design:
         raise freezing.FrozenError(
-            f"{study.stage('design')} is not the design that people have given {answers} answers to ({design} instead "
-            f"of {row.frozen['design']}); bring that one back, or {freezing.way_on(study)}"
+            f"{study.stage('design')} is not the design of the {answers} answers that people gave ({design} instead "
+            f"of {row.frozen['design']}); restore that design, or {freezing.way_on(study)}"
         )
     freezing.refuse(study, row.frozen, answers, row.unblinded_at is not None)
     if row.unblinded_at is None:
@@ -148,7 +147,7 @@ def _freeze(orm: Session, study: Study, row: StudyRow, design: str) -> None:
 
 
 def _refuse_stale(study: Study) -> None:
-    """Nobody is to answer a design that study.toml does not say any more, or half of two designs."""
+    """Refuse a design that does not match study.toml any more, or that is being rewritten."""
     made, explained = study.record("design"), study.record("explanations")
     if not made and not explained:  # saved by a program, without the line's stages
         return
@@ -165,10 +164,10 @@ def _refuse_stale(study: Study) -> None:
 
 
 def _looked_at_by_stages(study: Study, row: StudyRow) -> None:
-    """Results may have been looked at on the command line while no server ran: the rules of then hold."""
+    """Record looks on the command line while no server ran: from the first look the rules are frozen."""
     try:
         found = blinding.read_status(study)
-    except StoreError:  # broken: it is written anew in a moment, and a look from the command line is in the database
+    except StoreError:  # broken: it is rewritten in a moment, and looks from the command line are in the database
         return
     if found and found.id == row.uid and found.unblinded_at is not None and row.unblinded_at is None:
         row.unblinded_at = found.unblinded_at
@@ -177,7 +176,7 @@ def _looked_at_by_stages(study: Study, row: StudyRow) -> None:
 
 
 def _answered_designs(orm: Session, row: StudyRow) -> list[str]:
-    """Hashes of the designs that real answers were given to, the first first."""
+    """Hashes of the designs with answers that are not pilots', the first first."""
     found = orm.execute(
         select(StudyVersion.design_hash, func.min(Answer.id))
         .join(SessionRow, SessionRow.version_id == StudyVersion.id)

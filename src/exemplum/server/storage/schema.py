@@ -15,7 +15,7 @@ NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_name)s",
     "pk": "pk_%(table_name)s",
 }
-# SQLite gives the largest id again once its row is deleted, unless told not to: a label would name two people.
+# Without this SQLite reuses the largest id once its row is deleted, and a label would name two people.
 ONCE = {"sqlite_autoincrement": True}
 # SQLite numbers rows by itself only where the key is INTEGER; PostgreSQL needs 8 bytes for events.
 Key = BigInteger().with_variant(Integer, "sqlite")
@@ -33,7 +33,7 @@ class Base(DeclarativeBase):
 
 
 class Secret(Base):
-    """Keys that every process of the server shares."""
+    """Secret keys shared by all processes of the server."""
 
     __tablename__ = "secrets"
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -55,7 +55,7 @@ class StudyRow(Base):
 
 
 class StudyVersion(Base):
-    """What a study was when sessions began: its design, images and questions, by the hash of them all."""
+    """The state of a study when sessions began: design, images and questions, identified by their hash."""
 
     __tablename__ = "study_versions"
     __table_args__ = (UniqueConstraint("study_id", "hash"), ONCE)
@@ -68,7 +68,7 @@ class StudyVersion(Base):
 
 
 class Participant(Base):
-    """One person in one study; pilot participants are persons of their own."""
+    """One person in one study; the same person as a pilot is a separate row."""
 
     __tablename__ = "participants"
     __table_args__ = (UniqueConstraint("study_id", "external_id", "pilot"), ONCE)
@@ -83,7 +83,7 @@ class Participant(Base):
 
 
 class SessionRow(Base):
-    """One participant's way through a study version, with the whole schedule from its seed on."""
+    """One participant's session in a study version, with its seed and schedule."""
 
     __tablename__ = "sessions"
     __table_args__ = (Index("ix_sessions_version_slot", "version_id", "slot"), ONCE)
@@ -93,7 +93,9 @@ class SessionRow(Base):
     start_key: Mapped[str] = mapped_column(String(80), unique=True)  # of the request that made it
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256 of the browser's token
     token_version: Mapped[int] = mapped_column(default=0)
-    resume_hash: Mapped[str] = mapped_column(String(64), default="")  # of a link that hands the session over
+    resume_hash: Mapped[str] = mapped_column(
+        String(64), default=""
+    )  # of a link that moves the session to another browser
     image_ref: Mapped[str] = mapped_column(String(22), unique=True)  # what names of its images are made from
     seed: Mapped[int]
     slot: Mapped[int | None]  # participant of the design, from 1; none before consent
@@ -112,13 +114,13 @@ class SessionRow(Base):
     assigned_at: Mapped[int | None]
     seen_at: Mapped[int] = mapped_column(default=now_ms)  # last answer or step
     finished_at: Mapped[int | None]
-    replaced: Mapped[int] = mapped_column(default=0)  # characters sent that were no Unicode and became U+FFFD
+    replaced: Mapped[int] = mapped_column(default=0)  # characters sent that were not valid Unicode and became U+FFFD
     event_rows: Mapped[int] = mapped_column(default=0)  # stored, against the quota of a session
     event_bytes: Mapped[int] = mapped_column(default=0)
 
 
 class StepRecord(Base):
-    """What was done on one page: consent, questions, ratings, with times."""
+    """The result of one page (consent, questions, ratings), with times."""
 
     __tablename__ = "steps"
     __table_args__ = (UniqueConstraint("session_id", "position"), ONCE)
@@ -176,7 +178,7 @@ class Answer(Base):
 
 
 class Event(Base):
-    """What happened in the browser beside the answers; rows are only ever added."""
+    """An event in the browser other than an answer; rows are only added."""
 
     __tablename__ = "events"
     __table_args__ = (UniqueConstraint("session_id", "page", "seq"), ONCE)
@@ -192,7 +194,7 @@ class Event(Base):
 
 
 class Audit(Base):
-    """What experimenters did: recruitment, looking at the conditions, withdrawals, downloads."""
+    """An action of an experimenter: recruitment, a look at results, a withdrawal, a download."""
 
     __tablename__ = "audit"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -1,4 +1,4 @@
-"""What the study folder and the audit are told of people: server/status.json, and each look at results."""
+"""The server's status for the study folder (server/status.json), and the audit of looks at results."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FIRST = threading.Lock()  # many first answers at the same moment freeze the stu
 
 
 def keep(experiment: Experiment) -> None:
-    """Write the status as it is now. Called at the start and the end, and after whatever changes it."""
+    """Write the current status. Called at the start and the end, and after every change."""
     with ONE, experiment.database.read() as orm:
         now = current(orm, experiment)
         experiment.is_frozen = now.answers > 0
@@ -34,7 +34,7 @@ def keep(experiment: Experiment) -> None:
 
 
 def note_answer(experiment: Experiment) -> None:
-    """After an answer was stored: the first by somebody who is no pilot freezes the study before it is acknowledged."""
+    """After an answer was stored: the first that is not a pilot's freezes the study before it is acknowledged."""
     with FIRST:
         if experiment.is_frozen:
             return
@@ -45,7 +45,7 @@ def note_answer(experiment: Experiment) -> None:
 
 
 def current(orm: Orm, experiment: Experiment) -> Status:
-    """What the database says. Frozen is what it is frozen to, and nothing while there are no answers."""
+    """The status from the database. `frozen` is empty while there are no answers."""
     row = orm.get_one(StudyRow, experiment.study_id)
     answers = real_answers(orm, row.id)
     entered = select(func.count(Participant.id)).where(
@@ -64,14 +64,13 @@ def current(orm: Orm, experiment: Experiment) -> Status:
 
 
 MOST = 400  # characters of a reason that the audit holds
-HOW = "give --database URL or set EXEMPLUM_DATABASE, so that the look at them is noted in its audit"
+HOW = "give --database URL or set EXEMPLUM_DATABASE, so that the look is recorded in its audit"
 
 
 def note(study: Study, reason: str, url: str = "") -> None:
-    """Write a look at people's results into the audit, and when they were first looked at.
-
+    """Record a look at people's results in the audit, and the time of the first look.
     `url` is the database; the study folder's own SQLite if empty. Raises UserError if there is none, or if it does not
-    know the study. For answers of people whom no server of ours asked, the note goes into STUDY/audit.jsonl.
+    contain the study. For people's answers that were not collected by our server, it is recorded in STUDY/audit.jsonl.
     """
     if not url and not _is_served(study):
         _note_beside(study, reason)
@@ -87,7 +86,7 @@ def note(study: Study, reason: str, url: str = "") -> None:
 
 
 def _mark(orm: Orm, study: Study, reason: str) -> tuple[int, dict[str, Any]]:
-    """As `mark`; the rules that study.toml says at the first look are those that hold from then on."""
+    """As `mark`; at the first look the rules of study.toml are frozen."""
     row = row_of(orm, study)
     if row.unblinded_at is None and row.frozen:
         row.frozen = freezing.with_rules_of(row.frozen, study)
@@ -95,7 +94,7 @@ def _mark(orm: Orm, study: Study, reason: str) -> tuple[int, dict[str, Any]]:
 
 
 def mark(orm: Orm, row: StudyRow, reason: str) -> int:
-    """Note a look with its reason; returns when the first one was, ms since 1970."""
+    """Record a look with its reason; returns the time of the first look, ms since 1970."""
     if row.unblinded_at is None:
         row.unblinded_at = now_ms()
     orm.add(Audit(study_id=row.id, action="unblind", detail=reason[:MOST]))
@@ -107,7 +106,7 @@ def row_of(orm: Orm, study: Study) -> StudyRow:
     """The study in the database."""
     row = orm.scalar(select(StudyRow).where(StudyRow.uid == study.id))
     if row is None:
-        raise UserError(f"the database does not know {study.folder} ({study.id}); serve the study once, or {HOW}")
+        raise UserError(f"the database does not contain {study.folder} ({study.id}); serve the study once, or {HOW}")
     return row
 
 
@@ -126,4 +125,4 @@ def _own(study: Study) -> str:
     if path.exists():
         return sqlite_url(path)
     said = blinding.read_status(study)
-    raise UserError(f"people's answers of {study.folder} lie in {said.database if said else 'a database'}; {HOW}")
+    raise UserError(f"people's answers of {study.folder} are in {said.database if said else 'a database'}; {HOW}")

@@ -1,4 +1,4 @@
-"""Sessions of the database as tables of the line; what responses/ holds of people is never written with less."""
+"""Sessions of the database as tables; the tables of people in responses/ are never overwritten with fewer rows."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def members(orm: Orm, study_id: int, *, pilot: bool | None = False, finished: bo
 
 
 def label(row: SessionRow) -> str:
-    """A participant's name in tables: it says nothing about the person."""
+    """A participant's name in tables, without information about the person."""
     return label_of(row.id)
 
 
@@ -102,7 +102,7 @@ def _person(orm: Orm, row: SessionRow, participant: Participant) -> dict[str, An
 
 
 def _age(given: Any) -> float:
-    """A study may ask for the age by a question of its own, whose answer may be a text; NaN for what is no number."""
+    """The age as a number. A study's own question may return text; NaN for anything that is not a number."""
     try:
         age = float(given)
     except (TypeError, ValueError, OverflowError):
@@ -139,8 +139,8 @@ def _together(table: Any, frames: list[pd.DataFrame]) -> pd.DataFrame:
     return table.frame(pd.concat(frames, ignore_index=True)) if frames else table.frame()
 
 
-# Files below responses/, and what tells one of their rows from another: not the label alone, since the first
-# participant of any database is P0001.
+# Files below responses/, and the columns that identify their rows: not the label only, since the first participant of
+# any database is P0001.
 FILES: dict[str, tuple[Table, list[str]]] = {
     "people.parquet": (RESPONSES, ["participant", "trial_id", "choice", "rt_ms"]),
     "sessions/people.parquet": (PEOPLE, ["participant"]),
@@ -150,12 +150,12 @@ ANSWERS = "people.parquet"
 Rows = set[tuple[object, ...]]
 
 
-class FewerError(UserError):
-    """Writing a table of people would lose rows; the message says whose."""
+class LostRowsError(UserError):
+    """Writing a table of people would lose rows; the message names whose."""
 
 
 def missing(orm: Orm, study: Study, study_id: int) -> str:
-    """Rows that the folder holds and the database lacks, in words: `FILE holds 28 answers of P0001`; "" if none.
+    """Rows in the folder that are not in the database, in words: `FILE holds 28 answers of P0001`; "" if none.
 
     Raises UserError if a file cannot be read.
     """
@@ -165,7 +165,7 @@ def missing(orm: Orm, study: Study, study_id: int) -> str:
         path = study.stage("responses") / name
         if not path.exists():
             continue
-        # beside the answers the label is enough: it tells of somebody whom the database does not know at all
+        # besides the answers the label is enough, since it names a person who is not in the database
         lost = (
             _held(path, columns) - _published_answers(orm, study_id)
             if name == ANSWERS
@@ -177,12 +177,13 @@ def missing(orm: Orm, study: Study, study_id: int) -> str:
 
 
 def refuse_fewer(folder: Path, frames: dict[str, pd.DataFrame], gone: set[str]) -> None:
-    """Raise FewerError if a file below `folder` holds rows that its new frame lacks, of people who did not withdraw."""
+    """Raise LostRowsError if a file below `folder` has rows of people who did not withdraw that its new frame lacks."""
     for name, frame in frames.items():
         path, columns = folder / name, FILES[name][1]
         if path.exists() and (lost := _said(path, "rows", _held(path, columns) - _rows(frame, columns), gone)):
-            raise FewerError(
-                f"{lost} that would be lost: it was not written; is the database the right one, and whole?"
+            raise LostRowsError(
+                f"{lost} that would be lost: the file was not written; check that the database is the right one and "
+                "complete"
             )
 
 
@@ -192,7 +193,7 @@ def publishing(study: Study) -> FileLock:
 
 
 def withdrawn(orm: Orm, study_id: int) -> set[str]:
-    """Labels of those who withdrew, and whom no one after them has: SQLite gave labels again before schema 0002."""
+    """Labels of withdrawn participants that nobody else has: SQLite reused labels before schema 0002."""
     gone = orm.scalars(select(Audit.detail).where(Audit.study_id == study_id, Audit.action == "withdraw"))
     return set(gone) - {label_of(session) for session in _sessions(orm, study_id)}
 
@@ -217,7 +218,7 @@ def _held(path: Path, columns: list[str]) -> Rows:
         return _rows(pd.read_parquet(path, columns=columns), columns)
     except Exception as error:
         raise UserError(
-            f"{path} cannot be read ({error}); if the database has all answers delete it, it is written anew"
+            f"{path} cannot be read ({error}); if the database has all answers, delete it, and it is written again"
         ) from error
 
 
@@ -226,7 +227,7 @@ def _rows(frame: pd.DataFrame, columns: list[str]) -> Rows:
 
 
 def _published_answers(orm: Orm, study_id: int) -> Rows:
-    """Answers of the database as the rows that the file would have: of all sessions, to be on the safe side."""
+    """The database's answers as rows of the file, for all sessions, so that no lost row is overlooked."""
     found = orm.execute(
         select(Answer.session_id, TrialRow.trial_id, Answer.choice, Answer.rt_ms)
         .join(TrialRow, TrialRow.id == Answer.trial_id)

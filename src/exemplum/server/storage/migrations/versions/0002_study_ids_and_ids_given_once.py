@@ -15,7 +15,7 @@ TABLES = ("studies", "audit", "participants", "study_versions", "sessions", "eve
 
 def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
-        # AUTOINCREMENT cannot be added to a table: each is made anew. Foreign keys are off meanwhile
+        # AUTOINCREMENT cannot be added to a table, so each is recreated. Foreign keys are off meanwhile
         # (exemplum.server.storage.database.migrate): dropping the old table would delete what refers to it.
         for table in TABLES:
             with op.batch_alter_table(table, recreate="always", table_kwargs={"sqlite_autoincrement": True}) as batch:
