@@ -51,6 +51,13 @@ def build_index(
     `precision` (bfloat16, float16, or auto: what saves time) the pass keeps more candidates than `keep`, and their
     images are measured once more. With a `folder`, progress is kept there: a pass that was stopped goes on and gives
     the same tables. So does a `cluster`, which measures on many machines. Raises UserError if no image can be decoded.
+
+    >>> import exemplum as ex
+    >>> index = ex.build_index(ex.load("embedded"), ex.open_images("embedded", limit=40), ["mixed3a"], keep=9)
+    >>> index
+    ActivationIndex(128 units of mixed3a over 40 images)
+    >>> index.percentile("mixed3a:5", 1e9)
+    100.0
     """
     layers = tuple(layers) or tuple(model.default_layers)
     units = sum(model.layer(name).channels for name in layers)
@@ -136,8 +143,9 @@ def tabled(first: Sweep, exact: Sweep, model: Model, corpus: Corpus, layers: Seq
         units[list(QUANTILES)] = np.nan
     units["dead"] = units["low"] == units["high"]
     return ActivationIndex(
-        tables.INDEX_UNITS.frame(units), _extremes(exact.total, facts, corpus), _broken(first.broken, corpus), sample
-    )
+        tables.INDEX_UNITS.frame(units), _extremes(exact.total, facts, corpus), _broken(first.broken, corpus), sample,
+        corpus, model.preprocessing,
+    )  # fmt: skip
 
 
 def _sample(first: Sweep, exact: Sweep) -> np.ndarray:
