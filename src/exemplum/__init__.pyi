@@ -8,7 +8,7 @@ from .explanations.synthetic import (
     transforms as transforms,
 )
 from .explanations.synthetic.recipes import Recipe as Recipe, recipe as recipe
-from .explanations.synthetic.visualize import visualize as visualize
+from .explanations.synthetic.visualization import visualize as visualize
 from .images import open_images as open_images
 from .index import ActivationIndex as ActivationIndex, build_index as build_index
 from .models import Model as Model, Network as Network, Preprocessing as Preprocessing, load as load

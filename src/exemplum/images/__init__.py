@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -76,11 +77,12 @@ def open_images(
     >>> len(open_images("embedded", limit=100))
     100
     """
-    corpus: Corpus
     if isinstance(given, str | Path):
         corpus = open_corpus(f"folder:{given}" if isinstance(given, Path) else given, seed)
+    elif isinstance(given, list | tuple | np.ndarray):
+        corpus = ArrayCorpus(given)
     else:
-        corpus = ArrayCorpus(given) if isinstance(given, Sequence | np.ndarray) else given
+        corpus = cast("Corpus", given)
     return subset(corpus, limit, np.random.default_rng(seed)) if limit else corpus
 
 
