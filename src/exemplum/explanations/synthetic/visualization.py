@@ -21,8 +21,7 @@ from exemplum.explanations.synthetic.diversity import Wanted, weighted
 from exemplum.explanations.synthetic.objectives import Objective
 from exemplum.explanations.synthetic.optimization import OPTIMIZERS, WITHOUT_UNIT
 from exemplum.explanations.synthetic.parametrizations import PARAMETRIZATIONS, Parametrization
-from exemplum.explanations.synthetic.recipes import Recipe
-from exemplum.explanations.synthetic.recipes import recipe as named
+from exemplum.explanations.synthetic.recipes import Recipe, recipe as named
 from exemplum.explanations.synthetic.scheduler import Clean, Made, Setup
 from exemplum.explanations.synthetic.transforms import transform
 from exemplum.index import ActivationIndex
