@@ -117,6 +117,19 @@ def on_images(function: Callable[[Tensor], Tensor]) -> Objective:
     )
 
 
+def total_variation() -> Objective:
+    """Mean absolute difference of neighbouring pixels of what the network sees; subtract it.
+
+    >>> total_variation()({IMAGES: torch.tensor([0.0, 0.5]).view(1, 1, 1, 2).expand(1, 3, 2, 2)})
+    tensor([0.5000])
+    """
+
+    def roughness(images: Tensor) -> Tensor:
+        return sum(images.diff(dim=axis).abs().mean((1, 2, 3)) for axis in (2, 3))  # type: ignore[return-value]
+
+    return on_images(roughness)
+
+
 def deep_dream(layer: str) -> Objective:
     """Mean square of the layer's maps: more of whatever is there."""
     return Objective(
