@@ -136,7 +136,7 @@ def test_an_objective_of_ones_own_is_maximized(model):
 
 def test_an_objective_may_read_the_images_themselves(model):
     dark = ex.objectives.on_images(lambda images: -images.mean((1, 2, 3)))
-    found = ex.visualize(model, dark, images=2, steps=40, parametrization="pixel")
+    found = ex.visualize(model, dark, images=2, steps=40, parametrization="pixel", learning_rate=0.2)
     assert found.images.mean() < 60  # they start at 127
     assert found[0].unit is None
     assert np.isnan(found.to_frame()["activation"]).all()

@@ -204,7 +204,7 @@ def grid(
 def thumbnails(
     images: Sequence[np.ndarray] | np.ndarray, captions: Sequence[str] = (), *, size: int = 96, most: int = 36
 ) -> str:
-    """At most so many images as HTML, `size` pixels a side, for notebooks."""
+    """At most so many images as HTML, `size` pixels per side, for notebooks."""
     shown = []
     for place, image in enumerate(images[:most]):
         held = io.BytesIO()

@@ -52,7 +52,7 @@ class Study:
     ) -> Study:
         """Do a stage and what it needs, as far as they are stale; every stage if none is named. Returns the study.
 
-        stage: index, explanations, design, responses, analysis or report. `force` makes the stage anew. `unblind` is
+        stage: index, explanations, design, responses, analysis or report. `force` runs the stage again. `unblind` is
         the reason for including people's answers while the study recruits; the audit notes it.
         Raises UserError for what study.toml says wrong.
         """
