@@ -6,7 +6,7 @@ FOLDER holds photographs; they are repeated up to `--images`. The network is tor
 random weights, all nine default layers (5,488 units), 300 images kept of each pole, batches of 32.
 
     bare        the fused network up to its deepest layer, on one batch of random normalized tensors again and again
-    pass        the first pass of `exemplum.index.build`: decoding, network, pooling, extremes, checkpoints
+    pass        the first pass of `exemplum.index.build_index`: decoding, network, pooling, extremes, checkpoints
     cached      the same with images that are already decoded and cropped in memory
     obvious     torch's DataLoader with one worker per core, torchvision's transforms, hooks, float32
 

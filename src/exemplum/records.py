@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -57,6 +57,18 @@ class Unit:
         if not (layer and colon and channel.isascii() and channel.isdecimal() and len(channel) < 10):
             raise ValueError(f"{shown(text)} is not a unit; write LAYER:CHANNEL, as in mixed4a:17")
         return cls(layer, int(channel))
+
+    @classmethod
+    def of(cls, given: Unit | str) -> Unit:
+        """A unit as it is, or read from its text. Raises UserError if the text is none.
+
+        >>> Unit.of("mixed4a:17")
+        Unit(layer='mixed4a', channel=17)
+        """
+        try:
+            return cls.parse(given) if isinstance(given, str) else given
+        except ValueError as error:
+            raise UserError(str(error)) from error
 
 
 ANY_BATCH = -1  # of pictures that serve every batch; natural images differ by batch
@@ -118,6 +130,27 @@ class Trial:
     @property
     def queries(self) -> dict[Side, str]:
         return {self.max_side: self.query_max, self.max_side.other: self.query_min}
+
+
+def make_trial(
+    unit: Unit | str, *, queries: tuple[str, str], max: Sequence[str] = (), min: Sequence[str] = (),
+    max_side: Side | str = Side.TOP, trial_id: str = "trial",
+) -> Trial:  # fmt: skip
+    """A trial made by hand, for machine observers. Images are named as the observer knows them.
+
+    `queries` are the maximal and the minimal one, `max` and `min` the references of each pole.
+
+    >>> trial = make_trial("mixed4a:30", max=["a.png", "b.png"], queries=("c.png", "d.png"))
+    >>> trial.scheme, trial.queries[Side.TOP]
+    ('Max-2', 'c.png')
+    """
+    poles = (Pole.MAX, Pole.MIN) if min else (Pole.MAX,)
+    scheme = Scheme(len(max) or len(min), poles).name if max or min else ""
+    return Trial(
+        trial_id, 1, 0, 0, TrialKind.MAIN, "hand_made" if scheme else NONE, "main", scheme,
+        StudyUnit(Unit.of(unit), "", "hand_picked", "main"), ANY_BATCH, ReferenceSet(tuple(max), tuple(min)),
+        *queries, Side(max_side),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

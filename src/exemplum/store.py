@@ -53,6 +53,12 @@ class Table:
     columns: Mapping[str, Column]
     version: int = 1
 
+    @property
+    def file(self) -> str:
+        """Where it lies in a study folder, as its meaning says: `analysis/estimates.parquet`."""
+        found = re.search(r"[\w/*]+\.parquet", self.meaning)
+        return found[0] if found else ""
+
     def frame(self, rows: Any = ()) -> pd.DataFrame:
         """Make a data frame of rows (dicts or another frame) with this table's columns, order and types.
 

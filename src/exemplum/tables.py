@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pandas as pd
+
+from exemplum.errors import did_you_mean
 from exemplum.store import Column, Table
 
 UNIT = {
@@ -364,3 +369,24 @@ ALL = (
     IMAGES, INDEX_UNITS, EXTREMES, STUDY_UNITS, STIMULI, PICTURES, TRACES, TRIALS, BLOCKS, RESPONSES, RATINGS, PEOPLE,
     ESTIMATES, COMPARISONS, MODELS, EXCLUSIONS, VERDICTS,
 )  # fmt: skip
+# of one file each; answers of people are told by the analysis alone, which knows whether they are to be hidden
+BY_NAME = {table.name.replace(" ", "_"): table for table in ALL if table.file and "*" not in table.file}
+
+
+class StudyTables:
+    """Tables of a study folder, each an attribute: `study.tables.estimates`. They are read anew each time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __repr__(self) -> str:
+        return f"StudyTables({', '.join(dir(self)) or 'none made yet'})"
+
+    def __dir__(self) -> list[str]:
+        return [name for name, table in BY_NAME.items() if (self._folder / table.file).exists()]
+
+    def __getattr__(self, name: str) -> pd.DataFrame:
+        """Raises AttributeError with close matches if no table is called so, StoreError if it is not made yet."""
+        if name not in BY_NAME:
+            raise AttributeError(f"a study has no table {name!r}{did_you_mean(name, BY_NAME)}")
+        return BY_NAME[name].read(self._folder / BY_NAME[name].file)

@@ -125,7 +125,8 @@ def test_unknown_layers_and_units_name_the_close_ones():
 
 def test_an_absent_file_of_weights_names_the_close_ones(tmp_path: Path):
     (tmp_path / "inception_v1.pt").touch()
-    with pytest.raises(models.WeightsError, match=r"the weights file .*inceptionv1\.pt does not exist; did you mean inception_v1\.pt"):
+    told = r"the weights file .*inceptionv1\.pt does not exist; did you mean inception_v1\.pt"
+    with pytest.raises(models.WeightsError, match=told):
         models.load("inceptionv1", weights=str(tmp_path / "inceptionv1.pt"))
     with pytest.raises(models.WeightsError, match=r"no weights 'IMAGENET1K_V9'.*did you mean IMAGENET1K_V1"):
         models.load("torchvision:resnet18", weights="IMAGENET1K_V9")

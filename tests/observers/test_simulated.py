@@ -94,5 +94,6 @@ def test_catch_trials_and_schemes_may_have_their_own_accuracy(design):
 
 def test_a_condition_without_accuracy_is_named(design):
     observer = Simulated(SimulatedSection(accuracy={"natural": 0.9}), seed=0)
-    with pytest.raises(ObserverError, match=r"no accuracy for none; add it to study.toml: \[observers.simulated\] accuracy"):
+    told = r"no accuracy for none; add it to study.toml: \[observers.simulated\] accuracy"
+    with pytest.raises(ObserverError, match=told):
         answers(observer, design, seed=0)

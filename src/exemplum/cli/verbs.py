@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from exemplum.cli.arguments import DatabaseUrl, Force, Ray, StudyFolder, Unblind, open_study, run_stage, run_until
+from exemplum.cli.arguments import DatabaseUrl, Force, Ray, StudyFolder, Unblind, open_study, run_until
 from exemplum.errors import UserError, did_you_mean
 from exemplum.runtime.progress import console, output
 from exemplum.study import pipeline
@@ -47,7 +47,7 @@ def observe(study: StudyFolder, force: Force = False) -> None:
 def analyze(study: StudyFolder, force: Force = False, unblind: Unblind = None, database: DatabaseUrl = "") -> None:
     """Compute estimates, comparisons and verdicts from the answers, as tables."""
     opened = open_study(study, unblind=unblind, database=database, before=_refuse_analysis)
-    run_stage(opened, "analysis", force)
+    pipeline.run_stage(opened, "analysis", force)
 
 
 def _refuse_analysis(study: Study) -> None:
@@ -57,7 +57,7 @@ def _refuse_analysis(study: Study) -> None:
 def report(study: StudyFolder, force: Force = False, unblind: Unblind = None, database: DatabaseUrl = "") -> None:
     """Write the report: one HTML file with figures, and tables beside it."""
     opened = open_study(study, unblind=unblind, database=database, before=_refuse_report)
-    run_stage(opened, "report", force)
+    pipeline.run_stage(opened, "report", force)
 
 
 def _refuse_report(study: Study) -> None:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
+import numpy as np
+from PIL import Image
 from pydantic import Field
 
 from exemplum.errors import did_you_mean
-from exemplum.images.corpus import Corpus, CorpusError, ImageError, ImageRecord, sheet, subset
+from exemplum.images.corpus import (
+    ArrayCorpus,
+    Corpus,
+    CorpusError,
+    ImageError,
+    ImageRecord,
+    grid,
+    sheet,
+    subset,
+    thumbnails,
+)
 from exemplum.images.decoding import decode_file
 from exemplum.images.embedded import EmbeddedCorpus
 from exemplum.images.folders import FolderCorpus
@@ -17,8 +30,8 @@ from exemplum.images.webdataset import ShardCorpus
 from exemplum.study.config import Name, Section
 
 __all__ = [
-    "Corpus", "CorpusError", "EmbeddedCorpus", "FolderCorpus", "ImageError", "ImageRecord", "ImagesSection",
-    "decode_file", "open_corpus", "sheet", "subset",
+    "ArrayCorpus", "Corpus", "CorpusError", "EmbeddedCorpus", "FolderCorpus", "ImageError", "ImageRecord",
+    "ImagesSection", "decode_file", "grid", "open_corpus", "open_images", "sheet", "subset", "thumbnails",
 ]  # fmt: skip
 
 
@@ -50,6 +63,27 @@ def open_corpus(spec: str, seed: int = 0, root: Path | None = None) -> Corpus:
     if not (colon and rest):
         raise CorpusError(f"images {spec!r} are incomplete; write {EXPECTED[kind]}")
     return KINDS[kind](rest, seed, root)
+
+
+def open_images(
+    given: str | Path | Sequence[np.ndarray | Image.Image] | Corpus, *, limit: int | None = None, seed: int = 0
+) -> Corpus:
+    """Open images: what `open_corpus` takes, a folder as a Path, arrays or Pillow images, or a corpus as it is.
+
+    With a `limit` so many of them, drawn by `seed`. Raises CorpusError.
+
+    >>> len(open_images([np.zeros((32, 48, 3), np.uint8)] * 5))
+    5
+    >>> len(open_images("embedded", limit=100))
+    100
+    """
+    if isinstance(given, str | Path):
+        corpus = open_corpus(f"folder:{given}" if isinstance(given, Path) else given, seed)
+    elif isinstance(given, list | tuple | np.ndarray):
+        corpus = ArrayCorpus(given)
+    else:
+        corpus = cast("Corpus", given)
+    return subset(corpus, limit, np.random.default_rng(seed)) if limit else corpus
 
 
 def _as_path(spec: str) -> str:

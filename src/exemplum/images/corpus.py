@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import html
+import io
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from exemplum.errors import UserError
 from exemplum.store import digest
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Label = str | float | int
 
@@ -61,6 +70,45 @@ class Corpus(Protocol):
     def decode(self, row: int) -> np.ndarray:
         """The image as RGB uint8 (h, w, 3). Raises ImageError with the reason if the file is broken."""
         ...
+
+
+class ArrayCorpus:
+    """Images in memory: arrays uint8, (h, w, 3) or (h, w) for grey, or Pillow images; named by their places."""
+
+    def __init__(self, given: Sequence[np.ndarray | Image.Image]) -> None:
+        """Raises CorpusError naming the first that is no image, or if there is none."""
+        if not len(given):
+            raise CorpusError("there are no images in an empty list; give at least one")
+        self.images = [_rgb(image, place) for place, image in enumerate(given)]
+        self.name = f"{len(self.images):,} images in memory"
+
+    def __repr__(self) -> str:
+        return f"ArrayCorpus({self.name})"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return digest([(image.shape, hashlib.sha256(image.tobytes()).hexdigest()) for image in self.images])
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def record(self, row: int) -> ImageRecord:
+        return ImageRecord(str(row))
+
+    def decode(self, row: int) -> np.ndarray:
+        return self.images[row]
+
+
+def _rgb(image: np.ndarray | Image.Image, place: int) -> np.ndarray:
+    if isinstance(image, Image.Image):
+        return np.asarray(image.convert("RGB"))
+    array = np.asarray(image)
+    if array.dtype != np.uint8 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3))):
+        raise CorpusError(
+            f"image {place} is {array.dtype} of shape {array.shape}; images are uint8, (height, width, 3)"
+        )
+    planes = array[..., None] if array.ndim == 2 else array
+    return np.ascontiguousarray(np.broadcast_to(planes, (*planes.shape[:2], 3)))
 
 
 class SubsetCorpus:
@@ -123,6 +171,52 @@ def _tile(corpus: Corpus, row: int, size: int) -> np.ndarray:
     except ImageError:
         return np.full((size, size, 3), 128, dtype=np.uint8)
     return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS))
+
+
+GAP = 4  # pixels between the images of a grid
+
+
+def grid(
+    images: Sequence[np.ndarray], captions: Sequence[str] = (), *, columns: int = 0, axes: Axes | None = None
+) -> Axes:
+    """Draw images of one size, uint8 (h, w, channels), side by side in one matplotlib Axes, captions above them.
+
+    `columns` of them in a row, at most nine if not given.
+    """
+    import matplotlib.pyplot as plt  # late: it takes half a second
+
+    columns = columns or min(9, max(1, len(images)))
+    rows = math.ceil(len(images) / columns)
+    height, width = images[0].shape[:2] if len(images) else (1, 1)
+    room = round(0.14 * height) if any(captions) else 0  # above each row, for its captions
+    page = np.full((rows * (height + room + GAP), columns * (width + GAP), 3), PAPER, np.uint8)
+    axes = axes or plt.subplots(figsize=(1.4 * columns, 1.4 * rows * page.shape[0] / max(1, rows) / width))[1]
+    for place, image in enumerate(images):
+        top, left = place // columns * (height + room + GAP) + room, place % columns * (width + GAP)
+        page[top : top + height, left : left + width] = image
+        if place < len(captions):
+            axes.text(left + width / 2, top - GAP / 2, captions[place], ha="center", va="bottom", fontsize=7)
+    axes.imshow(page)
+    axes.axis("off")
+    return axes
+
+
+def thumbnails(
+    images: Sequence[np.ndarray] | np.ndarray, captions: Sequence[str] = (), *, size: int = 96, most: int = 36
+) -> str:
+    """At most so many images as HTML, `size` pixels per side, for notebooks."""
+    shown = []
+    for place, image in enumerate(images[:most]):
+        held = io.BytesIO()
+        Image.fromarray(np.broadcast_to(image, (*image.shape[:2], 3))).resize((size, size)).save(held, "PNG")
+        caption = html.escape(captions[place]) if place < len(captions) else ""
+        source = f"data:image/png;base64,{base64.b64encode(held.getvalue()).decode()}"
+        shown.append(
+            f'<figure style="display:inline-block;margin:2px"><img src="{source}" width="{size}" height="{size}">'
+            f'<figcaption style="font-size:70%;text-align:center">{caption}</figcaption></figure>'
+        )
+    more = f"<p>and {len(images) - most} more</p>" if len(images) > most else ""
+    return "".join(shown) + more
 
 
 ROOT_VARIABLE = "EXEMPLUM_DATA"

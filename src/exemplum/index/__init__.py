@@ -13,7 +13,7 @@ from exemplum.study.config import Names, Precision, Section, once
 if TYPE_CHECKING:
     from exemplum.index.activations import POOLINGS as POOLINGS, pool as pool
     from exemplum.index.build import build_index as build_index
-    from exemplum.index.index import ActivationIndex as ActivationIndex
+    from exemplum.index.index import ActivationIndex as ActivationIndex, Exemplars as Exemplars
 
 
 class UnitsSection(Section):
@@ -56,7 +56,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "activations": ["POOLINGS", "pool"],
         "build": ["build_index"],
-        "index": ["ActivationIndex"],
+        "index": ["ActivationIndex", "Exemplars"],
     },
 )
 __all__ += ["IndexSection", "UnitsSection"]

@@ -52,6 +52,13 @@ def build_index(
     images are measured again. With a `folder`, progress is saved there, and a pass that was stopped continues to the
     same tables. A `cluster` measures on many machines, with the same result. Raises UserError if no image can be
     decoded.
+
+    >>> import exemplum as ex
+    >>> index = ex.build_index(ex.load("embedded"), ex.open_images("embedded", limit=40), ["mixed3a"], keep=9)
+    >>> index
+    ActivationIndex(128 units of mixed3a over 40 images)
+    >>> index.percentile("mixed3a:5", 1e9)
+    100.0
     """
     layers = tuple(layers) or tuple(model.default_layers)
     units = sum(model.layer(name).channels for name in layers)
@@ -137,8 +144,9 @@ def tabled(first: Sweep, exact: Sweep, model: Model, corpus: Corpus, layers: Seq
         units[list(QUANTILES)] = np.nan
     units["dead"] = units["low"] == units["high"]
     return ActivationIndex(
-        tables.INDEX_UNITS.frame(units), _extremes(exact.total, facts, corpus), _broken(first.broken, corpus), sample
-    )
+        tables.INDEX_UNITS.frame(units), _extremes(exact.total, facts, corpus), _broken(first.broken, corpus), sample,
+        corpus, model.preprocessing,
+    )  # fmt: skip
 
 
 def _sample(first: Sweep, exact: Sweep) -> np.ndarray:

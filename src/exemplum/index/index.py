@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import html
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from exemplum import store, tables
+from exemplum import images, store, tables
 from exemplum.errors import UserError, command
+from exemplum.images import Corpus
 from exemplum.records import Pole, Unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from exemplum.models import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -22,8 +30,41 @@ class ActivationIndex:
     extremes: pd.DataFrame  # EXTREMES
     broken: pd.DataFrame  # IMAGES that could not be decoded
     sample: np.ndarray  # (units, images) float32, ascending: the activations that quantiles and percentiles rest on
+    corpus: Corpus | None = field(default=None, repr=False, compare=False)  # whose images exemplars are
+    preprocessing: Preprocessing | None = field(default=None, repr=False, compare=False)  # cuts them to what was seen
 
-    def row(self, unit: Unit) -> int:
+    def __repr__(self) -> str:
+        layers, count = self.units["layer"].unique(), self.units["count"].max() if len(self.units) else 0
+        return f"ActivationIndex({len(self.units):,} units of {', '.join(layers)} over {count:,} images)"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>{self.units.head(10).to_html(index=False)}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per unit: mean, standard deviation, range and quantiles of its activation (docs/tables.md)."""
+        return self.units.copy()
+
+    def exemplars(self, unit: Unit | str, pole: Pole | str = Pole.MAX, *, k: int = 9) -> Exemplars:
+        """The `k` images that activate the unit most, or with pole `min` least, most extreme first.
+
+        Raises UserError if the unit was not indexed, or no pole is called so.
+
+        >>> import exemplum as ex
+        >>> index = ex.build_index(ex.load("embedded"), ex.open_images("embedded", limit=40), ["mixed3a"])
+        >>> found = index.exemplars("mixed3a:5", k=4)
+        >>> found
+        Exemplars(mixed3a:5, max: 4 images)
+        >>> found.images.shape
+        (4, 96, 96, 3)
+        >>> list(found.to_frame()["rank"])
+        [0, 1, 2, 3]
+        """
+        if pole not in list(Pole):
+            raise UserError(f"there is no pole {str(pole)!r}; it is max or min")
+        rows = self.top(unit, Pole(pole)).head(k).reset_index(drop=True)
+        return Exemplars(Unit.of(unit), Pole(pole), rows, self.corpus, self.preprocessing)
+
+    def row(self, unit: Unit | str) -> int:
         """The unit's position in `units`. Raises UserError if it was not indexed."""
         try:
             return self._rows[str(unit)]
@@ -32,18 +73,18 @@ class ActivationIndex:
                 f"{unit} is not in the index; add its layer to study.toml: [units] layers, and index again"
             ) from None
 
-    def top(self, unit: Unit, pole: Pole) -> pd.DataFrame:
+    def top(self, unit: Unit | str, pole: Pole | str) -> pd.DataFrame:
         """The unit's extremes of the pole, most extreme first."""
         self.row(unit)  # raises for a unit that is not in the index
         start, stop = self._spans[(str(unit), str(pole))]
         return self.extremes.iloc[start:stop]
 
-    def percentile(self, unit: Unit, activation: float) -> float:
+    def percentile(self, unit: Unit | str, activation: float) -> float:
         """Share of the corpus with a lower activation, 0 to 100 percent; exact if the sample is the whole corpus."""
         values = self.sample[self.row(unit)]
         return 100.0 * float(np.searchsorted(values, activation, side="left")) / len(values)
 
-    def beyond(self, unit: Unit, pole: Pole, activation: float) -> float:
+    def beyond(self, unit: Unit | str, pole: Pole | str, activation: float) -> float:
         """How far the activation lies beyond the unit's most extreme image, in corpus standard deviations.
 
         Positive: more extreme than every image of the corpus. NaN for a dead unit.
@@ -51,12 +92,13 @@ class ActivationIndex:
         facts = self.units.iloc[self.row(unit)]
         if facts["dead"]:
             return float("nan")
-        gap = activation - facts["high"] if pole is Pole.MAX else facts["low"] - activation
+        gap = activation - facts["high"] if pole == Pole.MAX else facts["low"] - activation
         return float(gap / facts["std"])
 
     def without_images(self) -> ActivationIndex:
         """The index without extremes and sample, its largest parts: small enough to send to many machines."""
-        return replace(self, extremes=self.extremes.iloc[:0], sample=self.sample[:, :0])
+        nothing = {"corpus": None, "preprocessing": None}
+        return replace(self, extremes=self.extremes.iloc[:0], sample=self.sample[:, :0], **nothing)
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -91,3 +133,45 @@ class ActivationIndex:
             tables.IMAGES.read(folder / "broken.parquet"),
             np.load(folder / "sample.npy", mmap_mode="r"),
         )
+
+
+@dataclass(frozen=True)
+class Exemplars:
+    """The images of a corpus that activate a unit most, or least; `show()` draws them."""
+
+    unit: Unit
+    pole: Pole
+    table: pd.DataFrame  # EXTREMES, most extreme first
+    corpus: Corpus | None = field(default=None, repr=False)
+    preprocessing: Preprocessing | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        return f"Exemplars({self.unit}, {self.pole}: {len(self)} images)"
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>{images.thumbnails(self.images, self.captions)}"
+
+    @cached_property
+    def images(self) -> np.ndarray:
+        """What the network saw of them: uint8 (k, size, size, 3). Raises UserError if the corpus is not at hand."""
+        if self.corpus is None or self.preprocessing is None:
+            raise UserError("this index was read from disk, without its images; make it with ex.build_index")
+        return np.stack([self.preprocessing.crop(self.corpus.decode(row)) for row in self.table["row"].tolist()])
+
+    @property
+    def captions(self) -> list[str]:
+        """The activation of each."""
+        return [f"{value:.3g}" for value in self.table["activation"]]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per image: rank, row and id in the corpus, activation."""
+        return self.table.copy()
+
+    def show(self, *, columns: int = 0, axes: Axes | None = None) -> Axes:
+        """Draw the images with their activations, most extreme first."""
+        drawn = images.grid(list(self.images), self.captions, columns=columns, axes=axes)
+        drawn.set_title(f"{self.unit} {self.pole}", fontsize=9, loc="left", pad=12)
+        return drawn

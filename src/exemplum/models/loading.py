@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from torch import Tensor, nn
 from exemplum.errors import did_you_mean
 from exemplum.models.inceptionv1 import InceptionV1
 from exemplum.models.model import Model
-from exemplum.models.network import FILTERS, ModelError, Network, Preprocessing, WeightsError, fill, read
+from exemplum.models.network import ModelError, Network, Preprocessing, WeightsError, fill, read
 from exemplum.study import user_code
 
 EMBEDDED = Path(__file__).parent / "weights" / "inceptionv1_half_tinyimagenet.safetensors"
@@ -22,19 +24,33 @@ OWN = ("embedded", "inceptionv1")
 
 
 def load(
-    spec: str, weights: str | None = None, input_size: int | None = None, places: Sequence[Path] | None = None
+    spec: str | nn.Module | Network,
+    weights: str | None = None,
+    input_size: int | None = None,
+    places: Sequence[Path] | None = None,
+    *,
+    preprocessing: Any = None,
 ) -> Model:
     """Load a model with its preprocessing, input size, layers and units.
 
-    spec: `embedded`; `inceptionv1` (the full network of the paper); `torchvision:NAME`; `timm:NAME`;
+    spec: any nn.Module as it is (a copy is kept, so that yours stays trainable); `embedded`;
+    `inceptionv1` (the full network of the paper); `torchvision:NAME`; `timm:NAME`;
     `package.module:factory`, a function that returns an nn.Module or a models.Network.
     weights: a file (safetensors, or a torch state dict); for torchvision and timm also `DEFAULT` or the name of a
     published set; without it `embedded` has its own and all others random ones, the same every time.
     input_size: pixels per side, if not the model's own.
+    preprocessing: what `Preprocessing.of` takes, if not the model's own; of a bare module ImageNet's at 224 px.
     places: folders in which a module of yours is searched for, besides the installed packages; the working directory
     if not given.
     Raises ModelError, WeightsError or ShapeError: one line, with close matches for names.
+
+    >>> load("embedded")
+    Model('embedded', input_size=96)
+    >>> load(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU()), input_size=32).units("1")[:2]
+    [Unit(layer='1', channel=0), Unit(layer='1', channel=1)]
     """
+    if not isinstance(spec, str):
+        return _of_module(spec, weights, input_size, preprocessing)
     places = user_code.places() if places is None else tuple(places)
     if weights and Path(weights).expanduser().is_file():
         weights = str(Path(weights).expanduser().absolute())  # workers may be in another directory
@@ -44,7 +60,42 @@ def load(
             network, source = factory_network(spec, weights, input_size, places)
         else:
             network = _network(spec, weights, input_size)
-    return Model(spec, network, again=partial(load, spec, weights, input_size, places), source=source)
+    again = partial(load, spec, weights, input_size, places)
+    if preprocessing is not None:
+        network = _preprocessed(network, preprocessing, input_size)
+        again = partial(again, preprocessing=network.preprocessing)
+    return Model(spec, network, again=again, source=source)
+
+
+def _of_module(given: nn.Module | Network, weights: str | None, input_size: int | None, preprocessing: Any) -> Model:
+    """A model of what the caller built; what is not said of a bare module is assumed as of a factory's."""
+    if not isinstance(given, (nn.Module, Network)):
+        raise ModelError(f"a {type(given).__name__} is no model; give an nn.Module or a name, as in timm:resnet50")
+    network = given if isinstance(given, Network) else _assumed(given)
+    network = replace(network, module=copy.deepcopy(network.module))
+    if weights:
+        path = Path(weights).expanduser()
+        fill(network.module, read(path), path)
+    return Model(type(network.module).__name__, _preprocessed(network, preprocessing, input_size))
+
+
+def _assumed(module: nn.Module) -> Network:
+    channels = _input_channels(module)
+    return Network(module, Preprocessing(size=224, resize=256), channels=channels, **_tokens(module))
+
+
+def _preprocessed(network: Network, preprocessing: Any, input_size: int | None) -> Network:
+    if preprocessing is not None:
+        network = replace(network, preprocessing=Preprocessing.of(preprocessing))
+    return network.resized(input_size) if input_size else network
+
+
+def _tokens(module: nn.Module) -> dict[str, int]:
+    """How the outputs of a transformer of torchvision's or timm's, (n, tokens, channels), are read."""
+    from torchvision.models import VisionTransformer
+
+    prefix = 1 if isinstance(module, VisionTransformer) else getattr(module, "num_prefix_tokens", None)
+    return {} if prefix is None else {"token_axis": 2, "prefix_tokens": prefix}
 
 
 @contextmanager
@@ -148,16 +199,8 @@ def torchvision(name: str, weights: str | None, input_size: int | None) -> Netwo
             initialize(module)
         elif name in INCEPTIONS:
             module.transform_input = True  # type: ignore[assignment]  # so torchvision has it with weights
-    tokens = {"token_axis": 2, "prefix_tokens": 1} if isinstance(module, models.VisionTransformer) else {}
-    preset = known.get(weights or DEFAULT, sets.DEFAULT).transforms()
-    preprocessing = Preprocessing(
-        size=preset.crop_size[0],
-        resize=preset.resize_size[0],
-        mean=tuple(preset.mean),
-        std=tuple(preset.std),
-        interpolation=preset.interpolation.value,
-    )
-    return Network(module, preprocessing.resized(input_size or preprocessing.size), **tokens)
+    preprocessing = Preprocessing.of(known.get(weights or DEFAULT, sets.DEFAULT).transforms())
+    return Network(module, preprocessing.resized(input_size or preprocessing.size), **_tokens(module))
 
 
 def timm(name: str, weights: str | None, input_size: int | None) -> Network:
@@ -184,17 +227,9 @@ def timm(name: str, weights: str | None, input_size: int | None) -> Network:
     else:
         module = _fill(build, weights, {DEFAULT: None})
     config = library.data.resolve_model_data_config(module)
-    size = config["input_size"][-1]
-    preprocessing = Preprocessing(
-        size=size,
-        resize=int(size / config["crop_pct"]),
-        mean=tuple(config["mean"]),
-        std=tuple(config["std"]),
-        interpolation=config["interpolation"] if config["interpolation"] in FILTERS else "bilinear",
-    )
-    prefix = getattr(module, "num_prefix_tokens", None)  # timm's transformers have it: (n, tokens, channels)
-    tokens = {} if prefix is None else {"token_axis": 2, "prefix_tokens": prefix}
-    return Network(module, preprocessing.resized(input_size or size), channels=config["input_size"][0], **tokens)
+    preprocessing = Preprocessing.of(config)
+    network = Network(module, preprocessing, channels=config["input_size"][0], **_tokens(module))
+    return network.resized(input_size) if input_size else network
 
 
 def initialize(module: nn.Module, only_zeros: bool = False) -> nn.Module:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import html
 import inspect
 import platform
 import re
@@ -56,10 +57,20 @@ class Model:
     def __repr__(self) -> str:
         return f"Model({self.name!r}, input_size={self.input_size})"
 
+    def to_frame(self) -> pd.DataFrame:
+        """One row per layer and branch; the columns are those of `models.table`."""
+        return table(self)
+
+    def _repr_html_(self) -> str:
+        shown = self.to_frame().query("default").drop(columns="default")
+        return f"<p>{html.escape(repr(self))}; its default layers:</p>{shown.to_html(index=False)}"
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle a model as the function that loads it, and its fingerprint."""
         if self.again is None:
-            raise ModelError(f"model {self.name} cannot be sent to another process; make it with exemplum.models.load")
+            raise ModelError(
+                f"model {self.name} cannot be sent to another process; load it by a name, as in package.module:factory"
+            )
         return _loaded_again, (self.again, self.fingerprint)
 
     @cached_property
@@ -110,11 +121,12 @@ class Model:
         """Every channel of a layer. Raises as `layer` does."""
         return [Unit(layer, channel) for channel in range(self.layer(layer).channels)]
 
-    def branch(self, unit: Unit) -> str:
+    def branch(self, unit: Unit | str) -> str:
         """The branch that a unit comes from, empty if its layer has none.
 
         Raises ModelError if there is no such unit.
         """
+        unit = Unit.of(unit)
         layer = self.layer(unit.layer)
         if not 0 <= unit.channel < layer.channels:
             raise ModelError(

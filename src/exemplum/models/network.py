@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -72,6 +72,28 @@ class Preprocessing:
         """[0, 1] is mapped linearly to [low, high]: Lucid's InceptionV1 takes −117 to 138."""
         scale = 1 / (high - low)
         return cls(size, resize, (-low * scale,) * channels, (scale,) * channels)
+
+    @classmethod
+    def of(cls, given: Any) -> Preprocessing:
+        """One as it is, or of what comes with a network: torchvision's `weights.transforms()`, or timm's data config
+        (`timm.data.resolve_model_data_config(module)`). Raises ModelError for anything else.
+
+        >>> Preprocessing.of({"input_size": (3, 224, 224), "crop_pct": 0.875, "mean": (0.5,), "std": (0.5,),
+        ...                   "interpolation": "bicubic"})
+        Preprocessing(size=224, resize=256, mean=(0.5,), std=(0.5,), interpolation='bicubic')
+        """
+        match given:
+            case Preprocessing():
+                return given
+            case {"input_size": [_, _, size], "crop_pct": share, "mean": mean, "std": std, **rest}:
+                name: Any = rest.get("interpolation")
+                return cls(size, int(size / share), tuple(mean), tuple(std), name if name in FILTERS else "bilinear")
+            case object(crop_size=[size], resize_size=[resize], mean=mean, std=std, interpolation=filter_):
+                return cls(size, resize, tuple(mean), tuple(std), filter_.value)
+        raise ModelError(
+            f"preprocessing cannot be a {type(given).__name__}; give models.Preprocessing(size=…, resize=…, mean=…, "
+            "std=…), torchvision's weights.transforms() or timm's data config"
+        )
 
     def resized(self, size: int) -> Preprocessing:
         """The same framing at another input size."""

@@ -11,11 +11,16 @@ from exemplum.study.config import Name, Names, Section, Share
 
 if TYPE_CHECKING:
     from exemplum.observers.observer import (
+        Chance as Chance,
+        Ideal as Ideal,
         Observer as Observer,
         ObserverError as ObserverError,
         UnableError as UnableError,
+        observe as observe,
     )
     from exemplum.observers.registry import load as load
+    from exemplum.observers.similarity import Similarity as Similarity
+    from exemplum.observers.simulated import Simulated as Simulated
 
 
 class SimulatedSection(Section):
@@ -45,8 +50,10 @@ class ObserversSection(Section):
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "observer": ["Observer", "ObserverError", "UnableError"],
+        "observer": ["Chance", "Ideal", "Observer", "ObserverError", "UnableError", "observe"],
         "registry": ["load"],
+        "similarity": ["Similarity"],
+        "simulated": ["Simulated"],
     },
 )
 __all__ += ["ObserversSection", "SimilaritySection", "SimulatedSection"]

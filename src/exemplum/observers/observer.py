@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -66,6 +67,20 @@ def sit(observer: Observer, design: Design, session: Session, rng: np.random.Gen
         observer_kind="machine",
         participant=f"{session.participant:02d}",
     )
+
+
+def observe(observer: Observer, trials: Iterable[Trial], *, seed: int = 0) -> pd.DataFrame:
+    """Have an observer answer trials, of a study or made by hand: one row per trial, as docs/tables.md says.
+
+    >>> from exemplum.records import make_trial
+    >>> trials = [make_trial("mixed4a:30", queries=("a", "b"), trial_id=name) for name in ("first", "second")]
+    >>> list(observe(Chance(), trials)["trial_id"])
+    ['first', 'second']
+    """
+    asked = [replace(trial, index=place) for place, trial in enumerate(trials)]
+    rng = np.random.default_rng([seed, *observer.name.encode()])
+    given = [observer.respond(trial, rng) for trial in asked]
+    return rows(asked, given, experiment="hand_made", observer_kind="machine", participant="1")
 
 
 # of the unit's spread: below half of it confidence 1, from the whole upwards 3

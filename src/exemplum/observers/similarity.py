@@ -11,7 +11,8 @@ and top is chosen if Δ > 0. Terms of a pole that is not shown drop out. The sco
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,33 @@ class Similarity:
         strengths = [abs(self.evidence(trial)) for trial in calibration if any(trial.references)]
         low, high = np.quantile(strengths, [1 / 3, 2 / 3]) if strengths else (0.0, 0.0)
         self.thresholds = (float(low), float(high))
+
+    @classmethod
+    def of_pictures(
+        cls,
+        model: Model,
+        pictures: Mapping[str, np.ndarray],
+        *,
+        layers: Sequence[str] = (),
+        trials: Sequence[Trial] = (),
+    ) -> Similarity:
+        """An observer of trials made by hand, whose images are the names of `pictures`, uint8 (h, w, 3).
+
+        It compares by `layers` of the model (its default ones if not given), but never by the one that is tested.
+        `trials` calibrate its confidence.
+
+        >>> import exemplum as ex
+        >>> from exemplum.images.embedded import photograph
+        >>> names = ("grass", "gravel", "brick", "coffee")
+        >>> pictures = {name: np.asarray(photograph(name).convert("RGB")) for name in names}
+        >>> trial = ex.make_trial("mixed4a:30", max=["grass"], min=["coffee"], queries=("gravel", "coffee"))
+        >>> observer = ex.observers.Similarity.of_pictures(ex.load("embedded"), pictures)
+        >>> str(observer.respond(trial, np.random.default_rng(0)).choice)
+        'top'
+        """
+        chosen = [model.layer(name).name for name in layers] or list(model.default_layers)
+        values = np.stack(_computed(model, chosen, list(pictures), pictures.__getitem__))
+        return cls(_split(model, chosen, list(pictures), values), trials)
 
     def respond(self, trial: Trial, rng: np.random.Generator) -> Response:
         if not any(trial.references):
@@ -107,11 +135,15 @@ def features(study: Study, paths: Sequence[str]) -> Features:
     known = _read(kept, model.fingerprint, layers)
     new = {key: path for path, key in prints.items() if key not in known}
     if new:
-        known |= dict(zip(new, _computed(study, model, layers, list(new.values())), strict=True))
+        known |= dict(zip(new, _computed(model, layers, list(new.values()), partial(_read_png, study)), strict=True))
         _write(kept, model.fingerprint, layers, {key: known[key] for key in set(prints.values())})
-    table = np.stack([known[prints[path]] for path in paths])
+    return _split(model, layers, paths, np.stack([known[prints[path]] for path in paths]))
+
+
+def _split(model: Model, layers: Sequence[str], names: Sequence[str], values: np.ndarray) -> Features:
+    """Features of vectors in which the layers stand side by side."""
     ends = np.cumsum([model.layer(name).channels for name in layers])[:-1]
-    return Features(paths, dict(zip(layers, np.split(table, ends, axis=1), strict=True)))
+    return Features(names, dict(zip(layers, np.split(values, ends, axis=1), strict=True)))
 
 
 def load(study: Study) -> tuple[Model, list[str]]:
@@ -134,14 +166,20 @@ def _load(study: Study) -> tuple[Model, list[str]]:
     return model, [model.layer(section.layer).name]
 
 
-def _computed(study: Study, model: Model, layers: list[str], paths: list[str]) -> list[np.ndarray]:
+def _read_png(study: Study, path: str) -> np.ndarray:
+    return store.read_png(study.folder / path)
+
+
+def _computed(
+    model: Model, layers: list[str], names: list[str], picture: Callable[[str], np.ndarray]
+) -> list[np.ndarray]:
     """Spatial means of every layer after its ReLU, concatenated: (channels of all layers,) for each image."""
     import torch
 
     reader, found = model.reader(layers, relu="after"), []
-    with track("features", len(paths), "images") as advance, torch.inference_mode():
-        for start in range(0, len(paths), BATCH):
-            images = [model.fit(store.read_png(study.folder / path)) for path in paths[start : start + BATCH]]
+    with track("features", len(names), "images") as advance, torch.inference_mode():
+        for start in range(0, len(names), BATCH):
+            images = [model.fit(picture(name)) for name in names[start : start + BATCH]]
             pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
             maps = reader(pixels)
             found += list(torch.cat([maps[name].mean((2, 3)) for name in layers], dim=1).float().numpy())

@@ -6,14 +6,15 @@ A look at the results must not decide when to stop. Who looks all the same gives
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 import pandas as pd
 
 from exemplum import store
 from exemplum.errors import UserError
+from exemplum.runtime.progress import console
 from exemplum.study.folder import Study
 
 HOW = '--unblind "REASON" includes them and is noted in the audit'
@@ -60,6 +61,50 @@ def notice(study: Study) -> str:
     if study.unblinded and has_people(study) and is_recruiting(study):
         return f"People's answers are included although the study still recruits; the reason given: {study.unblinded}."
     return ""
+
+
+CLOSED = "recruitment is closed: first analysis"
+
+
+def look(
+    study: Study, unblind: str | None = None, database: str = "", before: Callable[[Study], object] = lambda _: None
+) -> Study:
+    """A study whose results are to be shown. With a reason to `unblind`, the audit notes it before they are.
+
+    `before` refuses what cannot be done at all: a look that does not come about is not to be noted. Raises UserError
+    for an empty reason, or if the audit cannot be written.
+    """
+    if unblind is not None and not unblind.strip():
+        raise UserError('--unblind needs the reason for looking, as in --unblind "planned interim analysis"')
+    if not has_people(study):
+        return study
+    if unblind is not None or not is_recruiting(study):
+        before(study)
+    if not is_recruiting(study):
+        _note_first(study, unblind or CLOSED, database)
+        return study
+    if unblind is None:
+        console.print(notice(study), highlight=False, markup=False, soft_wrap=True)
+        return study
+    _note(study, unblind.strip(), database)
+    return replace(study, unblinded=unblind.strip())
+
+
+def _note_first(study: Study, reason: str, database: str) -> None:
+    """After recruitment the first look is noted; who analyses a copy without the database is told, not stopped."""
+    said = read_status(study)
+    if said is None or said.unblinded_at is not None:
+        return
+    try:
+        _note(study, reason, database)
+    except UserError as error:
+        console.print(f"not noted in the audit: {error}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _note(study: Study, reason: str, database: str) -> None:
+    from exemplum.server.storage.status import note  # late: only this needs the database
+
+    note(study, reason, database)
 
 
 def _without_people(people: set[str], frame: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import platform
 import re
@@ -21,6 +22,7 @@ from exemplum.errors import UserError, command
 from exemplum.runtime.progress import console
 from exemplum.study import toml_files
 from exemplum.study.config import StudyError, parse
+from exemplum.tables import StudyTables
 
 if TYPE_CHECKING:
     from exemplum.study.config import Config
@@ -38,9 +40,35 @@ class Study:
     unblinded: str = ""  # why people's answers are included while the study recruits; "": they are not (blinding.py)
     opened: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # by stages, once a command
 
+    def __repr__(self) -> str:
+        done = [stage for stage in STAGES if self.record(stage)]
+        return f"Study({str(self.folder)!r}, {'done: ' + ', '.join(done) if done else 'nothing done yet'})"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>"
+
+    def run(
+        self, stage: str | None = None, *, force: bool = False, unblind: str | None = None, database: str = ""
+    ) -> Study:
+        """Do a stage and what it needs, as far as they are stale; every stage if none is named. Returns the study.
+
+        stage: index, explanations, design, responses, analysis or report. `force` runs the stage again. `unblind` is
+        the reason for including people's answers while the study recruits; the audit notes it.
+        Raises UserError for what study.toml says wrong.
+        """
+        from exemplum.study import pipeline  # late: it imports this module
+
+        return pipeline.run_by_name(self, stage, force, unblind, database)
+
+    @property
+    def tables(self) -> StudyTables:
+        """The study's tables as data frames: `study.tables.estimates`; docs/tables.md names their columns."""
+        return StudyTables(self.folder)
+
     @classmethod
-    def open(cls, folder: Path, ray: str | None = None) -> Study:
+    def open(cls, folder: Path | str, ray: str | None = None) -> Study:
         """Read FOLDER/study.toml. Raises StudyError if it is absent, not TOML, or has a wrong key or value."""
+        folder = Path(folder)
         path = folder / "study.toml"
         _check_name(folder.absolute())
         try:

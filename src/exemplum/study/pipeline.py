@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from exemplum import store
-from exemplum.errors import UserError
+from exemplum.errors import UserError, did_you_mean
 from exemplum.runtime.progress import console, styled
-from exemplum.study import freezing, locks
+from exemplum.study import blinding, freezing, locks
 from exemplum.study.blinding import Status
 from exemplum.study.folder import STAGES, Study, read_identity
 
@@ -78,6 +78,29 @@ def run(study: Study, only: Iterable[str] | None = None, force: bool = False) ->
                 _keep_stage(study, name, frozen)
             else:
                 _run_stage(study, name)
+
+
+def run_by_name(study: Study, stage: str | None, force: bool, unblind: str | None, database: str) -> Study:
+    """One stage and what it needs, or all; the study as its results may be shown. Raises UserError for no stage."""
+    if stage is not None and stage not in stages(study):
+        raise UserError(f"there is no stage {stage!r}{did_you_mean(stage, stages(study))}")
+    chosen = None if stage is None else [stage]
+    if stage in (None, "analysis", "report"):
+        study = blinding.look(study, unblind, database, before=lambda looked: refuse(looked, chosen, force))
+    if stage is None:
+        run(study, force=force)
+    else:
+        run_stage(study, stage, force)
+    return study
+
+
+def run_stage(study: Study, stage: str, force: bool) -> None:
+    """Do a stage, and before it those that it needs and that are stale."""
+    needed = before(study, stage)
+    check(study, [*needed, stage])
+    with locks.alone(study.folder):  # both times, so that nobody comes between
+        run(study, needed)
+        run(study, [stage], force)
 
 
 def refuse(study: Study, only: Iterable[str] | None = None, force: bool = False) -> Status | None:

@@ -10,8 +10,17 @@ from pydantic import Field
 from exemplum.study.config import Name, Once, Pixels, Precision, Section
 
 if TYPE_CHECKING:
+    from exemplum.explanations.synthetic import (
+        objectives as objectives,
+        parametrizations as parametrizations,
+        transforms as transforms,
+    )
     from exemplum.explanations.synthetic.recipes import RECIPES as RECIPES, Recipe as Recipe, recipe as recipe
-    from exemplum.explanations.synthetic.visualization import Visualization as Visualization, visualize as visualize
+    from exemplum.explanations.synthetic.visualization import (
+        Visualization as Visualization,
+        Visualizations as Visualizations,
+        visualize as visualize,
+    )
 
 
 class SyntheticSection(Section):
@@ -28,9 +37,10 @@ class SyntheticSection(Section):
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
+    submodules=["objectives", "parametrizations", "transforms"],
     submod_attrs={
         "recipes": ["RECIPES", "Recipe", "recipe"],
-        "visualization": ["Visualization", "visualize"],
+        "visualization": ["Visualization", "Visualizations", "visualize"],
     },
 )
 __all__ += ["SyntheticSection"]

@@ -40,7 +40,15 @@ def weighted(
     `auto` searches the weight if the recipe says so. Raises UserError if there is no index to search by.
     """
     jobs = [
-        Job(unit, pole, recipe, setup.seed, setup.objective, diversity(wanted, setup.model, index, unit, recipe))
+        Job(
+            unit,
+            pole,
+            recipe,
+            setup.seed,
+            setup.objective,
+            diversity(wanted, setup.model, index, unit, recipe),
+            setup.own(unit) if setup.own else None,
+        )
         for unit in units
         for pole in poles
     ]

@@ -1,6 +1,6 @@
-"""What an optimized image is to do: a score an image, maximized; objectives add and scale.
+"""Objectives: map activations to one score per image, which is maximized; they add and scale.
 
-An objective takes activation maps by layer, each (images, channels, h, w), and gives a score an image, (images,).
+An objective takes activation maps by layer, each (images, channels, h, w), and gives one score per image, (images,).
 Scores are summed over images, never averaged, so that no image's gradient depends on how many share its batch.
 """
 
@@ -14,26 +14,43 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from exemplum.errors import UserError
 from exemplum.records import Unit
 
 Maps = Mapping[str, Tensor]
 
 
+IMAGES = ":images"  # the key of what the network sees, in [0, 1]; no layer's name has a colon
+
+
 @dataclass(frozen=True)
 class Objective:
-    """A score an image, and the layers that it reads."""
+    """One score per image, and the layers that it reads.
+
+    >>> channel("mixed4a:30") - 2 * diversity("mixed4a")
+    Objective(channel(mixed4a:30) + -1 * 2 * diversity(mixed4a))
+    """
 
     score: Callable[[Maps], Tensor]
     layers: frozenset[str]
+    units: tuple[Unit, ...] = ()  # of the first, visualize tells the activation
+    name: str = "own"
 
     def __call__(self, maps: Maps) -> Tensor:
         return self.score(maps)
 
+    def __repr__(self) -> str:
+        return f"Objective({self.name})"
+
     def __add__(self, other: Objective) -> Objective:
-        return Objective(lambda maps: self(maps) + other(maps), self.layers | other.layers)
+        return Objective(
+            lambda maps: self(maps) + other(maps), self.layers | other.layers, self.units + other.units,
+            f"{self.name} + {other.name}",
+        )  # fmt: skip
 
     def __mul__(self, weight: float) -> Objective:
-        return Objective(lambda maps: weight * self(maps), self.layers)
+        name = f"({self.name})" if " + " in self.name else self.name
+        return Objective(lambda maps: weight * self(maps), self.layers, self.units, f"{weight:g} * {name}")
 
     __rmul__ = __mul__
 
@@ -44,24 +61,99 @@ class Objective:
         return self + -other
 
 
-def channel(unit: Unit) -> Objective:
+def channel(unit: Unit | str) -> Objective:
     """Spatial mean of the unit's map."""
-    return Objective(lambda maps: maps[unit.layer][:, unit.channel].float().mean((1, 2)), frozenset({unit.layer}))
+    unit = Unit.of(unit)
+    return Objective(
+        lambda maps: maps[unit.layer][:, unit.channel].float().mean((1, 2)), frozenset({unit.layer}), (unit,),
+        f"channel({unit})",
+    )  # fmt: skip
 
 
-def neuron(unit: Unit) -> Objective:
+def neuron(unit: Unit | str) -> Objective:
     """Centre of the unit's map; of an even side the later of the two middle positions (h // 2), as in Lucid."""
+    unit = Unit.of(unit)
 
     def score(maps: Maps) -> Tensor:
         plane = maps[unit.layer][:, unit.channel]
         return plane[:, plane.shape[1] // 2, plane.shape[2] // 2].float()
 
-    return Objective(score, frozenset({unit.layer}))
+    return Objective(score, frozenset({unit.layer}), (unit,), f"neuron({unit})")
+
+
+def on_unit(unit: Unit | str, function: Callable[[Tensor], Tensor]) -> Objective:
+    """A function of the unit's map, (images, h, w) → one score per image, (images,).
+
+    >>> peak = on_unit("mixed4a:30", lambda plane: plane.amax((1, 2)))
+    >>> peak({"mixed4a": torch.arange(2 * 31 * 4.0).view(2, 31, 2, 2)})
+    tensor([123., 247.])
+    """
+    unit, name = Unit.of(unit), _name(function)
+    return Objective(
+        lambda maps: _checked(function(maps[unit.layer][:, unit.channel].float()), maps[unit.layer], name),
+        frozenset({unit.layer}), (unit,), f"{name}({unit})",
+    )  # fmt: skip
+
+
+def on_maps(layer: str, function: Callable[[Tensor], Tensor]) -> Objective:
+    """A function of the layer's maps, (images, channels, h, w) → one score per image, (images,)."""
+    name = _name(function)
+    return Objective(
+        lambda maps: _checked(function(maps[layer].float()), maps[layer], name), frozenset({layer}),
+        name=f"{name}({layer})",
+    )  # fmt: skip
+
+
+def on_images(function: Callable[[Tensor], Tensor]) -> Objective:
+    """A function of what the network sees, (images, channels, h, w) in [0, 1] → one score per image, (images,).
+
+    >>> darkness = on_images(lambda images: -images.mean((1, 2, 3)))
+    >>> darkness({IMAGES: torch.ones(2, 3, 8, 8)})
+    tensor([-1., -1.])
+    """
+    name = _name(function)
+    return Objective(
+        lambda maps: _checked(function(maps[IMAGES]), maps[IMAGES], name), frozenset({IMAGES}), name=f"{name}(images)"
+    )
+
+
+def total_variation() -> Objective:
+    """Mean absolute difference of neighbouring pixels of what the network sees; subtract it.
+
+    >>> total_variation()({IMAGES: torch.tensor([0.0, 0.5]).view(1, 1, 1, 2).expand(1, 3, 2, 2)})
+    tensor([0.5000])
+    """
+
+    def roughness(images: Tensor) -> Tensor:
+        return sum(images.diff(dim=axis).abs().mean((1, 2, 3)) for axis in (2, 3))  # type: ignore[return-value]
+
+    return on_images(roughness)
+
+
+def deep_dream(layer: str) -> Objective:
+    """Mean square of the layer's maps: more of whatever is there."""
+    return Objective(
+        lambda maps: maps[layer].float().square().mean((1, 2, 3)), frozenset({layer}), name=f"deep_dream({layer})"
+    )
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__name__", type(function).__name__)).replace("<lambda>", "function")
+
+
+def _checked(score: Any, maps: Tensor, name: str) -> Tensor:
+    if not isinstance(score, Tensor) or score.shape != maps.shape[:1]:
+        given = f"shape {tuple(score.shape)}" if isinstance(score, Tensor) else f"a {type(score).__name__}"
+        raise UserError(f"objective {name} gave {given}; it must give one score per image, shape ({len(maps)},)")
+    return score.float()
 
 
 def direction(layer: str, vector: Tensor) -> Objective:
     """Spatial mean of the map's projection onto a vector over channels, (channels,)."""
-    return Objective(lambda maps: maps[layer].float().mean((2, 3)) @ vector, frozenset({layer}))
+    return Objective(
+        lambda maps: maps[layer].float().mean((2, 3)) @ vector.to(maps[layer].device), frozenset({layer}),
+        name=f"direction({layer})",
+    )  # fmt: skip
 
 
 def diversity(layer: str, views: int = 1) -> Objective:
@@ -76,7 +168,7 @@ def diversity(layer: str, views: int = 1) -> Objective:
         split = maps[layer].unflatten(0, (-1, views)).flatten(3)  # (images, views, channels, positions)
         return _likeness(split.transpose(2, 3).flatten(1, 2)).repeat_interleave(views)
 
-    return Objective(score, frozenset({layer}))
+    return Objective(score, frozenset({layer}), name=f"diversity({layer})")
 
 
 def _likeness(rows: Tensor) -> Tensor:

@@ -14,13 +14,15 @@ from torch import Tensor
 
 from exemplum import store
 from exemplum.explanations.synthetic import objectives, transforms
-from exemplum.explanations.synthetic.objectives import Maps, Objective, jointly
-from exemplum.explanations.synthetic.parametrizations import PARAMETRIZATIONS
+from exemplum.explanations.synthetic.objectives import IMAGES, Maps, Objective, jointly
+from exemplum.explanations.synthetic.parametrizations import Parametrization
 from exemplum.explanations.synthetic.recipes import Recipe
 from exemplum.explanations.synthetic.transforms import CYCLE
 from exemplum.models import Reader
 from exemplum.models.reader import Lanes
 from exemplum.records import Pole, Unit
+
+WITHOUT_UNIT = Unit("", 0)  # stands for the unit of a job whose objective is of none
 
 
 class Batch:
@@ -38,6 +40,11 @@ class Batch:
         return sum(cohort.images for cohort in self.cohorts)
 
     @property
+    def reads_images(self) -> bool:
+        """Whether an objective reads what the network sees."""
+        return any(IMAGES in cohort.objective.layers for cohort in self.cohorts)
+
+    @property
     def is_open(self) -> bool:
         """Whether a new cohort may enter now."""
         return all(cohort.step % CYCLE == 0 for cohort in self.cohorts)
@@ -47,17 +54,19 @@ class Batch:
         numbers = [cohort.numbers for cohort in self.cohorts]
         with self._redirected() as redirected:
             found = iter(self._maps(*numbers) if redirected else self.lanes(self._maps, *numbers))
-            scores = [cohort.score(dict(zip(self.reader.layouts, found, strict=False))) for cohort in self.cohorts]
+            names = [*self.reader.layouts, *([IMAGES] if self.reads_images else [])]
+            scores = [cohort.score(dict(zip(names, found, strict=False))) for cohort in self.cohorts]
             (-torch.stack([score.sum() for score in scores]).sum()).backward()
         for cohort, score in zip(self.cohorts, scores, strict=True):
             cohort.trace.append(score.detach())
             cohort.advance()
 
     def _maps(self, *numbers: Tensor) -> list[Tensor]:
-        """Of each cohort's numbers, of all its images or of some, the map in every layer."""
+        """Of each cohort's numbers, of all its images or of some, the map in every layer; then the images, if read."""
         seen = [cohort.inputs(own) for cohort, own in zip(self.cohorts, numbers, strict=True)]
-        maps = self.reader(torch.cat(seen) if len(seen) > 1 else seen[0])
-        split = [values.split([len(own) for own in seen]) for values in maps.values()]
+        images = torch.cat(seen) if len(seen) > 1 else seen[0]
+        found = [*self.reader(images).values(), *([images] if self.reads_images else [])]
+        split = [values.split([len(own) for own in seen]) for values in found]
         return [parts[place] for place in range(len(seen)) for parts in split]
 
     @contextmanager
@@ -90,7 +99,7 @@ class Cohort:
             raise ValueError("jobs of one cohort share a recipe")
         self.objective = self._objective()
         generators = [generator for job in jobs for generator in job.generators()]
-        self.parametrization = PARAMETRIZATIONS[self.recipe.parametrization]
+        self.parametrization = Parametrization.of(self.recipe.parametrization)
         numbers = self.parametrization.start(channels, self.recipe.canvas, generators, self.recipe.sd)
         self._hold(numbers.to(device))
         self.step = 0  # updates done
@@ -101,7 +110,12 @@ class Cohort:
     def _hold(self, numbers: Tensor) -> None:
         self.numbers = numbers.requires_grad_(True)
         settings = {"fused": True} if self.recipe.optimizer == "adam" else {}
-        self.optimizer = OPTIMIZERS[self.recipe.optimizer]([self.numbers], lr=self.recipe.learning_rate, **settings)
+        self.optimizer: torch.optim.Optimizer
+        if callable(self.recipe.optimizer):
+            self.optimizer = self.recipe.optimizer([self.numbers])
+        else:
+            kind = OPTIMIZERS[self.recipe.optimizer]
+            self.optimizer = kind([self.numbers], lr=self.recipe.learning_rate, **settings)
 
     @property
     def images(self) -> int:
@@ -212,7 +226,8 @@ def narrowed(state: dict[str, Any], stay: Sequence[bool]) -> dict[str, Any]:
         return value[rows.to(value.device)] if isinstance(value, torch.Tensor) and value.ndim else value
 
     optimizer = state["optimizer"]
-    moments = {name: narrow(value) for name, value in optimizer["state"][0].items()}
+    # plain gradient descent has none
+    moments = {name: narrow(value) for name, value in optimizer["state"].get(0, {}).items()}
     own = {name: narrow(state[name]) for name in ("numbers", "norms", "earlier")}
     trace = narrow(state["trace"].T).T
     return {**state, **own, "trace": trace, "optimizer": {**optimizer, "state": {0: moments}}}
@@ -228,6 +243,7 @@ class Job:
     seed: int
     objective: str = "channel"  # channel or neuron
     diversity: float | None = None  # weight of the pictures' likeness; the recipe's own if not given
+    own: Objective | None = None  # of the caller's, instead of the unit's activation
 
     @property
     def name(self) -> str:
@@ -241,7 +257,8 @@ class Job:
 
     def target(self) -> Objective:
         """The unit's activation, negated for the minimal pole, less the weighted likeness of the pictures."""
-        unit = objectives.neuron(self.unit) if self.objective == "neuron" else objectives.channel(self.unit)
+        named = objectives.neuron if self.objective == "neuron" else objectives.channel
+        unit = self.own or named(self.unit)
         target = unit if self.pole is Pole.MAX else -unit
         if self.weight and self.recipe.images > 1:
             target = target - self.weight * objectives.diversity(self.unit.layer, self.recipe.views)

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from exemplum.errors import UserError
 from exemplum.images.embedded import photograph
 
 # Square root of the covariance of natural RGB values over ImageNet (Lucid, optvis/param/color.py)
@@ -29,6 +30,23 @@ class Parametrization:
 
     start: Callable[[int, int, Generators, float], Tensor]
     image: Callable[[Tensor, int, float], Tensor]
+
+    @classmethod
+    def of(cls, given: str | Parametrization) -> Parametrization:
+        """One as it is, or a known one by name."""
+        return PARAMETRIZATIONS[given] if isinstance(given, str) else given
+
+    def check(self, channels: int, size: int, generators: Generators, sd: float, decay: float) -> None:
+        """Raise UserError if what the functions give does not fit: one tensor with a row per image, then images."""
+        numbers = self.start(channels, size, generators, sd)
+        if len(numbers) != len(generators):
+            raise UserError(
+                f"parametrization: start gave {len(numbers)} rows for {len(generators)} images; it must give one each"
+            )
+        with torch.no_grad():
+            shape, owed = tuple(self.image(numbers, size, decay).shape), (len(numbers), channels, size, size)
+        if shape != owed:
+            raise UserError(f"parametrization: image gave shape {shape}; it must be {owed}")
 
 
 def to_rgb(decorrelated: Tensor) -> Tensor:
@@ -67,6 +85,23 @@ def pixel_start(channels: int, size: int, generators: Generators, sd: float) -> 
 def pixel_image(pixels: Tensor, size: int, decay: float) -> Tensor:  # noqa: ARG001
     """RGB images in (0, 1) of decorrelated pixels."""
     return to_rgb(pixels)
+
+
+def from_image(picture: np.ndarray) -> Parametrization:
+    """Pixels that start at a picture, uint8 (h, w, 3), resized to the canvas, plus noise of the recipe's `sd`.
+
+    >>> start = from_image(np.full((8, 8, 3), 128, np.uint8)).start(3, 4, [torch.Generator().manual_seed(0)], 0.0)
+    >>> (pixel_image(start, 4, 1.0) * 255).round().unique()
+    tensor([128.])
+    """
+
+    def start(channels: int, size: int, generators: Generators, sd: float) -> Tensor:
+        resized = Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC)
+        rgb = torch.from_numpy(np.asarray(resized, np.float32) / 255).clamp(0.01, 0.99).logit().permute(2, 0, 1)
+        numbers = torch.einsum("dc,chw->dhw", COLOR_NORMALIZED.inverse(), rgb) if channels == 3 else rgb
+        return numbers + pixel_start(channels, size, generators, sd)
+
+    return Parametrization(start, pixel_image)
 
 
 def maco_start(channels: int, size: int, generators: Generators, sd: float) -> Tensor:

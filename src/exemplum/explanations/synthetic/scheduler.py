@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from exemplum import store
-from exemplum.explanations.synthetic.optimization import Batch, Cohort, Job, narrowed
+from exemplum.explanations.synthetic.objectives import IMAGES, Objective
+from exemplum.explanations.synthetic.optimization import WITHOUT_UNIT, Batch, Cohort, Job, narrowed
 from exemplum.index.activations import Measurer
 from exemplum.models import Model, Reader
 from exemplum.records import Pole, Unit
@@ -60,6 +61,7 @@ class Setup:
     seed: int = 0  # of the study: of starts, and of the geometry
     folder: Path | None = None  # where the state of the batch at work is kept, and the snapshots
     snapshots: Sequence[int] = ()  # steps whose pictures are kept
+    own: Callable[[Unit], Objective] | None = None  # the caller's objective of a unit, instead of its activation
 
     @property
     def key(self) -> str:
@@ -71,9 +73,9 @@ def optimize(setup: Setup, jobs: Sequence[Job]) -> Iterator[Made]:
 
     A run with a folder that was stopped goes on from the state kept there.
     """
-    alike: dict[tuple[str, str], list[Job]] = {}
+    alike: dict[tuple[frozenset[str], str], list[Job]] = {}
     for job in jobs:
-        alike.setdefault((job.unit.layer, job.recipe.digest), []).append(job)
+        alike.setdefault((job.target().layers, job.recipe.digest), []).append(job)
     with track("synthesis", sum(job.recipe.images * job.recipe.updates for job in jobs), "image-steps") as advance:
         for group in alike.values():
             yield from _Line(setup, group, advance).run()
@@ -93,7 +95,8 @@ class _Line:
         device = hardware.device()
         dtype = hardware.dtype(setup.precision, device)
         self.recipe = jobs[0].recipe
-        reader = setup.model.reader([jobs[0].unit.layer], relu=setup.relu, dtype=dtype, device=device)
+        layers = sorted(jobs[0].target().layers - {IMAGES}) or setup.model.default_layers[:1]
+        reader = setup.model.reader(layers, relu=setup.relu, dtype=dtype, device=device)
         if device.type == "cuda":
             reader.compile_body()
         self.batch = Batch(reader)
@@ -218,8 +221,10 @@ class Clean:
         self.measurer = cache(lambda layer: Measurer(setup.model, [layer], setup.relu, setup.objective))
 
     def activations(self, made: Made) -> list[float]:
-        """Of the job's unit, a number a picture."""
+        """Of the job's unit, one number per picture; NaN without a unit."""
         unit = made.job.unit
+        if unit == WITHOUT_UNIT:
+            return [float("nan")] * len(made.images)
         pictures = np.stack([self.model.fit(image) for image in made.images])
         values: list[float] = self.measurer(unit.layer).images(pictures)[:, unit.channel].tolist()
         return values

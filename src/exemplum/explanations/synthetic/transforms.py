@@ -7,8 +7,10 @@ equals resampling after every transform as long as only one of them (scaling, or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from exemplum.errors import shown
+from exemplum.errors import UserError, shown
 from exemplum.runtime.hardware import compiled
 
 # Lucid computes radians as 3.14 · degrees / 180
@@ -127,7 +129,37 @@ class Crops:
         return Places(y, x, places.within(inside))
 
 
-Transform = Jitter | Scale | Rotate | Crops
+@dataclass(frozen=True)
+class OwnTransform:
+    """A function of the caller's, images (n, channels, size, size) → images of another size, but square.
+
+    It runs with torch's random numbers seeded by the step, so that one draw holds for all images, as of the others.
+    """
+
+    function: Callable[[Tensor], Tensor]
+
+    def draw(self, rng: np.random.Generator, progress: float) -> Drawn:  # noqa: ARG002
+        return (float(rng.integers(2**31)),)
+
+    def size(self, size: int, drawn: Drawn) -> int:  # noqa: ARG002
+        return size  # as far as is known before it runs
+
+    def images(self, images: Tensor, drawn: Drawn) -> Tensor:
+        """Raises UserError for what are no such images."""
+        # the generator belongs to all threads, and each may be at work on some of the images
+        with _SEEDED, torch.random.fork_rng():
+            torch.manual_seed(int(drawn[0]))
+            found = self.function(images)
+        if found.ndim != 4 or found.shape[:2] != images.shape[:2] or found.shape[2] != found.shape[3]:
+            raise UserError(
+                f"a transform gave shape {tuple(found.shape)} of {tuple(images.shape)}; it must keep the images and "
+                "their channels, and give squares"
+            )
+        return found
+
+
+_SEEDED = Lock()
+Transform = Jitter | Scale | Rotate | Crops | OwnTransform
 Draws = tuple[Drawn, ...]
 KNOWN = "{jitter = PIXELS}, {scale = [FACTORS]}, {rotate = [DEGREES]}, {crops = COUNT, share = [A, B], side = PIXELS}"
 
@@ -139,8 +171,10 @@ def transform(given: Any) -> Transform:
     Raises ValueError for any other.
     """
     match given:
-        case Jitter() | Scale() | Rotate() | Crops():
+        case Jitter() | Scale() | Rotate() | Crops() | OwnTransform():
             return given
+        case _ if callable(given) and not isinstance(given, type):
+            return OwnTransform(given)
         case {"jitter": pixels, **rest} if not rest:
             return Jitter(_whole("jitter", pixels, 1, 1024))
         case {"scale": [*factors], **rest} if not rest and factors:
@@ -168,8 +202,9 @@ def _whole(name: str, value: Any, least: int, most: int) -> int:
 def draw(chain: Sequence[Transform], seed: int, step: int, steps: int) -> Draws:
     """The draws of every transform at a step of so many, which `seed` and `step` alone decide."""
     progress = step / max(1, steps)
+    resizing = (Scale, OwnTransform)
     return tuple(
-        each.draw(np.random.default_rng([seed, place, step % CYCLE if isinstance(each, Scale) else step]), progress)
+        each.draw(np.random.default_rng([seed, place, step % CYCLE if isinstance(each, resizing) else step]), progress)
         for place, each in enumerate(chain)
     )
 
@@ -187,8 +222,21 @@ def apply(chain: Sequence[Transform], draws: Draws, images: Tensor) -> Tensor:
 
     Crops, which can only come last, make `count` images of each: (images · count, channels, side, side).
     """
-    if not chain:
-        return images
+    for of_caller, part in groupby(zip(chain, draws, strict=True), key=lambda pair: isinstance(pair[0], OwnTransform)):
+        pairs = list(part)
+        images = _own(pairs, images) if of_caller else _resampled(pairs, images)
+    return images
+
+
+def _own(pairs: Sequence[tuple[Any, Drawn]], images: Tensor) -> Tensor:
+    for each, drawn in pairs:
+        images = each.images(images, drawn)
+    return images
+
+
+def _resampled(pairs: Sequence[tuple[Any, Drawn]], images: Tensor) -> Tensor:
+    """Images after transforms that are maps of coordinates, resampled once."""
+    chain, draws = (tuple(part) for part in zip(*pairs, strict=True))
     steps = sizes(chain, draws, images.shape[2])
     count = chain[-1].count if isinstance(chain[-1], Crops) else 1
     rows, columns = (torch.arange(n, dtype=torch.float32, device=images.device) for n in (count * steps[-1], steps[-1]))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,7 +14,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from exemplum import store
 from exemplum.errors import UserError, did_you_mean, shown
-from exemplum.explanations.synthetic.transforms import KNOWN, Crops, Jitter, Scale, Transform, transform
+from exemplum.explanations.synthetic.transforms import (
+    KNOWN,
+    Crops,
+    Jitter,
+    OwnTransform,
+    Scale,
+    Transform,
+    transform,
+)
 from exemplum.study import toml_files
 from exemplum.study.config import Name
 
@@ -60,6 +70,10 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _shows_something(self) -> Recipe:
+        return self.check()
+
+    def check(self) -> Recipe:
+        """The recipe. Raises ValueError if sizes do not fit together."""
         if self.canvas > LARGEST_CANVAS:
             raise ValueError(
                 f"size, zoom and pad must make a canvas of at most {LARGEST_CANVAS} pixels (got {self.canvas})"
@@ -96,10 +110,18 @@ class Recipe(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Hash of all that the recipe says, but its name."""
-        return store.digest(
-            self.model_dump(mode="json", exclude={"name"}), [type(transform).__name__ for transform in self.transforms]
+        """Hash of all that the recipe says, but its name; of functions of the caller's their source."""
+        plain = self.with_(
+            transforms=tuple(each for each in self.transforms if not isinstance(each, OwnTransform)),
+            **{name: None for name in ("parametrization", "optimizer") if not isinstance(getattr(self, name), str)},
         )
+        own = [each.function for each in self.transforms if isinstance(each, OwnTransform)]
+        if not isinstance(self.parametrization, str):
+            own += [self.parametrization.start, self.parametrization.image]
+        if not isinstance(self.optimizer, str):
+            own.append(self.optimizer)
+        said = plain.model_dump(mode="json", exclude={"name"}, warnings=False)
+        return store.digest(said, [type(each).__name__ for each in self.transforms], *map(_source, own))
 
     def at(self, size: int) -> Recipe:
         """The same recipe for pictures of another size: margin, jitter and crops keep their share of the side."""
@@ -110,12 +132,18 @@ class Recipe(BaseModel):
         return self.with_(size=size, pad=scaled.get(self.pad, 0), transforms=transforms)
 
     def with_(self, **changes: Any) -> Recipe:
-        """The same recipe with some fields changed."""
+        """The same recipe with some fields changed; parametrization and optimizer may then be the caller's own."""
         return self.model_copy(update=changes)
 
     def _lengths(self) -> Iterable[int]:
         jitters = (t.pixels for t in self.transforms if isinstance(t, Jitter))
         return {self.pad, *jitters, *(t.side for t in self.transforms if isinstance(t, Crops))} - {0}
+
+
+def _source(function: Any) -> str:
+    with suppress(OSError, TypeError):  # of an object, or typed in, there is none
+        return inspect.getsource(function)
+    return repr(function)
 
 
 def _scaled(given: Transform, lengths: Mapping[int, int]) -> Transform:

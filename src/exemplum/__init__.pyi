@@ -1,0 +1,27 @@
+# The public surface: what `import exemplum as ex` gives. `__init__.py` reads this file, and so do type checkers.
+
+from . import observers as observers
+from .explanations.request import Picture as Picture, Request as Request
+from .explanations.synthetic import (
+    objectives as objectives,
+    parametrizations as parametrizations,
+    transforms as transforms,
+)
+from .explanations.synthetic.recipes import Recipe as Recipe, recipe as recipe
+from .explanations.synthetic.visualization import visualize as visualize
+from .images import open_images as open_images
+from .index import ActivationIndex as ActivationIndex, build_index as build_index
+from .models import Model as Model, Network as Network, Preprocessing as Preprocessing, load as load
+from .observers import observe as observe
+from .records import (
+    Pole as Pole,
+    Response as Response,
+    Side as Side,
+    Trial as Trial,
+    Unit as Unit,
+    make_trial as make_trial,
+)
+from .study import Study as Study
+
+__version__: str
+__all__: list[str]
