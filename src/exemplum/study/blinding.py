@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from importlib import import_module
 from typing import Any, Literal
 
 import pandas as pd
@@ -102,9 +103,8 @@ def _note_first(study: Study, reason: str, database: str) -> None:
 
 
 def _note(study: Study, reason: str, database: str) -> None:
-    from exemplum.server.storage.status import note  # late: only this needs the database
-
-    note(study, reason, database)
+    # late and by name: only this needs the database, and the study imports no room
+    import_module("exemplum.server.storage.status").note(study, reason, database)
 
 
 def _without_people(people: set[str], frame: pd.DataFrame) -> pd.DataFrame:
