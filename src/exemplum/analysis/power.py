@@ -41,7 +41,7 @@ class Scenario:
         if not 0 < self.baseline < 1 or not 0 < self.baseline + self.difference < 1:
             raise UserError(
                 f"accuracies must lie between 0 and 1: baseline {self.baseline:g}, with the difference "
-                f"{self.baseline + self.difference:g}; change --baseline or --difference"
+                f"{self.baseline + self.difference:g}; change the baseline or the difference"
             )
         if self.participants < 2 or self.units < 1:
             raise UserError(f"{self.participants} participants and {self.units} units: at least 2 and 1 are needed")
@@ -154,12 +154,14 @@ def fitted(responses: pd.DataFrame, baseline: str, method: str) -> tuple[float, 
         )
     sample = found[0]
     if len(sample.modelled) < 2:
-        raise UserError(f"the mixed model cannot be fitted: {sample.note or 'a condition is missing'}; give --baseline")
+        raise UserError(
+            f"the mixed model cannot be fitted: {sample.note or 'a condition is missing'}; assume a baseline"
+        )
     share = float(sample.values[sample.condition == sample.names.index(baseline)].mean())
     model = fits.fit_logistic(sample.usable(), slopes=True)
     if model is None:
         raise UserError(
-            f"the mixed model cannot be fitted: {fits.SEPARATED}; give --baseline and the standard deviations (--sd-…)"
+            f"the mixed model cannot be fitted: {fits.SEPARATED}; assume a baseline and the standard deviations"
         )
     return share, spread_of(model.sd)
 

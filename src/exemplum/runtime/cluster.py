@@ -30,7 +30,7 @@ class Cluster:
         try:
             import ray
         except ImportError as error:
-            raise UserError("--ray needs Ray: pip install 'exemplum[ray]'") from error
+            raise UserError("a cluster needs Ray: pip install 'exemplum[ray]'") from error
         self.ray: Any = ray
         if ray.is_initialized():
             return
@@ -43,7 +43,7 @@ class Cluster:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise UserError(
                 f"no Ray cluster at {address}: {reason}; start one with `ray start --head` (docs/scaling.md), "
-                "or use --ray local"
+                "or give the address local"
             ) from error
 
     @property

@@ -66,7 +66,7 @@ class ServerLock:
         except Timeout as error:
             raise UserError(
                 f"{database} is served already: one server per SQLite database; stop the other one, or open its pilot "
-                "link for pilots (several servers at once need --database postgresql://…)"
+                "link for pilots (several servers at once need a PostgreSQL database)"
             ) from error
         self._present.acquire()
 

@@ -34,7 +34,7 @@ def run(
     Raises UserError for a port in use, a study without a design, a database that cannot be opened.
     """
     if workers > 1 and not settings.database.startswith("postgres"):
-        raise UserError("several workers need PostgreSQL; give --database postgresql://USER:PASSWORD@HOST/NAME")
+        raise UserError("several workers need a PostgreSQL database, postgresql://USER:PASSWORD@HOST/NAME")
     bound = _bind(host, port)
     settings = replace(settings, address=address.rstrip("/") or f"http://{_spoken(host)}:{bound.getsockname()[1]}")
     experiment = Experiment.open(settings)
@@ -80,7 +80,7 @@ def _bind(host: str, port: int) -> socket.socket:
         bound.bind((host, port))
     except OSError as error:
         bound.close()
-        raise UserError(f"cannot listen on {host}:{port} ({error.strerror}); give another --port or --host") from error
+        raise UserError(f"cannot listen on {host}:{port} ({error.strerror}); choose another port or host") from error
     bound.listen(1024)
     bound.set_inheritable(True)
     return bound

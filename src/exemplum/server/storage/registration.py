@@ -123,7 +123,7 @@ def _perhaps(study: Study, names: Sequence[str]) -> str:
             f"; if the folder was renamed, write its name in the database ({', '.join(names)}) into "
             f'{study.folder / "study.json"}, as in "adopt": "{names[0]}"'
         )
-    return "; serve the database that has them (--database), or if there is none any more keep responses/ elsewhere"
+    return "; serve it with the database that has them, or if there is none any more keep responses/ elsewhere"
 
 
 def _freeze(orm: Session, study: Study, row: StudyRow, design: str) -> None:
