@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -48,16 +48,16 @@ def coin(rng: np.random.Generator) -> Side:
     return Side.TOP if rng.random() < 0.5 else Side.BOTTOM
 
 
-class Deck:
+class Deck(Generic[T]):
     """Cards dealt in shuffled rounds: none again before all have been dealt and, if possible, none twice in a hand."""
 
     def __init__(self, cards: Sequence[T], rng: np.random.Generator) -> None:
-        self.cards: list = list(cards)
+        self.cards = list(cards)
         self.rng = rng
-        self.left: list = []
+        self.left: list[T] = []
 
-    def hand(self, count: int) -> list:
-        hand: list = []
+    def hand(self, count: int) -> list[T]:
+        hand: list[T] = []
         while len(hand) < count:
             if not self.left:
                 self.left = shuffled(self.cards, self.rng)

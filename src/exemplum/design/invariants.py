@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pandas as pd
 from scipy.stats import binom
 
 from exemplum.design.counterbalancing import STRATEGIES
-from exemplum.design.plan import NONE, Plan, plan
+from exemplum.design.plan import Plan, plan
 from exemplum.design.stimuli import NATURAL, DesignError, Pictures
 from exemplum.protocols import protocol as protocol_named
-from exemplum.records import Design, Pole, Session, Trial, TrialKind
+from exemplum.records import NONE, Design, Pole, Session, Trial, TrialKind
 
 FALSE_ALARM = 1e-6  # largest share of fairly drawn designs that `sides_cannot_be_counted` refuses
 
@@ -254,7 +255,7 @@ def _mains(session: Session) -> list[Trial]:
     return [trial for trial in session.trials if trial.kind is TrialKind.MAIN]
 
 
-def _by(trials: Sequence[Trial], key: Callable) -> dict:
+def _by(trials: Sequence[Trial], key: Callable[[Trial], Any]) -> dict[Any, list[Trial]]:
     groups = defaultdict(list)
     for trial in trials:
         groups[key(trial)].append(trial)

@@ -10,10 +10,22 @@ import pandas as pd
 
 from exemplum.design import invariants
 from exemplum.design.counterbalancing import SIDES, Deck, coin, generator, shuffled, split
-from exemplum.design.plan import NONE, Plan, plan
+from exemplum.design.plan import Plan, plan
 from exemplum.design.stimuli import DesignError, Pictures, drawn
 from exemplum.protocols import Scheme, protocol as protocol_named
-from exemplum.records import Block, Design, Pole, ReferenceSet, Response, Session, Side, StudyUnit, Trial, TrialKind
+from exemplum.records import (
+    NONE,
+    Block,
+    Design,
+    Pole,
+    ReferenceSet,
+    Response,
+    Session,
+    Side,
+    StudyUnit,
+    Trial,
+    TrialKind,
+)
 
 MAIN, CATCH, PRACTICE, REPEATED = TrialKind.MAIN, TrialKind.CATCH, TrialKind.PRACTICE, TrialKind.REPEATED
 
@@ -137,7 +149,7 @@ class _Practice:
     def units(self, condition: str) -> list[StudyUnit]:
         return self.decks[condition].hand(self.plan.practice)
 
-    def catch(self, rng: np.random.Generator) -> Deck:
+    def catch(self, rng: np.random.Generator) -> Deck[StudyUnit]:
         easy = self.plan.practice_units
         own = [unit for name in self.plan.protocol.catch_sets for unit in easy.get(name, ())]
         return Deck(own or easy[""], rng)

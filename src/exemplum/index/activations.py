@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -44,7 +44,7 @@ class Batch:
     broken: tuple[tuple[int, str], ...]  # (row, reason)
 
 
-class Batches(Dataset):
+class Batches(Dataset[Any]):
     """Rows of a corpus, decoded batch by batch."""
 
     def __init__(self, corpus: Corpus, preprocessing: Preprocessing, rows: np.ndarray, size: int):

@@ -226,7 +226,7 @@ def timm(name: str, weights: str | None, input_size: int | None) -> Network:
         module = _download(f"timm:{name}", weights, lambda: build(pretrained=True))
     else:
         module = _fill(build, weights, {DEFAULT: None})
-    config = library.data.resolve_model_data_config(module)
+    config = library.data.config.resolve_model_data_config(module)
     preprocessing = Preprocessing.of(config)
     network = Network(module, preprocessing, channels=config["input_size"][0], **_tokens(module))
     return network.resized(input_size) if input_size else network

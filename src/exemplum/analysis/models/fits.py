@@ -113,7 +113,7 @@ def fit_logistic(sample: Sample, slopes: bool = False, sd_intervals: bool = True
     return None if max(np.abs(found.beta).max(), found.sd.max()) > ABSURD else found
 
 
-def _profile(rows: list[dict], sample: Sample, found: laplace.Fit, slopes: bool) -> None:
+def _profile(rows: list[dict[str, Any]], sample: Sample, found: laplace.Fit, slopes: bool) -> None:
     """Replace the Wald intervals of the rows by profile intervals."""
     crossed, ones = sample.crossed(slopes), np.ones(len(sample.values))
     for row in rows:

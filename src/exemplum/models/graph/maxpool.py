@@ -118,7 +118,7 @@ def _raise(x, best, where, place, anew):  # type: ignore[no-untyped-def]
 def _raise_column(x, start, best, at, where, place, channels):  # type: ignore[no-untyped-def]
     # unsigned indices: the check for negative ones, which count from the end, would prevent vectorization
     for k in range(channels):
-        k = np.uint64(k)
+        k = np.uint64(k)  # type: ignore[assignment]  # for Numba
         where[at + k] = place if x[start + k] > best[at + k] else where[at + k]
         best[at + k] = max(x[start + k], best[at + k])
 
@@ -161,7 +161,7 @@ def _spread(gradient, rows, columns, channels, size, stride, padding, x):  # typ
             if first > last:
                 _fill(total, np.float32(0))
             for above in range(first, last + 1):
-                place = np.uint8(row + padding - above * stride)
+                place = np.uint8(row + padding - above * stride)  # type: ignore[assignment]
                 _add(lines[above % size], rows[image, above], place, total, above == first)
             _narrow(bits, x[image, row])
 
@@ -175,7 +175,7 @@ def _add(values, where, place, into, anew):  # type: ignore[no-untyped-def]
 @compiled
 def _add_column(values, at, where, place, into, start, channels):  # type: ignore[no-untyped-def]
     for k in range(channels):
-        k = np.uint64(k)
+        k = np.uint64(k)  # type: ignore[assignment]  # for Numba
         into[start + k] += values[at + k] if where[at + k] == place else np.float32(0)
 
 

@@ -28,6 +28,7 @@ from exemplum.server.sessions import entry, withdrawal
 from exemplum.server.sessions.entry import link_code, link_names
 from exemplum.server.storage import export, status
 from exemplum.server.storage.schema import Audit, SessionRow, StudyRow
+from exemplum.tables import EXCLUSIONS, RATINGS
 
 HERE = Path(__file__).parents[1] / "pages"
 COOKIE = "exemplum_experimenter"
@@ -141,7 +142,7 @@ def _add_pages(inside: APIRouter, desk: Desk) -> None:
     @inside.get("/downloads")
     def downloads() -> HTMLResponse:
         with database.read() as orm:
-            tables = [export.DETAILED, export.SESSIONS, export.RATINGS, export.EXCLUSIONS, export.EVENTS]
+            tables = [export.DETAILED, export.SESSIONS, RATINGS, EXCLUSIONS, export.EVENTS]
             return desk.page("downloads.html", orm, forms=FORMS, tables=tables, anonymous=[export.ANONYMOUS])
 
     @inside.get("/audit")
