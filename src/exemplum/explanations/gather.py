@@ -46,6 +46,7 @@ class StoredPicture:
 
 def pictures(name: str, method: ExplanationMethod, request: Request, study: Path, key: str) -> list[StoredPicture]:
     """All pictures of a method for the units of a request: those on disk with this key, and new ones.
+
     Pictures of another key stay in place until `settle`: the new ones are made beside them. Raises UserError if a unit
     gets fewer or more pictures than requested; those of the units before it are kept.
     """

@@ -1,4 +1,5 @@
 """Blinding: while a study recruits, people's answers are left out of analysis and report unless requested.
+
 A look at the results must not decide when to stop. A look in spite of that needs a reason, which the audit records.
 """
 

@@ -62,6 +62,7 @@ def stages(study: Study) -> tuple[str, ...]:
 
 def run(study: Study, only: Iterable[str] | None = None, force: bool = False) -> None:
     """Run all stale stages in order, or only those of `only`; with `force` also those that are up to date.
+
     A forced run that was stopped continues in the next run, forced or not. Raises FrozenError if people have answered
     and something has changed that must not (exemplum.study.freezing), UserError if another command is at work on it.
     """
