@@ -151,9 +151,7 @@ def _sets(
 
 def _dealt(mains: list[StudyUnit], names: tuple[str, ...], notes: list[str]) -> list[list[StudyUnit]]:
     if len(mains) < len(names):
-        notes.append(
-            f"{len(mains)} main units do not make {len(names)} stimulus sets: every scheme has the same units"
-        )
+        notes.append(f"{len(mains)} main units do not make {len(names)} stimulus sets: every scheme has the same units")
         return [mains]
     notes.append(f"the main units were dealt into stimulus sets {', '.join(names)} in the order of the table")
     sets: list[list[StudyUnit]] = [[] for _ in names]
