@@ -99,7 +99,7 @@ def test_the_installed_command_reports_without_torch(without_torch, tmp_path):
     study.finish("responses", "made elsewhere", 0.0, observers.run(study))
     done = command(without_torch, "report", folder)
     assert done.returncode == 0, done.stderr
-    assert "cannot be told without torch" in " ".join(done.stderr.split())
+    assert "cannot be checked without torch" in " ".join(done.stderr.split())
     assert (folder / "report" / "index.html").exists()
     estimates = pd.read_parquet(folder / "analysis" / "estimates.parquet")
     assert "chance" in set(estimates["observer"])

@@ -177,6 +177,7 @@ def read_json(path: Path) -> Any:
 
 def write_png(path: Path, image: np.ndarray) -> None:
     """Write an RGB image, uint8 (h, w, 3), or a grey one, (h, w, 1), as lossless PNG.
+
     Raises StoreError naming the file for an image of another shape.
     """
     if image.ndim != 3 or image.shape[2] not in (1, 3):

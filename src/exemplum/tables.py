@@ -84,8 +84,7 @@ STIMULI = Table(
         "activation": Column("float", "the unit's activation for this image in float32; NaN without a network"),
         "percentile": Column("float", "percentage of the corpus with a lower activation; NaN without an index"),
         "margin": Column(
-            "float",
-            "distance beyond the corpus's most extreme image, in standard deviations over the corpus",
+            "float", "distance beyond the corpus's most extreme image, in standard deviations over the corpus"
         ),
         "failed": Column("bool", "the picture is no more extreme than the corpus median"),
     },
@@ -358,8 +357,7 @@ VERDICTS = Table(
         "n_participants": Column("int", "participants with main trials in both conditions"),
         "n_units": Column("int", "units with main trials in both conditions"),
         "more_participants": Column(
-            "float",
-            "further participants for a decision with 80 % power, about; 0 if decided, NaN if unknown",
+            "float", "about how many more for a decision with 80 % power; 0 if decided, NaN unknown"
         ),
         "sentence": Column("str", "the verdict with its evidence in plain English"),
     },
@@ -374,7 +372,7 @@ BY_NAME = {table.name.replace(" ", "_"): table for table in ALL if table.file an
 
 
 class StudyTables:
-    """Tables of a study folder, each an attribute: `study.tables.estimates`. They are read anew each time."""
+    """Tables of a study folder, each an attribute: `study.tables.estimates`. They are read again each time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -440,6 +440,6 @@ def test_serving_answers_without_their_design_asks_for_it(folder, serve, lost):
     shutil.rmtree(folder / "design")
     for name in lost:
         (folder / name).unlink()
-    with pytest.raises(FrozenError, match=r"design is gone.*bring .*design back from a backup") as error:
+    with pytest.raises(FrozenError, match=r"design is missing.*restore .*design from a backup") as error:
         serve(folder=folder)
     assert "exemplum run" not in said(error)

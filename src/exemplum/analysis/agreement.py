@@ -91,6 +91,7 @@ def pairwise_cohen(item: Array, person: Array, right: Array, items: int, people:
 
 def noise_ceiling(right: Array, n: Array) -> tuple[Array, Array]:
     """How often the best guess from others' answers equals a single answer, by item: (low, high).
+
     High: always predicting the majority, including the answer itself, max(k, n − k)/n: no predictor that knows only the
     unit does better. Low: predicting each answer from the majority of the others (ties count half). NaN for n < 2.
     """

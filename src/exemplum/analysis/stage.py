@@ -99,6 +99,7 @@ def analyse(
     rules: ExclusionsSection | None = None,
 ) -> Results:
     """All statistics of RESPONSES, and of RATINGS and PEOPLE if given, by experiment and observer.
+
     Participants whom the declared rules exclude are left out of all tables, except `exclusions` and the estimates by
     exclusion, which show the result under each rule.
     """

@@ -106,6 +106,7 @@ def text(
     seed: int,
 ) -> str:
     """The study.toml of a new study; keys left out have the defaults that docs/pipeline.md lists.
+
     Given paths are relative to the working directory. They are written as absolute paths, since the study may be run
     from another directory.
     """
@@ -142,6 +143,7 @@ def create(folder: Path, toml: str, version_of: str = "") -> Path:
 
 def version(folder: Path, old: Path) -> Path:
     """Copy a study to a new folder as a new version: its study.toml, texts, Python code, index and explanations.
+
     Answers, analysis and report stay with the old one. Raises StudyError if `old` is not a study or `folder` is one.
     """
     study = Study.open(old)

@@ -1,4 +1,5 @@
 """Randomness in a design: orders and sides, and strategies that guess sides by counting verdicts.
+
 Participants see after each trial which query was right. A strategy sees these verdicts, and the block, condition and
 unit of each trial, and guesses the side of the next answer. If sides are fair coin tosses, every strategy is right in
 half of the trials, whatever it counts.
@@ -73,6 +74,7 @@ Sides = tuple[Side, ...]
 @dataclass(frozen=True)
 class Strategy:
     """Counts the sides so far for every case, and guesses the side that is ahead in the trial's case.
+
     A trial may belong to several cases; the first in which one side is ahead decides, else the guess is top. `behind`
     guesses the other side, as a person who expects balance does. `latest` uses only the last answer of a case.
     """

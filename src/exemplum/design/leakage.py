@@ -1,4 +1,5 @@
 """Leakage: no trial may show a query's own picture among the references.
+
 A query and a reference may be one file, one image of the corpus, or near-duplicates by their group. Pictures of a
 method are also compared by content, whatever image they are said to be made from: a blurred, cropped or highlighted
 copy of a query gives the answer away as well. Catch trials show their queries on purpose.

@@ -151,11 +151,9 @@ def _sets(
 
 def _dealt(mains: list[StudyUnit], names: tuple[str, ...], notes: list[str]) -> list[list[StudyUnit]]:
     if len(mains) < len(names):
-        notes.append(
-            f"{len(mains)} main units are too few for {len(names)} stimulus sets: every scheme has the same units"
-        )
+        notes.append(f"{len(mains)} main units do not make {len(names)} stimulus sets: every scheme has the same units")
         return [mains]
-    notes.append(f"the main units were distributed over stimulus sets {', '.join(names)} in the order of the table")
+    notes.append(f"the main units were dealt into stimulus sets {', '.join(names)} in the order of the table")
     sets: list[list[StudyUnit]] = [[] for _ in names]
     for place, unit in enumerate(mains):
         name = place % len(names)
@@ -215,7 +213,7 @@ def _note_sizes(
             notes.append(f"{name.replace('_', ' ')}: {size} instead of {wanted}")
     needed = sizes["practice"] * (methods + bool(protocol.none_blocks))
     if not protocol.pools and len(easy) < needed:
-        notes.append(f"practice units: {len(easy)} for {needed} practice trials, so some appear more than once")
+        notes.append(f"practice units: {len(easy)} for {needed} practice trials, so some come more than once")
 
 
 def _study_unit(row: object) -> StudyUnit:

@@ -23,7 +23,7 @@ PICTURE = re.compile(r"(max|min)_(\d+)\.(?:png|jpe?g|webp)$")
 
 
 @dataclass(frozen=True)
-class Finished:
+class UnitStimuli:
     """The pictures of one unit, by method, pole and number."""
 
     unit: Unit
@@ -31,17 +31,19 @@ class Finished:
     files: dict[tuple[str, Pole], list[Path]]
 
 
-def read(root: Path) -> list[Finished]:
+def read(root: Path) -> list[UnitStimuli]:
     """Find every unit below `root`. Raises UserError if there is none, or a unit's natural pictures have gaps."""
     if not root.is_dir():
         raise UserError(f"folder {root} does not exist")
     found = [_unit(home) for home in sorted(root.glob("*/channel_*")) if home.is_dir()]
     if not found:
-        raise UserError(f"{root} has no UNIT/channel_N/natural_images/max_0.png; that is the layout that is read")
+        raise UserError(
+            f"{root} has no UNIT/channel_N/natural_images/max_0.png; docs/explanations.md describes the layout"
+        )
     return found
 
 
-def _unit(home: Path) -> Finished:
+def _unit(home: Path) -> UnitStimuli:
     layer, channel = home.parent.name, home.name.removeprefix("channel_")
     if not (channel.isascii() and channel.isdecimal() and len(channel) < 10):
         raise UserError(f"{home}: a channel's folder is named channel_N")
@@ -50,7 +52,7 @@ def _unit(home: Path) -> Finished:
     natural = {pole: len(files["natural", pole]) for pole in Pole}
     if natural[Pole.MAX] != natural[Pole.MIN] or natural[Pole.MAX] < 2:
         raise UserError(f"{home}: natural_images needs as many max_K as min_K pictures and two of each, has {natural}")
-    return Finished(Unit(layer, int(channel)), branch, files)
+    return UnitStimuli(Unit(layer, int(channel)), branch, files)
 
 
 def _pictures(folder: Path, pole: Pole) -> list[Path]:
@@ -63,11 +65,13 @@ def _pictures(folder: Path, pole: Pole) -> list[Path]:
     return [numbered[number] for number in range(len(numbered))]
 
 
-def study_units(found: list[Finished], practice: int) -> list[StudyUnit]:
+def study_units(found: list[UnitStimuli], practice: int) -> list[StudyUnit]:
     """The units with their parts: the last `practice` of them for practice and catch trials."""
     main = len(found) - practice
     if main < 1:
-        raise UserError(f"[units] practice = {practice} leaves none of the {len(found)} units to measure")
+        raise UserError(
+            f"study.toml: [units] practice = {practice} leaves none of the {len(found)} units for main trials"
+        )
     return [
         StudyUnit(entry.unit, entry.branch, RANDOM, MAIN if place < main else PRACTICE)
         for place, entry in enumerate(found)
@@ -75,7 +79,7 @@ def study_units(found: list[Finished], practice: int) -> list[StudyUnit]:
 
 
 def stimuli(
-    found: list[Finished], study: Path, folder: Path, rotate: bool, place: Callable[[Path], Path] = lambda home: home
+    found: list[UnitStimuli], study: Path, folder: Path, rotate: bool, place: Callable[[Path], Path] = lambda home: home
 ) -> Iterator[dict[str, Any]]:
     """Copy the pictures, as PNG, and give their rows of STIMULI, which name them below `folder` of the study.
 

@@ -1,4 +1,4 @@
-"""Pictures of a method on disk: each unit's are kept as soon as they are all there, and not made again."""
+"""A method's pictures on disk: each unit's are saved as soon as they are complete, and not made again."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from exemplum.records import ANY_BATCH, Pole, Unit, unit_columns
 from exemplum.study import user_code
 from exemplum.study.folder import Study
 
-NATURAL = "natural"  # its sets hold the query besides the references
-MARKER = "key.json"  # in a method's folder: the key of what it holds
+NATURAL = "natural"  # its sets include the query
+MARKER = "key.json"  # in a method's folder: the key of its pictures
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredPicture:
     """A picture on disk."""
 
     unit: Unit
@@ -44,11 +44,11 @@ class Kept:
     facts: dict[str, Any]
 
 
-def pictures(name: str, method: ExplanationMethod, request: Request, study: Path, key: str) -> list[Kept]:
-    """All pictures of a method for the units of a request: those on disk of this key, the others made now.
+def pictures(name: str, method: ExplanationMethod, request: Request, study: Path, key: str) -> list[StoredPicture]:
+    """All pictures of a method for the units of a request: those on disk with this key, and new ones.
 
-    Pictures of another key stay where they are until `settle`: the new ones are made beside them. Raises UserError if a
-    unit gets fewer or more pictures than were asked for; those of the units before it are kept.
+    Pictures of another key stay in place until `settle`: the new ones are made beside them. Raises UserError if a unit
+    gets fewer or more pictures than requested; those of the units before it are kept.
     """
     home = request.folder
     request = replace(request, folder=_workplace(home, request.units, key))
@@ -85,7 +85,7 @@ def pictures(name: str, method: ExplanationMethod, request: Request, study: Path
 
 
 def forget(home: Path) -> None:
-    """Have a method's pictures made anew; those in its folder stay until `settle`."""
+    """Mark a method's pictures to be remade; those in its folder stay until `settle`."""
     shutil.rmtree(workplace(home), ignore_errors=True)
     if home.exists():
         store.write_json(home / MARKER, "")
@@ -139,7 +139,7 @@ def _record(home: Path, work: Path, unit: Unit, key: str) -> Path:
 
 
 def _marker(folder: Path) -> Any:
-    """The key of what a folder holds; None in a folder that has none, "" if all is to be made anew."""
+    """The key of what a folder holds; None in a folder that has none, "" if all must be remade."""
     path = folder / MARKER
     return store.read_json(path) if path.exists() else None
 
@@ -180,12 +180,14 @@ def _keep(picture: Picture, request: Request, home: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _kept(name: str, unit: Unit, entry: dict[str, Any]) -> Kept:
-    return Kept(unit=unit, method=name, pole=Pole(entry["pole"]), **{k: v for k, v in entry.items() if k != "pole"})
+def _kept(name: str, unit: Unit, entry: dict[str, Any]) -> StoredPicture:
+    return StoredPicture(
+        unit=unit, method=name, pole=Pole(entry["pole"]), **{k: v for k, v in entry.items() if k != "pole"}
+    )
 
 
-def picture_rows(kept: list[Kept]) -> Iterator[dict[str, Any]]:
-    """Rows of PICTURES: how each made picture came about."""
+def picture_rows(kept: list[StoredPicture]) -> Iterator[dict[str, Any]]:
+    """Rows of PICTURES: how each optimized picture was made."""
     for picture in kept:
         facts = picture.facts
         if "recipe" in facts:
@@ -197,7 +199,7 @@ def picture_rows(kept: list[Kept]) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
-def trace_rows(kept: list[Kept]) -> Iterator[dict[str, Any]]:
+def trace_rows(kept: list[StoredPicture]) -> Iterator[dict[str, Any]]:
     """Rows of TRACES: the objective's score over the steps."""
     for picture in kept:
         for step, score in zip(picture.facts.get("steps", ()), picture.facts.get("scores", ()), strict=True):
@@ -210,7 +212,7 @@ def files(folder: Path) -> list[tuple[str, int, int]]:
     return [(path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in found]
 
 
-def measured(kept: list[Kept], model: Model, index: ActivationIndex, study: Study) -> Iterator[dict[str, Any]]:
+def measured(kept: list[StoredPicture], model: Model, index: ActivationIndex, study: Study) -> Iterator[dict[str, Any]]:
     """Rows of STIMULI for pictures on disk. Those of the corpus have the index's activation, others are measured."""
     activations = _activations([picture for picture in kept if picture.activation is None], model, study)
     for picture in kept:
@@ -223,12 +225,12 @@ def measured(kept: list[Kept], model: Model, index: ActivationIndex, study: Stud
             "position": picture.position, "image": picture.image_id, "group": picture.group,
             "activation": activation, "percentile": percentile,
             "margin": index.beyond(picture.unit, picture.pole, activation),
-            # weaker than half of the images: it would be more telling to show any image
+            # weaker than half of the images: a random image would explain the unit better
             "failed": given is None and (percentile <= 50 if picture.pole is Pole.MAX else percentile >= 50),
         }  # fmt: skip
 
 
-def _activations(kept: list[Kept], model: Model, study: Study) -> dict[str, float]:
+def _activations(kept: list[StoredPicture], model: Model, study: Study) -> dict[str, float]:
     section = study.config.index
     found: dict[str, float] = {}
     for layer in dict.fromkeys(picture.unit.layer for picture in kept):

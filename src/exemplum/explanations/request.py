@@ -77,7 +77,7 @@ class Request:
     """What a method is asked for, and what it may use."""
 
     units: Sequence[Unit]
-    references: tuple[int, ...]  # how many pictures a pole each scheme of the study shows: (9,) or (1, 9)
+    references: tuple[int, ...]  # how many pictures per pole each scheme of the study shows: (9,) or (1, 9)
     model: Model
     corpus: Corpus
     index: ActivationIndex
@@ -98,7 +98,7 @@ class Request:
 
     @property
     def most(self) -> int:
-        """Pictures a pole that serve every scheme."""
+        """Number of pictures per pole that suffices for every scheme."""
         return max(self.references)
 
     def only(self, units: Sequence[Unit]) -> Request:

@@ -1,4 +1,4 @@
-"""The explanations stage: choose units, have every method make pictures, measure them, table all that may be shown."""
+"""The explanations stage: choose units, let every method make pictures, measure them, and list all stimuli."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def check_names(study: Study) -> None:
 
 
 def check(study: Study) -> None:
-    """Raise UserError if the images are too few, or the model has not the units that study.toml asks for."""
+    """Raise UserError if there are too few images, or the model lacks units that study.toml requests."""
     config = study.config
     if config.stimuli:
         return
@@ -78,7 +78,7 @@ def fingerprint(study: Study) -> str:
 
 
 def forget(study: Study) -> None:
-    """Have every method make its pictures anew; those that are there stay until the new ones are."""
+    """Mark all pictures to be remade; the existing ones stay until the new ones are complete."""
     if not study.config.stimuli:
         for use in _uses(study):
             gather.forget(study.stage(FOLDER) / use.name)
@@ -111,14 +111,14 @@ def _run_finished(study: Study) -> dict[str, Any]:
 def _run_methods(study: Study) -> dict[str, Any]:
     if not study.is_current("index", index_stage.fingerprint(study)):
         raise UserError(
-            f"the index of {study.folder} is of other images or settings; run: {command('index', study.folder)}"
+            f"the index of {study.folder} was made from other images or settings; run: {command('index', study.folder)}"
         )
     model, index, folder = index_stage.load_model(study), index_stage.load(study), study.stage(FOLDER)
     plan = protocol(study.config.design.protocol)
     chosen = _choose(study, model, index, plan)
     methods = [(use, _load(study, use)) for use in _uses(study)]
     keys = {use.name: _key(study, use, method) for use, method in methods}
-    kept: list[gather.Kept] = []
+    kept: list[gather.StoredPicture] = []
     cache = ImageCache()
     for use, method in methods:
         request = Request(
@@ -196,7 +196,7 @@ def _settings(study: Study, use: Explanation) -> Settings:
 
 
 def _key(study: Study, use: Explanation, method: ExplanationMethod) -> str:
-    """What a method's pictures depend on; pictures of another key are made anew."""
+    """Hash of everything that a method's pictures depend on; pictures with another key are remade."""
     config, section = study.config, _synthetic(study, use)
     plan = protocol(config.design.protocol)
     common = [VERSION, use.method, index_stage.made(study), plan.reference_counts, config.seed]
@@ -215,7 +215,7 @@ def _key(study: Study, use: Explanation, method: ExplanationMethod) -> str:
 
 
 def _deciding(config: Config) -> Config:
-    """What of study.toml a user's pictures depend on, the rest at its defaults: if it changes they are made anew."""
+    """The settings that a user's pictures depend on, others at their defaults: a change remakes the pictures."""
     return Config(
         seed=config.seed, model=config.model, images=config.images, index=config.index, synthetic=config.synthetic,
         explanations=ExplanationsSection(batches=config.explanations.batches),

@@ -1,4 +1,4 @@
-"""Which units a study tests, drawn by its seed."""
+"""Choose the units of a study at random by its seed."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def choose(
 ) -> list[StudyUnit]:
     """Draw the study's units: hand-picked ones, `section.choose` for each main set, and some for practice.
 
-    Of practice units there are `section.practice`, or else `practice_share` of the number of main units, but three at
-    least; they are dealt over `practice_sets` in turn. No unit is drawn twice, and dead ones never. Raises UserError if
-    there are fewer units than wanted.
+    The number of practice units is `section.practice`, or else `practice_share` of the number of main units, but at
+    least three; they are distributed over `practice_sets` in turn. No unit is drawn twice, and dead ones never. Raises
+    UserError if there are fewer units than requested.
     """
     picked = [Unit.parse(name) for name in section.hand_picked]
     dead = set(index.units["unit"][index.units["dead"]])
@@ -79,10 +79,14 @@ def check(model: Model, layers: Iterable[str], section: UnitsSection, sets: int)
             there = sum(Unit(layer.name, channel) not in picked for channel in channels)
             if wanted > there:
                 label = f"{layer.name} {branch}".strip()
-                raise UserError(f"[units] choose = {section.choose!r}: {label} has {there} units, {wanted} are wanted")
+                raise UserError(
+                    f"study.toml: [units] choose = {section.choose!r}: {label} has {there} units, {wanted} are wanted"
+                )
             left += there - wanted
     if section.practice is not None and section.practice > left:
-        raise UserError(f"[units] practice = {section.practice}: only {left} units are left besides the main ones")
+        raise UserError(
+            f"study.toml: [units] practice = {section.practice}: only {left} units are left besides the main ones"
+        )
 
 
 def _pools(

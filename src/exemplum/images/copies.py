@@ -1,4 +1,5 @@
 """Detect whether one picture is a copy of another: re-encoded, blurred, recoloured, cropped, rotated or drawn over.
+
 Both pictures are reduced to local contrast, which brightness, contrast, colour and soft masks do not change. One is
 then aligned with the other in many ways (rotated, reflected, as a crop of it), and the best alignment is refined: a
 normalized cross-correlation over similarity transforms (Lewis 1995, Vision Interface). The likeness is the
@@ -118,6 +119,7 @@ def squares(image: np.ndarray) -> list[np.ndarray]:
 
 def likenesses(pictures: Sequence[Look], others: Sequence[Look]) -> np.ndarray:
     """The likeness of every picture to every other one, (pictures, others): from COPY one was made from the other.
+
     0 if no alignment reaches CANDIDATE, and for repetitive pictures such as gratings. Either may be a crop of the
     other.
     """

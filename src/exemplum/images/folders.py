@@ -73,6 +73,7 @@ def _image_files(
     folder: bytes, prefix: bytes, above: frozenset[tuple[int, int]], ignored: dict[str, int]
 ) -> Iterator[tuple[bytes, os.DirEntry[bytes]]]:
     """Image files below `folder` by name, following links without cycles; hidden names are left out.
+
     Dangling links with names of images are included, so that they are reported as broken.
     """
     status = os.stat(folder)

@@ -1,4 +1,5 @@
 """The k highest and lowest activations of every unit in a stream of images, with moments.
+
 A value and its row in the corpus are packed into one int64 that sorts by value, then by earlier row: the high bits are
 the float's bits, made monotonic, the low bits the complement of the row. So one integer top-k decides value and ties,
 and parts of a stream may be merged in any order.
@@ -38,6 +39,7 @@ def merge_highest(keys: Tensor, values: Tensor, rows: Tensor, keep: int) -> Tens
 
 def _contenders(keys: Tensor, values: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The values that may exceed the lowest key, padded so that all units have equally many; and their places.
+
     Later in a long stream these are few, so packing and sorting them takes little time.
     """
     last = keys[:, -1:]
@@ -91,6 +93,7 @@ class Accumulator:
 
     def add(self, values: np.ndarray, rows: np.ndarray) -> None:
         """Merge activations, float32 (images, units), of the corpus rows, int64 (images,).
+
         Extremes do not depend on the order of the parts of a stream; moments do in their last bits.
         """
         if not len(rows):

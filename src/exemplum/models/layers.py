@@ -18,6 +18,7 @@ NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 
 def useful(module: nn.Module, readable: Iterable[str]) -> list[str]:
     """The readable modules, in order, that are blocks, or have weights and are not inside a block.
+
     A block is a composite module whose class occurs several times in the network. Weights of normalizations do not
     count.
     """
@@ -27,6 +28,7 @@ def useful(module: nn.Module, readable: Iterable[str]) -> list[str]:
 
 def stage_ends(module: nn.Module, layers: Sequence[str]) -> list[str]:
     """The last block of each stage; a stage is a sequence of blocks.
+
     All blocks if there is only one stage, all layers if there is none.
     """
     classes = _recurring(module)
@@ -81,6 +83,7 @@ TOWERS: dict[tuple[str, ...], tuple[str, ...]] = {
 
 def channel_branches(traced: TracedNetwork, layer: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, range]:
     """Branch → its channels, in channel order; empty if the layer's output is not a concatenation.
+
     `shapes` has the shape of every node. A branch is named after the module that computes it; `pool` if that is only a
     pooling, `input` if it comes from before the layer.
     """

@@ -278,6 +278,7 @@ def factory_network(
     spec: str, weights: str | None, input_size: int | None, places: Sequence[Path]
 ) -> tuple[Network, str]:
     """Call a factory, and hash its source. For a bare nn.Module ImageNet's preprocessing at 224 px is assumed.
+
     Raises ModelError in one line, also for exceptions of the user's code, with file and line; WeightsError if a file
     of weights does not fit.
     """

@@ -92,6 +92,7 @@ class Model:
     @cached_property
     def layers(self) -> dict[str, Layer]:
         """The main layers, in the order of execution, without those with unknown axes.
+
         `layer` and `reader` also accept the name of any other module that is called once.
         """
         found = {}
@@ -153,6 +154,7 @@ class Model:
         fuse: bool = True,
     ) -> Reader:
         """A module from RGB images in [0, 1] to the maps of `layers`; nothing beyond the deepest is computed.
+
         relu: whether a layer that ends in a ReLU (or a concatenation of them) returns the value before or after it.
         dtype: of the network's weights and of the maps; images are normalized in float32.
         fuse: whether BatchNorms are folded into the convolutions before them.

@@ -57,6 +57,7 @@ FILTERS = {
 @dataclass(frozen=True)
 class Preprocessing:
     """The preprocessing of a network's pictures.
+
     The short side is resized to `resize` pixels, the central `size` × `size` cropped, and values in [0, 1]
     become (x − mean) / std, channel by channel.
     """
@@ -111,6 +112,7 @@ class Preprocessing:
 
     def fit(self, picture: np.ndarray) -> np.ndarray:
         """A picture that is shown whole: uint8 (h, w, c) → uint8 (size, size, c).
+
         One of the network's size is not changed, others are resized; one that is not square is cropped to a square.
         """
         return replace(self, resize=self.size).crop(picture)

@@ -1,4 +1,5 @@
 """Read the activation maps of chosen layers, differentiably, in one forward pass that stops at the deepest.
+
 Cores that share every layer wait for one another at its end. With lanes, each core takes its own images through all
 layers, without waiting and with its images in its cache. Images are independent, so the result is the same except for
 rounding.
@@ -53,6 +54,7 @@ class Reader(nn.Module):
 
     def compile_body(self, **options: Any) -> None:
         """Compile the network, once for each shape of images; `options` are torch.compile's.
+
         On a GPU each shape becomes a CUDA graph, which is launched at once instead of layer by layer. Passes with
         redirected gradients are not compiled.
         """
@@ -208,6 +210,7 @@ class Lanes:
 
     def __call__(self, function: Function, *images: Tensor) -> tuple[Tensor, ...]:
         """The results of `function`, tensors with one row per image, for all images; gradients flow to the images.
+
         `images` are one tensor or more; each lane gets a part of each.
         """
         lanes = min(self.count, *map(len, images))

@@ -38,6 +38,7 @@ def load(name: str, study: Study) -> Observer:
 
 def factory(name: str, places: Sequence[Path] | None = None) -> ObserverFactory:
     """The function from a study to the observer of this name.
+
     Modules are searched for in `places` (the working directory if not given), then among the installed packages. Raises
     ObserverError with close matches if none has this name, and with one line for errors of the user's module.
     """

@@ -127,6 +127,7 @@ class Features:
 
 def features(study: Study, paths: Sequence[str]) -> Features:
     """Features of a study's images by the network of [observers.similarity], each distinct picture once.
+
     They are cached in `responses/features.npz`, and reused if network and pictures are the same.
     """
     model, layers = load(study)

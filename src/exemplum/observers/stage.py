@@ -89,6 +89,7 @@ def _observers(study: Study) -> tuple[list[Observer], dict[str, str]]:
 
 def _seen(study: Study) -> Study:
     """The study as a user's observer sees it: settings of later stages have their defaults.
+
     All other settings are in the fingerprint.
     """
     defaults = {name: getattr(Config(), name) for name in ("analysis", "exclusions", "server")}

@@ -1,4 +1,5 @@
 """Choose the natural images of a unit's trials: queries and references.
+
 The bins × batches most extreme images of a pole are cut by rank into bins, and each bin's images are distributed over
 the batches: every batch has one image per bin, so all batches are equally extreme (Borowski, Zimmermann et al. 2021).
 The most extreme image of a batch is its query, the others are its references.
@@ -39,6 +40,7 @@ def exemplars(
     index: ActivationIndex, unit: Unit, references: int, batches: int, seed: int, thumbnails: Thumbnails | None = None
 ) -> list[DealtImage]:
     """Distribute a unit's extremes over at most `batches` batches of references + 1 images per pole.
+
     No batch has two images of one group, and no image stands for both poles. With `thumbnails`, images that look the
     same are treated as one group. If the corpus or the index is too small there are fewer batches. Raises UserError if
     there is not even one.
@@ -75,6 +77,7 @@ def of_any_batch(
     index: ActivationIndex, unit: Unit, queries: Iterable[DealtImage], count: int, thumbnails: Thumbnails | None = None
 ) -> dict[Pole, list[DealtImage]]:
     """The `count` most extreme images of each pole that are neither a query nor in the group of one.
+
     No two are in one group, and no image stands for both poles. Raises UserError if there are fewer.
     """
     asked = list(queries)

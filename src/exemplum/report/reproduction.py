@@ -33,6 +33,7 @@ class Experiment:
 
 def write_reproduction(out: Path) -> dict[str, Any]:
     """Write OUT/index.html and OUT/figures from the tables that `exemplum reproduce` wrote into OUT.
+
     Reads estimates and comparisons (required), responses, ratings, published and findings (optional), each as
     OUT/NAME.parquet or OUT/NAME.csv. `published` has one row per published number or statement: experiment, quantity,
     published, says (equals, above, …), ours, agrees, source, note. Raises StoreError naming a table that is missing or

@@ -29,6 +29,7 @@ def apply(
 
 def check(responses: pd.DataFrame, rules: ExclusionsSection, sessions: pd.DataFrame | None = None) -> pd.DataFrame:
     """Check every participant by every declared rule: table EXCLUSIONS, empty if no rule is declared.
+
     `responses` may be the answers so far of a running session: a rule that cannot be decided yet is `unknown`, and
     excludes nobody; a rule that more answers may still meet (answers on each side) is unknown until it is met, unless
     `sessions` says that the session is finished. `sessions` has the columns experiment, observer, participant and any

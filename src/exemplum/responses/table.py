@@ -107,6 +107,7 @@ def check(
     negative_times: bool = False,
 ) -> pd.DataFrame:
     """Return the table if all values are valid; `conditions` are those of the design, if given.
+
     `negative_times` accepts reaction times below 0, for published data that have some.
     Raises UserError for missing columns, an unknown condition or value, a condition with a reserved name, a negative or
     infinite reaction time, an answer marked right or wrong contrary to the side chosen, or a trial answered twice.

@@ -57,6 +57,7 @@ class Cluster:
 
     def spread(self, load: Callable[[], Callable[[Task], Result]], tasks: Sequence[Task]) -> Iterator[Result]:
         """The results of tasks, in their order. Each worker calls `load` once, and the returned function for each task.
+
         A task whose worker or machine fails is repeated by another worker. Raises what a task raises, and UserError if
         three workers fail on one task.
         """

@@ -36,6 +36,7 @@ GROWTH = 2**26  # bytes that the heap grows by at least
 
 def reuse() -> None:
     """Let glibc's malloc keep freed memory, and reuse it for large blocks.
+
     By default it returns the memory of every large tensor to the system at once, and requests it again at the next
     layer: the system's page faults took a fifth of the processor time of GoogLeNet in bfloat16. Threads share one heap,
     since separate heaps are returned in spite of these settings. The peak memory of the process stays the same

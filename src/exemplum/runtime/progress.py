@@ -33,6 +33,7 @@ def styled(*parts: str | tuple[str, str]) -> Text:
 @contextmanager
 def track(label: str, total: int, unit: str, done: int = 0) -> Iterator[Callable[[int], None]]:
     """Show progress of `total` items called `unit`, `done` of them before this run.
+
     Yields a function to call with the number of items just finished. The rate counts this run only.
     """
     show = _bar(label, total, unit, done) if console.is_terminal else _lines(label, total, unit, done)

@@ -72,6 +72,7 @@ class Experiment:
     @classmethod
     def open(cls, settings: Settings, design: Design | None = None) -> Experiment:
         """Read the study and open its database.
+
         Raises UserError: no design yet, a broken image, a database that cannot be opened or belongs to another study,
         a change in the frozen parts, another server on the same SQLite database.
         """

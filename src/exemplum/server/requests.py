@@ -1,4 +1,5 @@
 """Request bodies with well-formed text, and API errors with a status, a code and a message.
+
 A browser may send half of a surrogate pair (a text cut through an emoji) as `"\\ud83d"`. It is valid JSON but not
 valid UTF-8: SQLite, PostgreSQL, CSV and Parquet refuse it. PostgreSQL refuses U+0000 too.
 """

@@ -1,4 +1,4 @@
-"""The study: its folder and configuration, what is stale, frozen or hidden, and the line of stages."""
+"""The study: its folder and settings, which parts are stale, frozen or hidden, and the pipeline of stages."""
 
 from exemplum.study.config import StudyError
 from exemplum.study.folder import STAGES, Study

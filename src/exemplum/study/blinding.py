@@ -1,6 +1,6 @@
-"""Blinding: while a study recruits, people's answers are left out of analysis and report unless one asks for them.
+"""Blinding: while a study recruits, people's answers are left out of analysis and report unless requested.
 
-A look at the results must not decide when to stop. Who looks all the same gives a reason, which the audit keeps.
+A look at the results must not decide when to stop. A look in spite of that needs a reason, which the audit records.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from exemplum.errors import UserError
 from exemplum.runtime.progress import console
 from exemplum.study.folder import Study
 
-HOW = '--unblind "REASON" includes them and is noted in the audit'
+HOW = '--unblind "REASON" includes them and is recorded in the audit'
 
 
 def is_blind(study: Study) -> bool:
-    """Whether people's answers are left out: there are some, the study recruits, and nobody asked for them."""
+    """Whether people's answers are left out: there are some, the study recruits, and nobody requested them."""
     return not study.unblinded and is_recruiting(study) and has_people(study)
 
 
 def is_recruiting(study: Study) -> bool:
-    """Whether more people may come. A study that no server has spoken of counts as one that recruits."""
+    """Whether recruitment is not closed. A study without a server's status counts as recruiting."""
     said = read_status(study)
     return said is None or said.recruitment != "closed"
 
@@ -41,7 +41,7 @@ def has_people(study: Study) -> bool:
 
 
 def visible(study: Study, responses: pd.DataFrame, *others: pd.DataFrame) -> list[pd.DataFrame]:
-    """The tables as they may be shown: while blind without the rows of people; `others` have a column `observer`."""
+    """The tables without people's rows while the study is blind; `others` have a column `observer`."""
     if not is_blind(study):
         return [responses, *others]
     people = set(responses.loc[responses["observer_kind"] == "person", "observer"])
@@ -49,14 +49,14 @@ def visible(study: Study, responses: pd.DataFrame, *others: pd.DataFrame) -> lis
 
 
 def refuse(study: Study, responses: pd.DataFrame, observer: str) -> None:
-    """Raise UserError if an observer's answers are asked for that are hidden now."""
+    """Raise UserError if an observer's answers are hidden at present."""
     of_people = (responses["observer"] == observer) & (responses["observer_kind"] == "person")
     if of_people.any() and is_blind(study):
         raise UserError(f"{study.folder}: the answers of {observer} are hidden while the study recruits; {HOW}")
 
 
 def notice(study: Study) -> str:
-    """What reader and user are told of it; "" where nothing is hidden and nobody had to ask."""
+    """The notice for user and readers; "" if nothing is hidden or unblinded."""
     if is_blind(study):
         return f"People's answers are left out while the study recruits; {HOW}."
     if study.unblinded and has_people(study) and is_recruiting(study):
@@ -152,7 +152,7 @@ def read_status(study: Study) -> Status | None:
         return Status(**{name: value for name, value in held.items() if name in known})
     except (AttributeError, TypeError, ValueError, RecursionError, OSError) as error:
         raise store.StoreError(
-            f"{path} is not the server's status; start exemplum serve, which writes it anew"
+            f"{path} is not the server's status; start exemplum serve, which writes it again"
         ) from error
 
 

@@ -220,14 +220,14 @@ def _give(folder: Path) -> None:
     known = _known(folder / STATUS) or _stored(folder / DATABASE)
     _write(folder, {"id": known or secrets.token_hex(16), "older": True})
     console.print(
-        f"{folder / FILE} written: the study's id, by which its data are known from now on",
+        f"{folder / FILE} written: the study's id, which identifies its data from now on",
         highlight=False,
         soft_wrap=True,
     )
 
 
 def _known(status: Path) -> str:
-    """The id in the server's status; "" if there is none or the file is broken (the server writes it anew)."""
+    """The id in the server's status; "" if there is none or the file is broken (the server writes it again)."""
     try:
         return _id(_read(status)) if status.exists() else ""
     except UserError:

@@ -1,4 +1,4 @@
-"""A study with answers of people is frozen: what they saw and by which rules stays as it was.
+"""Freezing: once people have answered, what they saw and the rules of the study must not change.
 
 What is frozen is what study.toml said, the design's hash and the fingerprints of the stages up to it, at the last
 start of the server before the first answer. Pilots freeze nothing. What may still change is listed here and in
@@ -24,7 +24,7 @@ from exemplum.study import blinding, blinding as statuses
 from exemplum.study.blinding import Status
 from exemplum.study.folder import DATABASE, Study, versions
 
-STAGES = ("index", "explanations", "design")  # never made anew once people have answered
+STAGES = ("index", "explanations", "design")  # never remade once people have answered
 # Of study.toml, as SECTION or SECTION.KEY. The texts in STUDY/texts may change, too.
 MAY_CHANGE = (
     "observers", "server.title", "server.contact", "server.recruit", "server.codes", "server.redirects",
@@ -42,7 +42,7 @@ NOTHING: Any = object()
 
 
 class FrozenError(UserError):
-    """Something changed that must not, since people have answered; the message names it and the way on."""
+    """Something changed that must not, since people have answered; the message names it and says what to do."""
 
 
 def snapshot(study: Study, design: str) -> dict[str, Any]:
@@ -88,8 +88,8 @@ def refuse(study: Study, frozen: Mapping[str, Any], answers: int, unblinded: boo
     """Raise FrozenError if study.toml has changed in what is frozen, with every difference and the way on."""
     if changed := changes(frozen, study, unblinded):
         raise FrozenError(
-            f"{study.folder / 'study.toml'}: {'; '.join(changed)}: must stay as it was, since people have given "
-            f"{answers} answers; put it back, or {way_on(study)}"
+            f"{study.folder / 'study.toml'}: {'; '.join(changed)}: must not change, since people have given "
+            f"{answers} answers; change it back, or {way_on(study)}"
         )
 
 
@@ -157,13 +157,13 @@ REAL = """SELECT count(*) FROM answers JOIN sessions ON sessions.id = answers.se
 
 
 def refuse_without_status(study: Study, stage: str) -> None:
-    """Raise FrozenError if a stage that such answers rest on would be made anew: nothing says what must stay."""
+    """Raise FrozenError if a stage with such answers would be remade although its frozen state is unknown."""
     if stage not in STAGES or blinding.read_status(study) is not None:
         return
     if where := _where(study):
         raise FrozenError(
-            f"the {stage} of {study.folder} would be made anew, but {where} holds answers of people and "
-            f"{blinding.STATUS_FILE} is missing, which says what they rest on; run: {command('serve', study.folder)} "
+            f"the {stage} of {study.folder} would be remade, but {where} holds answers of people and "
+            f"{blinding.STATUS_FILE} is missing, which records what is frozen; run: {command('serve', study.folder)} "
             "once (with the database that has them), which writes it"
         )
 
@@ -172,12 +172,12 @@ def refuse_without_design(study: Study) -> None:
     """Raise FrozenError if a study without a design has answers of people: another design would not be theirs."""
     try:
         said = blinding.read_status(study)
-    except StoreError:  # the server writes it anew
+    except StoreError:  # the server writes it again
         said = None
     if where := study.folder / blinding.STATUS_FILE if said and said.answers else _where(study):
         raise FrozenError(
-            f"{study.stage('design')} is gone, and {where} tells of answers that people gave to what was there; bring "
-            f"{study.stage('design')} back from a backup"
+            f"{study.stage('design')} is missing, and {where} has answers that people gave to it; restore "
+            f"{study.stage('design')} from a backup"
         )
 
 
@@ -193,7 +193,7 @@ def _rows(path: Path) -> int:
     try:
         return len(pd.read_parquet(path, columns=["participant"]))
     except Exception as error:
-        raise UserError(f"{path} cannot be read ({error}); bring it back, or serve the study") from error
+        raise UserError(f"{path} cannot be read ({error}); restore it, or serve the study") from error
 
 
 def _real(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""The line: which stage does what, in which order, which are stale, and which a forced run has still to make anew."""
+"""The pipeline: run stages in order, decide which are stale, and continue forced runs."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def stages(study: Study) -> tuple[str, ...]:
 
 
 def run(study: Study, only: Iterable[str] | None = None, force: bool = False) -> None:
-    """Do every stale stage in order, or just those of `only`; with `force` also those that are current, anew.
+    """Run all stale stages in order, or only those of `only`; with `force` also those that are up to date.
 
-    A forced run that was stopped goes on in the next run, forced or not. Raises FrozenError if people have answered
+    A forced run that was stopped continues in the next run, forced or not. Raises FrozenError if people have answered
     and something has changed that must not (exemplum.study.freezing), UserError if another command is at work on it.
     """
     chosen = list(stages(study) if only is None else only)
@@ -123,7 +123,7 @@ def before(study: Study, stage: str) -> list[str]:
         console.print(styled(("index, explanations, design: kept, as people saw them", "dim")))
         needed = [name for name in needed if name not in freezing.STAGES]
     if kept := _untold_without_torch(study, needed):
-        told = f"{', '.join(kept)}: kept as they are; whether they are up to date cannot be told without torch"
+        told = f"{', '.join(kept)}: kept as they are; whether they are up to date cannot be checked without torch"
         console.print(styled((told, "dim")))
     return [name for name in needed if name not in kept]
 
@@ -176,11 +176,11 @@ def _run_stage(study: Study, name: str) -> None:
 
 
 def _refuse_force(study: Study, frozen: Status | None, chosen: Iterable[str]) -> None:
-    """Refuse before anything is forgotten or noted what must not be made anew, or not now."""
+    """Refuse to remake frozen stages, or any while a server runs, before anything is deleted or recorded."""
     for name in (name for name in chosen if name in freezing.STAGES):
         if frozen:
             raise freezing.FrozenError(
-                f"the {name} of {study.folder} cannot be made anew, not even with --force, since people have given "
+                f"the {name} of {study.folder} cannot be remade, not even with --force, since people have given "
                 f"{frozen.answers} answers; leave --force out, or {freezing.way_on(study)}"
             )
         freezing.refuse_without_status(study, name)
@@ -189,28 +189,28 @@ def _refuse_force(study: Study, frozen: Status | None, chosen: Iterable[str]) ->
 
 def _refuse_if_served(study: Study, name: str) -> None:
     if name in freezing.STAGES and locks.is_served(study.folder / "server"):
-        raise UserError(f"{study.folder} is being served: stop exemplum serve before its {name} is made anew")
+        raise UserError(f"{study.folder} is being served: stop exemplum serve before its {name} is remade")
 
 
 def _keep_stage(study: Study, name: str, frozen: Status) -> None:
-    """A stage that people's answers rest on: never made anew. Raises FrozenError if it would have to be."""
+    """A stage that people have answered is never remade. Raises FrozenError if it would have to be."""
     held = frozen.frozen["stages"].get(name)
     if held and study.record(name) is None:
         raise freezing.FrozenError(
-            f"{study.stage(name) / 'record.json'} is gone, and people have given {frozen.answers} answers to what was "
-            f"there; bring {study.stage(name)} back from a backup"
+            f"{study.stage(name) / 'record.json'} is missing, and people have given {frozen.answers} answers to this "
+            f"stage; restore {study.stage(name)} from a backup"
         )
     if held is None:
-        console.print(styled((f"{name}: not there, and not made anew: people have answered", "dim")))
+        console.print(styled((f"{name}: missing, and not remade, since people have answered", "dim")))
     elif stage(name).fingerprint(study) == held["fingerprint"]:
         console.print(styled((f"{name}: up to date", "dim")))
     elif freezing.is_of_this_code(frozen.frozen, {n: stage(n).version for n in freezing.UPSTREAM[name]}):
         raise freezing.FrozenError(
             f"{name} of {study.folder}: {freezing.SOURCES[name]} changed since people answered ({frozen.answers} "
-            f"answers); put it back, or {freezing.way_on(study)}"
+            f"answers); change it back, or {freezing.way_on(study)}"
         )
     else:
-        console.print(styled((f"{name}: kept as people saw it; this exemplum would make it anew", "dim")))
+        console.print(styled((f"{name}: kept as people saw it; this version of Exemplum would remake it", "dim")))
 
 
 def point_to_report(study: Study) -> None:
@@ -222,7 +222,7 @@ RECORD = "record.json"
 
 
 def ask_for_force(study: Study, stages: Sequence[str]) -> None:
-    """Have stages made anew; the same stages asked for once more before they are done go on where they were."""
+    """Mark stages to be remade; if the same stages are forced again before they are done, they continue."""
     held = _read_forced(study)
     if held["asked"] != list(stages):
         store.write_json(study.folder / FORCED_FILE, {
@@ -231,12 +231,12 @@ def ask_for_force(study: Study, stages: Sequence[str]) -> None:
 
 
 def is_forced(study: Study, stage: str) -> bool:
-    """Whether a stage is still to be made anew."""
+    """Whether a stage must still be remade."""
     return stage in _read_forced(study)["left"]
 
 
 def begin_forced(study: Study, of_line: Stage) -> None:
-    """When a stage begins to be made anew, and not when it goes on, it forgets what would be taken for made."""
+    """At the beginning of a forced stage, but not when it continues, delete everything that it would reuse."""
     held, name = _read_forced(study), of_line.name
     if held["left"][name] is None:
         remade = (study.record(name) or {}).get("remade")
@@ -246,7 +246,7 @@ def begin_forced(study: Study, of_line: Stage) -> None:
 
 
 def forced_done(study: Study, stage: str) -> None:
-    """A stage has been made anew: where its files are others now, what follows from them is stale."""
+    """After a forced stage: if its files have changed, later stages are stale."""
     held = _read_forced(study)
     if stage not in held["left"]:
         return

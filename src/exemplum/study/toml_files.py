@@ -134,7 +134,7 @@ def _told(problem: Any, model: type[BaseModel], table: str) -> str:
     given = shown(problem["input"])
     if (
         place.key and place.field is None and place.section.model_config.get("extra") == "allow"
-    ):  # a table of a name of one's own
+    ):  # a table with a name chosen by the user
         return f"unknown key {shown(place.key)} in [{place.table}]{_known(place.key, place.section.model_fields)}"
     if place.field is None:
         return f"{place} must be a table of keys (got {given})"

@@ -30,6 +30,7 @@ SUBSETS = ("all", "correct", "wrong")
 
 def by_condition(responses: pd.DataFrame) -> pd.DataFrame:
     """The answers with one column per measure, and `none` also split by when it was shown.
+
     Adds a column per measure (rt_s in seconds; repeat_same_choice is NaN except for repeated trials) and appends the
     trials without references once more as none_pre and none_post.
     """

@@ -81,6 +81,7 @@ def _measures(kind: str, by: str, timed: bool) -> tuple[str, ...]:
 @dataclass(frozen=True)
 class Grid:
     """Participants' means with cell numbers: first the cells of all answers, then of right and of wrong answers.
+
     Every condition and group has a cell in each subset, even if nobody was right, or wrong.
     """
 
@@ -173,6 +174,7 @@ def _bootstrapped(
     rows: Piece, cell: np.ndarray, person: np.ndarray, num: np.ndarray, den: np.ndarray, seed: int, resamples: int
 ) -> Iterator[Piece]:
     """Resample the participants of each cell; for large cells all participants, also those without answers there.
+
     So large cells of different sizes share their draws, and with so many participants the result is the same.
     """
     ends = {name: np.full((len(rows["estimate"]), 2), np.nan) for name in ("percentile", "bca")}

@@ -17,6 +17,7 @@ Array = np.ndarray
 @dataclass(frozen=True)
 class Crossed:
     """Rows with two crossed groupings, and q columns with random effects in both groupings.
+
     A row i of participant p and unit u has the random part Σ_j z_ij (s_p,j b_p,j + s_u,j b_u,j) with b ~ N(0, 1):
     every column has its own standard deviation s in each grouping, and columns are uncorrelated. Column 0 is ones (the
     intercept); with one column this is lme4's (1|participant) + (1|unit).

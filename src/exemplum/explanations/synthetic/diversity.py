@@ -1,4 +1,4 @@
-"""Diversity: the weight by which a unit's pictures are held apart is given, in proportion, or searched.
+"""The diversity weight of a unit's pictures: given, in proportion to the unit's spread, or searched.
 
 After Zimmermann, Klein, Brendel (2024): a weight is good if every picture still activates the unit beyond its best
 exemplar. Found by doubling or halving until it is bracketed, then by geometric means.
@@ -35,7 +35,7 @@ def weighted(
     setup: Setup, units: Sequence[Unit], poles: Sequence[Pole], recipe: Recipe, wanted: Wanted,
     index: ActivationIndex | None,
 ) -> Iterator[Made]:  # fmt: skip
-    """The pictures of all units and poles, held apart as `wanted`; a unit's follow one another.
+    """The pictures of all units and poles with the diversity weight `wanted`; a unit's pictures follow one another.
 
     `auto` searches the weight if the recipe says so. Raises UserError if there is no index to search by.
     """

@@ -219,7 +219,7 @@ class Cohort:
 
 
 def narrowed(state: dict[str, Any], stay: Sequence[bool]) -> dict[str, Any]:
-    """Of a cohort's state that of some jobs. Tensors with axes have a row an image; counters are shared."""
+    """The part of a cohort's state for some jobs. Tensors with axes have one row per image; counters are shared."""
     rows = torch.tensor(stay).repeat_interleave(len(state["numbers"]) // len(stay))
 
     def narrow(value: Any) -> Any:

@@ -264,8 +264,8 @@ def read_bilinear(images: Tensor, y: Tensor, x: Tensor) -> Tensor:
 
 def _read_bilinear(images: Tensor, y: Tensor, x: Tensor) -> Tensor:
     count, channels, height, width = images.shape
-    # all images share the places: as channels of one image, weights and addresses are worked out once;
-    # in as many parts as divide them and keep the processors busy, since torch runs one thread an image
+    # all images share the places: as channels of one image, weights and addresses are computed once; in as many parts
+    # as divide them and keep the processors busy, since torch runs one thread per image
     parts = _parts(count * channels, images.device)
     planes = images.reshape(parts, -1, height, width)
     grid = torch.stack([2 * x / (width - 1) - 1, 2 * y / (height - 1) - 1], -1)

@@ -24,6 +24,7 @@ OVERWRITABLE_FUNCTIONS = (torch.conv2d, torch.cat)
 
 def cut(traced: TracedNetwork, layers: Iterable[str], before_relu: bool, fuse: bool = True) -> fx.GraphModule:
     """The network up to `layers`, as a module with copied, frozen weights: input → tuple of the layers' values.
+
     With `before_relu` a layer that ends in a ReLU, or in a concatenation of ReLUs, returns the ReLUs' inputs.
     With `fuse` a BatchNorm is folded into the convolution before it, and the rewrites of rewrite.py are applied.
     """
@@ -115,6 +116,7 @@ class Shapes:
 
 def probe(module: nn.Module, traced: TracedNetwork | None, channels: int, size: int, partial: bool = False) -> Shapes:
     """Run the network on one image of `size` × `size` and record all shapes.
+
     Errors of the network are raised; with `partial` they are not, and the shapes up to the error are returned.
     """
 

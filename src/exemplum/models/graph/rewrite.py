@@ -80,6 +80,7 @@ def rewrite(body: fx.GraphModule) -> None:
 
 class PooledReLU(ReLU):
     """ReLU and max-pooling in exchanged order: both are monotonic, and the ReLU then has a quarter of the work.
+
     While the gradient is redirected the network's own order is used, since then it matters.
     """
 
@@ -143,6 +144,7 @@ def first_convolution(
     x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, int], padding: tuple[int, int], *_: object
 ) -> Tensor:
     """torch.conv2d of stride 2, (n, few, h, w) → (n, out, h/2, w/2), with a polyphase gradient to `x`.
+
     The gradient at every second row and column (one phase) is an ordinary convolution of the output's gradient with
     every second row and column of the weights. All four phases at once take half the time of a strided backward pass
     on a CPU.

@@ -1,4 +1,5 @@
 """Images as participants get them: all encoded in the same way, without metadata, of one length, with opaque names.
+
 A file name, its length or its headers must not reveal which image is the right answer. So every image of a study is
 decoded, encoded again with the same settings at one pixel size, and padded to one length when it is sent.
 A name is made for one showing of one image in one session. It contains the image's own name, encrypted, so any process
@@ -87,6 +88,7 @@ def encode_all(folder: Path, paths: Iterable[str], into: Path, form: str, qualit
 
 def padded(data: bytes, length: int, name: str) -> bytes:
     """Pad to `length` with bytes that differ by name, so that one image under two names gives two different files.
+
     Decoders stop at the image's own end mark and ignore the padding. A longer image (of a version of the study that
     another process has begun meanwhile) is not changed.
     """

@@ -207,6 +207,7 @@ def _slot(orm: Orm, experiment: Experiment, participant: Participant) -> int:
 
 def filled(orm: Orm, experiment: Experiment, participant: Participant) -> tuple[Counter[int], Counter[int]]:
     """How many participants hold or have filled each place: in the participant's group, and in total.
+
     Dropouts (no request for `dropout_minutes`) and excluded participants hold none. Pilots are counted separately. A
     new study version with the same design continues the counts.
     """

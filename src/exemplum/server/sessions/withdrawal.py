@@ -1,4 +1,5 @@
 """Withdrawal: delete a participant's data, also from the bytes of the database's files.
+
 Deleting rows is one commit. But SQLite's write-ahead log keeps the old pages until it is emptied, which a long reader
 (a download, a replica) prevents, and gaps of the file may hold copies of rows from when pages were split. So the log is
 emptied, the file is rewritten, and the log is emptied again. None of these steps waits: if a reader or writer prevents
@@ -37,6 +38,7 @@ from exemplum.study.folder import Study
 
 def withdraw(orm: Orm, experiment: Experiment, key: str) -> bool:
     """Delete all data of a participant, by the key of the session. False if there is no such session.
+
     The key is never used again: a form that is sent twice, or years later, finds nobody.
     """
     row = session_of_key(orm, experiment, key)

@@ -77,6 +77,7 @@ class Database:
 
     def empty_log(self) -> bool:
         """Empty SQLite's write-ahead log, which holds old pages with deleted data. False if a reader prevents it.
+
         Does not wait, and blocks writers only while the last pages are copied.
         """
         with self._maintenance() as cursor:
@@ -86,6 +87,7 @@ class Database:
 
     def rewrite(self) -> None:
         """Rewrite SQLite's file: split pages leave copies of rows in gaps, where `secure_delete` misses them.
+
         Writers wait meanwhile. Raises sqlite3.OperationalError if one is writing.
         """
         with self._maintenance() as cursor:
@@ -126,6 +128,7 @@ def sqlite_file(url: str) -> Path | None:
 
 def migrate(engine: Engine) -> str | None:
     """Migrate the schema to the newest revision; several processes may call this at once.
+
     Returns the earlier revision if it was older; None if nothing was done or the database was empty.
     """
     config = Config()

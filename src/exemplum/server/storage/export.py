@@ -154,6 +154,7 @@ def dictionary(tables: list[Table]) -> pd.DataFrame:
 
 def _readable(of: list[Member], make: Callable[[list[Member]], T]) -> tuple[T, list[dict[str, str]]]:
     """The tables of all readable sessions; and the unreadable ones, with the reason.
+
     One broken row of an old database must not make all other data inaccessible.
     """
     try:

@@ -1,4 +1,5 @@
 """Group commit: simultaneous writes of many participants are committed in one transaction.
+
 One commit costs one wait for the disk. Meanwhile further jobs queue, and the next transaction takes them all; so the
 busier the server, the more answers share a commit. A job's result is returned only after its commit, so a result means
 that the data are on disk. Each job runs in a savepoint, so a failing job does not affect others. Answers go before
@@ -114,6 +115,7 @@ class GroupWriter:
 
     def _transaction(self, jobs: list[Job]) -> list[Any]:
         """Results or exceptions of the committed jobs: all, or those that fit into the time limit.
+
         Raises if the transaction as a whole failed; then nothing is kept.
         """
         outcomes: list[Any] = []

@@ -29,6 +29,7 @@ class AmbiguousStudyError(MismatchError):
 
 def register(orm: Session, study: Study, design: str, where: str, own: bool) -> StudyRow:
     """The row of the folder's study, created or adopted, with its frozen state.
+
     `design` is the hash of the folder's design, `where` the database in words, `own` whether it is the file in the
     folder. Raises MismatchError if the database belongs to another study or lacks answers that the folder holds, and
     FrozenError if people answered another design or study.toml.

@@ -69,6 +69,7 @@ HOW = "name its database, or set EXEMPLUM_DATABASE to it, so that the look is re
 
 def note(study: Study, reason: str, url: str = "") -> None:
     """Record a look at people's results in the audit, and the time of the first look.
+
     `url` is the database; the study folder's own SQLite if empty. Raises UserError if there is none, or if it does not
     contain the study. For people's answers that were not collected by our server, it is recorded in STUDY/audit.jsonl.
     """

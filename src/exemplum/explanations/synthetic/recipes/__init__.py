@@ -28,8 +28,8 @@ from exemplum.study.config import Name
 
 # As study.toml: types are TOML's, and no number is infinite or NaN
 CONFIG = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-LARGEST_CANVAS = 8192  # pixels a side: one picture of it in float32 is 800 MB
-SMALLEST_INPUT = 8  # pixels a side that the network may be shown of a picture
+LARGEST_CANVAS = 8192  # pixels per side: one picture of this size in float32 takes 800 MB
+SMALLEST_INPUT = 8  # pixels per side of a picture that the network sees
 
 
 class Plateau(BaseModel):
@@ -61,7 +61,7 @@ class Recipe(BaseModel):
     noise: float = Field(0.0, ge=0, le=10)  # standard deviation of noise on what the network sees, of a range of 1
     steps: int = Field(ge=1, le=1_000_000)  # the last step; steps are counted from 0, so there are steps + 1 updates
     plateau: Plateau | None = None  # stop before the last step
-    images: int = Field(10, ge=1, le=1000)  # pictures a unit and pole, made together
+    images: int = Field(10, ge=1, le=1000)  # pictures per unit and pole, made together
     optimizer: Literal["adam", "nadam"] = "adam"
     learning_rate: float = Field(0.05, gt=0, le=1000)
     diversity: float = Field(0.0, ge=0, le=1e9)  # weight of the likeness between a unit's pictures, which is subtracted
