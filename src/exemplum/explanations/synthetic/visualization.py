@@ -70,7 +70,8 @@ class Visualizations(list[Visualization]):
     def __repr__(self) -> str:
         labels = list(dict.fromkeys(each.label for each in self))
         more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
-        return f"Visualizations({len(self)} pictures: {', '.join(labels[:3])}{more})"
+        count = "1 picture" if len(self) == 1 else f"{len(self)} pictures"
+        return f"Visualizations({count}: {', '.join(labels[:3])}{more})"
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(repr(self))}</p>{pictures.thumbnails(self.images, self.captions)}"
@@ -154,7 +155,7 @@ def visualize(
     >>> model = ex.load("embedded", input_size=48)
     >>> found = ex.visualize(model, "mixed3a:5", poles="max", images=1, steps=4)
     >>> found
-    Visualizations(1 pictures: mixed3a:5)
+    Visualizations(1 picture: mixed3a:5)
     >>> found[0].image.shape, found[0].updates
     ((48, 48, 3), 5)
     >>> both = ex.objectives.channel("mixed3a:5") - 0.1 * ex.objectives.channel("mixed3a:7")
