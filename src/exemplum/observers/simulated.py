@@ -101,7 +101,7 @@ def check_accuracy(study: Study, must: bool) -> None:
     shown_without = [NONE] if protocol(study.config.design.protocol).none_blocks else []
     for name in (*methods, *shown_without) if must else ():
         if not any(key == name or key.startswith(f"{name} ") for key in section.accuracy):
-            raise ObserverError(f"there is no accuracy for {name!r}; add it, for example {name} = 0.8")
+            raise ObserverError(f"there is no accuracy for {name!r}; add {name} = 0.8, for example")
 
 
 def _methods(study: Study) -> list[str]:
