@@ -137,7 +137,16 @@ def test_a_wrong_name_is_told_before_a_network_is_loaded(tmp_path, toml):
     assert "model" not in study.opened
 
 
-@pytest.mark.parametrize("toml", ['[design]\nprotocol = "borowski"', '[server]\nlanguages = ["fr"]'])
+@pytest.mark.parametrize(
+    "toml",
+    [
+        '[design]\nprotocol = "borowski"',
+        '[server]\nlanguages = ["fr"]',
+        '[images]\nload = "folder:absent"',
+        '[explanations]\nmethods = ["natral"]',
+        '[explanations.mine]\nmethod = "folder:absent"',
+    ],
+)
 def test_some_wrong_names_are_told_without_torch(tmp_path, toml):
     (tmp_path / "study.toml").write_text(toml)
     command = [sys.executable, "-X", "importtime", "-m", "exemplum", "run", str(tmp_path)]

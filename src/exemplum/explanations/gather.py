@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,12 +16,13 @@ from exemplum.errors import UserError
 from exemplum.explanations import methods
 from exemplum.explanations.methods import OwnMethod
 from exemplum.explanations.request import ExplanationMethod, Picture, Request
-from exemplum.index.activations import Measurer
 from exemplum.index.index import ActivationIndex
-from exemplum.models import Model
 from exemplum.records import ANY_BATCH, Pole, Unit, unit_columns
 from exemplum.study import user_code
 from exemplum.study.folder import Study
+
+if TYPE_CHECKING:
+    from exemplum.models import Model
 
 NATURAL = "natural"  # its sets include the query
 MARKER = "key.json"  # in a method's folder: the key of its pictures
@@ -231,6 +232,8 @@ def measured(kept: list[StoredPicture], model: Model, index: ActivationIndex, st
 
 
 def _activations(kept: list[StoredPicture], model: Model, study: Study) -> dict[str, float]:
+    from exemplum.index.activations import Measurer  # late: torch takes seconds to import
+
     section = study.config.index
     found: dict[str, float] = {}
     for layer in dict.fromkeys(picture.unit.layer for picture in kept):

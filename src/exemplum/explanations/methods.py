@@ -19,7 +19,6 @@ import numpy as np
 from exemplum import images
 from exemplum.errors import UserError, did_you_mean
 from exemplum.explanations.request import ExplanationMethod, Picture, Request
-from exemplum.explanations.synthetic import method as synthetic
 from exemplum.records import ANY_BATCH, Pole, Unit
 from exemplum.runtime.progress import track
 from exemplum.study import user_code
@@ -250,7 +249,16 @@ def problem(entries: Iterable[Mapping[str, Any]], schemes: tuple[int, ...], *, q
 
 
 GROUP = "exemplum.explanations"  # entry points of other packages
-BUILT_IN: dict[str, ExplanationMethod] = {"natural": natural_pictures, "synthetic": synthetic.pictures}
+
+
+def synthetic_pictures(request: Request) -> Iterator[Picture]:
+    """Optimized pictures: exemplum.explanations.synthetic."""
+    from exemplum.explanations.synthetic.method import pictures  # late: torch takes seconds to import
+
+    return pictures(request)
+
+
+BUILT_IN: dict[str, ExplanationMethod] = {"natural": natural_pictures, "synthetic": synthetic_pictures}
 
 
 def load_method(

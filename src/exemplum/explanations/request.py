@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -16,9 +16,11 @@ from exemplum.explanations.synthetic import SyntheticSection
 from exemplum.images import Corpus
 from exemplum.images.copies import thumbnail
 from exemplum.index import ActivationIndex
-from exemplum.models import Model
 from exemplum.queries import dealing
 from exemplum.records import ANY_BATCH, Pole, Unit
+
+if TYPE_CHECKING:
+    from exemplum.models import Model
 
 IMAGES = 500  # a unit's images for 9 references and 20 batches are 400; 75 MB of 224 px
 

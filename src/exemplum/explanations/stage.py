@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,22 +13,24 @@ from pydantic import ValidationError
 
 from exemplum import records, store, tables
 from exemplum.errors import UserError, command, shown
-from exemplum.explanations import Explanation, ExplanationsSection, finished, gather, units
+from exemplum.explanations import Explanation, ExplanationsSection, finished, gather, synthetic as synthesis, units
 from exemplum.explanations.gather import measured
 from exemplum.explanations.methods import OwnMethod, load_method
 from exemplum.explanations.request import ExplanationMethod, ImageCache, Request, Settings
-from exemplum.explanations.synthetic import SyntheticSection, recipe
-from exemplum.explanations.synthetic.recipes import Recipe
+from exemplum.explanations.synthetic import SyntheticSection
 from exemplum.images import Corpus
 from exemplum.index import stage as index_stage
 from exemplum.index.index import ActivationIndex
-from exemplum.models import Model
 from exemplum.protocols import Protocol, protocol
 from exemplum.records import StudyUnit
 from exemplum.study import toml_files, user_code
 from exemplum.study.config import Config, StudyError
 from exemplum.study.folder import Study
 from exemplum.study.pipeline import Stage
+
+if TYPE_CHECKING:
+    from exemplum.explanations.synthetic.recipes import Recipe
+    from exemplum.models import Model
 
 VERSION = 2
 FOLDER = "explanations"
@@ -160,7 +162,7 @@ def _check_use(study: Study, use: Explanation) -> None:
 def _check_synthetic(study: Study, section: SyntheticSection, setting: str) -> None:
     found = _with_path(study, section)
     with study.setting("" if isinstance(section.recipe, dict) else f"{setting} recipe"):
-        chosen = recipe(found.recipe)
+        chosen = synthesis.recipe(found.recipe)
     with study.setting(f"{setting} snapshots"):
         snapshots(section, chosen)
 
@@ -210,7 +212,7 @@ def _key(study: Study, use: Explanation, method: ExplanationMethod) -> str:
     else:
         own = gather.files(study.resolve(use.method.removeprefix("folder:")))
     found = _with_path(study, section)
-    from_file = [] if use.method == NATURAL or found == section else [recipe(found.recipe).digest]
+    from_file = [] if use.method == NATURAL or found == section else [synthesis.recipe(found.recipe).digest]
     return store.digest(*common, own, *from_file)
 
 

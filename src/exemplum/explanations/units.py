@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from exemplum.errors import UserError
 from exemplum.index import ActivationIndex, UnitsSection
-from exemplum.models import Model
 from exemplum.records import StudyUnit, Unit
+
+if TYPE_CHECKING:
+    from exemplum.models import Model
 
 HAND_PICKED, RANDOM = "hand_picked", "random"
 MAIN, PRACTICE = "main", "practice"

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from exemplum import images, models, store
 from exemplum.errors import UserError
 from exemplum.images import Corpus
-from exemplum.index.build import PARTIAL, build_index, dtype
 from exemplum.index.index import ActivationIndex
-from exemplum.models import Model
-from exemplum.models.network import ModelError, WeightsError
 from exemplum.records import Unit
 from exemplum.runtime.cluster import Cluster
 from exemplum.study import user_code
 from exemplum.study.folder import Study
 from exemplum.study.pipeline import Stage
+
+if TYPE_CHECKING:
+    from exemplum.models import Model
 
 VERSION = 2
 
@@ -82,7 +82,7 @@ def _readable_model(study: Study) -> Model:
         model.layers  # noqa: B018  # found by running the network
         return model
     except UserError as error:  # of the network, its weights file, or an invalid path
-        of_network = isinstance(error, ModelError) and not isinstance(error, WeightsError)
+        of_network = isinstance(error, models.ModelError) and not isinstance(error, models.WeightsError)
         with study.setting("[model] load" if of_network else "[model] weights"):
             raise
 
@@ -111,11 +111,15 @@ def made(study: Study) -> str:
 
 def forget(study: Study) -> None:
     """Delete the state of a stopped run; the existing index stays until the new one is complete."""
+    from exemplum.index.build import PARTIAL  # late: torch takes seconds to import
+
     for name in PARTIAL:
         (study.stage("index") / f"{name}.npz").unlink(missing_ok=True)
 
 
 def run(study: Study) -> dict[str, Any]:
+    from exemplum.index.build import build_index, dtype  # late: torch takes seconds to import
+
     model, corpus, section = load_model(study), open_corpus(study), study.config.index
     index = build_index(
         model, corpus, layers(study, model), relu=section.relu, objective=section.objective, keep=section.keep,

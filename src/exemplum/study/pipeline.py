@@ -140,11 +140,11 @@ def check(study: Study, names: Iterable[str] | None = None) -> None:
     early = [name for name in chosen if name in WITHOUT_TORCH]
     for name in early:
         stage(name).check(study)
-    late = [stage(name) for name in chosen if name not in early]
-    for each in late:
-        each.check_names(study)
-    for each in late:
-        each.check(study)
+    late = [name for name in chosen if name not in early]
+    for name in late:  # one after the other, since importing a stage may take seconds
+        stage(name).check_names(study)
+    for name in late:
+        stage(name).check(study)
 
 
 def _untold_without_torch(study: Study, names: Iterable[str]) -> list[str]:
