@@ -280,8 +280,8 @@ def check_condition(name: str) -> str:
         raise UserError(f"a method cannot be called {name!r}: the name is reserved; give it another name")
     if not CONDITION_NAME.fullmatch(name) or name.endswith(STAGE_FILES):
         raise UserError(
-            f"a method cannot be called {shown(name)}: names of methods have letters, digits and _, inside also . + - "
-            "and spaces, at most 60 characters"
+            f"a method cannot be called {shown(name)}: names may have letters, digits and _, and inside "
+            "also . + - and spaces, at most 60 characters"
         )
     return name
 

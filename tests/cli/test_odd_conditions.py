@@ -49,8 +49,9 @@ def test_a_folder_that_is_a_file_is_told_in_one_line(tmp_path):
 def interrupted(folder: Path, times: int) -> tuple[int, str]:
     """The command, interrupted while it is being loaded; exit status and what it said."""
     process = subprocess.Popen(
-        [sys.executable, "-X", "importtime", "-m", "exemplum", "run", folder], stderr=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-X", "importtime", "-m", "exemplum", "run", folder], stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore Ctrl-C
+    )  # fmt: skip
     while "exemplum.errors" not in process.stderr.readline():  # a module that is loaded early
         assert process.poll() is None
     for _ in range(times):

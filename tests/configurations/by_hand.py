@@ -216,7 +216,7 @@ def stimuli() -> Iterator[Case]:
     yield load("folder:FOLDER", "has no UNIT/channel_N/natural_images/max_0.png")
     yield load("folder:FOLDER/s", "named channel_N", ("s/u/channel_x/natural_images/max_0.png",))
     yield load("folder:FOLDER/s", "as many max_K as min_K", ab[:3])
-    yield load("folder:FOLDER/s", "numbered from 0 without gaps", (*ab, "s/u/channel_1/natural_images/max_3.png"))
+    yield load("folder:FOLDER/s", "numbered 0, 1, 2, … without gaps", (*ab, "s/u/channel_1/natural_images/max_3.png"))
     yield load("folder:FOLDER/s", "none of the 1 units", ab, "[units] practice", "[units]\npractice = 1\n")
 
 

@@ -98,5 +98,5 @@ def test_gaps_in_the_numbers_are_an_error(tmp_path):
     home.mkdir(parents=True)
     for name in ("max_0", "max_2", "min_0", "min_1"):
         Image.new("RGB", (8, 8)).save(home / f"{name}.png")
-    with pytest.raises(UserError, match=r"numbered from 0 without gaps, found \[0, 2\]"):
+    with pytest.raises(UserError, match=r"numbered 0, 1, 2, … without gaps \(found \[0, 2\]\)"):
         finished.read(tmp_path)

@@ -152,7 +152,7 @@ def test_what_is_no_image_is_an_error_with_its_reason(tmp_path, content, reason)
 
 
 def test_a_file_that_went_away_is_an_error(tmp_path):
-    with pytest.raises(ImageError, match="gone"):
+    with pytest.raises(ImageError, match="does not exist"):
         decode_file(tmp_path / "absent.png")
 
 

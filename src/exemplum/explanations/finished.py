@@ -61,7 +61,9 @@ def _pictures(folder: Path, pole: Pole) -> list[Path]:
         if match := PICTURE.match(path.name):
             numbered[int(match[2])] = path
     if sorted(numbered) != list(range(len(numbered))):
-        raise UserError(f"{folder}: {pole} pictures are numbered from 0 without gaps, found {sorted(numbered)}")
+        raise UserError(
+            f"{folder}: {pole} pictures must be numbered 0, 1, 2, … without gaps (found {sorted(numbered)})"
+        )
     return [numbered[number] for number in range(len(numbered))]
 
 

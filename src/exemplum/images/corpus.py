@@ -136,7 +136,7 @@ def subset(corpus: Corpus, n: int, rng: np.random.Generator) -> Corpus:
     Raises ValueError if `n` is not positive.
     """
     if n < 1:
-        raise ValueError(f"a subset has at least one image, got {n}")
+        raise ValueError(f"a subset must have at least one image (got {n})")
     if n >= len(corpus):
         return corpus
     return SubsetCorpus(corpus, np.sort(rng.choice(len(corpus), size=n, replace=False)))

@@ -75,7 +75,9 @@ def _open(name: str, split: str, root: Path) -> Any:
     except (RuntimeError, OSError, ImportError) as error:
         if not can_download or isinstance(error, ImportError):
             why = " ".join(str(error).split())
-            raise CorpusError(f"torchvision's {name} cannot be opened in {root}, nor downloaded: {why}") from error
+            raise CorpusError(
+                f"torchvision's dataset {name} is not in {root} and cannot be downloaded: {why}"
+            ) from error
     try:
         root.mkdir(parents=True, exist_ok=True)
         return made(**arguments, download=True)

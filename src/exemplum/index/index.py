@@ -70,7 +70,7 @@ class ActivationIndex:
             return self._rows[str(unit)]
         except KeyError:
             raise UserError(
-                f"{unit} is not in the index; add its layer to study.toml: [units] layers, and index again"
+                f"{unit} is not in the index; add its layer to [units] layers in study.toml, and run it again"
             ) from None
 
     def top(self, unit: Unit | str, pole: Pole | str) -> pd.DataFrame:

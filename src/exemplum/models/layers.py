@@ -161,7 +161,7 @@ def layout(network: Network, layer: str, shape: tuple[int, ...], larger: tuple[i
     if len(shape) == 4 and len(axes := _channel_axes(shape) & _channel_axes(larger or shape)) == 1:
         return Layout(layer, 4, axes.pop())
     raise ShapeError(
-        f"layer {layer} gives shape {shape}: which axis is channels is not known; choose another layer, or declare it "
+        f"layer {layer} gives shape {shape}: no axis is known to be channels; choose another layer, or declare it "
         f"with models.Network (docs/models.md)"
     )
 

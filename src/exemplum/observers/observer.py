@@ -120,7 +120,8 @@ class Ideal:
         activation = self.activation.get((unit, path), np.nan)
         if np.isnan(activation):
             raise ObserverError(
-                f"ideal cannot answer: the activation of {unit} for {path} is unknown; run the explanations stage again"
+                f"observer ideal cannot answer: the activation of {unit} for {path} is unknown; "
+                "run exemplum explain again"
             )
         return activation
 

@@ -78,7 +78,7 @@ class OwnFactory:
         place = user_code.place(self.make)
         if not (isinstance(name, str) and name):
             raise ObserverError(
-                f"{self.what} returned a {type(made).__name__} without a name; set name to a text{place}"
+                f"{self.what} returned a {type(made).__name__} without a name; its name must be a string{place}"
             )
         if name == PEOPLE:
             raise ObserverError(

@@ -72,7 +72,7 @@ def once(entries: tuple[Any, ...]) -> tuple[Any, ...]:
     """The entries of a list in which none may stand twice. Raises ValueError."""
     for entry in entries:
         if entries.count(entry) > 1:
-            raise ValueError(f"names {shown(entry)} more than once; each entry may stand there once")
+            raise ValueError(f"names {shown(entry)} more than once; remove the duplicate")
     return entries
 
 

@@ -250,7 +250,7 @@ def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError, OSError) as error:
-        raise UserError(f"{path} cannot be read ({error}); bring the file back from a backup") from error
+        raise UserError(f"{path} cannot be read ({error}); restore the file from a backup") from error
 
 
 def _id(held: Any) -> str:
@@ -267,7 +267,7 @@ def _checked(path: Path, held: Any) -> Identity:
     fields = held if isinstance(held, dict) else {}
     if not _id(held):
         raise UserError(
-            f'{path}: "id" must be 32 hexadecimal digits (got {fields.get("id")!r}); bring the file back from a backup'
+            f'{path}: "id" must be 32 hexadecimal digits (got {fields.get("id")!r}); restore the file from a backup'
         )
     version_of, adopt = str(fields.get("version_of", "")), str(fields.get("adopt", ""))
     return Identity(_id(held), bool(fields.get("older")), version_of, adopt)

@@ -203,4 +203,4 @@ def _real(path: Path) -> int:
     except sqlite3.OperationalError:  # empty: without tables
         return 0
     except sqlite3.DatabaseError as error:
-        raise UserError(f"{path} cannot be read ({error}); bring it back from a backup") from error
+        raise UserError(f"{path} cannot be read ({error}); restore it from a backup") from error

@@ -68,7 +68,9 @@ def text(file: Path) -> str:
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise UserError(f"{file} cannot be read ({error.strerror}); results that depend on it need its text") from error
+        raise UserError(
+            f"{file} cannot be read ({error.strerror}); make it readable, to let changes of it be noticed"
+        ) from error
     if file.suffix != ".py" or is_installed(file):
         return hashlib.sha256(content).hexdigest()
     try:

@@ -115,7 +115,9 @@ def check_languages(folder: Path, languages: Iterable[str]) -> None:
     for language in languages:
         own = folder / "texts" / f"{language}.toml"
         if language not in known and not own.exists():
-            raise TextsError(f"there are no texts in {language!r}: write {own}, or choose from {', '.join(known)}")
+            raise TextsError(
+                f"there are no texts in {language!r}: create the file {own}, or choose from {', '.join(known)}"
+            )
 
 
 def read(path: Path) -> dict[str, str]:
