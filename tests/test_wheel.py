@@ -105,11 +105,14 @@ def test_the_installed_command_reports_without_torch(without_torch, tmp_path):
     assert "chance" in set(estimates["observer"])
 
 
-@pytest.mark.parametrize("arguments", [("units", "embedded"), ("demo", "demo")])
-def test_what_needs_torch_says_so_in_one_line(arguments, without_torch, tmp_path):
+@pytest.mark.parametrize(
+    ("arguments", "needed"),
+    [(("units", "embedded"), "torch"), (("demo", "demo"), "skimage")],  # the demo's photographs come first
+)
+def test_what_needs_torch_says_so_in_one_line(arguments, needed, without_torch, tmp_path):
     done = command(without_torch, *arguments, cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: this command needs torch, which is not installed")
+    assert done.stderr.startswith(f"error: this command needs {needed}, which is not installed")
     assert done.stderr.count("\n") == 1
 
 
