@@ -1,4 +1,4 @@
-"""Arguments that several verbs share."""
+"""Arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from exemplum.study import blinding, pipeline
 from exemplum.study.folder import Study
 
-StudyFolder = Annotated[Path, typer.Argument(help="The study's folder, with its study.toml.")]
+StudyFolder = Annotated[Path, typer.Argument(help="The study's folder, which holds study.toml.")]
 Force = Annotated[bool, typer.Option("--force", help="Run again even if nothing has changed.")]
 
 Ray = Annotated[
@@ -19,7 +19,7 @@ Ray = Annotated[
     typer.Option(
         "--ray",
         metavar="ADDRESS",
-        help="Use a Ray cluster: HOST:PORT, auto (the one that this machine belongs to) or local (docs/scaling.md).",
+        help="Run on a Ray cluster: HOST:PORT, auto (the cluster of this machine) or local; see docs/scaling.md.",
     ),
 ]
 
@@ -29,7 +29,7 @@ Unblind = Annotated[
     typer.Option(
         "--unblind",
         metavar="REASON",
-        help="Include people's answers while the study recruits; the reason is recorded in the audit.",
+        help="Include people's answers before recruitment is closed. The reason is recorded in the audit log.",
     ),
 ]
 DatabaseUrl = Annotated[
@@ -37,13 +37,13 @@ DatabaseUrl = Annotated[
     typer.Option(
         "--database",
         envvar="EXEMPLUM_DATABASE",
-        help="postgresql://USER:PASSWORD@HOST/NAME; SQLite in the study folder if not given.",
+        help="PostgreSQL database: postgresql://USER:PASSWORD@HOST/NAME. Default: SQLite in the study folder.",
     ),
 ]
 
 
 def run_until(folder: Path, stage: str, force: bool, ray: str | None = None) -> None:
-    """Do a stage, and before it those that it needs and that are stale."""
+    """Run a stage, after the stages that it depends on and that are stale."""
     pipeline.run_stage(Study.open(folder, ray), stage, force)
 
 

@@ -19,30 +19,41 @@ from exemplum.study.folder import FILE, Study, new_identity
 
 
 def new(
-    folder: Annotated[Path, typer.Argument(help="The new study's folder; must not hold a study yet.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of the new study. It must not contain a study yet.")],
     model: Annotated[
-        str, typer.Option(help="embedded, torchvision:NAME, timm:NAME or package.module:factory.")
+        str, typer.Option(help="Model to study: embedded, torchvision:NAME, timm:NAME or package.module:factory.")
     ] = "embedded",
     weights: Annotated[
-        str | None, typer.Option(help="DEFAULT, or a file of weights; random weights if not given.")
+        str | None,
+        typer.Option(
+            help="A file, or DEFAULT for the published weights (torchvision, timm). If omitted: random weights; "
+            "the embedded model uses its own."
+        ),
     ] = None,
-    images: Annotated[str, typer.Option(help="embedded, folder:PATH or torchvision:NAME.")] = "embedded",
+    images: Annotated[
+        str, typer.Option(help="Image collection: embedded, folder:PATH or torchvision:NAME.")
+    ] = "embedded",
     stimuli: Annotated[
-        str | None, typer.Option(help="folder:PATH of pictures made elsewhere, instead of model and images.")
+        str | None, typer.Option(help="Use existing pictures (folder:PATH) instead of a model and images.")
     ] = None,
-    protocol: Annotated[str, typer.Option(help="borowski2021-1 or borowski2021-2.")] = "borowski2021-1",
+    protocol: Annotated[
+        str, typer.Option(help="Experimental protocol: borowski2021-1 or borowski2021-2.")
+    ] = "borowski2021-1",
     participants: Annotated[
-        int | None, typer.Option(help="Number of participants; the protocol's if not given.")
+        int | None, typer.Option(help="Number of participants. Default: the protocol's number.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Determines all random choices.")] = 2021,
+    seed: Annotated[int, typer.Option(help="Random seed of the study.")] = 2021,
     version_of: Annotated[
         Path | None,
         typer.Option(
-            "--from", metavar="STUDY", help="Make a new version of this study: everything but its design and answers."
+            "--from",
+            metavar="STUDY",
+            help="Make a new version of STUDY. Copies study.toml, texts, Python code, index and explanations; "
+            "leaves out the design and the answers. Other options are ignored.",
         ),
     ] = None,
 ) -> None:
-    """Make a study folder with a study.toml to edit. Then: exemplum run FOLDER."""
+    """Create a study folder with a study.toml that you can edit. Then run: exemplum run FOLDER."""
     if version_of:
         path = version(folder, version_of)
         console.print(f"wrote {path}; edit it, then: {command('run', folder)}", highlight=False, soft_wrap=True)
@@ -52,9 +63,9 @@ def new(
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where to put the study.")] = Path("exemplum-demo"),
+    folder: Annotated[Path, typer.Argument(help="Folder of the demo study.")] = Path("exemplum-demo"),
 ) -> None:
-    """Run all stages on the embedded network and images, in minutes and offline. Can be stopped and resumed."""
+    """Run all stages on the embedded network and images. Takes minutes, offline. Continues where it was stopped."""
     if not (folder / "study.toml").exists():
         create(folder, DEMO)
     study = Study.open(folder)

@@ -18,29 +18,35 @@ from exemplum.study.folder import Study
 def run(
     study: StudyFolder, force: Force = False, ray: Ray = None, unblind: Unblind = None, database: DatabaseUrl = ""
 ) -> None:
-    """Run all stages whose inputs have changed: index, explanations, design, responses, analysis, report. Resumes."""
+    """Run every stage whose inputs have changed. Continues where a stopped run left off.
+
+    The stages are index, explanations, design, responses, analysis and report.
+    """
     opened = open_study(study, ray, unblind, database, before=lambda study: pipeline.refuse(study, force=force))
     pipeline.run(opened, force=force)
     pipeline.point_to_report(opened)
 
 
 def index(study: StudyFolder, force: Force = False, ray: Ray = None) -> None:
-    """Measure every unit on every image: its highest and lowest images, mean and quantiles. Resumes."""
+    """Measure every unit on every image. Continues where a stopped run left off.
+
+    Keeps each unit's highest and lowest images, mean and quantiles.
+    """
     run_until(study, "index", force, ray)
 
 
 def explain(study: StudyFolder, force: Force = False, ray: Ray = None) -> None:
-    """Choose the study's units and make their pictures with every explanation method. Resumes."""
+    """Choose units and make their pictures with every method. Continues where a stopped run left off."""
     run_until(study, "explanations", force, ray)
 
 
 def design(study: StudyFolder, force: Force = False) -> None:
-    """Make the schedule of every session from the study's seed, and check the design's invariants."""
+    """Generate the schedule of every session from the study's seed, and check the design's invariants."""
     run_until(study, "design", force)
 
 
 def observe(study: StudyFolder, force: Force = False) -> None:
-    """Let machine observers answer every trial of the design."""
+    """Have the machine observers answer every trial of the design."""
     run_until(study, "responses", force)
 
 
@@ -55,7 +61,7 @@ def _refuse_analysis(study: Study) -> None:
 
 
 def report(study: StudyFolder, force: Force = False, unblind: Unblind = None, database: DatabaseUrl = "") -> None:
-    """Write the report: one HTML file with figures, and tables beside it."""
+    """Write the report: one HTML file, with figures and tables in files beside it."""
     opened = open_study(study, unblind=unblind, database=database, before=_refuse_report)
     pipeline.run_stage(opened, "report", force)
 
@@ -65,9 +71,13 @@ def _refuse_report(study: Study) -> None:
 
 
 def units(
-    model: Annotated[str, typer.Argument(help="embedded, torchvision:NAME, timm:NAME or package.module:factory.")],
-    weights: Annotated[str | None, typer.Option(help="DEFAULT, or a file of weights.")] = None,
-    all_layers: Annotated[bool, typer.Option("--all", help="List every layer, not only the default ones.")] = False,
+    model: Annotated[
+        str, typer.Argument(help="The model: embedded, torchvision:NAME, timm:NAME or package.module:factory.")
+    ],
+    weights: Annotated[
+        str | None, typer.Option(help="A file, or DEFAULT for the published weights (torchvision, timm).")
+    ] = None,
+    all_layers: Annotated[bool, typer.Option("--all", help="List every layer, not only the default layers.")] = False,
 ) -> None:
     """List the layers, channels and branches of a model: the units that a study can test."""
     from exemplum import models
@@ -87,25 +97,32 @@ def units(
 
 def serve(
     study: StudyFolder,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 to accept other machines.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free port.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. Use 0.0.0.0 to accept connections from other machines.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on. Use 0 for any free port.")] = 8000,
     database: DatabaseUrl = "",
     lab: Annotated[
-        bool, typer.Option("--lab", help="In the laboratory: the experimenter types participant numbers.")
+        bool, typer.Option("--lab", help="Run in the laboratory, where the experimenter types the participant number.")
     ] = False,
     pilot: Annotated[bool, typer.Option("--pilot", help="Mark all data as pilot data.")] = False,
     address: Annotated[
-        str, typer.Option(help="Public address of the server, used in links: https://study.example.org")
+        str, typer.Option(help="Public address to use in links, such as https://study.example.org.")
     ] = "",
-    workers: Annotated[int, typer.Option(min=1, help="Number of processes; more than one needs PostgreSQL.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Number of server processes. More than one requires PostgreSQL.")
+    ] = 1,
     behind_proxy: Annotated[
-        bool, typer.Option("--behind-proxy", help="Take participants' addresses from X-Forwarded-For.")
+        bool, typer.Option("--behind-proxy", help="Read participants' addresses from the X-Forwarded-For header.")
     ] = False,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "warning",
+    log_level: Annotated[str, typer.Option(help="Log level: debug, info, warning or error.")] = "warning",
 ) -> None:
-    """Run the study with people, in the browser. Ctrl-C stops it without loss; the same command continues."""
+    """Run the study with people, in the browser.
+
+    Ctrl-C stops the server without losing data; run the same command to continue.
+    """
     from exemplum.server import Settings
-    from exemplum.server.http import run  # late: the other verbs need no web server
+    from exemplum.server.http import run  # late: the other commands need no web server
 
     settings = Settings(study, database, lab, pilot, log_level=log_level)
     run.run(settings, host, port, address=address, workers=workers, behind_proxy=behind_proxy)
@@ -115,11 +132,11 @@ STUDIES = ("borowski2021",)
 
 
 def reproduce(
-    study: Annotated[str, typer.Argument(help="The published study: borowski2021.")],
-    data: Annotated[Path, typer.Argument(help="Folder with the study's published CSV files.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for tables, figures and report.")],
+    study: Annotated[str, typer.Argument(help="The published study; only borowski2021 is available.")],
+    data: Annotated[Path, typer.Argument(help="Folder that contains the study's published CSV files.")],
+    out: Annotated[Path, typer.Option("--out", help="Output folder for tables, figures and the report.")],
 ) -> None:
-    """Analyse a published study from its own trials, and compare each published number with ours."""
+    """Recompute a published study from its data, and compare the results with the published numbers."""
     from exemplum.analysis.reproduction import reproduce as analyse
     from exemplum.report import write_reproduction
 
