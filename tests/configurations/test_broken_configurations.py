@@ -144,6 +144,7 @@ def test_a_wrong_name_is_told_before_a_network_is_loaded(tmp_path, toml):
         '[server]\nlanguages = ["fr"]',
         '[images]\nload = "folder:absent"',
         '[explanations]\nmethods = ["natral"]',
+        '[synthetic]\nrecipe = "borowski"',
         '[explanations.mine]\nmethod = "folder:absent"',
     ],
 )

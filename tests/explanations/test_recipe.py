@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given, strategies as st
 
-from exemplum.explanations.synthetic import objectives, parametrizations, recipe, transforms
+from exemplum.explanations.synthetic import objectives, parametrizations, recipe, resampling, transforms
 from exemplum.explanations.synthetic.recipes import RECIPES
 from exemplum.explanations.synthetic.transforms import Crops, Jitter, Rotate, Scale
 from exemplum.records import Unit
@@ -72,14 +72,14 @@ def test_sizes_repeat_and_places_do_not():
 @given(st.integers(0, 6), st.integers(0, 6))
 def test_jitter_is_a_crop_at_its_offset(top, left):
     images = torch.rand(2, 3, 20, 20, generator=torch.Generator().manual_seed(0))
-    found = transforms.apply([Jitter(6)], ((top, left),), images)
+    found = resampling.apply([Jitter(6)], ((top, left),), images)
     torch.testing.assert_close(found, images[:, :, top : top + 14, left : left + 14], atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.975, 1.025, 0.95, 1.05])
 def test_scaling_is_torchs_bilinear_resize(factor):
     images = torch.rand(1, 3, 240, 240, generator=torch.Generator().manual_seed(0))
-    found = transforms.apply([Scale((factor,))], ((factor,),), images)
+    found = resampling.apply([Scale((factor,))], ((factor,),), images)
     side = int(np.float32(factor) * np.float32(240))
     expected = torch.nn.functional.interpolate(images, (side, side), mode="bilinear", align_corners=False)
     torch.testing.assert_close(found, expected, atol=2e-3, rtol=0)
@@ -88,7 +88,7 @@ def test_scaling_is_torchs_bilinear_resize(factor):
 @pytest.mark.parametrize("degrees", [-5, 0, 3])
 def test_rotation_is_the_nearest_pixel_with_black_outside(degrees):
     images = torch.rand(1, 1, 40, 40, generator=torch.Generator().manual_seed(0)) + 0.1
-    found = transforms.apply([Rotate((degrees,))], ((degrees,),), images)[0, 0].numpy()
+    found = resampling.apply([Rotate((degrees,))], ((degrees,),), images)[0, 0].numpy()
     angle, centre = 3.14 * degrees / 180, 19.5
     expected = np.zeros((40, 40), np.float32)
     for y in range(40):
@@ -106,8 +106,8 @@ def test_the_chain_in_one_resampling_is_the_chain_step_by_step():
     draws = ((1, 3), (1.05,), (3,), (2, 0))
     stepwise = images
     for transform, drawn in zip(chain, draws, strict=True):
-        stepwise = transforms.apply([transform], [drawn], stepwise)
-    torch.testing.assert_close(transforms.apply(chain, draws, images), stepwise, atol=2e-3, rtol=0)
+        stepwise = resampling.apply([transform], [drawn], stepwise)
+    torch.testing.assert_close(resampling.apply(chain, draws, images), stepwise, atol=2e-3, rtol=0)
 
 
 def test_diversity_is_lucids():
@@ -194,7 +194,7 @@ def test_crops_are_boxes_of_the_image_scaled_up():
     images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     crops = Crops(2, (0.5, 0.1), 8)
     # tops, lefts, sides: a quarter of the image, and one that hangs out of it
-    found = transforms.apply([crops], ((0.25, -0.5, 0.5, 0.0, 0.5, 1.0),), images)
+    found = resampling.apply([crops], ((0.25, -0.5, 0.5, 0.0, 0.5, 1.0),), images)
     assert found.shape == (4, 3, 8, 8)
     ys, xs = 0.25 * 31 + np.arange(8) * 0.5 * 31 / 7, 0.5 * 31 + np.arange(8) * 0.5 * 31 / 7
     for row, y in enumerate(ys):

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 from scipy import ndimage
 
-from exemplum.explanations.synthetic import transforms
+from exemplum.explanations.synthetic import resampling
 
 
 def places(seed: int, side: int, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -23,13 +23,13 @@ def test_values_are_scipys_and_the_gradient_is_the_adjoint(seed, side, height, w
     y, x = places(seed, side, height, width)
     generator = torch.Generator().manual_seed(seed)
     images = torch.rand((2, 3, side, side), generator=generator, requires_grad=True)
-    found = transforms.read_bilinear(images, y, x)
+    found = resampling.read_bilinear(images, y, x)
     for image, seen in zip(images.detach().numpy().reshape(-1, side, side), found.flatten(0, 1), strict=True):
         expected = ndimage.map_coordinates(image, np.stack([y, x]), order=1, mode="nearest")
         np.testing.assert_allclose(seen.detach(), expected, atol=1e-4)
     # reading is linear: ⟨g, read(e)⟩ = ⟨gradient, e⟩ for any e
     incoming, other = torch.randn(found.shape, generator=generator), torch.rand(images.shape, generator=generator)
     found.backward(incoming)
-    assert (incoming * transforms.read_bilinear(other, y, x)).sum().item() == pytest.approx(
+    assert (incoming * resampling.read_bilinear(other, y, x)).sum().item() == pytest.approx(
         (images.grad * other).sum().item(), rel=1e-3, abs=1e-3
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from exemplum.design.counterbalancing import STRATEGIES
 from exemplum.design.plan import Plan, plan
@@ -108,7 +108,7 @@ def sides_cannot_be_counted(design: Design, _plan: Plan, _pictures: Pictures) ->
     trials = sum(map(len, sessions))
     for strategy in STRATEGIES:
         right = strategy.right(sessions)
-        p = 2 * binom.sf(max(right, trials - right) - 1, trials, 0.5)
+        p = 2 * bdtrc(max(right, trials - right) - 1, trials, 0.5)
         if p < FALSE_ALARM / len(STRATEGIES):
             yield (
                 f"the strategy {strategy.name!r} is right in {right} of {trials} trials without looking (p = {p:.0e} "

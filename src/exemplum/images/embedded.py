@@ -6,7 +6,8 @@ import hashlib
 import zlib
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -25,9 +26,12 @@ class EmbeddedCorpus:
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
-        self._patches = patches()
         self._families = tuple(drawings.FAMILIES)
         self.fingerprint = digest(fingerprint(), drawings.fingerprint(), EACH, seed)
+
+    @property
+    def _patches(self) -> tuple[Patch, ...]:
+        return patches()  # placed when first asked for, so that a corpus opens at once
 
     def __len__(self) -> int:
         return len(self._patches) + len(self._families) * EACH
@@ -61,27 +65,27 @@ class EmbeddedCorpus:
 
 # every real photograph in the two packages, but motorcycle_right (the other eye's view) and the 25 px faces
 SOURCES = {
-    "astronaut": "skimage.data/astronaut.png",
-    "brick": "skimage.data/brick.png",
-    "camera": "skimage.data/camera.png",
-    "cell": "skimage.data/cell.png",
-    "chelsea": "skimage.data/chelsea.png",
-    "china": "sklearn.datasets.images/china.jpg",
-    "clock": "skimage.data/clock_motion.png",
-    "coffee": "skimage.data/coffee.png",
-    "coins": "skimage.data/coins.png",
-    "flower": "sklearn.datasets.images/flower.jpg",
-    "grass": "skimage.data/grass.png",
-    "gravel": "skimage.data/gravel.png",
-    "hubble": "skimage.data/hubble_deep_field.jpg",
-    "ihc": "skimage.data/ihc.png",
-    "microaneurysms": "skimage.data/microaneurysms.png",
-    "moon": "skimage.data/moon.png",
-    "motorcycle": "skimage.data/motorcycle_left.png",
-    "page": "skimage.data/page.png",
-    "retina": "skimage.data/retina.jpg",
-    "rocket": "skimage.data/rocket.jpg",
-    "text": "skimage.data/text.png",
+    "astronaut": "skimage/data/astronaut.png",
+    "brick": "skimage/data/brick.png",
+    "camera": "skimage/data/camera.png",
+    "cell": "skimage/data/cell.png",
+    "chelsea": "skimage/data/chelsea.png",
+    "china": "sklearn/datasets/images/china.jpg",
+    "clock": "skimage/data/clock_motion.png",
+    "coffee": "skimage/data/coffee.png",
+    "coins": "skimage/data/coins.png",
+    "flower": "sklearn/datasets/images/flower.jpg",
+    "grass": "skimage/data/grass.png",
+    "gravel": "skimage/data/gravel.png",
+    "hubble": "skimage/data/hubble_deep_field.jpg",
+    "ihc": "skimage/data/ihc.png",
+    "microaneurysms": "skimage/data/microaneurysms.png",
+    "moon": "skimage/data/moon.png",
+    "motorcycle": "skimage/data/motorcycle_left.png",
+    "page": "skimage/data/page.png",
+    "retina": "skimage/data/retina.jpg",
+    "rocket": "skimage/data/rocket.jpg",
+    "text": "skimage/data/text.png",
 }
 SIZE = 128  # pixels of a decoded patch
 MOST = 60  # patches per photograph
@@ -123,7 +127,7 @@ class Patch:
         return np.array(resized)
 
 
-@cache  # the places take half a second, and every stage opens the corpus
+@cache  # the places take a second
 def patches() -> tuple[Patch, ...]:
     """All patches, alternating between photographs, so that any first part has all of them."""
     by_source = [_places(source) for source in SOURCES]
@@ -132,7 +136,7 @@ def patches() -> tuple[Patch, ...]:
 
 def fingerprint() -> str:
     """A hash of the photographs' files and of the patches."""
-    hashes = [hashlib.sha256(_file(source)).hexdigest() for source in SOURCES]
+    hashes = [hashlib.sha256(_path(source).read_bytes()).hexdigest() for source in SOURCES]
     return digest(
         hashes, SIZE, MOST, SIDES, SAME, OVERLAP, GROUP, FEWER, TRIES, EMPTY_STD, EMPTY_QUARTER_STD, BLACK, MOST_BLACK
     )
@@ -141,7 +145,7 @@ def fingerprint() -> str:
 @lru_cache(maxsize=len(SOURCES))  # 12 MB in all
 def photograph(source: str) -> Image.Image:
     """A photograph as an RGB image."""
-    with (files(_package(source)) / _filename(source)).open("rb") as handle, Image.open(handle) as image:
+    with Image.open(_path(source)) as image:
         return image.convert("RGB")
 
 
@@ -222,17 +226,11 @@ def _shows_something(grey: np.ndarray, x: int, y: int, side: int) -> bool:
     return sum(quarter.std() >= EMPTY_QUARTER_STD for quarter in quarters) >= 3
 
 
-def _file(source: str) -> bytes:
-    try:
-        return (files(_package(source)) / _filename(source)).read_bytes()
-    except (ModuleNotFoundError, FileNotFoundError) as error:
-        message = f"the photograph {SOURCES[source]} is not installed; pip install scikit-image scikit-learn"
-        raise CorpusError(message) from error
-
-
-def _package(source: str) -> str:
-    return SOURCES[source].partition("/")[0]
-
-
-def _filename(source: str) -> str:
-    return SOURCES[source].partition("/")[2]
+def _path(source: str) -> Path:
+    """The photograph's file. Its package is found without importing it, which would take long."""
+    package, _, path = SOURCES[source].partition("/")
+    found = find_spec(package)
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        if (file := Path(folder) / path).is_file():
+            return file
+    raise CorpusError(f"the photograph {SOURCES[source]} is not installed; pip install scikit-image scikit-learn")

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from exemplum import store
-from exemplum.explanations.synthetic import objectives, transforms
+from exemplum.explanations.synthetic import objectives, resampling, transforms
 from exemplum.explanations.synthetic.objectives import IMAGES, Maps, Objective, jointly
 from exemplum.explanations.synthetic.parametrizations import Parametrization
 from exemplum.explanations.synthetic.recipes import Recipe
@@ -139,7 +139,7 @@ class Cohort:
         """What the network is to see at this step, (images · views, channels, side, side), of the numbers of images."""
         chain = self.recipe.transforms
         draws = transforms.draw(chain, self.seed, self.step, self.recipe.steps)
-        seen = transforms.apply(chain, draws, self._canvases(numbers))
+        seen = resampling.apply(chain, draws, self._canvases(numbers))
         return seen + self._noise(seen) if self.recipe.noise else seen
 
     def _canvases(self, numbers: Tensor) -> Tensor:

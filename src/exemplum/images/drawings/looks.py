@@ -10,7 +10,6 @@ from functools import cache
 
 import numpy as np
 from PIL import Image
-from scipy.spatial import cKDTree
 
 SIZE = 128  # pixels of a drawing
 
@@ -71,6 +70,8 @@ def wave(phase: np.ndarray, square: bool = False, sharp: float = 2.5) -> np.ndar
 
 def cells(points: np.ndarray, warp: tuple[np.ndarray, np.ndarray] | None = None) -> tuple[np.ndarray, ...]:
     """For each pixel the distances to the nearest and second nearest point, and which is nearest."""
+    from scipy.spatial import cKDTree  # late: it takes long to import, and few commands draw
+
     u, v = warp if warp is not None else _plane()
     distances, which = cKDTree(points).query(np.stack([u.ravel(), v.ravel()], axis=1), k=2)
     first, second = distances.T.astype(np.float32).reshape(2, SIZE, SIZE)
