@@ -345,20 +345,39 @@ VERDICTS = Table(
         "group": Column("str", "as in estimates"),
         "method": Column("str", "the explanation method that is judged"),
         "baseline": Column("str", "the method it is compared with: natural"),
-        "verdict": Column("str", "better, worse, equivalent or undecided: the method against the baseline"),
+        "population": Column(
+            "str",
+            "new_units: new participants and new units; these_units: new participants, these units only; machine: "
+            "new units, judged by one machine",
+        ),
+        "role": Column("str", "primary, secondary or exploratory: as [analysis] of study.toml declares"),
+        "verdict": Column(
+            "str",
+            "better, worse, equivalent, undecided, or better or worse within the margin: the method against the "
+            "baseline",
+        ),
         "difference": Column("float", "accuracy with the method minus accuracy with the baseline"),
         "low": Column("float", "lower end of the 95 % interval of the difference"),
         "high": Column("float", "upper end of the 95 % interval of the difference"),
-        "p": Column("float", "two-sided p that the difference is 0: paired t over participants"),
+        "std_error": Column("float", "standard error of the difference, for that population"),
+        "df": Column("float", "degrees of freedom of its t tests"),
+        "p": Column("float", "two-sided p that the difference is 0"),
+        "p_adjusted": Column("float", "Holm's over the claims of the same role; NaN if exploratory"),
         "p_equivalence": Column("float", "p that the difference is not within the margin: two one-sided tests"),
-        "p_units": Column("float", "two-sided p that the difference is 0: paired t over units"),
+        "p_equivalence_adjusted": Column("float", "Holm's over the claims of the same role; NaN if exploratory"),
         "margin": Column("float", "differences below this count as equivalent"),
-        "sd": Column("float", "standard deviation of participants' differences"),
-        "n_participants": Column("int", "participants with main trials in both conditions"),
-        "n_units": Column("int", "units with main trials in both conditions"),
-        "more_participants": Column(
-            "float", "about how many more for a decision with 80 % power; 0 if decided, NaN unknown"
+        "accuracy": Column(
+            "float", "accuracy with the method, the mean over those participants, or over a machine's units"
         ),
+        "baseline_accuracy": Column("float", "the same with the baseline"),
+        "n_participants": Column("int", "participants with main trials in both conditions; 1 for a machine"),
+        "n_units": Column("int", "units with main trials of them"),
+        "new_participants": Column(
+            "float",
+            "about how many a new study with as many units needs to find a difference of the margin with 80 % power; "
+            "inf if more than 10,000, NaN unknown",
+        ),
+        "new_units": Column("float", "the same for units, with as many participants"),
         "sentence": Column("str", "the verdict with its evidence in plain English"),
     },
 )

@@ -16,14 +16,16 @@ from exemplum.analysis.estimates import intervals
 from exemplum.analysis.models import fits
 from exemplum.analysis.models.mixed import Sample, samples, standard_errors
 from exemplum.analysis.simulate import Spread
+from exemplum.analysis.tests.difference import Difference, crossed, of_one_sample
 from exemplum.errors import UserError, did_you_mean
 from exemplum.protocols import protocol as protocol_named
 
 Array = np.ndarray
 ALPHA = 0.05
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(41)
-TESTS = ("participants", "both", "glmm")
-COLUMNS = ["participants", "units", "trials", "difference", "test", "power", "low", "high", "simulations"]
+TESTS = ("new_units", "these_units", "glmm")
+PARTS = ("all", "scheme")
+COLUMNS = ["participants", "units", "part", "trials", "difference", "test", "power", "low", "high", "simulations"]
 
 
 @dataclass(frozen=True)
@@ -56,24 +58,28 @@ def table(
     seed: int,
     advance: Callable[[int], None] = lambda _: None,
     sets: int = 1,
+    part: str = "all",
 ) -> pd.DataFrame:
     """Power for every number of participants and of units: columns COLUMNS, with Wilson's interval of the simulation.
 
-    `trials` is main trials per participant; with several stimulus sets everyone sees one of them, units / sets. Each
-    cell has its own stream of random numbers, from the seed and its sizes, so a cell does not depend on which other
-    cells are requested. `advance(1)` is called after each simulation. Raises UserError for an unknown test or
-    impossible sizes.
+    `trials` is the main trials per participant that are analysed. A protocol with several schemes has as many stimulus
+    sets: everyone sees every set, each in another scheme. The part `all` is the trials of all schemes, as the primary
+    analysis takes them; `scheme` those of one, units / sets. Each cell has its own stream of random numbers, from the
+    seed and its sizes, so a cell does not depend on which other cells are requested. `advance(1)` is called after each
+    simulation. Raises UserError for an unknown test or part, or impossible sizes.
     """
-    if test not in TESTS:
-        raise UserError(f"there is no test {test!r}{did_you_mean(test, TESTS)}")
+    for kind, given, known in (("test", test, TESTS), ("part", part, PARTS)):
+        if given not in known:
+            raise UserError(f"there is no {kind} {given!r}{did_you_mean(given, known)}; known: {', '.join(known)}")
+    share = sets if part == "scheme" else 1
     rows = []
     for n_units in units:
         for n in participants:
-            cell = replace(scenario, participants=n, units=n_units, units_each=n_units // sets)
+            cell = replace(scenario, participants=n, units=n_units, units_each=n_units // share)
             rng = np.random.default_rng([seed, n, n_units])
             found = rejections(cell, test, simulations, rng, advance)
             low, high = intervals.wilson(np.array([found]), np.array([simulations]))
-            size = (n, n_units, 2 * (n_units // sets), cell.difference, test)
+            size = (n, n_units, part, 2 * (n_units // share), cell.difference, test)
             rows.append((*size, found / simulations, float(low[0]), float(high[0]), simulations))
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -87,12 +93,12 @@ def rejections(
 ) -> int:
     """The number of simulated studies in which the test finds a difference at 5 %, two-sided.
 
-    - participants: paired t over participants' accuracies: would new participants show it on these units?
-    - both: that, and paired t over units' accuracies: would it also show on new units?
+    - new_units: participants and units as samples, by moments, as the verdict does (tests/difference.py);
+    - these_units: paired t over participants' accuracies: would new participants show it on these units?
     - glmm: Wald test of the mixed model, with random slopes if the scenario has deviations by condition.
 
     With deviations of units by condition the sampled units differ even if the population of units does not, and
-    `participants` finds that difference: its rejections at difference 0 are then not errors.
+    `these_units` finds that difference: its rejections at difference 0 are then not errors.
     """
     found = 0
     for _ in range(simulations):
@@ -100,15 +106,19 @@ def rejections(
         right, unit = simulate(scenario, rng)
         if test == "glmm":
             found += _glmm_rejects(scenario, right, unit)
-            continue
-        difference = right[..., 1].astype(float) - right[..., 0]
-        significant = _t_rejects(difference.mean(axis=1))
-        if test == "both" and significant:
-            total = np.bincount(unit.ravel(), weights=difference.ravel(), minlength=scenario.units)
-            count = np.bincount(unit.ravel(), minlength=scenario.units)
-            significant = _t_rejects(total[count > 0] / count[count > 0])
-        found += significant
+        else:
+            found += difference_of(right, unit, test).p < ALPHA
     return found
+
+
+def difference_of(right: Array, unit: Array, test: str) -> Difference:
+    """What a simulated study (see `simulate`) says of the difference, for new units or for these."""
+    if test == "these_units":
+        differences = right[..., 1].mean(axis=1) - right[..., 0].mean(axis=1)
+        return of_one_sample(differences, len(right), len(np.unique(unit)))
+    people, each, _ = right.shape
+    person, seen = np.repeat(np.arange(people), 2 * each), np.repeat(unit.ravel(), 2)
+    return crossed(right.ravel(), person, seen, np.tile([False, True], people * each))
 
 
 def simulate(scenario: Scenario, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -178,7 +188,7 @@ class Structure:
     """A protocol's constraints on the numbers of participants and units, for two methods."""
 
     cycle: int  # orders are balanced over this many participants
-    sets: int  # stimulus sets that rotate over the schemes: a participant sees one of them in each scheme
+    sets: int  # stimulus sets that rotate over the schemes: a participant sees each of them in another scheme
     units: int  # main units of the protocol, all sets together
 
     def whole(self, participants: int) -> int:
@@ -186,7 +196,7 @@ class Structure:
         return -(-participants // self.cycle) * self.cycle
 
     def check(self, units: int) -> int:
-        """Units per participant. Raises UserError if the sets cannot be of equal size."""
+        """Units of one stimulus set. Raises UserError if the sets cannot be of equal size."""
         if units % self.sets:
             raise UserError(
                 f"{units} units cannot be divided into {self.sets} equal stimulus sets; give a multiple of {self.sets}"
@@ -209,14 +219,6 @@ def smallest(found: pd.DataFrame, power: float = 0.8) -> pd.DataFrame:
 
 def _sds(spread: Spread) -> tuple[float, ...]:
     return spread.participant, spread.unit, spread.participant_condition, spread.unit_condition
-
-
-def _t_rejects(differences: Array) -> bool:
-    n = len(differences)
-    error = differences.std(ddof=1) / np.sqrt(n) if n > 1 else 0.0
-    if error < 1e-12:
-        return False  # all equal: no test
-    return bool(abs(differences.mean()) / error > stats.t.ppf(1 - ALPHA / 2, n - 1))
 
 
 def _glmm_rejects(scenario: Scenario, right: Array, unit: Array) -> bool:

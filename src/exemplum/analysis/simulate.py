@@ -54,7 +54,7 @@ def trials(
     code = index["code"].to_numpy()
     names = np.array([f"s{k + 1:04d}" for k in range(participants)])[index["person"]]
     frame = pd.DataFrame({
-        "experiment": "simulated", "observer": "simulated", "observer_kind": "machine", "participant": names,
+        "experiment": "simulated", "observer": "simulated", "observer_kind": "person", "participant": names,
         "expertise": "", "trial": index["trial"].to_numpy(), "block": index["trial"].to_numpy() // BLOCK,
         "trial_kind": index["trial_kind"].to_numpy(), "condition": index["condition"].to_numpy(), "phase": "main",
         "scheme": "", "layer": layers[code], "channel": code, "branch": "", "selection": "random",

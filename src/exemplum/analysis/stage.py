@@ -26,7 +26,7 @@ from exemplum.study.folder import Study
 from exemplum.study.pipeline import Stage
 from exemplum.tables import COMPARISONS, ESTIMATES, EXCLUSIONS, MODELS, PEOPLE, RATINGS, TRIALS, VERDICTS
 
-VERSION = 3
+VERSION = 4
 
 
 def fingerprint(study: Study) -> str:
@@ -107,20 +107,19 @@ def analyse(
     sessions = None if people is None else people.assign(finished=True)
     kept, excluded = exclusions.apply(responses, rules, sessions)
     ratings = _of(RATINGS.frame() if ratings is None else ratings, kept)
-    fitted = fits.fits(kept)
+    people = kept[kept["observer_kind"] == "person"]  # what takes participants as a sample is not for machines
+    fitted = fits.fits(people)
     return Results({
         "estimates": (ESTIMATES, together(ESTIMATES, [
             *_estimates(kept, ratings, seed, settings.bootstrap), exclusion_estimates(responses, rules, sessions),
         ])),
         "comparisons": (COMPARISONS, together(COMPARISONS, [
-            comparisons(kept, seed), compare(ratings, seed), *(rows for _, rows in fitted),
-            order_comparisons(kept),
+            comparisons(people, seed), compare(ratings, seed), *(rows for _, rows in fitted),
+            order_comparisons(people),
         ])),
         "models": (MODELS, together(MODELS, [rows for rows, _ in fitted])),
         "exclusions": (EXCLUSIONS, excluded),
-        "verdicts": (VERDICTS, together(VERDICTS, [
-            verdict.verdicts(answers, settings.margin, by) for by, answers in fits.parts(kept)
-        ])),
+        "verdicts": (VERDICTS, verdict.verdicts(kept, settings)),
     })  # fmt: skip
 
 
@@ -130,7 +129,7 @@ def _estimates(kept: pd.DataFrame, ratings: pd.DataFrame, seed: int, resamples: 
         estimate(ratings, seed, resamples),
         detection.detection_estimates(kept),
         detection.calibration_estimates(kept, seed, min(resamples, detection.CALIBRATION_RESAMPLES)),
-        fits.learning_estimates(kept),
+        fits.learning_estimates(kept[kept["observer_kind"] == "person"]),
         agreement.reliability_estimates(kept, seed),
         agreement.agreement_estimates(kept, seed, min(resamples, agreement.AGREEMENT_RESAMPLES)),
     ]

@@ -1,8 +1,9 @@
-"""Verdicts: is a method better than, worse than or equivalent to natural images, or is it undecided?"""
+"""Verdicts: is a method better than, worse than or equivalent to natural images, or is it undecided, and for whom?"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,175 +11,224 @@ import pandas as pd
 from scipy import stats
 
 from exemplum import tables
+from exemplum.analysis import AnalysisSection
 from exemplum.analysis.estimates.cells import order
+from exemplum.analysis.models.fits import parts
 from exemplum.analysis.models.mixed import grouped
-from exemplum.analysis.tests.two_samples import is_constant
+from exemplum.analysis.tests.comparisons import holm
+from exemplum.analysis.tests.difference import Difference, crossed, of_one_sample
 
 Array = np.ndarray
 BASELINE = "natural"
 ALPHA, POWER = 0.05, 0.80
-MOST = 100_000  # participants; larger numbers are not computed
+MOST = 10_000  # participants or units of a new study; larger numbers are not computed
+POPULATIONS = {  # what is said of each population
+    "new_units": "for new participants and new units",
+    "these_units": "for new participants and these units only",
+    "machine": "for new units, judged by this one machine",
+}
+STIMULUS = ["condition", "scheme", "unit", "batch"]  # what a machine answers anew; its sessions repeat it
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """A difference between two methods, tested against 0 and against the margin."""
-
-    verdict: str  # better, worse, equivalent or undecided
-    difference: float
-    low: float
-    high: float
-    p: float
-    p_equivalence: float
-    sd: float
-    n_participants: int
-    more_participants: float
-
-
-def verdicts(responses: pd.DataFrame, margin: float, by: str = "all") -> pd.DataFrame:
+def verdicts(responses: pd.DataFrame, settings: AnalysisSection) -> pd.DataFrame:
     """Judge every method of the main trials against natural images: table VERDICTS.
 
-    `margin`: differences in accuracy below it count as equivalent (0.05 is five points). `by`: all, or scheme. For each
-    experiment, observer and group with natural images and another method, one row per method; `none` is not a method.
-    The sample is the participants who answered both; `p_units` tests the same over units.
+    For each experiment and observer with natural images and another method (`none` is not one), a row per method and
+    claim: over all trials for both populations, and in each scheme where there are several. Claims are primary,
+    secondary or exploratory as `settings` declares; p values are corrected by Holm over the primary claims, which are
+    one per method, and over the secondary ones together. Of exploratory claims they are not corrected.
     """
     rows: list[dict[str, Any]] = []
     main = responses[(responses["trial_kind"] == "main") & (responses["condition"] != "none")]
-    for (experiment, observer, name), answers in grouped(main, by):
-        for method in order(answers["condition"].unique()):
-            if method != BASELINE and (answers["condition"] == BASELINE).any():
-                where = {"experiment": experiment, "observer": observer, "by": by, "group": name}
-                rows.append(where | _row(answers, method, margin))
-    return tables.VERDICTS.frame(rows)
+    for by, answers in parts(main):
+        for (experiment, observer, group), own in grouped(answers, by):
+            where = {"experiment": experiment, "observer": observer, "by": by, "group": group}
+            rows += [where | row for row in _claims(own, by, settings)]
+    families = defaultdict(list)
+    for row in rows:
+        families[row["experiment"], row["observer"], row["role"]].append(row)
+    for family in families.values():
+        _decide(family)
+    return tables.VERDICTS.frame([row | {"sentence": sentence(row)} for row in rows])
 
 
-def judge(a: Array, b: Array, trials: tuple[Array, Array], margin: float) -> Judgement:
-    """Judge participants' accuracies with method `a` against baseline `b`, (n,) each, from `trials` trials each.
+def difference_of_people(answers: pd.DataFrame, method: str, population: str) -> Difference:
+    """The accuracy with `method` minus that with natural images, of RESPONSES of people to both, for that population.
 
-    Equivalent: two one-sided t tests both reject a difference of ± margin at 5 % (Schuirmann 1987, J. Pharmacokin.
-    Biopharm. 15), which is that the 90 % interval lies within the margin. Otherwise better or worse if the paired t
-    test is significant at 5 %. Otherwise undecided. If all differences are equal, their standard error is computed from
-    the trials, with one right and one wrong answer added to each mean (Agresti & Caffo 2000, Am. Stat. 54): identical
-    participants do not prove that there is no variance. Fewer than two participants decide nothing.
+    `new_units`: participants and units are samples, see `crossed`. `these_units`: participants alone, by a paired t.
     """
-    difference = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
-    n = len(difference)
-    mean = float(difference.mean()) if n else np.nan
-    if n < 2:
-        unknown = np.nan
-        return Judgement("undecided", mean, unknown, unknown, unknown, unknown, unknown, n, unknown)
-    sd = float(difference.std(ddof=1))
-    if is_constant(difference):
-        sd = float(np.sqrt(np.mean(_binomial_variance(a, trials[0]) + _binomial_variance(b, trials[1]))))
-    error = sd / np.sqrt(n)
-    reach = stats.t.ppf(1 - ALPHA / 2, n - 1) * error
-    p = float(2 * stats.t.sf(abs(mean) / error, n - 1))
-    p_equivalence = float(stats.t.sf((margin - abs(mean)) / error, n - 1))
-    verdict = "undecided"
-    if p_equivalence < ALPHA:
-        verdict = "equivalent"
-    elif p < ALPHA:
-        verdict = "better" if mean > 0 else "worse"
-    more = max(needed(mean, sd, margin) - n, 1.0) if verdict == "undecided" else 0.0
-    low, high = max(mean - reach, -1.0), min(mean + reach, 1.0)
-    return Judgement(verdict, mean, float(low), float(high), p, p_equivalence, sd, n, float(more))
+    means = paired_means(answers, method, machine=False)
+    answers = answers[answers["participant"].isin(means.index)]
+    if population == "these_units":
+        return of_one_sample((means[method] - means[BASELINE]).to_numpy(), len(means), answers["unit"].nunique())
+    participant, unit = (pd.factorize(answers[name])[0] for name in ("participant", "unit"))
+    values = answers["correct"].to_numpy(dtype=float)
+    return crossed(values, participant, unit, (answers["condition"] == method).to_numpy())
 
 
-def needed(difference: float, sd: float, margin: float) -> float:
-    """Participants needed for either test to decide with 80 % power, at this difference and sd; inf above 100,000."""
+def difference_of_machine(answers: pd.DataFrame, method: str) -> Difference:
+    """The same of RESPONSES of one machine: units are the sample."""
+    means = paired_means(answers, method, machine=True)
+    return of_one_sample((means[method] - means[BASELINE]).to_numpy(), 1, len(means))
 
-    def decides(n: int) -> bool:
-        return max(power_of_difference(difference, sd, n), power_of_equivalence(difference, sd, margin, n)) >= POWER
 
-    if not decides(MOST):
+def paired_means(answers: pd.DataFrame, method: str, machine: bool) -> pd.DataFrame:
+    """Accuracy with `method` and with natural images: of each participant with both, or of a machine of each unit.
+
+    A machine's is the mean over a unit's stimuli: a stimulus is a batch of a unit in a condition and scheme. Answers
+    to one stimulus, in whatever session, are one: a machine that is asked again says nothing new.
+    """
+    if machine:
+        stimuli = answers.groupby(STIMULUS)["correct"].mean()
+        means = stimuli.groupby(["unit", "condition"]).mean().unstack()
+    else:
+        means = answers.groupby(["participant", "condition"])["correct"].mean().unstack()
+    return means.reindex(columns=[method, BASELINE]).dropna().astype(float)
+
+
+def of_new_study(found: Difference, margin: float) -> tuple[float, float]:
+    """Participants, and units, that a new study would need to find a difference of `margin` with 80 % power.
+
+    Each number for as many of the others as this study has; infinite if no number suffices, NaN if the parts of the
+    variance are not known. The parts are taken as this study estimates them, and the noncentral t as a shifted one;
+    `exemplum power` simulates it.
+    """
+    people, units = found.n_participants, found.n_units
+    if not np.isfinite(found.parts).all():
+        return np.nan, np.nan
+    over_people, over_units, left = (
+        float(part) * times for part, times in zip(found.parts, (people, units, people * units), strict=True)
+    )
+
+    def suffices(n: int, m: int) -> bool:
+        a, b, c = over_people / n, over_units / m, left / (n * m)
+        of_people = (a + c) ** 2 / (n - 1) if over_people else 0.0
+        of_units = (b + c) ** 2 / (m - 1) if over_units else 0.0
+        df = (a + b + c) ** 2 / (of_people + of_units) if of_people + of_units else float(n * m)
+        reach = stats.t.ppf(1 - ALPHA / 2, df) + stats.t.ppf(POWER, df)
+        return bool(reach * np.sqrt(a + b + c) <= margin)
+
+    return (
+        _smallest(lambda n: suffices(n, units)) if over_people or left else np.nan,
+        _smallest(lambda m: suffices(people, m)) if over_units or left else np.nan,
+    )
+
+
+def _smallest(enough: Callable[[int], bool]) -> float:
+    """The smallest number from 2 to MOST for which `enough` holds, and holds above; inf if there is none."""
+    if not enough(MOST):
         return np.inf
-    below, enough = 1, MOST
-    while enough - below > 1:
-        middle = (below + enough) // 2
-        below, enough = (below, middle) if decides(middle) else (middle, enough)
-    return float(enough)
+    below, above = 1, MOST
+    while above - below > 1:
+        middle = (below + above) // 2
+        below, above = (below, middle) if enough(middle) else (middle, above)
+    return float(above)
 
 
-def power_of_difference(difference: float, sd: float, n: int) -> float:
-    """Power of the two-sided paired t test at 5 %; R: power.t.test(type = "paired", strict = TRUE)."""
-    if n < 2:
-        return 0.0
-    cut, shift = stats.t.ppf(1 - ALPHA / 2, n - 1), abs(difference) / sd * np.sqrt(n)
-    if shift > 30:  # the noncentral distribution's series fails here, and the power is 1
-        return 1.0
-    # SciPy's far tail is NaN for large shifts, where it is 0 to 7 digits
-    far = stats.nct.cdf(-cut, n - 1, shift) if shift < 5 else 0.0
-    return float(stats.nct.sf(cut, n - 1, shift) + far)
+def _claims(answers: pd.DataFrame, by: str, settings: AnalysisSection) -> Iterator[dict[str, Any]]:
+    if not (answers["condition"] == BASELINE).any():
+        return
+    machine = bool((answers["observer_kind"] == "machine").all())
+    populations = ("machine",) if machine else ("new_units", "these_units") if by == "all" else (settings.primary,)
+    for method in order(answers["condition"].unique()):
+        for population in populations if method != BASELINE else ():
+            shown = answers[answers["condition"].isin([method, BASELINE])]
+            found = difference_of_machine(shown, method) if machine else difference_of_people(shown, method, population)
+            role = settings.role("all" if by == "all" else by, settings.primary if machine else population)
+            yield _row(shown, method, population, role, found, settings.margin)
 
 
-def power_of_equivalence(difference: float, sd: float, margin: float, n: int) -> float:
-    """Power of the two one-sided t tests at 5 % each, by central t's (Chow, Shao & Wang 2008, ch. 3.1.2)."""
-    if n < 2:
-        return 0.0
-    error, cut = sd / np.sqrt(n), stats.t.ppf(1 - ALPHA, n - 1)
-    low, high = ((margin + sign * difference) / error - cut for sign in (1, -1))
-    return float(max(stats.t.cdf(low, n - 1) + stats.t.cdf(high, n - 1) - 1, 0.0))
+def _row(
+    shown: pd.DataFrame, method: str, population: str, role: str, found: Difference, margin: float
+) -> dict[str, Any]:
+    low, high = found.interval()
+    levels = paired_means(shown, method, population == "machine").mean()
+    return {
+        "method": method, "baseline": BASELINE, "population": population, "role": role, "difference": found.estimate,
+        "low": low, "high": high, "std_error": found.std_error, "df": found.df, "p": found.p,
+        "p_equivalence": found.p_equivalence(margin), "margin": margin, "n_participants": found.n_participants,
+        "n_units": found.n_units, "accuracy": float(levels[method]), "baseline_accuracy": float(levels[BASELINE]),
+        **dict(zip(("new_participants", "new_units"), of_new_study(found, margin), strict=True)),
+    }  # fmt: skip
 
 
-def _row(answers: pd.DataFrame, method: str, margin: float) -> dict[str, Any]:
-    shown = answers[answers["condition"].isin([method, BASELINE])]
-    people = _means(shown, "participant", method)
-    units = _means(shown, "unit", method)
-    found = judge(
-        people["mean", method].to_numpy(),
-        people["mean", BASELINE].to_numpy(),
-        (people["size", method].to_numpy(), people["size", BASELINE].to_numpy()),
-        margin,
+def _decide(family: list[dict[str, Any]]) -> None:
+    """Correct the p values of a family of claims by Holm, unless it is exploratory, and say what they decide."""
+    for name in ("p", "p_equivalence"):
+        tested = [row for row in family if not np.isnan(row[name]) and row["role"] != "exploratory"]
+        corrected = dict(zip(map(id, tested), holm(np.array([row[name] for row in tested])), strict=True))
+        for row in family:
+            row[f"{name}_adjusted"] = float(corrected.get(id(row), np.nan))
+    for row in family:
+        differs, equivalent = (_deciding(row, name) < ALPHA for name in ("p", "p_equivalence"))
+        row["verdict"] = word(differs, equivalent, row["difference"])
+
+
+def _deciding(row: dict[str, Any], name: str) -> float:
+    """The corrected p of a claim, or of an exploratory one p itself."""
+    return float(row[name] if row["role"] == "exploratory" else row[f"{name}_adjusted"])
+
+
+def word(differs: bool, equivalent: bool, difference: float) -> str:
+    """better, worse, equivalent, undecided, or `better within the margin`: significant, and yet equivalent."""
+    if differs:
+        return ("better" if difference > 0 else "worse") + (" within the margin" if equivalent else "")
+    return "equivalent" if equivalent else "undecided"
+
+
+def sentence(row: dict[str, Any]) -> str:
+    """The verdict and its evidence in plain English, from a row of VERDICTS."""
+    method, baseline, whom = row["method"], row["baseline"], POPULATIONS[row["population"]]
+    if np.isnan(row["p"]):
+        return f"Undecided whether {method} differs from {baseline} {whom}: {_sizes(row)} answered both, too few."
+    margin = f"{100 * row['margin']:g} points"
+    said = {
+        "better": f"{method} is better than {baseline} {whom}",
+        "worse": f"{method} is worse than {baseline} {whom}",
+        "better within the margin": f"{method} is better than {baseline}, by less than {margin}, {whom}",
+        "worse within the margin": f"{method} is worse than {baseline}, by less than {margin}, {whom}",
+        "equivalent": f"{method} and {baseline} are equivalent within {margin} {whom}",
+        "undecided": f"undecided whether {method} differs from {baseline} {whom}",
+    }[row["verdict"]]
+    names = {"p": "difference", "p_equivalence": "equivalence"}
+    told = [name for name in names if name == "p" or "margin" in row["verdict"] or row["verdict"] == "equivalent"]
+    ps = ", ".join(
+        f"{_p(_deciding(row, name))}{f' for {names[name]}' if len(told) > 1 or name != 'p' else ''}" for name in told
     )
-    by_unit = (units["mean", method] - units["mean", BASELINE]).to_numpy()
-    p_units = np.nan
-    if len(by_unit) > 1 and not is_constant(by_unit):
-        p_units = float(stats.ttest_1samp(by_unit, 0.0).pvalue)
-    row = {"method": method, "baseline": BASELINE, **asdict(found), "margin": margin, "p_units": p_units}
-    row["n_units"] = len(by_unit)
-    levels = people["mean", method].mean(), people["mean", BASELINE].mean()
-    return row | {"sentence": sentence(row, *map(float, levels))}
-
-
-def sentence(row: dict[str, Any], level: float, baseline_level: float) -> str:
-    """The verdict and its evidence in plain English, from a row of VERDICTS and the two accuracies."""
-    method, baseline, margin = row["method"], row["baseline"], 100 * row["margin"]
-    n, units = row["n_participants"], row["n_units"]
-    if n < 2:
-        return f"Undecided whether {method} differs from {baseline}: {n} participant{'s' * (n != 1)} answered both."
+    if any(row[f"{name}_adjusted"] > row[name] for name in told):
+        ps += " after Holm's correction"
     evidence = (
-        f"accuracy {100 * level:.1f} % against {100 * baseline_level:.1f} %, a difference of "
-        f"{_points(row['difference'])} points (95 % CI {_points(row['low'])} to {_points(row['high'])}, "
-        f"{_p(row['p'])}, {n} participants, {units} unit{'s' * (units != 1)})"
+        f"accuracy {100 * row['accuracy']:.1f} % against {100 * row['baseline_accuracy']:.1f} %, a difference of "
+        f"{_points(row['difference'])} points (95 % CI {_points(row['low'])} to {_points(row['high'])}, {ps}, "
+        f"{_sizes(row)})"
     )
-    if row["verdict"] == "equivalent":
-        text = (
-            f"{method} and {baseline} are equivalent within {margin:g} points ({_p(row['p_equivalence'])}): {evidence}."
-        )
-        return _capital(text) + (" The small difference is significant." if row["p"] < ALPHA else "")
-    if row["verdict"] == "undecided":
-        more = row["more_participants"]
-        people = f"about {more:,.0f} more participant{'s' * (more != 1)}"
-        advice = f"{people} would decide it with 80 % power, if difference and spread stay the same"
-        if not np.isfinite(more):
-            advice = f"more than {MOST:,} participants would be needed"
-        return f"Undecided whether {method} differs from {baseline}: {evidence}; {advice}."
-    text = _capital(f"{method} is {row['verdict']} than {baseline}: {evidence}.")
-    if not row["p_units"] < ALPHA:
-        text += f" Over units the difference is not significant ({_p(row['p_units'])}): other units might not show it."
-    return text
+    return f"{_capital(said)}: {evidence}.{_plan(row)}"
 
 
-def _means(answers: pd.DataFrame, level: str, method: str) -> pd.DataFrame:
-    """Accuracy and trials by participant or unit in both conditions, for those with both."""
-    table = answers.groupby([level, "condition"])["correct"].agg(["mean", "size"]).unstack()
-    wanted = pd.MultiIndex.from_product([["mean", "size"], [method, BASELINE]])
-    return table.reindex(columns=wanted).dropna().astype(float)
+def _plan(row: dict[str, Any]) -> str:
+    """Of what is undecided, what a new study would need. This one cannot grow until it decides."""
+    if row["verdict"] != "undecided" or row["role"] == "exploratory":
+        return ""
+    people, units = row["new_participants"], row["new_units"]
+    ways = [] if row["population"] == "machine" or np.isnan(people) else [
+        _way(people, "participants", f"the same number of units ({row['n_units']})"
+             if row["population"] == "new_units" else "these units")]  # fmt: skip
+    if row["population"] != "these_units" and not np.isnan(units):
+        others = "" if row["population"] == "machine" else f"the same number of participants ({row['n_participants']})"
+        ways.append(_way(units, "units", others))
+    found = f"to find a difference of {100 * row['margin']:g} points with 80 % power, a new study"
+    return f" {_capital(found)} would need {', or '.join(ways)}; plan it with exemplum power." if ways else ""
 
 
-def _binomial_variance(share: Array, n: Array) -> Array:
-    smoothed = (np.asarray(share) * n + 1) / (np.asarray(n) + 2)
-    return smoothed * (1 - smoothed) / (np.asarray(n) + 2)
+def _way(number: float, what: str, others: str) -> str:
+    amount = f"about {number:,.0f}" if np.isfinite(number) else f"more than {MOST:,}"
+    return f"{amount} {what}{f' with {others}' if others else ''}"
+
+
+def _sizes(row: dict[str, Any]) -> str:
+    people, units = row["n_participants"], row["n_units"]
+    counted = f"{units} unit{'s' * (units != 1)}"
+    return counted if row["population"] == "machine" else f"{people} participant{'s' * (people != 1)}, {counted}"
 
 
 def _points(share: float) -> str:

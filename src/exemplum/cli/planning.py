@@ -48,6 +48,7 @@ def plan(
     units: str,
     protocol: str,
     test: str,
+    part: str,
     simulations: int,
     seed: int,
     out: Path,
@@ -59,13 +60,17 @@ def plan(
     for total in totals:
         structure.check(total)
     with track("power", len(sizes) * len(totals) * simulations, "studies") as advance:
-        result = planning.table(scenario, sizes, totals, test, simulations, seed, advance, structure.sets)
+        result = planning.table(scenario, sizes, totals, test, simulations, seed, advance, structure.sets, part)
     store.write_text(out / "power.csv", csv_text(result))
     with typography():
         figure = Figure(figsize=(4.5, 3.2), layout="constrained")
         draw(result, figure.add_subplot())
     save(figure, out, "power")
     _show(result, scenario.baseline, scenario.spread)
+    if structure.sets > 1:
+        planned = f"all {structure.sets} schemes together" if part == "all" else f"one of {structure.sets} schemes"
+        other = "--part scheme plans for one of them" if part == "all" else "--part all plans for all together"
+        output.print(f"{protocol}: counted are the main trials of {planned}; {other}")
     console.print(f"wrote {out / 'power.csv'}, {out / 'power.png'}, {out / 'power.svg'}")
 
 

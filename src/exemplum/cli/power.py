@@ -56,10 +56,17 @@ def power(
     test: Annotated[
         str,
         typer.Option(
-            help="participants: paired t-test over participants. both: paired t-tests over participants and over "
-            "units, both significant. glmm: Wald test of the mixed model (slow)."
+            help="new_units: for new participants and new units, as the verdict by default. these_units: for new "
+            "participants and these units only (paired t test). glmm: Wald test of the mixed model (slow)."
         ),
-    ] = "both",
+    ] = "new_units",
+    part: Annotated[
+        str,
+        typer.Option(
+            help="Of a protocol with several schemes: all of its main trials together (all), as the primary analysis "
+            "takes them, or those of one scheme (scheme)."
+        ),
+    ] = "all",
     simulations: Annotated[int, typer.Option(min=10, help="Number of simulated studies per sample size.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of the simulations.")] = 2021,
     unblind: Unblind = None,
@@ -72,4 +79,4 @@ def power(
     given = (sd_participant, sd_unit, sd_participant_condition, sd_unit_condition)
     opened = None if study is None else open_study(study, unblind=unblind, database=database)
     scenario = planning.assumed(difference, baseline, given, opened, observer, method)
-    planning.plan(scenario, participants, units, protocol, test, simulations, seed, out)
+    planning.plan(scenario, participants, units, protocol, test, part, simulations, seed, out)

@@ -1,4 +1,4 @@
-"""The main result in words, and who answered: people and machines, with their attention checks."""
+"""The main result and the declared claims in words, and who answered: people and machines."""
 
 from __future__ import annotations
 
@@ -10,16 +10,6 @@ import pandas as pd
 from exemplum.report import formatting, style
 from exemplum.report.formatting import Tables, pick
 
-TESTS = {
-    "paired_t": "paired t test",
-    "rm_anova_posthoc": "post-hoc test of a repeated-measures ANOVA",
-    "wilcoxon": "Wilcoxon signed-rank test",
-    "permutation": "permutation test",
-    "glmm": "mixed logistic regression",
-    "gee": "generalized estimating equations",
-    "mann_whitney": "Mann–Whitney test",
-    "mixed_anova": "mixed ANOVA",
-}
 CHECKS = {  # observers whose result is known in advance
     "ideal": "must be right on every trial",
     "chance": "must be right on about half of the trials",
@@ -42,7 +32,7 @@ class Finding:
 
     observer: str
     experiment: str
-    sentences: list[str]
+    sentence: str
     shares: dict[str, Share]  # by condition
     check: str  # the expected result of an observer that checks the experiment; else empty
 
@@ -68,14 +58,21 @@ def findings(tables: Tables) -> list[Finding]:
 
 
 def verdicts(table: pd.DataFrame) -> list[Verdict]:
-    """VERDICTS on all trials, people first."""
-    rows = table[table["by"] == "all"]
+    """The claims of VERDICTS that were declared, primary before secondary, people first. No other is told in words."""
+    rows = table[table["role"] != "exploratory"].sort_values(["experiment", "role"], kind="stable")
+    several = rows["experiment"].nunique() > 1
     return [
-        Verdict(f"{style.label(row['method'])}, by {observer}: {row['verdict']}", row["sentence"])
+        Verdict(f"Experiment {row['experiment']}: " * several + _title(row, observer), row["sentence"])
         for observer in style.ordered_observers(rows["observer"])
         for _, row in rows[rows["observer"] == observer].iterrows()
         if observer not in CHECKS
     ]
+
+
+def _title(row: pd.Series, observer: str) -> str:
+    group = f" in {row['group']}" if row["group"] else ""
+    role = "" if row["role"] == "primary" else f" ({row['role']} claim)"
+    return f"{style.label(row['method'])}{group}, by {observer}: {row['verdict']}{role}"
 
 
 def conditions(found: list[Finding]) -> list[str]:
@@ -86,16 +83,15 @@ def conditions(found: list[Finding]) -> list[str]:
 def _finding(tables: Tables, rows: pd.DataFrame, observer: str, experiment: str) -> Finding:
     order = style.ordered(rows["condition"])
     shares = {c: _share(rows[rows["condition"] == c].iloc[0]) for c in order}
-    compared_rows = tables.comparisons
-    if experiment:
-        compared_rows = compared_rows[compared_rows["experiment"] == experiment]
-    sentences = [_sentence(shares, int(rows["n_participants"].max())), *_differences(compared_rows, observer, order)]
-    return Finding(observer, experiment, sentences, shares, CHECKS.get(observer, ""))
+    answers = tables.responses[tables.responses["observer"] == observer]
+    one = "session" if (answers["observer_kind"] == "machine").any() else "participant"
+    said = _sentence(shares, formatting.count(int(rows["n_participants"].max()), one))
+    return Finding(observer, experiment, said, shares, CHECKS.get(observer, ""))
 
 
-def _sentence(shares: dict[str, Share], participants: int) -> str:
+def _sentence(shares: dict[str, Share], participants: str) -> str:
     parts = [f"{share.value} {_shown(share.condition)}" for share in shares.values()]
-    return f"Right on {formatting.listed(parts)} (main trials, n = {formatting.count(participants, 'participant')})."
+    return f"Right on {formatting.listed(parts)} (main trials, {participants})."
 
 
 def _share(row: pd.Series) -> Share:
@@ -109,52 +105,6 @@ def _share(row: pd.Series) -> Share:
 
 def _shown(condition: str) -> str:
     return "without references" if condition == "none" else f"with {style.label(condition)} references"
-
-
-def _differences(comparisons: pd.DataFrame, observer: str, conditions: list[str]) -> list[str]:
-    methods = [c for c in conditions if c not in style.LAST and c != "natural"]
-    found = [(method, compared(comparisons, observer, "natural", method)) for method in methods]
-    return [_difference(method, row) for method, row in found if row is not None]
-
-
-def compared(comparisons: pd.DataFrame, observer: str, a: str, b: str) -> pd.Series | None:
-    """The row that compares accuracy of `a` with `b` on all main trials, a minus b; None if there is none."""
-    rows = comparisons[
-        (comparisons["observer"] == observer)
-        & (comparisons["measure"] == "accuracy")
-        & (comparisons["subset"] == "all")
-        & (comparisons["by"] == "all")
-    ]
-    for first, second, sign in ((a, b, 1), (b, a, -1)):
-        pair = rows[(rows["a"] == first) & (rows["b"] == second)]
-        for test in TESTS:
-            chosen = pair[(pair["test"] == test) & pair["difference"].notna()]
-            if len(chosen):
-                row = chosen.iloc[0].copy()
-                row["difference"] = sign * row["difference"]
-                return row
-    return None
-
-
-def _difference(method: str, row: pd.Series) -> str:
-    corrected = pd.notna(row["p_adjusted"])
-    said = [
-        formatting.p_value(row["p_adjusted"] if corrected else row["p"]),
-        TESTS.get(row["test"], row["test"]) + (", corrected for several tests" if corrected else ""),
-        _effect(row),
-        f"n = {int(row['n']):,}",
-    ]
-    found = f"Natural minus {style.label(method)}: {formatting.points(row['difference'])} percentage points"
-    return f"{found} ({'; '.join(part for part in said if part)})."
-
-
-def _effect(row: pd.Series) -> str:
-    if not row["effect_name"] or pd.isna(row["effect"]):
-        return ""
-    ends = formatting.interval(row["effect_low"], row["effect_high"], share=False, digits=2)
-    return f"{row['effect_name']} = {formatting.number(row['effect'])}" + (
-        f", {ends}" if ends != formatting.UNDEFINED else ""
-    )
 
 
 ABOUT = {

@@ -195,6 +195,10 @@ COMPARISON_COLUMNS = (
     "observer", "measure", "subset", "by", "group", "a", "b", "test", "difference", "effect_name", "effect",
     "effect_low", "effect_high", "statistic", "df", "p", "p_adjusted", "n",
 )  # fmt: skip
+CLAIM_COLUMNS = (
+    "observer", "role", "population", "group", "method", "verdict", "difference", "low", "high", "p", "p_adjusted",
+    "p_equivalence", "p_equivalence_adjusted", "n_participants", "n_units",
+)  # fmt: skip
 ALWAYS_SHOWN = {"observer", "condition", "a", "b", "test", "measure"}  # even if they are the same in every row
 
 

@@ -34,7 +34,7 @@ class Experiment:
 def write_reproduction(out: Path) -> dict[str, Any]:
     """Write OUT/index.html and OUT/figures from the tables that `exemplum reproduce` wrote into OUT.
 
-    Reads estimates and comparisons (required), responses, ratings, published and findings (optional), each as
+    Reads estimates and comparisons (required), responses, ratings, verdicts, published and findings (optional), each as
     OUT/NAME.parquet or OUT/NAME.csv. `published` has one row per published number or statement: experiment, quantity,
     published, says (equals, above, …), ours, agrees, source, note. Raises StoreError naming a table that is missing or
     broken.
@@ -43,6 +43,7 @@ def write_reproduction(out: Path) -> dict[str, Any]:
         estimates=_table(out, "estimates", tables.ESTIMATES),
         comparisons=_table(out, "comparisons", tables.COMPARISONS),
         responses=_table(out, "responses", tables.RESPONSES, needed=False),
+        verdicts=_table(out, "verdicts", tables.VERDICTS, needed=False),
         ratings=_table(out, "ratings", tables.RATINGS, needed=False),
     )
     headlines, noticed = _any(out, "published"), _any(out, "findings")
@@ -55,6 +56,7 @@ def write_reproduction(out: Path) -> dict[str, Any]:
         headlines=_headlines(headlines),
         agreement=_agreement(_headlines(headlines)),
         findings=said,
+        verdicts=findings.verdicts(found.verdicts),
         conditions=findings.conditions(said),
         how=how(pick(found.estimates, "accuracy")),
         experiments=experiments,

@@ -144,6 +144,7 @@ def write(
         strength_sentence=strengths.sentence(strong),
         cards=unit_cards,
         units_left_out=int((tables.units["role"] == "main").sum()) - len(unit_cards),
+        claims=formatting.listing(tables.verdicts, formatting.CLAIM_COLUMNS),
         comparisons=formatting.listing(tables.comparisons, formatting.COMPARISON_COLUMNS),
         provenance=provenance(study),
         notes=notes,
