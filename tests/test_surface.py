@@ -2,7 +2,6 @@
 
 import doctest
 import importlib
-import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from torch import nn
 import exemplum as ex
 from exemplum import images
 from exemplum.errors import UserError
+from side_by_side import blocks
 
 mpl.use("Agg")
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,7 +29,6 @@ WITH_EXAMPLES = sorted(
     for path in SOURCES.rglob("*.py")
     if ">>> " in path.read_text(encoding="utf-8")
 )
-PAGE = (ROOT / "docs/side-by-side.md").read_text(encoding="utf-8")
 UNIT = "mixed3a:5"
 
 
@@ -306,17 +305,6 @@ def test_a_study_is_run_and_read(tmp_path):
         study.run("reports")
 
 
-def blocks(library: str) -> dict[str, list[str]]:
-    """The code of a library on the page of ten tasks, by task."""
-    found: dict[str, list[str]] = {}
-    for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]:
-        heading = part.partition("\n")[0]
-        for code in re.findall(r"```python\n(.*?)```", part, flags=re.DOTALL):
-            if code.startswith(f"# {library}"):
-                found.setdefault(heading, []).extend(code.splitlines()[1:])
-    return found
-
-
 def test_no_task_takes_more_lines_than_elsewhere():
     ours = blocks("Exemplum")
     tasks = [task for task in ours if task[0].isdigit()]
@@ -340,5 +328,5 @@ def test_the_ten_tasks_run(monkeypatch):
     for task, lines in blocks("Exemplum").items():
         code = "\n".join(lines).replace("ex.load(network)", "ex.load(network, input_size=96)")
         exec(compile(code, task, "exec"), names)
-    assert len(made) == 11
+    assert len(made) == 12
     assert all(len(pictures) and pictures.images.std() > 0 for pictures in made)
