@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -34,14 +35,18 @@ def test_clean_text_passes(text):
 
 
 def test_faults_are_told_with_file_and_line(tmp_path):
-    """In comments over several lines and in strings, but not in code."""
+    """In comments over several lines and in strings, but not in code; in the text of notebooks."""
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "a.py").write_text(
         "anew = 1  # of 9 images a\n# Some images\n# a second.\nprint('made anew')\n", encoding="utf-8"
     )
     (tmp_path / "README.md").write_text("Good.\n\nOne score an image.\n", encoding="utf-8")
+    (tmp_path / "docs").mkdir()
+    cells = [{"cell_type": "code", "source": ["anew = 1"]}, {"cell_type": "markdown", "source": ["Once\n", "anew."]}]
+    (tmp_path / "docs" / "n.ipynb").write_text(json.dumps({"cells": cells}), encoding="utf-8")
     assert list(english.check(tmp_path)) == [
         "README.md:3: One score an image (better: per)",
+        "docs/n.ipynb:2: anew (better: again, remade)",
         "src/a.py:2: images a second (better: per)",
         "src/a.py:4: anew (better: again, remade)",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -159,5 +160,7 @@ def test_broken_links_are_found(tmp_path):
         "[a](docs/other.md#two-words-code-x) [b](docs/other.md#again-1) [c](https://nowhere.example) `[d](no.md)`\n"
         "```\n[e](no.md)\n```\n[f](docs/gone.md) [g](docs/other.md#again-2)\n"
     )
+    cells = [{"cell_type": "code", "source": "[h](no.md)"}, {"cell_type": "markdown", "source": "[i](other.md) [j](z)"}]
+    (tmp_path / "docs" / "n.ipynb").write_text(json.dumps({"cells": cells}))
     assert list(links.broken(tmp_path)) == ["README.md:5: docs/gone.md", "README.md:5: docs/other.md#again-2",
-                                            "docs/other.md:1: y"]  # fmt: skip
+                                            "docs/n.ipynb:1: z", "docs/other.md:1: y"]  # fmt: skip

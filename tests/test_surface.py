@@ -2,7 +2,6 @@
 
 import doctest
 import importlib
-import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +17,9 @@ from PIL import Image
 from torch import nn
 
 import exemplum as ex
+from exemplum import images
 from exemplum.errors import UserError
+from side_by_side import blocks
 
 mpl.use("Agg")
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,7 +29,6 @@ WITH_EXAMPLES = sorted(
     for path in SOURCES.rglob("*.py")
     if ">>> " in path.read_text(encoding="utf-8")
 )
-PAGE = (ROOT / "docs/side-by-side.md").read_text(encoding="utf-8")
 UNIT = "mixed3a:5"
 
 
@@ -218,8 +218,30 @@ def test_pictures_show_themselves(model):
     assert repr(found) == "Visualizations(4 pictures: mixed3a:5, mixed3a:5 min, mixed3a:6 and 1 more)"
     assert found._repr_html_().count("<img") == 4
     assert len(found.show().texts) == 4
-    assert len(found.plot().lines) == 4
+    assert "mixed3a:5<br>" in found._repr_html_()  # the activation is below the unit
+    assert [line.get_label() for line in found.plot().lines] == [each.label for each in found]
+    twice = ex.visualize(model, UNIT, images=2, steps=2, poles="max")
+    assert [line.get_label() for line in twice.plot().lines] == ["mixed3a:5, picture 1", "mixed3a:5, picture 2"]
     assert found.to_frame()["pole"].tolist() == ["max", "min"] * 2
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+def test_a_caption_leaves_the_pictures_free(lines):
+    pictures = [np.zeros((96, 96, 3), np.uint8)] * 2
+    axes = images.grid(pictures, ["\n".join(["caption"] * lines)] * 2, columns=1)
+    axes.figure.canvas.draw()
+    # the pictures are black, the paper is not
+    rows = np.flatnonzero((axes.images[0].get_array()[:, 5] == 0).all(1))
+    first, second = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    caption = axes.texts[1].get_window_extent().transformed(axes.transData.inverted())
+    assert first[-1] < min(caption.y0, caption.y1) < max(caption.y0, caption.y1) < second[0]
+
+
+def test_a_model_shows_its_layers(model):
+    assert "<td>1x1: 0–31, 3x3: 32–95, 5x5: 96–111, pool: 112–127</td>" in model._repr_html_()
+    plain = ex.load(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 3)), input_size=32)._repr_html_()
+    assert "<td>4</td>" in plain
+    assert "branches" not in plain
 
 
 def test_machines_answer_trials_made_by_hand(model):
@@ -283,17 +305,6 @@ def test_a_study_is_run_and_read(tmp_path):
         study.run("reports")
 
 
-def blocks(library: str) -> dict[str, list[str]]:
-    """The code of a library on the page of ten tasks, by task."""
-    found: dict[str, list[str]] = {}
-    for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]:
-        heading = part.partition("\n")[0]
-        for code in re.findall(r"```python\n(.*?)```", part, flags=re.DOTALL):
-            if code.startswith(f"# {library}"):
-                found.setdefault(heading, []).extend(code.splitlines()[1:])
-    return found
-
-
 def test_no_task_takes_more_lines_than_elsewhere():
     ours = blocks("Exemplum")
     tasks = [task for task in ours if task[0].isdigit()]
@@ -317,5 +328,5 @@ def test_the_ten_tasks_run(monkeypatch):
     for task, lines in blocks("Exemplum").items():
         code = "\n".join(lines).replace("ex.load(network)", "ex.load(network, input_size=96)")
         exec(compile(code, task, "exec"), names)
-    assert len(made) == 11
+    assert len(made) == 12
     assert all(len(pictures) and pictures.images.std() > 0 for pictures in made)

@@ -1,9 +1,9 @@
 """Check the plain English of docs, sources, pages and texts: python -m tools.english
 
 Finds the distributive "a" ("images a second" for "images per second") and the words that docs/glossary.md replaces.
-Checked are Markdown files, comments and strings of Python files, and the texts of pages. Words between backquotes, and
-quoted words right before a dash or "for", are examples. Prints each fault as `FILE:LINE: WORDS (better: …)` and exits
-with 1 if there is one.
+Checked are Markdown files, the text of notebooks, comments and strings of Python files, and the texts of pages. Words
+between backquotes, and quoted words right before a dash or "for", are examples. Prints each fault as `FILE:LINE: WORDS
+(better: …)`, in a notebook with the line of its text, and exits with 1 if there is one.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools.links import markdown
+
 ROOT = Path(__file__).resolve().parents[1]
 FILES = (
-    "*.md", "docs/**/*.md", ".github/**/*.md", "src/**/*.py", "src/**/*.toml", "src/**/*.j2", "src/**/*.html",
-    "tools/*.py", "benchmarks/*.py",
+    "*.md", "docs/**/*.md", "docs/**/*.ipynb", ".github/**/*.md", "src/**/*.py", "src/**/*.toml", "src/**/*.j2",
+    "src/**/*.html", "tools/*.py", "benchmarks/*.py",
 )  # fmt: skip
 SELF = ("tools/english.py", "CODE_OF_CONDUCT.md")
 
@@ -97,8 +99,8 @@ def prose_of_python(source: str) -> str:
 def check(root: Path) -> Iterator[str]:
     """Every fault of the checked files, as `FILE:LINE: WORDS (better: …)`."""
     for file in sorted({file for pattern in FILES for file in root.glob(pattern)} - {root / name for name in SELF}):
-        text = file.read_text(encoding="utf-8")
-        for line, words, better in faults(prose_of_python(text) if file.suffix == ".py" else text):
+        prose = {".py": prose_of_python, ".ipynb": markdown}.get(file.suffix, str)
+        for line, words, better in faults(prose(file.read_text(encoding="utf-8"))):
             yield f"{file.relative_to(root)}:{line}: {words} (better: {better})"
 
 

@@ -1,11 +1,12 @@
 """Check every link of the pages to a file or a heading of this repository: python -m tools.links
 
-Pages are the Markdown files of the root, docs/, web/ and .github/. Links to other sites are not followed. Prints each
-broken link with file and line, and exits with 1 if there is one.
+Pages are the Markdown files of the root, docs/, web/ and .github/, and the text of notebooks in docs/. Links to other
+sites are not followed. Prints each broken link with file and line, and exits with 1 if there is one.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("*.md", "docs/**/*.md", "web/*.md", ".github/**/*.md")
+PAGES = ("*.md", "docs/**/*.md", "docs/**/*.ipynb", "web/*.md", ".github/**/*.md")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"`[^`]*`")
 HEADING = re.compile(r"#{1,6} +(.+?)(?: +#+)?$")
@@ -40,6 +41,12 @@ def anchors(page: Path) -> set[str]:
     return found
 
 
+def markdown(notebook: str) -> str:
+    """The Markdown cells of a notebook, given as the text of its file, one after the other."""
+    cells = json.loads(notebook)["cells"]
+    return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+
+
 def _leads_somewhere(page: Path, target: str) -> bool:
     if re.match(r"[a-z]+:", target):
         return True  # another site, or an address
@@ -50,8 +57,8 @@ def _leads_somewhere(page: Path, target: str) -> bool:
 
 def _prose(page: Path) -> Iterator[tuple[int, str]]:
     """Lines outside of blocks of code, with their numbers."""
-    code = False
-    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+    code, text = False, page.read_text(encoding="utf-8")
+    for number, line in enumerate((markdown(text) if page.suffix == ".ipynb" else text).splitlines(), 1):
         if line.lstrip().startswith("```"):
             code = not code
         elif not code:

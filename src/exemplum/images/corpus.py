@@ -188,7 +188,8 @@ def grid(
     columns = columns or min(9, max(1, len(images)))
     rows = math.ceil(len(images) / columns)
     height, width = images[0].shape[:2] if len(images) else (1, 1)
-    room = round(0.14 * height) if any(captions) else 0  # above each row, for its captions
+    lines = max((caption.count("\n") + 1 for caption in captions if caption), default=0)
+    room = round(0.12 * lines * width)  # above each row, for its captions; a column is 1.4 inches wide
     page = np.full((rows * (height + room + GAP), columns * (width + GAP), 3), PAPER, np.uint8)
     axes = axes or plt.subplots(figsize=(1.4 * columns, 1.4 * rows * page.shape[0] / max(1, rows) / width))[1]
     for place, image in enumerate(images):
@@ -209,7 +210,7 @@ def thumbnails(
     for place, image in enumerate(images[:most]):
         held = io.BytesIO()
         Image.fromarray(np.broadcast_to(image, (*image.shape[:2], 3))).resize((size, size)).save(held, "PNG")
-        caption = html.escape(captions[place]) if place < len(captions) else ""
+        caption = html.escape(captions[place]).replace("\n", "<br>") if place < len(captions) else ""
         source = f"data:image/png;base64,{base64.b64encode(held.getvalue()).decode()}"
         shown.append(
             f'<figure style="display:inline-block;margin:2px"><img src="{source}" width="{size}" height="{size}">'

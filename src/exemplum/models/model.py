@@ -62,7 +62,9 @@ class Model:
         return table(self)
 
     def _repr_html_(self) -> str:
-        shown = self.to_frame().query("default").drop(columns="default")
+        rows = [(name, self.layers[name].channels, _branches(self.layers[name])) for name in self.default_layers]
+        shown = pd.DataFrame(rows, columns=["layer", "channels", "branches"])
+        shown = shown.loc[:, shown.ne("").any()]  # most networks have no branches
         return f"<p>{html.escape(repr(self))}; its default layers:</p>{shown.to_html(index=False)}"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -254,3 +256,8 @@ def table(model: Model) -> pd.DataFrame:
                 (layer.name, layer.channels, branch, channels[0], channels[-1], layer.name in model.default_layers)
             )
     return pd.DataFrame(rows, columns=["layer", "channels", "branch", "first", "last", "default"])
+
+
+def _branches(layer: Layer) -> str:
+    """The branches of a layer with their channels: `1x1: 0–31, 3x3: 32–95`."""
+    return ", ".join(f"{name}: {channels[0]}–{channels[-1]}" for name, channels in layer.branches.items())

@@ -105,8 +105,9 @@ class Visualizations(list[Visualization]):
         import matplotlib.pyplot as plt  # late: it takes half a second
 
         axes = axes or plt.subplots()[1]
+        several = len({each.label for each in self}) < len(self)
         for each in self:
-            axes.plot(each.scores, label=f"{each.label} {each.position}")
+            axes.plot(each.scores, label=f"{each.label}, picture {each.position + 1}" if several else each.label)
         axes.set(xlabel="step", ylabel="objective")
         axes.legend(fontsize=7)
         return axes
