@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from exemplum import store
-from exemplum.analysis import agreement, simulate, verdict
+from exemplum.analysis import AnalysisSection, agreement, simulate, verdict
 from exemplum.analysis.estimates import detection
 from exemplum.analysis.estimates.measures import estimates
 from exemplum.analysis.models import fits
@@ -52,7 +52,7 @@ def main() -> None:
         "reliability": lambda: agreement.reliability_estimates(frame, 1),
         "agreement": lambda: agreement.agreement_estimates(frame, 1),
         "order": lambda: order_comparisons(frame),
-        "verdict": lambda: verdict.verdicts(frame, 0.05),
+        "verdict": lambda: verdict.verdicts(frame, AnalysisSection()),
     }
     began = time.process_time(), time.perf_counter()
     lines = [_timed(name, part) for name, part in parts.items()]

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from scipy.special import ndtr
 
-from exemplum.analysis import simulate, verdict
+from exemplum.analysis import AnalysisSection, simulate, verdict
 from exemplum.analysis.estimates import detection
 from exemplum.analysis.models import fits
 from exemplum.analysis.simulate import Spread
@@ -55,7 +55,7 @@ def of_people_who_differ(rng: np.random.Generator) -> dict[str, bool]:
     rows = rows.set_index("condition")
     found = {f"mean d_prime {name}": inside(*rows.loc[name, ["low"]], truth, *rows.loc[name, ["high"]])
              for name, truth in D_PRIME.items()}  # fmt: skip
-    row = verdict.verdicts(trials, margin=0.05).iloc[0]
+    row = verdict.verdicts(trials, AnalysisSection()).iloc[0]
     accuracy = {name: ndtr(d / np.sqrt(2) / np.sqrt(1 + 0.4**2 / 2)) for name, d in D_PRIME.items()}
     truth = accuracy["synthetic"] - accuracy["natural"]
     return found | {"verdict's difference": inside(row["low"], truth, row["high"])}

@@ -26,7 +26,7 @@ def analytic(p: float, q: float, trials: int) -> float:
 
 @pytest.mark.parametrize("people", [20, 40])
 def test_without_random_effects_power_is_the_normal_one(people: int) -> None:
-    found = power.table(Scenario(0.8, 0.05, Spread(), people, 45), [people], [45], "participants", 2000, seed=1)
+    found = power.table(Scenario(0.8, 0.05, Spread(), people, 45), [people], [45], "these_units", 2000, seed=1)
     # t with 19 degrees of freedom has a little less than the normal: some 3 points at 20 participants
     assert found["power"].iloc[0] == pytest.approx(analytic(0.8, 0.85, people * 45), abs=0.05)
 
@@ -37,20 +37,30 @@ def test_glmm_without_random_effects_has_the_normal_power() -> None:
     assert found["low"].iloc[0] < expected < found["high"].iloc[0]
 
 
-@pytest.mark.parametrize("test", ["participants", "both"])
+@pytest.mark.parametrize("test", ["these_units", "new_units"])
 def test_no_difference_is_found_in_five_percent(test: str) -> None:
     found = power.table(Scenario(0.8, 0.0, Spread(0.5, 0.7), 15, 45), [15], [45], test, 2000, seed=3)
     assert found["power"].iloc[0] < 0.065
-    if test == "participants":
+    if test == "these_units":
         assert found["power"].iloc[0] > 0.037
 
 
-def test_units_that_differ_by_method_need_both_tests() -> None:
+def test_units_that_differ_by_method_are_a_sample() -> None:
     """Over these units the participants' test finds differences; that units at large differ it must not say."""
     scenario = Scenario(0.8, 0.0, Spread(0, 0.7, 0, 0.8), 40, 45)
     found = {test: power.table(scenario, [40], [45], test, 600, seed=2)["power"].iloc[0] for test in power.TESTS[:2]}
-    assert found["participants"] > 0.2
-    assert found["both"] < 0.08
+    assert found["these_units"] > 0.2
+    assert found["new_units"] < 0.08
+
+
+def test_all_schemes_are_planned_for_unless_one_is_asked_for() -> None:
+    """borowski2021-2: 160 main trials, 40 of them in each of four schemes (Borowski et al. 2021, appendix A.1.2)."""
+    scenario, sets = Scenario(0.8, 0.1, Spread(), 8, 80), power.structure("borowski2021-2").sets
+    for part, trials in (("all", 160), ("scheme", 40)):
+        found = power.table(scenario, [8], [80], "new_units", 10, seed=1, sets=sets, part=part)
+        assert found[["part", "trials"]].to_numpy().tolist() == [[part, trials]]
+    with pytest.raises(UserError, match="known: all, scheme"):
+        power.table(scenario, [8], [80], "new_units", 10, seed=1, part="schemes")
 
 
 def test_marginal_accuracies_are_as_wanted() -> None:
@@ -72,8 +82,8 @@ def test_units_go_round_those_who_see_only_some() -> None:
 
 def test_a_cell_does_not_depend_on_the_others() -> None:
     scenario = Scenario(0.8, 0.1, Spread(0.3, 0.4), 10, 20)
-    whole = power.table(scenario, [6, 10], [20, 30], "participants", 50, seed=4)
-    alone = power.table(scenario, [10], [30], "participants", 50, seed=4)
+    whole = power.table(scenario, [6, 10], [20, 30], "these_units", 50, seed=4)
+    alone = power.table(scenario, [10], [30], "these_units", 50, seed=4)
     assert whole[(whole["participants"] == 10) & (whole["units"] == 30)]["power"].tolist() == alone["power"].tolist()
 
 
@@ -118,10 +128,10 @@ def test_command_prints_a_table_and_writes_a_figure(tmp_path) -> None:
     assert "45" in result.output
     assert {path.name for path in out.iterdir()} == {"power.csv", "power.png", "power.svg"}
     # 3 participants cannot be counterbalanced: 4 can
-    assert "4,45,90,0.1,both" in (out / "power.csv").read_text()
+    assert "4,45,all,90,0.1,new_units" in (out / "power.csv").read_text()
 
 
 def test_figure_has_a_line_for_each_number_of_units() -> None:
-    table = power.table(Scenario(0.8, 0.1, Spread(), 6, 10), [4, 6], [10, 20], "participants", 10, seed=1)
+    table = power.table(Scenario(0.8, 0.1, Spread(), 6, 10), [4, 6], [10, 20], "these_units", 10, seed=1)
     ax = draw(table, Figure().add_subplot())
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["10 units", "20 units"]

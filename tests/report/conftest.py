@@ -68,6 +68,8 @@ def make_study(folder: Path, network: bool = True) -> Study:
     tables.RESPONSES.write(folder / "responses/people.parquet", responses[people])
     tables.ESTIMATES.write(folder / "analysis/estimates.parquet", estimates(responses))
     tables.COMPARISONS.write(folder / "analysis/comparisons.parquet", comparisons(responses))
+    judged = verdict.verdicts(responses, AnalysisSection())
+    tables.VERDICTS.write(folder / "analysis/verdicts.parquet", judged[judged["observer"] == "participants"])
     if network:
         tables.IMAGES.write(folder / "index/broken.parquet", [{"image": "torn.jpg", "reason": "truncated"}])
     blinding.write_status(

@@ -17,9 +17,11 @@ HELD = {
 }  # fmt: skip
 JUDGED = {
     "experiment": "borowski2021-1", "observer": "participants", "by": "all", "group": "", "method": "synthetic",
-    "baseline": "natural", "verdict": "worse", "difference": -0.1, "low": -0.15, "high": -0.05, "p": 0.001,
-    "p_equivalence": 0.9, "p_units": 0.01, "margin": 0.05, "sd": 0.05, "n_participants": 10, "n_units": 45,
-    "more_participants": 0.0, "sentence": "Synthetic images explain units worse than natural ones.",
+    "baseline": "natural", "population": "new_units", "role": "primary", "verdict": "worse", "difference": -0.1,
+    "low": -0.15, "high": -0.05, "std_error": 0.025, "df": 30.0, "p": 0.001, "p_adjusted": 0.001,
+    "p_equivalence": 0.9, "p_equivalence_adjusted": 0.9, "margin": 0.05, "accuracy": 0.82, "baseline_accuracy": 0.92,
+    "n_participants": 10, "n_units": 45, "new_participants": 20.0, "new_units": 60.0,
+    "sentence": "Synthetic images explain units worse than natural ones.",
 }  # fmt: skip
 
 
@@ -60,8 +62,11 @@ def test_exclusions_name_the_rule_and_the_reason():
     assert findings.exclusion_sentences(tables.EXCLUSIONS.frame()) == []
 
 
-def test_verdicts_leave_out_observers_of_known_results():
-    rows = [JUDGED, JUDGED | {"observer": "chance"}, JUDGED | {"by": "scheme", "group": "Max-1"}]
+def test_only_declared_claims_are_told_and_none_of_observers_of_known_results():
+    scheme = JUDGED | {"by": "scheme", "group": "Max-1", "role": "secondary"}
+    rows = [scheme, JUDGED, JUDGED | {"observer": "chance"}, JUDGED | {"role": "exploratory"}]
     found = findings.verdicts(tables.VERDICTS.frame(rows))
-    assert [verdict.title for verdict in found] == ["synthetic, by participants: worse"]
+    assert [verdict.title for verdict in found] == [
+        "synthetic, by participants: worse", "synthetic in Max-1, by participants: worse (secondary claim)",
+    ]  # fmt: skip
     assert found[0].text == JUDGED["sentence"]

@@ -119,7 +119,7 @@ def test_people_are_left_out_while_recruiting(recruiting, verb):
     if verb != "analyze":
         page = (recruiting / "report" / "index.html").read_text()
         assert "left out while the study recruits" in page
-        for table in ("estimates", "comparisons", "responses"):
+        for table in ("estimates", "verdicts", "responses"):
             held = pd.read_csv(recruiting / "report" / "tables" / f"{table}.csv")
             assert set(held["observer"]) == {"chance"}
 

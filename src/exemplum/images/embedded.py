@@ -229,8 +229,9 @@ def _shows_something(grey: np.ndarray, x: int, y: int, side: int) -> bool:
 def _path(source: str) -> Path:
     """The photograph's file. Its package is found without importing it, which would take long."""
     package, _, path = SOURCES[source].partition("/")
-    found = find_spec(package)
-    for folder in (found.submodule_search_locations or ()) if found else ():
+    if not (found := find_spec(package)):
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+    for folder in found.submodule_search_locations or ():
         if (file := Path(folder) / path).is_file():
             return file
     raise CorpusError(f"the photograph {SOURCES[source]} is not installed; pip install scikit-image scikit-learn")

@@ -29,7 +29,7 @@ STAGES = ("index", "explanations", "design")  # never remade once people have an
 MAY_CHANGE = (
     "observers", "server.title", "server.contact", "server.recruit", "server.codes", "server.redirects",
 )  # fmt: skip
-UNTIL_UNBLINDED = ("exclusions", "analysis")  # until somebody has looked at accuracy by condition
+UNTIL_UNBLINDED = ("exclusions", "analysis.bootstrap")  # until somebody has looked at accuracy by condition
 MAY_GROW = ("server.languages",)
 # Stages whose code a stage's fingerprint rests on, and what beside study.toml it rests on
 UPSTREAM = {"index": ("index",), "explanations": ("index", "explanations"), "design": ("design",)}
