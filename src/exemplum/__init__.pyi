@@ -1,7 +1,7 @@
 # The public surface: what `import exemplum as ex` gives. `__init__.py` reads this file, and so do type checkers.
 
 from . import observers as observers
-from .explanations.request import Picture as Picture, Request as Request
+from .explanations import Request as Request
 from .explanations.synthetic import (
     objectives as objectives,
     parametrizations as parametrizations,
@@ -14,6 +14,7 @@ from .index import ActivationIndex as ActivationIndex, build_index as build_inde
 from .models import Model as Model, Network as Network, Preprocessing as Preprocessing, load as load
 from .observers import observe as observe
 from .records import (
+    Picture as Picture,
     Pole as Pole,
     Response as Response,
     Side as Side,

@@ -22,7 +22,7 @@ from exemplum.images import Corpus
 from exemplum.index import stage as index_stage
 from exemplum.index.index import ActivationIndex
 from exemplum.protocols import Protocol, protocol
-from exemplum.records import StudyUnit
+from exemplum.records import Picture, StudyUnit
 from exemplum.study import toml_files, user_code
 from exemplum.study.config import Config, StudyError
 from exemplum.study.folder import Study
@@ -120,21 +120,21 @@ def _run_methods(study: Study) -> dict[str, Any]:
     chosen = _choose(study, model, index, plan)
     methods = [(use, _load(study, use)) for use in _uses(study)]
     keys = {use.name: _key(study, use, method) for use, method in methods}
-    kept: list[gather.StoredPicture] = []
+    stored: list[Picture] = []
     cache = ImageCache()
     for use, method in methods:
         request = Request(
             [entry.unit for entry in chosen], plan.reference_counts, model, index_stage.open_corpus(study), index,
             _settings(study, use), folder / use.name, study.ray, cache,
         )  # fmt: skip
-        kept += gather.pictures(use.name, method, request, study.folder, keys[use.name])
+        stored += gather.pictures(use.name, method, request, study.folder, keys[use.name])
     study.begin_writing(FOLDER)
     for name, key in keys.items():
         gather.settle(folder / name, key)
     tables.STUDY_UNITS.write(folder / "units.parquet", units.rows(chosen))
-    stimuli = tables.STIMULI.write(folder / "stimuli.parquet", measured(kept, model, index, study))
-    tables.PICTURES.write(folder / "pictures.parquet", gather.picture_rows(kept))
-    tables.TRACES.write(folder / "traces.parquet", gather.trace_rows(kept))
+    stimuli = tables.STIMULI.write(folder / "stimuli.parquet", measured(stored, model, index, study))
+    tables.PICTURES.write(folder / "pictures.parquet", gather.picture_rows(stored))
+    tables.TRACES.write(folder / "traces.parquet", gather.trace_rows(stored))
     return {"units": len(chosen), "pictures": stimuli["path"].nunique(), **_success(stimuli)}
 
 

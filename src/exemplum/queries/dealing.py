@@ -24,7 +24,10 @@ Thumbnails = Callable[[int], np.ndarray]  # of a row of the corpus
 
 @dataclass(frozen=True)
 class DealtImage:
-    """An image of the corpus and its place in a trial: each batch has one per pole and position."""
+    """An image of the corpus and its place in a trial: each batch has one per pole and position.
+
+    No Picture: it may be a query, and its row in the corpus stands for its image.
+    """
 
     unit: Unit
     pole: Pole
