@@ -15,7 +15,7 @@ from exemplum.errors import UserError
 from exemplum.report.figures import save
 from exemplum.report.figures.accuracy import power as draw
 from exemplum.report.style import typography
-from exemplum.responses.table import read
+from exemplum.responses import files, read
 from exemplum.runtime.progress import console, output, track
 from exemplum.store import csv_text
 from exemplum.study import blinding
@@ -75,7 +75,7 @@ def plan(
 
 
 def _of_study(study: Study, observer: str, method: str) -> tuple[float, Spread]:
-    if not any(study.stage("responses").glob("*.parquet")):
+    if not files(study.stage("responses"), "responses"):
         design.load(study)  # says so if there is none yet
     responses = read(study.stage("responses"))
     blinding.refuse(study, responses, observer)
