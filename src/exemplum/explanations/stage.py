@@ -73,9 +73,10 @@ def fingerprint(study: Study) -> str:
     if config.stimuli:
         files = gather.files(study.resolve(config.stimuli.load.removeprefix("folder:")))
         return store.digest(VERSION, config.stimuli.model_dump(), config.units.practice, files)
+    index = index_stage.made(study)
     return store.digest(
-        VERSION, index_stage.made(study), config.units.model_dump(), config.design.protocol,
-        [_key(study, use, _load(study, use)) for use in _uses(study)],
+        VERSION, index, config.units.model_dump(), config.design.protocol,
+        [_key(study, use, _load(study, use), index) for use in _uses(study)],
     )  # fmt: skip
 
 
@@ -119,7 +120,8 @@ def _run_methods(study: Study) -> dict[str, Any]:
     plan = protocol(study.config.design.protocol)
     chosen = _choose(study, model, index, plan)
     methods = [(use, _load(study, use)) for use in _uses(study)]
-    keys = {use.name: _key(study, use, method) for use, method in methods}
+    made = index_stage.made(study)
+    keys = {use.name: _key(study, use, method, made) for use, method in methods}
     stored: list[Picture] = []
     cache = ImageCache()
     for use, method in methods:
@@ -197,11 +199,14 @@ def _settings(study: Study, use: Explanation) -> Settings:
     return Settings(config.seed, config.explanations.batches, config.index.relu, config.index.objective, synthetic)
 
 
-def _key(study: Study, use: Explanation, method: ExplanationMethod) -> str:
-    """Hash of everything that a method's pictures depend on; pictures with another key are remade."""
+def _key(study: Study, use: Explanation, method: ExplanationMethod, index: str) -> str:
+    """Hash of everything that a method's pictures depend on; pictures with another key are remade.
+
+    `index` is what tells this index from others: `made` of its stage.
+    """
     config, section = study.config, _synthetic(study, use)
     plan = protocol(config.design.protocol)
-    common = [VERSION, use.method, index_stage.made(study), plan.reference_counts, config.seed]
+    common = [VERSION, use.method, index, plan.reference_counts, config.seed]
     own: Any
     if use.method == NATURAL:
         own = config.explanations.batches

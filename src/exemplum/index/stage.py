@@ -96,6 +96,14 @@ def _check_unit(unit: Unit, model: Model, indexed: list[str]) -> None:
 
 
 def fingerprint(study: Study) -> str:
+    """A hash of everything that the index depends on; worked out once per command."""
+    if "index fingerprint" not in study.opened:
+        study.opened["index fingerprint"] = _fingerprint(study)
+    found: str = study.opened["index fingerprint"]
+    return found
+
+
+def _fingerprint(study: Study) -> str:
     model = load_model(study)
     return store.digest(
         VERSION, model.fingerprint, open_corpus(study).fingerprint, layers(study, model),
