@@ -20,9 +20,7 @@ from exemplum.analysis.tests.two_samples import mann_whitney
 from exemplum.errors import UserError
 from exemplum.responses import ExclusionsSection, exclusions, files, read_all
 from exemplum.store import Table, csv_text
-from exemplum.study import blinding
-from exemplum.study.folder import Study
-from exemplum.study.pipeline import Stage
+from exemplum.study import Stage, Study, blinding
 from exemplum.tables import COMPARISONS, ESTIMATES, EXCLUSIONS, MODELS, RATINGS, TRIALS, VERDICTS
 
 VERSION = 4

@@ -10,7 +10,7 @@ import lazy_loader
 from pydantic import ConfigDict, Field
 
 from exemplum.records import Picture, Pole, Unit, method_name
-from exemplum.study.config import Name, Names, Section
+from exemplum.study import Name, Names, Section
 
 if TYPE_CHECKING:
     from exemplum.explanations.request import (

@@ -16,10 +16,9 @@ from exemplum.errors import UserError
 from exemplum.explanations import methods
 from exemplum.explanations.methods import OwnMethod
 from exemplum.explanations.request import ExplanationMethod, Request
-from exemplum.index.index import ActivationIndex
+from exemplum.index import ActivationIndex
 from exemplum.records import ANY_BATCH, Picture, Pole, Unit, unit_columns
-from exemplum.study import user_code
-from exemplum.study.folder import Study
+from exemplum.study import Study, user_code
 
 if TYPE_CHECKING:
     from exemplum.models import Model
@@ -220,7 +219,7 @@ def measured(stored: list[Picture], model: Model, index: ActivationIndex, study:
 
 
 def _activations(stored: list[Picture], model: Model, study: Study) -> dict[str, float]:
-    from exemplum.index.activations import Measurer  # late: torch takes seconds to import
+    from exemplum.index import Measurer  # late: torch takes seconds to import
 
     section = study.config.index
     found: dict[str, float] = {}

@@ -20,7 +20,7 @@ from exemplum import images
 from exemplum.errors import UserError, did_you_mean
 from exemplum.explanations.request import ExplanationMethod, Request
 from exemplum.records import ANY_BATCH, Picture, Pole, Unit
-from exemplum.runtime.progress import track
+from exemplum.runtime import track
 from exemplum.study import user_code
 
 

@@ -13,8 +13,7 @@ import numpy as np
 
 from exemplum.errors import UserError
 from exemplum.explanations.synthetic import SyntheticSection
-from exemplum.images import Corpus
-from exemplum.images.copies import thumbnail
+from exemplum.images import Corpus, thumbnail
 from exemplum.index import ActivationIndex
 from exemplum.queries import dealing
 from exemplum.records import Picture, Pole, Unit

@@ -19,14 +19,10 @@ from exemplum.explanations.methods import OwnMethod, load_method
 from exemplum.explanations.request import ExplanationMethod, ImageCache, Request, Settings
 from exemplum.explanations.synthetic import SyntheticSection
 from exemplum.images import Corpus
-from exemplum.index import stage as index_stage
-from exemplum.index.index import ActivationIndex
+from exemplum.index import ActivationIndex, stage as index_stage
 from exemplum.protocols import Protocol, protocol
 from exemplum.records import Picture, StudyUnit
-from exemplum.study import toml_files, user_code
-from exemplum.study.config import Config, StudyError
-from exemplum.study.folder import Study
-from exemplum.study.pipeline import Stage
+from exemplum.study import Config, Stage, Study, StudyError, toml_files, user_code
 
 if TYPE_CHECKING:
     from exemplum.explanations.synthetic.recipes import Recipe

@@ -11,10 +11,8 @@ from exemplum.errors import UserError
 from exemplum.images import Corpus
 from exemplum.index.index import ActivationIndex
 from exemplum.records import Unit
-from exemplum.runtime.cluster import Cluster
-from exemplum.study import user_code
-from exemplum.study.folder import Study
-from exemplum.study.pipeline import Stage
+from exemplum.runtime import Cluster
+from exemplum.study import Stage, Study, user_code
 
 if TYPE_CHECKING:
     from exemplum.models import Model

@@ -13,7 +13,7 @@ from exemplum.design import repeated_trials
 from exemplum.errors import UserError
 from exemplum.records import Design, Response, Session, Side, Trial
 from exemplum.responses import rows
-from exemplum.study.folder import Study
+from exemplum.study import Study
 from exemplum.tables import STIMULI
 
 

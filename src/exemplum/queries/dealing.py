@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from exemplum.errors import UserError
-from exemplum.images.copies import identical
+from exemplum.images import identical
 from exemplum.index import ActivationIndex
 from exemplum.records import Pole, Unit
 

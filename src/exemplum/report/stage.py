@@ -16,9 +16,7 @@ from exemplum.report.formatting import Tables, how, pick
 from exemplum.report.page import Pictures
 from exemplum.report.pictures import example_screens, make_cards
 from exemplum.responses import files, read_all
-from exemplum.study import blinding
-from exemplum.study.folder import STAGES, Study, versions
-from exemplum.study.pipeline import Stage
+from exemplum.study import STAGES, Stage, Study, blinding, versions
 
 SCHEMA = 2  # of the report; a new number makes every report stale
 ALWAYS = ("estimates", "comparisons", "responses")  # exported even if they are empty

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 from pydantic import Field, model_validator
 
-from exemplum.study.config import Seconds, Section, Share, check_order
+from exemplum.study import Seconds, Section, Share, check_order
 
 if TYPE_CHECKING:
     from exemplum.responses.table import (

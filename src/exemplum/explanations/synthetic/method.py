@@ -17,8 +17,7 @@ from exemplum.explanations.synthetic.recipes import Recipe, recipe
 from exemplum.explanations.synthetic.scheduler import OptimizedPictures, Setup
 from exemplum.index import ActivationIndex
 from exemplum.records import Picture, Pole, Unit
-from exemplum.runtime.cluster import Cluster
-from exemplum.runtime.progress import track
+from exemplum.runtime import Cluster, track
 
 POINTS = 64  # of a picture's objective that the study's table keeps, spread over its steps
 

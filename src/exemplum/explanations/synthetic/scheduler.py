@@ -18,11 +18,10 @@ from torch import Tensor
 from exemplum import store
 from exemplum.explanations.synthetic.objectives import IMAGES, Objective
 from exemplum.explanations.synthetic.optimization import WITHOUT_UNIT, Batch, Cohort, Job, narrowed
-from exemplum.index.activations import Measurer
+from exemplum.index import Measurer
 from exemplum.models import Model, Reader
 from exemplum.records import Pole, Unit
-from exemplum.runtime import hardware
-from exemplum.runtime.progress import track
+from exemplum.runtime import hardware, track
 
 CHECKPOINT_S = 30.0
 

@@ -19,7 +19,7 @@ from exemplum.responses import rows
 from exemplum.server.sessions.schedule import trial_of
 from exemplum.server.storage.schema import Answer, Audit, Participant, SessionRow, StepRecord, StudyVersion, TrialRow
 from exemplum.store import Table
-from exemplum.study.folder import Study
+from exemplum.study import Study
 from exemplum.tables import PEOPLE, RATINGS, RESPONSES
 
 OBSERVER = "participants"
