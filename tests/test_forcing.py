@@ -15,7 +15,7 @@ import pytest
 from exemplum import store
 from exemplum.errors import UserError
 from exemplum.explanations import stage
-from exemplum.index.stage import load_model
+from exemplum.index.stage import load_model, open_corpus
 from exemplum.study import pipeline
 from exemplum.study.folder import STAGES, Study
 
@@ -126,6 +126,28 @@ def remade(study: Study, force: bool = False, only=None) -> list[str]:
 def test_a_finished_study_is_current_from_another_directory(study):
     assert remade(study) == []
     assert asked(study) == []
+
+
+class CountedCorpus:
+    """A corpus that counts how often its fingerprint is asked for."""
+
+    def __init__(self, corpus):
+        self.corpus, self.asked = corpus, 0
+
+    def __len__(self):
+        return len(self.corpus)
+
+    @property
+    def fingerprint(self):
+        self.asked += 1
+        return self.corpus.fingerprint
+
+
+def test_the_index_is_fingerprinted_once_per_command(study):
+    counted = study.opened["images"] = CountedCorpus(open_corpus(study))
+    pipeline.run(study)
+    assert counted.asked == 1
+    assert asked(study) == []  # nothing was made anew
 
 
 def test_an_edited_helper_of_a_method_makes_its_pictures_anew(study):

@@ -1,5 +1,6 @@
 """What `import exemplum as ex` gives: loaded lazily, with examples that run, and shown beside other libraries."""
 
+import ast
 import doctest
 import importlib
 import shutil
@@ -44,6 +45,23 @@ def test_the_import_takes_no_torch_and_little_time():
     )
     runs = [subprocess.run([sys.executable, "-c", use], capture_output=True, text=True, check=True) for _ in range(3)]
     assert min(float(run.stdout) for run in runs) <= 0.3
+
+
+# Modules that other rooms name: hardware, so that the import linter sees who loads torch; and a room within a room
+NAMED = {"exemplum.runtime.hardware", "exemplum.explanations.synthetic"}
+
+
+def test_a_room_takes_names_of_another_from_its_face():
+    """Submodules may be imported whole, as in `from exemplum.study import blinding`; what is in them may not."""
+    root = Path(ex.__file__).parent
+    past = set()
+    for path in root.rglob("*.py"):
+        room = path.relative_to(root).parts[0]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            parts = node.module.split(".") if isinstance(node, ast.ImportFrom) and node.module else []
+            if parts[:1] == ["exemplum"] and len(parts) > 2 and parts[1] != room and node.module not in NAMED:
+                past.add(f"{path.relative_to(root)}: {node.module}")
+    assert not past
 
 
 @pytest.mark.parametrize("name", sorted(ex.__all__))

@@ -1,19 +1,21 @@
 # The public surface: what `import exemplum as ex` gives. `__init__.py` reads this file, and so do type checkers.
 
 from . import observers as observers
-from .explanations.request import Picture as Picture, Request as Request
+from .explanations import Request as Request
 from .explanations.synthetic import (
+    Recipe as Recipe,
     objectives as objectives,
     parametrizations as parametrizations,
+    recipe as recipe,
     transforms as transforms,
+    visualize as visualize,
 )
-from .explanations.synthetic.recipes import Recipe as Recipe, recipe as recipe
-from .explanations.synthetic.visualization import visualize as visualize
 from .images import open_images as open_images
 from .index import ActivationIndex as ActivationIndex, build_index as build_index
 from .models import Model as Model, Network as Network, Preprocessing as Preprocessing, load as load
 from .observers import observe as observe
 from .records import (
+    Picture as Picture,
     Pole as Pole,
     Response as Response,
     Side as Side,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 from exemplum.errors import UserError, shown
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Pole(StrEnum):
@@ -94,6 +98,39 @@ class StudyUnit:
 def unit_columns(unit: Unit, branch: str) -> dict[str, object]:
     """A unit without its part in a study, in the columns that every table names it by."""
     return {"unit": str(unit), "layer": unit.layer, "channel": unit.channel, "branch": branch}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One reference picture for one pole of a unit, the better the lower its position.
+
+    An explanation method gives it with its image. Once the study has stored it, it has its condition and its path
+    instead of the image, and its number of references is known.
+
+    >>> stored = Picture(Unit("mixed4a", 30), Pole.MAX, 0, None, references=9, method="olah", path="x/max_0.png")
+    >>> stored.columns()["pole"], stored.columns()["batch"]
+    ('max', -1)
+    """
+
+    unit: Unit
+    pole: Pole
+    position: int  # 0 … most - 1
+    image: np.ndarray | None  # uint8 (h, w, 3); None once it is stored
+    references: int | None = None  # for one scheme only, if pictures differ between schemes
+    batch: int = ANY_BATCH  # for one batch only, if pictures differ between batches
+    image_id: str = ""  # of the corpus image that it is or was made from, if it was
+    group: str = ""  # of that image
+    activation: float | None = None  # of its unit, if known from the index; else it is measured
+    facts: Mapping[str, Any] = field(default_factory=dict)  # anything to keep beside it, JSON-like
+    method: str = ""  # the condition that it is stored for
+    path: str = ""  # where it is stored, below the study folder
+
+    def columns(self) -> dict[str, object]:
+        """A stored picture in the columns of STIMULI, but for those of its unit and of its activation."""
+        return {
+            "path": self.path, "method": self.method, "pole": str(self.pole), "references": self.references,
+            "batch": self.batch, "position": self.position, "image": self.image_id, "group": self.group,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)

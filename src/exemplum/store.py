@@ -15,7 +15,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +78,11 @@ class Table:
             if column.dtype in DTYPES:
                 frame[name] = frame[name].astype(DTYPES[column.dtype])
         return frame.reset_index(drop=True)
+
+    def concat(self, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+        """Frames of this table one below the other; without rows if there are none."""
+        some = [frame for frame in frames if len(frame)]
+        return self.frame(pd.concat(some, ignore_index=True) if some else ())
 
     def write(self, path: Path, rows: Any) -> pd.DataFrame:
         """Write rows as Parquet, atomically. Returns the checked frame."""

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from exemplum.errors import UserError
-from exemplum.responses import table
-from exemplum.tables import RESPONSES
+from exemplum.responses import files, read, read_all, table
+from exemplum.tables import PEOPLE, RATINGS, RESPONSES
 
 RUNS = (("p1", "natural", "1101"), ("p1", "synthetic", "10"), ("p2", "natural", "01"))
 
@@ -73,3 +73,27 @@ def test_answers_to_one_trial_in_two_files_are_found(answers, tmp_path):
 def test_no_answers_say_what_to_run(tmp_path):
     with pytest.raises(UserError, match="exemplum observe"):
         table.read(tmp_path)
+
+
+def test_a_folder_is_read_with_its_ratings_and_sessions(answers, tmp_path):
+    machines, people = answers(*RUNS, observer="ideal"), answers(*RUNS)
+    RESPONSES.write(tmp_path / "people.parquet", people)
+    RESPONSES.write(tmp_path / "machines.parquet", machines)
+    alone = read_all(tmp_path)
+    assert (len(alone.ratings), len(alone.people), alone.has_sessions) == (0, 0, False)
+    pd.testing.assert_frame_equal(alone.responses, pd.concat([machines, people], ignore_index=True))
+    rating = {name: {"str": "x", "int": 1, "float": 0.5}[column.dtype] for name, column in RATINGS.columns.items()}
+    RATINGS.write(tmp_path / "ratings" / "people.parquet", [rating])
+    PEOPLE.write(tmp_path / "sessions" / "people.parquet", PEOPLE.frame())
+    found = read_all(tmp_path)
+    assert (len(found.ratings), len(found.people), found.has_sessions) == (1, 0, True)
+    pd.testing.assert_frame_equal(read(tmp_path), found.responses)
+    assert [path.relative_to(tmp_path).as_posix() for path in files(tmp_path)] == [
+        "machines.parquet", "people.parquet", "ratings/people.parquet", "sessions/people.parquet",
+    ]  # fmt: skip
+
+
+def test_a_folder_without_answers_is_empty_only_if_that_is_asked_for(tmp_path):
+    with pytest.raises(UserError, match="holds no answers"):
+        read_all(tmp_path)
+    assert list(read_all(tmp_path, allow_none=True).responses) == list(RESPONSES.columns)

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from configurations.cases import Case, setting
-from exemplum.responses.table import read
+from exemplum.responses import read
 from exemplum.study.folder import Study
 from exemplum.tables import RESPONSES
 

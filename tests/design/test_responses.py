@@ -7,7 +7,7 @@ import pytest
 from design.made import stimuli, units
 from exemplum.design import DesignError, make, repeated_trials
 from exemplum.records import Response, Side
-from exemplum.responses.table import rows
+from exemplum.responses import rows
 from exemplum.tables import RESPONSES
 
 OF = units(6, 3)

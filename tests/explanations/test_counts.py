@@ -112,9 +112,9 @@ def test_a_unit_is_kept_whole_before_the_next_one_comes(asked):
 
 
 def test_natural_sets_hold_their_query_too():
-    entries = [
-        {"pole": pole, "references": 2, "batch": batch, "position": position}
+    pictures = [
+        picture(UNITS[0], pole, position, references=2, batch=batch)
         for batch in range(3) for pole in Pole for position in range(3)
     ]  # fmt: skip
-    assert problem(entries, (2,), queries=True) == ""
-    assert problem(entries, (2,), queries=False) == "3 max and 3 min pictures in batch 0, not 2 of each pole"
+    assert problem(pictures, (2,), queries=True) == ""
+    assert problem(pictures, (2,), queries=False) == "3 max and 3 min pictures in batch 0, not 2 of each pole"

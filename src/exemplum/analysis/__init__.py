@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import lazy_loader
 from pydantic import Field, model_validator
 
-from exemplum.study.config import Once, Section
+from exemplum.study import Once, Section
 
 if TYPE_CHECKING:
     from exemplum.analysis.reproduction import reproduce as reproduce
+    from exemplum.analysis.simulate import Spread as Spread
 
 
 class AnalysisSection(Section):
@@ -38,6 +39,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "reproduction": ["reproduce"],
+        "simulate": ["Spread"],
     },
 )
 __all__ += ["AnalysisSection"]

@@ -14,7 +14,7 @@ from exemplum.analysis import AnalysisSection, importers
 from exemplum.analysis.estimates.intervals import RESAMPLES
 from exemplum.analysis.importers import borowski2021
 from exemplum.analysis.stage import Results, analyse, write
-from exemplum.responses.table import check
+from exemplum.responses import check
 from exemplum.store import csv_text
 from exemplum.tables import RATINGS, RESPONSES
 

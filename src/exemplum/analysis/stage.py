@@ -18,38 +18,33 @@ from exemplum.analysis.models import fits
 from exemplum.analysis.tests.comparisons import comparisons, order_comparisons, paired_tests
 from exemplum.analysis.tests.two_samples import mann_whitney
 from exemplum.errors import UserError
-from exemplum.responses import ExclusionsSection, exclusions
-from exemplum.responses.table import read
+from exemplum.responses import ExclusionsSection, exclusions, files, read_all
 from exemplum.store import Table, csv_text
-from exemplum.study import blinding
-from exemplum.study.folder import Study
-from exemplum.study.pipeline import Stage
-from exemplum.tables import COMPARISONS, ESTIMATES, EXCLUSIONS, MODELS, PEOPLE, RATINGS, TRIALS, VERDICTS
+from exemplum.study import Stage, Study, blinding
+from exemplum.tables import COMPARISONS, ESTIMATES, EXCLUSIONS, MODELS, RATINGS, TRIALS, VERDICTS
 
 VERSION = 4
 
 
 def fingerprint(study: Study) -> str:
     """A hash of everything that the analysis depends on, including the answer files, which grow while people answer."""
-    files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in _files(study)]
+    held = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files(study.stage("responses"))]
     said = study.config
     rules = (said.analysis.model_dump(), said.exclusions.model_dump())
-    return store.digest(VERSION, said.seed, *rules, study.made("responses"), files, *blinding.state(study))
+    return store.digest(VERSION, said.seed, *rules, study.made("responses"), held, *blinding.state(study))
 
 
 def run(study: Study) -> dict[str, Any]:
     """Analyse all answers. Raises UserError if they cannot be used."""
     folder, config = study.stage("responses"), study.config
-    responses = read(folder, _conditions(study))
-    ratings = together(RATINGS, [RATINGS.read(path) for path in sorted(folder.glob("ratings/*.parquet"))])
-    sessions = [PEOPLE.read(path) for path in sorted(folder.glob("sessions/*.parquet"))]
-    responses, ratings, people = blinding.visible(study, responses, ratings, together(PEOPLE, sessions))
+    found = read_all(folder, _conditions(study))
+    responses, ratings, people = blinding.visible(study, found.responses, found.ratings, found.people)
     if responses.empty and (said := blinding.notice(study)):
         raise UserError(f"{folder} has no answers of machines. {said}")
     results = analyse(
         responses,
         ratings,
-        people if sessions else None,
+        people if found.has_sessions else None,
         config.seed,
         config.analysis,
         config.exclusions,
@@ -59,11 +54,6 @@ def run(study: Study) -> dict[str, Any]:
     observers = responses.groupby("observer")["participant"].nunique()
     return {"answers": len(responses), "observers": ", ".join(f"{name} ({n})" for name, n in observers.items()),
             **{name: len(frame) for name, (_, frame) in results.tables.items()}}  # fmt: skip
-
-
-def _files(study: Study) -> list[Path]:
-    folder = study.stage("responses")
-    return sorted([*folder.glob("*.parquet"), *folder.glob("ratings/*.parquet"), *folder.glob("sessions/*.parquet")])
 
 
 def _conditions(study: Study) -> list[str] | None:
@@ -110,14 +100,14 @@ def analyse(
     people = kept[kept["observer_kind"] == "person"]  # what takes participants as a sample is not for machines
     fitted = fits.fits(people)
     return Results({
-        "estimates": (ESTIMATES, together(ESTIMATES, [
+        "estimates": (ESTIMATES, ESTIMATES.concat([
             *_estimates(kept, ratings, seed, settings.bootstrap), exclusion_estimates(responses, rules, sessions),
         ])),
-        "comparisons": (COMPARISONS, together(COMPARISONS, [
+        "comparisons": (COMPARISONS, COMPARISONS.concat([
             comparisons(people, seed), compare(ratings, seed), *(rows for _, rows in fitted),
             order_comparisons(people),
         ])),
-        "models": (MODELS, together(MODELS, [rows for rows, _ in fitted])),
+        "models": (MODELS, MODELS.concat([rows for rows, _ in fitted])),
         "exclusions": (EXCLUSIONS, excluded),
         "verdicts": (VERDICTS, verdict.verdicts(kept, settings)),
     })  # fmt: skip
@@ -170,12 +160,6 @@ def _of(ratings: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
     """Ratings of the people whose answers are kept."""
     people = pd.MultiIndex.from_frame(kept[PERSON].drop_duplicates())
     return ratings[pd.MultiIndex.from_frame(ratings[PERSON]).isin(people)]
-
-
-def together(table: Table, frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Concatenate frames of one table."""
-    some = [frame for frame in frames if len(frame)]
-    return table.frame(pd.concat(some, ignore_index=True)) if some else table.frame()
 
 
 def write(folder: Path, name: str, table: Table, rows: pd.DataFrame) -> None:

@@ -14,7 +14,7 @@ import typer
 
 from exemplum import __version__
 from exemplum.errors import UserError
-from exemplum.runtime.progress import console, styled
+from exemplum.runtime import console, styled
 
 # Threads that wait by spinning take cores away from threads with work: with another process on two cores synthesis
 # ran at a sixth of its speed (docs/performance.md). Read when torch is first imported, which the commands do late.

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from exemplum.study import blinding, pipeline
-from exemplum.study.folder import Study
+from exemplum.study import Study, blinding, pipeline
 
 StudyFolder = Annotated[Path, typer.Argument(help="The study's folder, which holds study.toml.")]
 Force = Annotated[bool, typer.Option("--force", help="Run again even if nothing has changed.")]

@@ -12,10 +12,8 @@ import typer
 
 from exemplum import store
 from exemplum.errors import command
-from exemplum.runtime.progress import console
-from exemplum.study import pipeline
-from exemplum.study.config import StudyError, parse
-from exemplum.study.folder import FILE, Study, new_identity
+from exemplum.runtime import console
+from exemplum.study import IDENTITY_FILE, Study, StudyError, new_identity, parse, pipeline
 
 
 def new(
@@ -144,8 +142,10 @@ def create(folder: Path, toml: str, version_of: str = "") -> Path:
     path = folder / "study.toml"
     if path.exists():
         raise StudyError(f"{path} exists already; choose another folder, or edit it")
-    if (folder / FILE).exists():
-        raise StudyError(f"{folder / FILE} exists already: the folder belongs to another study; choose another folder")
+    if (folder / IDENTITY_FILE).exists():
+        raise StudyError(
+            f"{folder / IDENTITY_FILE} exists already: the folder belongs to another study; choose another folder"
+        )
     parse(toml, path)
     store.write_text(path, toml)
     new_identity(folder, version_of)

@@ -5,21 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.figure import Figure
 from rich.table import Table
 
 from exemplum import design, store
-from exemplum.analysis import power as planning
-from exemplum.analysis.simulate import Spread
+from exemplum.analysis import Spread, power as planning
 from exemplum.errors import UserError
-from exemplum.report.figures import save
-from exemplum.report.figures.accuracy import power as draw
-from exemplum.report.style import typography
-from exemplum.responses.table import read
-from exemplum.runtime.progress import console, output, track
+from exemplum.report import save_power
+from exemplum.responses import files, read
+from exemplum.runtime import console, output, track
 from exemplum.store import csv_text
-from exemplum.study import blinding
-from exemplum.study.folder import Study
+from exemplum.study import Study, blinding
 
 # log odds; `planning.fitted` for Experiment I of Borowski et al. (2021) gives 0, 0.88, 0.24 and 0.47
 TYPICAL = Spread(participant=0.0, unit=0.9, participant_condition=0.25, unit_condition=0.5)
@@ -62,10 +57,7 @@ def plan(
     with track("power", len(sizes) * len(totals) * simulations, "studies") as advance:
         result = planning.table(scenario, sizes, totals, test, simulations, seed, advance, structure.sets, part)
     store.write_text(out / "power.csv", csv_text(result))
-    with typography():
-        figure = Figure(figsize=(4.5, 3.2), layout="constrained")
-        draw(result, figure.add_subplot())
-    save(figure, out, "power")
+    save_power(result, out)
     _show(result, scenario.baseline, scenario.spread)
     if structure.sets > 1:
         planned = f"all {structure.sets} schemes together" if part == "all" else f"one of {structure.sets} schemes"
@@ -75,7 +67,7 @@ def plan(
 
 
 def _of_study(study: Study, observer: str, method: str) -> tuple[float, Spread]:
-    if not any(study.stage("responses").glob("*.parquet")):
+    if not files(study.stage("responses"), "responses"):
         design.load(study)  # says so if there is none yet
     responses = read(study.stage("responses"))
     blinding.refuse(study, responses, observer)

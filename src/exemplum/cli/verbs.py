@@ -10,9 +10,8 @@ from rich.table import Table
 
 from exemplum.cli.arguments import DatabaseUrl, Force, Ray, StudyFolder, Unblind, open_study, run_until
 from exemplum.errors import UserError, did_you_mean
-from exemplum.runtime.progress import console, output
-from exemplum.study import pipeline
-from exemplum.study.folder import Study
+from exemplum.runtime import console, output
+from exemplum.study import Study, pipeline
 
 
 def run(
@@ -121,11 +120,10 @@ def serve(
 
     Ctrl-C stops the server without losing data; run the same command to continue.
     """
-    from exemplum.server import Settings
-    from exemplum.server.http import run  # late: the other commands need no web server
+    from exemplum.server import Settings, run  # late: the other commands need no web server
 
     settings = Settings(study, database, lab, pilot, log_level=log_level)
-    run.run(settings, host, port, address=address, workers=workers, behind_proxy=behind_proxy)
+    run(settings, host, port, address=address, workers=workers, behind_proxy=behind_proxy)
 
 
 STUDIES = ("borowski2021",)
@@ -137,7 +135,7 @@ def reproduce(
     out: Annotated[Path, typer.Option("--out", help="Output folder for tables, figures and the report.")],
 ) -> None:
     """Recompute a published study from its data, and compare the results with the published numbers."""
-    from exemplum.analysis.reproduction import reproduce as analyse
+    from exemplum.analysis import reproduce as analyse
     from exemplum.report import write_reproduction
 
     if study not in STUDIES:

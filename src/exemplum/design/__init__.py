@@ -8,9 +8,10 @@ import lazy_loader
 from pydantic import Field
 
 from exemplum.protocols import PROTOCOLS, Protocol, Scheme, protocol
-from exemplum.study.config import Name, Section
+from exemplum.study import Name, Section
 
 if TYPE_CHECKING:
+    from exemplum.design.counterbalancing import generator as generator, shuffled as shuffled
     from exemplum.design.invariants import check as check
     from exemplum.design.schedule import make as make, repeated_trials as repeated_trials
     from exemplum.design.stage import load as load
@@ -30,6 +31,7 @@ class DesignSection(Section):
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "counterbalancing": ["generator", "shuffled"],
         "invariants": ["check"],
         "schedule": ["make", "repeated_trials"],
         "stage": ["load"],

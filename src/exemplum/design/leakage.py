@@ -18,10 +18,9 @@ import pandas as pd
 
 from exemplum import store
 from exemplum.design.stimuli import NATURAL, DesignError
-from exemplum.images import copies
-from exemplum.images.copies import identical, thumbnail
+from exemplum.images import copies, identical, thumbnail
 from exemplum.records import Design, TrialKind
-from exemplum.runtime.progress import track
+from exemplum.runtime import track
 
 REMEDY = (
     "take the pictures of a method of your own from request.exemplars, which holds no query, and remove such a picture "

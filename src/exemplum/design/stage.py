@@ -14,8 +14,7 @@ from exemplum.design.stimuli import NATURAL, DesignError
 from exemplum.errors import command
 from exemplum.protocols import protocol
 from exemplum.records import Block, Design, ReferenceSet, Session, Side, StudyUnit, Trial, TrialKind, Unit
-from exemplum.study.folder import Study
-from exemplum.study.pipeline import Stage
+from exemplum.study import Stage, Study
 from exemplum.tables import BLOCKS, STIMULI, STUDY_UNITS, TRIALS
 
 VERSION = 2

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import lazy_loader
 from pydantic import ConfigDict, Field
 
-from exemplum.records import Pole, Unit, method_name
-from exemplum.study.config import Name, Names, Section
+from exemplum.records import Picture, Pole, Unit, method_name
+from exemplum.study import Name, Names, Section
 
 if TYPE_CHECKING:
     from exemplum.explanations.request import (
         Exemplar as Exemplar,
         ExplanationMethod as ExplanationMethod,
-        Picture as Picture,
         Request as Request,
     )
 
@@ -75,7 +74,7 @@ class ExplanationsSection(Section):
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "request": ["Exemplar", "ExplanationMethod", "Picture", "Request"],
+        "request": ["Exemplar", "ExplanationMethod", "Request"],
     },
 )
-__all__ += ["Explanation", "ExplanationsSection", "Pole", "StimuliSection", "Unit"]
+__all__ += ["Explanation", "ExplanationsSection", "Picture", "Pole", "StimuliSection", "Unit"]

@@ -15,7 +15,7 @@ from typing import Any
 from exemplum import images, store
 from exemplum.errors import UserError
 from exemplum.explanations.units import MAIN, PRACTICE, RANDOM
-from exemplum.records import ANY_BATCH, Pole, StudyUnit, Unit, unit_columns
+from exemplum.records import ANY_BATCH, Picture, Pole, StudyUnit, Unit, unit_columns
 
 METHODS = {"natural_images": "natural", "optimized_images": "synthetic"}
 BRANCHES = {"1x1": "1x1", "3x3": "3x3", "5x5": "5x5", "pool_reduce": "pool"}
@@ -23,15 +23,18 @@ PICTURE = re.compile(r"(max|min)_(\d+)\.(?:png|jpe?g|webp)$")
 
 
 @dataclass(frozen=True)
-class UnitStimuli:
-    """The pictures of one unit, by method, pole and number."""
+class FinishedUnit:
+    """The files of one unit's pictures, by method, pole and number.
+
+    No Pictures: which batches show a file, and at which position, is known once all files of the unit are counted.
+    """
 
     unit: Unit
     branch: str
     files: dict[tuple[str, Pole], list[Path]]
 
 
-def read(root: Path) -> list[UnitStimuli]:
+def read(root: Path) -> list[FinishedUnit]:
     """Find every unit below `root`. Raises UserError if there is none, or a unit's natural pictures have gaps."""
     if not root.is_dir():
         raise UserError(f"folder {root} does not exist")
@@ -43,7 +46,7 @@ def read(root: Path) -> list[UnitStimuli]:
     return found
 
 
-def _unit(home: Path) -> UnitStimuli:
+def _unit(home: Path) -> FinishedUnit:
     layer, channel = home.parent.name, home.name.removeprefix("channel_")
     if not (channel.isascii() and channel.isdecimal() and len(channel) < 10):
         raise UserError(f"{home}: a channel's folder is named channel_N")
@@ -52,7 +55,7 @@ def _unit(home: Path) -> UnitStimuli:
     natural = {pole: len(files["natural", pole]) for pole in Pole}
     if natural[Pole.MAX] != natural[Pole.MIN] or natural[Pole.MAX] < 2:
         raise UserError(f"{home}: natural_images needs as many max_K as min_K pictures and two of each, has {natural}")
-    return UnitStimuli(Unit(layer, int(channel)), branch, files)
+    return FinishedUnit(Unit(layer, int(channel)), branch, files)
 
 
 def _pictures(folder: Path, pole: Pole) -> list[Path]:
@@ -67,7 +70,7 @@ def _pictures(folder: Path, pole: Pole) -> list[Path]:
     return [numbered[number] for number in range(len(numbered))]
 
 
-def study_units(found: list[UnitStimuli], practice: int) -> list[StudyUnit]:
+def study_units(found: list[FinishedUnit], practice: int) -> list[StudyUnit]:
     """The units with their parts: the last `practice` of them for practice and catch trials."""
     main = len(found) - practice
     if main < 1:
@@ -81,7 +84,11 @@ def study_units(found: list[UnitStimuli], practice: int) -> list[StudyUnit]:
 
 
 def stimuli(
-    found: list[UnitStimuli], study: Path, folder: Path, rotate: bool, place: Callable[[Path], Path] = lambda home: home
+    found: list[FinishedUnit],
+    study: Path,
+    folder: Path,
+    rotate: bool,
+    place: Callable[[Path], Path] = lambda home: home,
 ) -> Iterator[dict[str, Any]]:
     """Copy the pictures, as PNG, and give their rows of STIMULI, which name them below `folder` of the study.
 
@@ -96,11 +103,13 @@ def stimuli(
                 home, name = folder / method, Path(entry.unit.slug) / f"{pole}_{number}.png"
                 store.write_png(place(home) / name, images.decode_file(source))
                 for batch, position in _places(method, pole, number, k, rotate):
+                    picture = Picture(
+                        entry.unit, pole, position, None, references=k, batch=batch, method=method,
+                        path=(home / name).relative_to(study).as_posix(),
+                    )  # fmt: skip
                     yield {
-                        **unit_columns(entry.unit, entry.branch), "path": (home / name).relative_to(study).as_posix(),
-                        "method": method, "pole": str(pole), "references": k, "batch": batch, "position": position,
-                        "image": "", "group": "", "activation": float("nan"), "percentile": float("nan"),
-                        "margin": float("nan"), "failed": False,
+                        **unit_columns(entry.unit, entry.branch), **picture.columns(), "activation": float("nan"),
+                        "percentile": float("nan"), "margin": float("nan"), "failed": False,
                     }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,10 @@ from exemplum import store
 from exemplum.errors import UserError
 from exemplum.explanations import methods
 from exemplum.explanations.methods import OwnMethod
-from exemplum.explanations.request import ExplanationMethod, Picture, Request
-from exemplum.index.index import ActivationIndex
-from exemplum.records import ANY_BATCH, Pole, Unit, unit_columns
-from exemplum.study import user_code
-from exemplum.study.folder import Study
+from exemplum.explanations.request import ExplanationMethod, Request
+from exemplum.index import ActivationIndex
+from exemplum.records import ANY_BATCH, Picture, Pole, Unit, unit_columns
+from exemplum.study import Study, user_code
 
 if TYPE_CHECKING:
     from exemplum.models import Model
@@ -28,25 +27,8 @@ NATURAL = "natural"  # its sets include the query
 MARKER = "key.json"  # in a method's folder: the key of its pictures
 
 
-@dataclass(frozen=True)
-class StoredPicture:
-    """A picture on disk."""
-
-    unit: Unit
-    pole: Pole
-    method: str
-    path: str  # relative to the study folder
-    references: int
-    batch: int
-    position: int
-    image_id: str
-    group: str
-    activation: float | None
-    facts: dict[str, Any]
-
-
-def pictures(name: str, method: ExplanationMethod, request: Request, study: Path, key: str) -> list[StoredPicture]:
-    """All pictures of a method for the units of a request: those on disk with this key, and new ones.
+def pictures(name: str, method: ExplanationMethod, request: Request, study: Path, key: str) -> list[Picture]:
+    """All pictures of a method for the units of a request, stored: those on disk with this key, and new ones.
 
     Pictures of another key stay in place until `settle`: the new ones are made beside them. Raises UserError if a unit
     gets fewer or more pictures than requested; those of the units before it are kept.
@@ -55,11 +37,11 @@ def pictures(name: str, method: ExplanationMethod, request: Request, study: Path
     request = replace(request, folder=_workplace(home, request.units, key))
     records = {unit: _record(home, request.folder, unit, key) for unit in request.units}
 
-    def tell(unit: Unit, entries: list[dict[str, Any]]) -> None:
+    def tell(unit: Unit, stored: list[Picture]) -> None:
         """Tell that a unit's pictures are all there. Raises UserError if they are not those that were asked for."""
-        if problem := methods.problem(entries, request.references, queries=name == NATURAL):
+        if problem := methods.problem(stored, request.references, queries=name == NATURAL):
             raise _fault(name, method, f"gave {problem} for {unit}")
-        store.write_json(records[unit], {"key": key, "pictures": entries})
+        store.write_json(records[unit], {"key": key, "pictures": [_entry(picture) for picture in stored]})
 
     missing = [unit for unit, record in records.items() if not _is_done(record, key)]
     if missing:
@@ -71,18 +53,20 @@ def pictures(name: str, method: ExplanationMethod, request: Request, study: Path
                     f"gave pictures of {unit} again, or without being asked for; give all pictures of a unit one after "
                     "the other",
                 )  # fmt: skip
-            entries: list[dict[str, Any]] = []
+            stored: list[Picture] = []
             for picture in own:
                 records[unit].unlink(missing_ok=True)  # it was told complete, but there are more
-                entries.append(_keep(picture, request, home.relative_to(study)))
-                if _serves_all(picture) and len(entries) == len(Pole) * request.most:
+                stored.append(_store(picture, name, request, home.relative_to(study)))
+                if _serves_all(picture) and len(stored) == len(Pole) * request.most:
                     # all are there: kept now, and not when the next unit is, which may take hours
-                    tell(unit, entries)
-            tell(unit, entries)
+                    tell(unit, stored)
+            tell(unit, stored)
         for unit in missing:
             if not records[unit].exists():
                 raise _fault(name, method, f"gave no picture of {unit}, which it was asked for")
-    return [_kept(name, unit, entry) for unit in request.units for entry in store.read_json(records[unit])["pictures"]]
+    return [
+        _stored(name, unit, entry) for unit in request.units for entry in store.read_json(records[unit])["pictures"]
+    ]
 
 
 def forget(home: Path) -> None:
@@ -164,8 +148,9 @@ def _serves_all(picture: Picture) -> bool:
     return picture.references is None and picture.batch == ANY_BATCH
 
 
-def _keep(picture: Picture, request: Request, home: Path) -> dict[str, Any]:
-    """Write a picture; what its unit's record says of it, with its path once it is in `home`, below the study."""
+def _store(picture: Picture, name: str, request: Request, home: Path) -> Picture:
+    """Write a picture; without its image, and with its path once it is in `home`, below the study."""
+    assert picture.image is not None
     parts = [str(picture.pole), str(picture.position)]
     if picture.batch != ANY_BATCH:
         parts = [f"batch{picture.batch:02d}", *parts]
@@ -173,23 +158,27 @@ def _keep(picture: Picture, request: Request, home: Path) -> dict[str, Any]:
         parts = [f"k{picture.references}", *parts]
     path = Path(picture.unit.slug) / ("_".join(parts) + ".png")
     store.write_png(request.folder / path, picture.image)
-    return {
-        "pole": str(picture.pole), "path": (home / path).as_posix(), "position": picture.position,
-        "references": request.most if picture.references is None else picture.references, "batch": picture.batch,
-        "image_id": picture.image_id, "group": picture.group, "activation": picture.activation,
-        "facts": dict(picture.facts),
-    }  # fmt: skip
+    references = request.most if picture.references is None else picture.references
+    return replace(picture, image=None, references=references, method=name, path=(home / path).as_posix())
 
 
-def _kept(name: str, unit: Unit, entry: dict[str, Any]) -> StoredPicture:
-    return StoredPicture(
-        unit=unit, method=name, pole=Pole(entry["pole"]), **{k: v for k, v in entry.items() if k != "pole"}
-    )
+ENTRY = ("position", "references", "batch", "image_id", "group", "activation")
 
 
-def picture_rows(kept: list[StoredPicture]) -> Iterator[dict[str, Any]]:
+def _entry(picture: Picture) -> dict[str, Any]:
+    """What the record of its unit says of a stored picture."""
+    said = {name: getattr(picture, name) for name in ENTRY}
+    return {"pole": str(picture.pole), "path": picture.path, **said, "facts": dict(picture.facts)}
+
+
+def _stored(name: str, unit: Unit, entry: dict[str, Any]) -> Picture:
+    """The stored picture that an entry is of."""
+    return Picture(unit, image=None, method=name, **{**entry, "pole": Pole(entry["pole"])})
+
+
+def picture_rows(stored: list[Picture]) -> Iterator[dict[str, Any]]:
     """Rows of PICTURES: how each optimized picture was made."""
-    for picture in kept:
+    for picture in stored:
         facts = picture.facts
         if "recipe" in facts:
             yield {
@@ -200,9 +189,9 @@ def picture_rows(kept: list[StoredPicture]) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
-def trace_rows(kept: list[StoredPicture]) -> Iterator[dict[str, Any]]:
+def trace_rows(stored: list[Picture]) -> Iterator[dict[str, Any]]:
     """Rows of TRACES: the objective's score over the steps."""
-    for picture in kept:
+    for picture in stored:
         for step, score in zip(picture.facts.get("steps", ()), picture.facts.get("scores", ()), strict=True):
             yield {"path": picture.path, "step": step, "score": score}
 
@@ -213,17 +202,15 @@ def files(folder: Path) -> list[tuple[str, int, int]]:
     return [(path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in found]
 
 
-def measured(kept: list[StoredPicture], model: Model, index: ActivationIndex, study: Study) -> Iterator[dict[str, Any]]:
-    """Rows of STIMULI for pictures on disk. Those of the corpus have the index's activation, others are measured."""
-    activations = _activations([picture for picture in kept if picture.activation is None], model, study)
-    for picture in kept:
+def measured(stored: list[Picture], model: Model, index: ActivationIndex, study: Study) -> Iterator[dict[str, Any]]:
+    """Rows of STIMULI for stored pictures. Those of the corpus have the index's activation, others are measured."""
+    activations = _activations([picture for picture in stored if picture.activation is None], model, study)
+    for picture in stored:
         given = picture.activation
         activation = activations[picture.path] if given is None else given
         percentile = index.percentile(picture.unit, activation)
         yield {
-            **unit_columns(picture.unit, model.branch(picture.unit)), "path": picture.path, "method": picture.method,
-            "pole": str(picture.pole), "references": picture.references, "batch": picture.batch,
-            "position": picture.position, "image": picture.image_id, "group": picture.group,
+            **unit_columns(picture.unit, model.branch(picture.unit)), **picture.columns(),
             "activation": activation, "percentile": percentile,
             "margin": index.beyond(picture.unit, picture.pole, activation),
             # weaker than half of the images: a random image would explain the unit better
@@ -231,14 +218,14 @@ def measured(kept: list[StoredPicture], model: Model, index: ActivationIndex, st
         }  # fmt: skip
 
 
-def _activations(kept: list[StoredPicture], model: Model, study: Study) -> dict[str, float]:
-    from exemplum.index.activations import Measurer  # late: torch takes seconds to import
+def _activations(stored: list[Picture], model: Model, study: Study) -> dict[str, float]:
+    from exemplum.index import Measurer  # late: torch takes seconds to import
 
     section = study.config.index
     found: dict[str, float] = {}
-    for layer in dict.fromkeys(picture.unit.layer for picture in kept):
+    for layer in dict.fromkeys(picture.unit.layer for picture in stored):
         measurer = Measurer(model, [layer], section.relu, section.objective)
-        own = [picture for picture in kept if picture.unit.layer == layer]
+        own = [picture for picture in stored if picture.unit.layer == layer]
         for start in range(0, len(own), section.batch):
             part = own[start : start + section.batch]
             images = np.stack([model.fit(store.read_png(study.folder / picture.path)) for picture in part])

@@ -18,9 +18,9 @@ import numpy as np
 
 from exemplum import images
 from exemplum.errors import UserError, did_you_mean
-from exemplum.explanations.request import ExplanationMethod, Picture, Request
-from exemplum.records import ANY_BATCH, Pole, Unit
-from exemplum.runtime.progress import track
+from exemplum.explanations.request import ExplanationMethod, Request
+from exemplum.records import ANY_BATCH, Picture, Pole, Unit
+from exemplum.runtime import track
 from exemplum.study import user_code
 
 
@@ -140,6 +140,7 @@ class OwnMethod:
 
     def _refuse_same(self, picture: Picture, shown: dict[Any, int], pictures: Iterable[Picture]) -> None:
         """One picture shown several times is fewer references than the other conditions have."""
+        assert picture.image is not None  # or _of_image has refused it
         of = (picture.unit, picture.pole, picture.references, picture.batch)
         key = (of, picture.image.shape, hashlib.sha256(picture.image.tobytes()).digest())
         if key in shown:
@@ -222,16 +223,17 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def problem(entries: Iterable[Mapping[str, Any]], schemes: tuple[int, ...], *, queries: bool) -> str:
+def problem(pictures: Iterable[Picture], schemes: tuple[int, ...], *, queries: bool) -> str:
     """What is wrong with the pictures of one unit, or nothing.
 
-    `entries` have pole, position, references and batch. A set of pictures, for so many references and one batch or
-    every batch, has as many of each pole, at positions from 0, and one more with `queries`. For each number of
-    references in `schemes` there is a set of so many or more.
+    `pictures` are stored ones. A set of them, for so many references and one batch or every batch, has as many of each
+    pole, at positions from 0, and one more with `queries`. For each number of references in `schemes` there is a set of
+    so many or more.
     """
     sets: dict[tuple[int, int], dict[str, Counter[int]]] = defaultdict(lambda: {pole.value: Counter() for pole in Pole})
-    for entry in entries:
-        sets[entry["references"], entry["batch"]][str(entry["pole"])][entry["position"]] += 1
+    for picture in pictures:
+        assert picture.references is not None  # it is stored
+        sets[picture.references, picture.batch][str(picture.pole)][picture.position] += 1
     for (references, batch), poles in sorted(sets.items()):
         owed = references + queries
         where = "" if batch == ANY_BATCH else f" in batch {batch}"

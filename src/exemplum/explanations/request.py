@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -13,11 +13,10 @@ import numpy as np
 
 from exemplum.errors import UserError
 from exemplum.explanations.synthetic import SyntheticSection
-from exemplum.images import Corpus
-from exemplum.images.copies import thumbnail
+from exemplum.images import Corpus, thumbnail
 from exemplum.index import ActivationIndex
 from exemplum.queries import dealing
-from exemplum.records import ANY_BATCH, Pole, Unit
+from exemplum.records import Picture, Pole, Unit
 
 if TYPE_CHECKING:
     from exemplum.models import Model
@@ -51,7 +50,10 @@ class ImageCache:
 
 @dataclass(frozen=True)
 class Exemplar:
-    """An image of the corpus that a method may use for its pictures of a unit."""
+    """An image of the corpus that a method may use for its pictures of a unit.
+
+    No Picture: what a method makes of it, and for which place, is the method's to say.
+    """
 
     image_id: str  # give it and the group on to the Picture
     group: str
@@ -167,22 +169,6 @@ class Request:
             self.cache.dealt[key] = dealing.of_any_batch(self.index, unit, queries, count, self.thumbnail)
         chosen: dict[Pole, list[dealing.DealtImage]] = self.cache.dealt[key]
         return chosen
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One picture for one pole of a unit, the better the lower its position."""
-
-    unit: Unit
-    pole: Pole
-    position: int  # 0 … most - 1
-    image: np.ndarray  # uint8 (h, w, 3)
-    references: int | None = None  # for one scheme only, if pictures differ between schemes
-    batch: int = ANY_BATCH  # for one batch only, if pictures differ between batches
-    image_id: str = ""  # of the corpus image that it is or was made from, if it was
-    group: str = ""  # of that image
-    activation: float | None = None  # of its unit, if known from the index; else it is measured
-    facts: Mapping[str, Any] = field(default_factory=dict)  # anything to keep beside it, JSON-like
 
 
 class ExplanationMethod(Protocol):

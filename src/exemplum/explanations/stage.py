@@ -19,14 +19,10 @@ from exemplum.explanations.methods import OwnMethod, load_method
 from exemplum.explanations.request import ExplanationMethod, ImageCache, Request, Settings
 from exemplum.explanations.synthetic import SyntheticSection
 from exemplum.images import Corpus
-from exemplum.index import stage as index_stage
-from exemplum.index.index import ActivationIndex
+from exemplum.index import ActivationIndex, stage as index_stage
 from exemplum.protocols import Protocol, protocol
-from exemplum.records import StudyUnit
-from exemplum.study import toml_files, user_code
-from exemplum.study.config import Config, StudyError
-from exemplum.study.folder import Study
-from exemplum.study.pipeline import Stage
+from exemplum.records import Picture, StudyUnit
+from exemplum.study import Config, Stage, Study, StudyError, toml_files, user_code
 
 if TYPE_CHECKING:
     from exemplum.explanations.synthetic.recipes import Recipe
@@ -73,9 +69,10 @@ def fingerprint(study: Study) -> str:
     if config.stimuli:
         files = gather.files(study.resolve(config.stimuli.load.removeprefix("folder:")))
         return store.digest(VERSION, config.stimuli.model_dump(), config.units.practice, files)
+    index = index_stage.made(study)
     return store.digest(
-        VERSION, index_stage.made(study), config.units.model_dump(), config.design.protocol,
-        [_key(study, use, _load(study, use)) for use in _uses(study)],
+        VERSION, index, config.units.model_dump(), config.design.protocol,
+        [_key(study, use, _load(study, use), index) for use in _uses(study)],
     )  # fmt: skip
 
 
@@ -119,22 +116,23 @@ def _run_methods(study: Study) -> dict[str, Any]:
     plan = protocol(study.config.design.protocol)
     chosen = _choose(study, model, index, plan)
     methods = [(use, _load(study, use)) for use in _uses(study)]
-    keys = {use.name: _key(study, use, method) for use, method in methods}
-    kept: list[gather.StoredPicture] = []
+    made = index_stage.made(study)
+    keys = {use.name: _key(study, use, method, made) for use, method in methods}
+    stored: list[Picture] = []
     cache = ImageCache()
     for use, method in methods:
         request = Request(
             [entry.unit for entry in chosen], plan.reference_counts, model, index_stage.open_corpus(study), index,
             _settings(study, use), folder / use.name, study.ray, cache,
         )  # fmt: skip
-        kept += gather.pictures(use.name, method, request, study.folder, keys[use.name])
+        stored += gather.pictures(use.name, method, request, study.folder, keys[use.name])
     study.begin_writing(FOLDER)
     for name, key in keys.items():
         gather.settle(folder / name, key)
     tables.STUDY_UNITS.write(folder / "units.parquet", units.rows(chosen))
-    stimuli = tables.STIMULI.write(folder / "stimuli.parquet", measured(kept, model, index, study))
-    tables.PICTURES.write(folder / "pictures.parquet", gather.picture_rows(kept))
-    tables.TRACES.write(folder / "traces.parquet", gather.trace_rows(kept))
+    stimuli = tables.STIMULI.write(folder / "stimuli.parquet", measured(stored, model, index, study))
+    tables.PICTURES.write(folder / "pictures.parquet", gather.picture_rows(stored))
+    tables.TRACES.write(folder / "traces.parquet", gather.trace_rows(stored))
     return {"units": len(chosen), "pictures": stimuli["path"].nunique(), **_success(stimuli)}
 
 
@@ -197,11 +195,14 @@ def _settings(study: Study, use: Explanation) -> Settings:
     return Settings(config.seed, config.explanations.batches, config.index.relu, config.index.objective, synthetic)
 
 
-def _key(study: Study, use: Explanation, method: ExplanationMethod) -> str:
-    """Hash of everything that a method's pictures depend on; pictures with another key are remade."""
+def _key(study: Study, use: Explanation, method: ExplanationMethod, index: str) -> str:
+    """Hash of everything that a method's pictures depend on; pictures with another key are remade.
+
+    `index` is what tells this index from others: `made` of its stage.
+    """
     config, section = study.config, _synthetic(study, use)
     plan = protocol(config.design.protocol)
-    common = [VERSION, use.method, index_stage.made(study), plan.reference_counts, config.seed]
+    common = [VERSION, use.method, index, plan.reference_counts, config.seed]
     own: Any
     if use.method == NATURAL:
         own = config.explanations.batches

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
+import lazy_loader
 import numpy as np
 from PIL import Image
 from pydantic import Field
@@ -23,15 +24,24 @@ from exemplum.images.corpus import (
     thumbnails,
 )
 from exemplum.images.decoding import decode_file
-from exemplum.images.embedded import EmbeddedCorpus
+from exemplum.images.embedded import EmbeddedCorpus, photograph
 from exemplum.images.folders import FolderCorpus
 from exemplum.images.torchvision_datasets import TorchvisionCorpus
 from exemplum.images.webdataset import ShardCorpus
-from exemplum.study.config import Name, Section
+from exemplum.study import Name, Section
 
-__all__ = [
+if TYPE_CHECKING:
+    from exemplum.images.copies import identical as identical, thumbnail as thumbnail
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "copies": ["identical", "thumbnail"],  # which imports SciPy
+    },
+)
+__all__ += [
     "ArrayCorpus", "Corpus", "CorpusError", "EmbeddedCorpus", "FolderCorpus", "ImageError", "ImageRecord",
-    "ImagesSection", "decode_file", "grid", "open_corpus", "open_images", "sheet", "subset", "thumbnails",
+    "ImagesSection", "decode_file", "grid", "open_corpus", "open_images", "photograph", "sheet", "subset", "thumbnails",
 ]  # fmt: skip
 
 

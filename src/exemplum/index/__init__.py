@@ -8,10 +8,10 @@ import lazy_loader
 from pydantic import Field, field_validator, model_validator
 
 from exemplum.records import Unit
-from exemplum.study.config import Names, Precision, Section, once
+from exemplum.study import Names, Precision, Section, once
 
 if TYPE_CHECKING:
-    from exemplum.index.activations import POOLINGS as POOLINGS, pool as pool
+    from exemplum.index.activations import POOLINGS as POOLINGS, Measurer as Measurer, pool as pool
     from exemplum.index.build import build_index as build_index
     from exemplum.index.index import ActivationIndex as ActivationIndex, Exemplars as Exemplars
 
@@ -54,7 +54,7 @@ class IndexSection(Section):
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "activations": ["POOLINGS", "pool"],
+        "activations": ["POOLINGS", "Measurer", "pool"],
         "build": ["build_index"],
         "index": ["ActivationIndex", "Exemplars"],
     },

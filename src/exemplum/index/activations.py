@@ -17,8 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from exemplum.images import Corpus, ImageError
-from exemplum.models import Model, Preprocessing
-from exemplum.models.reader import Lanes, unjoined
+from exemplum.models import Lanes, Model, Preprocessing, unjoined
 from exemplum.runtime import hardware
 
 Relu = Literal["before", "after"]

@@ -18,9 +18,7 @@ from exemplum.index.activations import Measurements, Measurer, Relu
 from exemplum.index.extremes import Accumulator
 from exemplum.index.index import ActivationIndex
 from exemplum.models import Model
-from exemplum.runtime import hardware
-from exemplum.runtime.cluster import Cluster
-from exemplum.runtime.progress import track
+from exemplum.runtime import Cluster, hardware, track
 
 SLACK = 0.15  # of `keep`: candidates beyond it; 0.14 held the 300 of every unit of GoogLeNet with random weights
 FEWEST_SPARE = 20

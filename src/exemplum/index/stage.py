@@ -11,10 +11,8 @@ from exemplum.errors import UserError
 from exemplum.images import Corpus
 from exemplum.index.index import ActivationIndex
 from exemplum.records import Unit
-from exemplum.runtime.cluster import Cluster
-from exemplum.study import user_code
-from exemplum.study.folder import Study
-from exemplum.study.pipeline import Stage
+from exemplum.runtime import Cluster
+from exemplum.study import Stage, Study, user_code
 
 if TYPE_CHECKING:
     from exemplum.models import Model
@@ -96,6 +94,14 @@ def _check_unit(unit: Unit, model: Model, indexed: list[str]) -> None:
 
 
 def fingerprint(study: Study) -> str:
+    """A hash of everything that the index depends on; worked out once per command."""
+    if "index fingerprint" not in study.opened:
+        study.opened["index fingerprint"] = _fingerprint(study)
+    found: str = study.opened["index fingerprint"]
+    return found
+
+
+def _fingerprint(study: Study) -> str:
     model = load_model(study)
     return store.digest(
         VERSION, model.fingerprint, open_corpus(study).fingerprint, layers(study, model),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import lazy_loader
 
-from exemplum.study.config import Name, Pixels, Section
+from exemplum.study import Name, Pixels, Section
 
 if TYPE_CHECKING:
     from exemplum.models.loading import load as load
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         ShapeError as ShapeError,
         WeightsError as WeightsError,
     )
-    from exemplum.models.reader import Reader as Reader
+    from exemplum.models.reader import Lanes as Lanes, Reader as Reader, unjoined as unjoined
 
 
 class ModelSection(Section):
@@ -33,7 +33,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "loading": ["load"],
         "model": ["Layer", "Model", "table"],
         "network": ["ModelError", "Network", "Preprocessing", "ShapeError", "WeightsError"],
-        "reader": ["Reader"],
+        "reader": ["Lanes", "Reader", "unjoined"],
     },
 )
 __all__ += ["ModelSection"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import lazy_loader
 from pydantic import Field
 
-from exemplum.study.config import Name, Names, Section, Share
+from exemplum.study import Name, Names, Section, Share
 
 if TYPE_CHECKING:
     from exemplum.observers.observer import (

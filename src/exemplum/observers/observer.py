@@ -12,8 +12,8 @@ import pandas as pd
 from exemplum.design import repeated_trials
 from exemplum.errors import UserError
 from exemplum.records import Design, Response, Session, Side, Trial
-from exemplum.responses.table import rows
-from exemplum.study.folder import Study
+from exemplum.responses import rows
+from exemplum.study import Study
 from exemplum.tables import STIMULI
 
 

@@ -16,8 +16,7 @@ from exemplum.observers.observer import Observer, ObserverError, ObserverFactory
 from exemplum.observers.similarity import similarity
 from exemplum.observers.simulated import simulated
 from exemplum.records import ALL, Response, Side, Trial
-from exemplum.study import user_code
-from exemplum.study.folder import Study
+from exemplum.study import Study, user_code
 
 GROUP = "exemplum.observers"  # entry points of other packages: a function from a study to an observer
 BUILT_IN: dict[str, ObserverFactory] = {

@@ -21,9 +21,8 @@ import numpy as np
 from exemplum import design, store
 from exemplum.observers.observer import ObserverError, answer, coin, graded
 from exemplum.records import Response, Side, Trial
-from exemplum.runtime.progress import track
-from exemplum.study import user_code
-from exemplum.study.folder import Study
+from exemplum.runtime import track
+from exemplum.study import Study, user_code
 
 if TYPE_CHECKING:
     from exemplum.models import Model

@@ -14,13 +14,13 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import ndtri
 
-from exemplum.design.counterbalancing import generator
+from exemplum.design import generator
 from exemplum.errors import did_you_mean, shown
 from exemplum.observers import SimulatedSection
 from exemplum.observers.observer import ObserverError, answer, coin, graded
 from exemplum.protocols import protocol
 from exemplum.records import NONE, Response, Side, Trial, TrialKind
-from exemplum.study.folder import Study
+from exemplum.study import Study
 
 SQRT2 = 2**0.5
 SCHEME = re.compile(r"(Min-Max|Max)-[0-9]{1,4}")

@@ -15,11 +15,8 @@ from exemplum.observers.registry import OwnFactory, factory
 from exemplum.observers.similarity import load as load_features
 from exemplum.observers.simulated import check_accuracy
 from exemplum.records import Design
-from exemplum.runtime.progress import console, styled
-from exemplum.study import user_code
-from exemplum.study.config import Config
-from exemplum.study.folder import Study
-from exemplum.study.pipeline import Stage
+from exemplum.runtime import console, styled
+from exemplum.study import Config, Stage, Study, user_code
 from exemplum.tables import RESPONSES
 
 VERSION = 1

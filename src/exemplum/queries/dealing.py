@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from exemplum.errors import UserError
-from exemplum.images.copies import identical
+from exemplum.images import identical
 from exemplum.index import ActivationIndex
 from exemplum.records import Pole, Unit
 
@@ -24,7 +24,10 @@ Thumbnails = Callable[[int], np.ndarray]  # of a row of the corpus
 
 @dataclass(frozen=True)
 class DealtImage:
-    """An image of the corpus and its place in a trial: each batch has one per pole and position."""
+    """An image of the corpus and its place in a trial: each batch has one per pole and position.
+
+    No Picture: it may be a query, and its row in the corpus stands for its image.
+    """
 
     unit: Unit
     pole: Pole

@@ -1,5 +1,19 @@
 """The report: figures from tables, and a study or a reproduction as one HTML page."""
 
-from exemplum.report.reproduction import write_reproduction
+from __future__ import annotations
 
-__all__ = ["write_reproduction"]
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from exemplum.report.figures.accuracy import save_power as save_power
+    from exemplum.report.reproduction import write_reproduction as write_reproduction
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "figures.accuracy": ["save_power"],
+        "reproduction": ["write_reproduction"],
+    },
+)

@@ -20,12 +20,14 @@ POLES = ("min", "max")  # left and right, as on the screen
 
 
 @dataclass(frozen=True)
-class Picture:
-    uri: str
+class PageImage:
+    """A picture as the page shows it: its embedded copy and the words beside it."""
+
+    uri: str  # data: URI
     alt: str
     title: str
-    failed: bool
-    beats: bool
+    failed: bool  # no more extreme than the corpus's median image
+    beats: bool  # more extreme than every image of the corpus
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Group:
 
     method: str
     pole: str
-    pictures: list[Picture]
+    pictures: list[PageImage]
     summary: str
 
 
@@ -46,7 +48,7 @@ class Card:
     poles: dict[str, list[Group]]
     scores: list[tuple[str, list[str]]]  # observer, and its score for each condition
     conditions: list[str]
-    filmstrips: dict[str, list[Picture]]
+    filmstrips: dict[str, list[PageImage]]
 
 
 def make_cards(tables: Tables, pictures: Pictures, budget: int = BUDGET) -> list[Card]:
@@ -103,7 +105,7 @@ def _group(unit: str, method: str, pole: str, stimuli: pd.DataFrame, pictures: P
     return Group(style.label(method), pole, shown, summary(rows, pole))
 
 
-def filmstrip(unit: str, pole: str, stimuli: pd.DataFrame, pictures: Pictures) -> list[Picture]:
+def filmstrip(unit: str, pole: str, stimuli: pd.DataFrame, pictures: Pictures) -> list[PageImage]:
     """Snapshots of the strongest picture that is not natural, step by step; empty if none were saved."""
     made = most_extreme(stimuli[(stimuli["method"] != "natural") & (stimuli["pole"] == pole)], pole)
     if made.empty:
@@ -113,10 +115,10 @@ def filmstrip(unit: str, pole: str, stimuli: pd.DataFrame, pictures: Pictures) -
     frames = sorted(steps.glob(f"{path.stem}_step*.png"))
     shown = [(int(frame.stem.rpartition("step")[2]), f"{path.parent}/steps/{frame.name}") for frame in frames]
     strip = [
-        Picture(pictures.uri(at, STRIP), f"{unit}, {path.stem} after step {step}", f"step {step:,}", False, False)
+        PageImage(pictures.uri(at, STRIP), f"{unit}, {path.stem} after step {step}", f"step {step:,}", False, False)
         for step, at in shown
     ]
-    last = Picture(pictures.uri(str(path), STRIP), f"{unit}, {path.stem} at the end", "end", False, False)
+    last = PageImage(pictures.uri(str(path), STRIP), f"{unit}, {path.stem} at the end", "end", False, False)
     return [*strip, last] if strip else []
 
 
@@ -149,7 +151,7 @@ def summary(rows: pd.DataFrame, pole: str) -> str:
     return ", ".join(said)
 
 
-def _picture(row: pd.Series, unit: str, pictures: Pictures) -> Picture:
+def _picture(row: pd.Series, unit: str, pictures: Pictures) -> PageImage:
     made = row["method"] != "natural"
     said = []
     if not formatting.undefined(float(row["activation"])):
@@ -159,7 +161,7 @@ def _picture(row: pd.Series, unit: str, pictures: Pictures) -> Picture:
     if row["failed"]:
         said.append("failed")
     name = f"{style.label(row['method'])} {row['pole']} {row['position']}"
-    return Picture(
+    return PageImage(
         uri=pictures.uri(row["path"], SIZE),
         alt=f"{unit}, {name}",
         title=", ".join([name, *said]),

@@ -15,9 +15,8 @@ from exemplum.report import figures, findings, formatting, page, pictures as str
 from exemplum.report.formatting import Tables, how, pick
 from exemplum.report.page import Pictures
 from exemplum.report.pictures import example_screens, make_cards
-from exemplum.study import blinding
-from exemplum.study.folder import STAGES, Study, versions
-from exemplum.study.pipeline import Stage
+from exemplum.responses import files, read_all
+from exemplum.study import STAGES, Stage, Study, blinding, versions
 
 SCHEMA = 2  # of the report; a new number makes every report stale
 ALWAYS = ("estimates", "comparisons", "responses")  # exported even if they are empty
@@ -27,7 +26,7 @@ UPSTREAM = ("explanations", "design", "responses", "analysis")
 def fingerprint(study: Study) -> str:
     """Hash of everything that the report depends on: all earlier stages, the configuration, and people's answers."""
     upstream = [study.made(stage) for stage in UPSTREAM]
-    answers = sorted((path.name, path.stat().st_size) for path in study.stage("responses").glob("*.parquet"))
+    answers = [(path.name, path.stat().st_size) for path in files(study.stage("responses"), "responses")]
     return store.digest(SCHEMA, upstream, answers, study.config.model_dump(mode="json"), *blinding.state(study))
 
 
@@ -43,16 +42,17 @@ def run(study: Study) -> dict[str, Any]:
 
 
 def read(study: Study) -> Tables:
-    """All tables that the report shows; answers of people and machines together, without those that are blinded."""
-    parts = [tables.RESPONSES.read(path) for path in sorted(study.stage("responses").glob("*.parquet"))]
-    ratings = [tables.RATINGS.read(path) for path in sorted(study.stage("responses").glob("ratings/*.parquet"))]
-    people = [tables.PEOPLE.read(path) for path in sorted(study.stage("responses").glob("sessions/*.parquet"))]
+    """All tables that the report shows; answers of people and machines together, without those that are blinded.
+
+    Raises UserError for answers that `responses.check` refuses.
+    """
+    found = read_all(study.stage("responses"), allow_none=True)
     analysis, made = study.stage("analysis"), study.stage("explanations")
     shown = blinding.visible(
         study,
-        pd.concat(parts, ignore_index=True) if parts else tables.RESPONSES.frame(),
-        pd.concat(ratings, ignore_index=True) if ratings else tables.RATINGS.frame(),
-        pd.concat(people, ignore_index=True) if people else tables.PEOPLE.frame(),
+        found.responses,
+        found.ratings,
+        found.people,
         tables.ESTIMATES.read(analysis / "estimates.parquet"),
         tables.COMPARISONS.read(analysis / "comparisons.parquet"),
         _optional(tables.EXCLUSIONS, analysis / "exclusions.parquet"),

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import lazy_loader
 from pydantic import Field, model_validator
 
-from exemplum.study.config import Seconds, Section, Share, check_order
+from exemplum.study import Seconds, Section, Share, check_order
+
+if TYPE_CHECKING:
+    from exemplum.responses.table import (
+        ResponseTables as ResponseTables,
+        check as check,
+        files as files,
+        read as read,
+        read_all as read_all,
+        rows as rows,
+    )
 
 
 class ExclusionsSection(Section):
@@ -22,3 +35,12 @@ class ExclusionsSection(Section):
     def _in_order(self) -> ExclusionsSection:
         check_order("total_time_s_min", self.total_time_s_min, "total_time_s_max", self.total_time_s_max)
         return self
+
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "table": ["ResponseTables", "check", "files", "read", "read_all", "rows"],
+    },
+)
+__all__ += ["ExclusionsSection"]

@@ -1,18 +1,19 @@
-"""The responses table: every answer with its trial, read from its folder and checked."""
+"""The tables of responses: every answer with its trial, ratings and sessions, read from their folder and checked."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from exemplum.design.stimuli import DesignError
+from exemplum.design import DesignError
 from exemplum.errors import UserError, did_you_mean
 from exemplum.records import NONE, Response, Trial, check_condition, unit_columns
-from exemplum.tables import RESPONSES
+from exemplum.tables import PEOPLE, RATINGS, RESPONSES
 
 KINDS = ("machine", "person")
 
@@ -85,18 +86,43 @@ ALLOWED = {
 ANSWER = ["experiment", "observer", "participant", "trial_id"]
 
 
-def read(folder: Path, conditions: Collection[str] | None = None) -> pd.DataFrame:
-    """All answers of FOLDER/*.parquet as one table RESPONSES, checked.
+FILES = {"responses": "*.parquet", "ratings": "ratings/*.parquet", "people": "sessions/*.parquet"}  # of a folder
 
-    Raises UserError (one line: file, column, row, what to do) for no files, missing columns, and what `check` finds.
+
+@dataclass(frozen=True)
+class ResponseTables:
+    """All tables of a folder of responses, of people and machines together."""
+
+    responses: pd.DataFrame  # RESPONSES
+    ratings: pd.DataFrame  # RATINGS
+    people: pd.DataFrame  # PEOPLE
+    has_sessions: bool  # whether there is a file of PEOPLE: without one, rules about sessions cannot be decided
+
+
+def files(folder: Path, *tables: str) -> list[Path]:
+    """The files of these tables in a folder of responses, sorted: `responses`, `ratings`, `people`; all if none."""
+    return sorted(path for table in tables or FILES for path in folder.glob(FILES[table]))
+
+
+def read_all(folder: Path, conditions: Collection[str] | None = None, *, allow_none: bool = False) -> ResponseTables:
+    """The answers of FOLDER/*.parquet, of people and machines together, with people's ratings and sessions.
+
+    `conditions` are those of the design, if given. Raises UserError (one line: file, column, row, what to do) for
+    missing columns, what `check` finds, and no answers unless `allow_none`.
     """
-    paths = sorted(folder.glob("*.parquet"))
-    if not paths:
+    paths = files(folder, "responses")
+    if not (paths or allow_none):
         raise UserError(f"{folder} holds no answers (*.parquet); run exemplum observe, or exemplum serve for people")
-    tables = [check(RESPONSES.read(path), str(path), conditions) for path in paths]
-    together = pd.concat(tables, ignore_index=True)
-    _no_duplicates(together, str(folder))
-    return together
+    answers = RESPONSES.concat(check(RESPONSES.read(path), str(path), conditions) for path in paths)
+    _no_duplicates(answers, str(folder))
+    sessions = [PEOPLE.read(path) for path in files(folder, "people")]
+    ratings = RATINGS.concat(RATINGS.read(path) for path in files(folder, "ratings"))
+    return ResponseTables(answers, ratings, PEOPLE.concat(sessions), bool(sessions))
+
+
+def read(folder: Path, conditions: Collection[str] | None = None) -> pd.DataFrame:
+    """The answers of `read_all` alone, as one table RESPONSES. Raises the same."""
+    return read_all(folder, conditions).responses
 
 
 def check(

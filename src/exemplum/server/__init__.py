@@ -9,11 +9,12 @@ import lazy_loader
 from pydantic import Field, field_validator, model_validator
 
 from exemplum.errors import shown
-from exemplum.study.config import Name, Once, Section, Share, Text, check_order
+from exemplum.study import Name, Once, Section, Share, Text, check_order
 
 if TYPE_CHECKING:
     from exemplum.server.experiment import Experiment as Experiment, Settings as Settings
     from exemplum.server.http.app import create_app as create_app
+    from exemplum.server.http.run import run as run
 
 LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"  # BCP 47: en, pt-BR, zh-Hant
 WEB_ADDRESS = re.compile(r"https?://[^\s/?#{}]+\S*$")  # a host that no participant's link can choose
@@ -114,6 +115,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "experiment": ["Experiment", "Settings"],
         "http.app": ["create_app"],
+        "http.run": ["run"],
     },
 )
 __all__ += ["CodesSection", "FieldSection", "RedirectsSection", "ServerSection"]

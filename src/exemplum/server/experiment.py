@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from exemplum import design as designs, store
 from exemplum.errors import did_you_mean, shown
 from exemplum.records import Design
-from exemplum.runtime.progress import console
+from exemplum.runtime import console
 from exemplum.server import EXPERTISE, ServerSection
 from exemplum.server.pages.images import Pictures, encode_all
 from exemplum.server.sessions import forms
@@ -22,9 +22,7 @@ from exemplum.server.sessions.schedule import Rehearsal, rehearsal
 from exemplum.server.storage.database import Database, sqlite_file, sqlite_url
 from exemplum.server.storage.registration import AmbiguousStudyError, real_answers, register, secret_keys
 from exemplum.server.storage.schema import StudyVersion
-from exemplum.study import freezing
-from exemplum.study.folder import Study, taken_back
-from exemplum.study.locks import ServerLock
+from exemplum.study import ServerLock, Study, freezing, taken_back
 
 FREEZE = 1  # raise when the same study is shown in another way
 BEFORE_AND_AFTER = {"borowski2021-2": ("before", "after")}  # when intuitiveness is asked; elsewhere only before

@@ -1,6 +1,44 @@
 """The study: its folder and settings, which parts are stale, frozen or hidden, and the pipeline of stages."""
 
-from exemplum.study.config import StudyError
-from exemplum.study.folder import STAGES, Study
+from __future__ import annotations
 
-__all__ = ["STAGES", "Study", "StudyError"]
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+from exemplum.study.config import (
+    Name,
+    Names,
+    Once,
+    Pixels,
+    Precision,
+    Seconds,
+    Section,
+    Share,
+    StudyError,
+    Text,
+    check_order,
+    once,
+    parse,
+)
+from exemplum.study.folder import IDENTITY_FILE, STAGES, Study, new_identity, taken_back, versions
+
+if TYPE_CHECKING:
+    from exemplum.study.blinding import Recruitment as Recruitment, Status as Status
+    from exemplum.study.config import Config as Config
+    from exemplum.study.locks import ServerLock as ServerLock
+    from exemplum.study.pipeline import Stage as Stage
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "blinding": ["Recruitment", "Status"],
+        "config": ["Config"],  # made of the sections of all rooms
+        "locks": ["ServerLock"],
+        "pipeline": ["Stage"],
+    },
+)
+__all__ += [
+    "IDENTITY_FILE", "STAGES", "Name", "Names", "Once", "Pixels", "Precision", "Seconds", "Section", "Share", "Study",
+    "StudyError", "Text", "check_order", "new_identity", "once", "parse", "taken_back", "versions",
+]  # fmt: skip

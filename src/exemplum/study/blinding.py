@@ -15,7 +15,7 @@ import pandas as pd
 
 from exemplum import store
 from exemplum.errors import UserError
-from exemplum.runtime.progress import console
+from exemplum.runtime import console
 from exemplum.study.folder import Study
 
 HOW = '--unblind "REASON" includes them and is recorded in the audit'

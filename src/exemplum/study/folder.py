@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from exemplum import store
 from exemplum.errors import UserError, command
-from exemplum.runtime.progress import console
+from exemplum.runtime import console
 from exemplum.study import toml_files
 from exemplum.study.config import StudyError, parse
 from exemplum.tables import StudyTables
@@ -167,7 +167,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-FILE = "study.json"
+IDENTITY_FILE = "study.json"
 STATUS = "server/status.json"  # the server's word, which names the id too
 DATABASE = "server/experiment.sqlite"  # which knows it as well
 
@@ -187,7 +187,7 @@ def read_identity(folder: Path) -> Identity:
 
     Raises UserError naming study.json if it is broken.
     """
-    path = folder / FILE
+    path = folder / IDENTITY_FILE
     if not path.exists():
         _give(folder)
     return _checked(path, _read(path))
@@ -199,14 +199,14 @@ def taken_back(folder: Path, unless: type[Exception]) -> Iterator[None]:
 
     `unless` is the error that asks to write something into the new file.
     """
-    lacking = not (folder / FILE).exists()
+    lacking = not (folder / IDENTITY_FILE).exists()
     try:
         yield
     except unless:
         raise
     except BaseException:
         if lacking:
-            (folder / FILE).unlink(missing_ok=True)
+            (folder / IDENTITY_FILE).unlink(missing_ok=True)
         raise
 
 
@@ -220,7 +220,7 @@ def _give(folder: Path) -> None:
     known = _known(folder / STATUS) or _stored(folder / DATABASE)
     _write(folder, {"id": known or secrets.token_hex(16), "older": True})
     console.print(
-        f"{folder / FILE} written: the study's id, which identifies its data from now on",
+        f"{folder / IDENTITY_FILE} written: the study's id, which identifies its data from now on",
         highlight=False,
         soft_wrap=True,
     )
@@ -260,7 +260,7 @@ def _id(held: Any) -> str:
 
 
 def _write(folder: Path, held: dict[str, Any]) -> None:
-    store.write_json(folder / FILE, held | {"created": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
+    store.write_json(folder / IDENTITY_FILE, held | {"created": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
 
 
 def _checked(path: Path, held: Any) -> Identity:

@@ -17,7 +17,7 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, Timeout
 
 from exemplum.errors import UserError
-from exemplum.runtime.progress import console
+from exemplum.runtime import console
 
 FILE = ".run.lock"
 NOTHING_IS_WRITTEN = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)

@@ -13,7 +13,7 @@ from typing import Any
 
 from exemplum import store
 from exemplum.errors import UserError, did_you_mean
-from exemplum.runtime.progress import console, styled
+from exemplum.runtime import console, styled
 from exemplum.study import blinding, freezing, locks
 from exemplum.study.blinding import Status
 from exemplum.study.folder import STAGES, Study, read_identity

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import lazy_loader
 from pydantic import Field
 
-from exemplum.study.config import Name, Once, Pixels, Precision, Section
+from exemplum.study import Name, Once, Pixels, Precision, Section
 
 if TYPE_CHECKING:
     from exemplum.explanations.synthetic import (

@@ -19,7 +19,7 @@ from exemplum.errors import UserError
 from exemplum.explanations.synthetic import scheduler
 from exemplum.explanations.synthetic.optimization import Job
 from exemplum.explanations.synthetic.recipes import Recipe
-from exemplum.explanations.synthetic.scheduler import Clean, Made, Setup, optimize
+from exemplum.explanations.synthetic.scheduler import OptimizedPictures, PictureMeasurer, Setup, optimize
 from exemplum.index import ActivationIndex
 from exemplum.models import Model
 from exemplum.records import Pole, Unit
@@ -34,7 +34,7 @@ Wanted = float | Literal["auto", "recipe", "spread"]
 def weighted(
     setup: Setup, units: Sequence[Unit], poles: Sequence[Pole], recipe: Recipe, wanted: Wanted,
     index: ActivationIndex | None,
-) -> Iterator[Made]:  # fmt: skip
+) -> Iterator[OptimizedPictures]:  # fmt: skip
     """The pictures of all units and poles with the diversity weight `wanted`; a unit's pictures follow one another.
 
     `auto` searches the weight if the recipe says so. Raises UserError if there is no index to search by.
@@ -81,8 +81,8 @@ def diversity(wanted: Wanted, model: Model, index: ActivationIndex | None, unit:
     return SPREAD * std / max(1, recipe.images - 1)
 
 
-Make = Callable[[Sequence[Job]], Iterable[Made]]
-Judge = Callable[[Made], bool]
+Make = Callable[[Sequence[Job]], Iterable[OptimizedPictures]]
+Judge = Callable[[OptimizedPictures], bool]
 
 
 @dataclass
@@ -93,9 +93,9 @@ class _Search:
     weight: float
     good: float | None = None
     bad: float | None = None
-    best: Made | None = None
+    best: OptimizedPictures | None = None
 
-    def hear(self, made: Made, is_good: bool) -> None:
+    def hear(self, made: OptimizedPictures, is_good: bool) -> None:
         if is_good:
             self.good, self.best = self.weight, made
         else:
@@ -108,7 +108,7 @@ class _Search:
         return self.good * 2 if self.bad is None else math.sqrt(self.good * self.bad)
 
 
-def search(jobs: Sequence[Job], make: Make, judge: Judge, rounds: int) -> Iterator[Made]:
+def search(jobs: Sequence[Job], make: Make, judge: Judge, rounds: int) -> Iterator[OptimizedPictures]:
     """The pictures of each job at the highest good weight that `rounds` rounds find; at weight 0 if none was good."""
     searches = [_Search(job, job.weight) for job in jobs]
     for _ in range(rounds):
@@ -124,7 +124,7 @@ def search(jobs: Sequence[Job], make: Make, judge: Judge, rounds: int) -> Iterat
         yield one.best
 
 
-def _in_order(make: Make, searches: list[_Search]) -> list[Made]:
+def _in_order(make: Make, searches: list[_Search]) -> list[OptimizedPictures]:
     tried = [replace(one.job, diversity=one.weight) for one in searches]
     found = {(made.job.unit, made.job.pole): made for made in make(tried)} if tried else {}
     return [found[job.unit, job.pole] for job in tried]
@@ -132,11 +132,11 @@ def _in_order(make: Make, searches: list[_Search]) -> list[Made]:
 
 def beyond(setup: Setup, index: ActivationIndex) -> Judge:
     """Whether the weakest of the pictures, measured in float32, lies beyond the unit's best exemplar."""
-    clean = Clean(setup)
+    measurer = PictureMeasurer(setup)
 
-    def judge(made: Made) -> bool:
+    def judge(made: OptimizedPictures) -> bool:
         unit, pole = made.job.unit, made.job.pole
-        return min(index.beyond(unit, pole, value) for value in clean.activations(made)) > 0
+        return min(index.beyond(unit, pole, value) for value in measurer.activations(made)) > 0
 
     return judge
 
@@ -146,10 +146,10 @@ def remembered(make: Make, folder: Path | None, model: Model) -> Make:
     if folder is None:
         return make
 
-    def kept(jobs: Sequence[Job]) -> Iterator[Made]:
+    def kept(jobs: Sequence[Job]) -> Iterator[OptimizedPictures]:
         files = {job: folder / f"{job.digest(model.fingerprint)}.pt" for job in jobs}
         found = [job for job, path in files.items() if path.exists()]
-        yield from (Made.unpacked(job, torch.load(files[job], weights_only=True)) for job in found)
+        yield from (OptimizedPictures.unpacked(job, torch.load(files[job], weights_only=True)) for job in found)
         for made in make([job for job in jobs if job not in found]):
             scheduler.save(files[made.job], made.packed())
             yield made

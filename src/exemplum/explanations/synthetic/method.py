@@ -10,15 +10,14 @@ from itertools import groupby
 from pathlib import Path
 
 from exemplum import store
-from exemplum.explanations.request import Picture, Request
+from exemplum.explanations.request import Request
 from exemplum.explanations.synthetic import diversity, scheduler
 from exemplum.explanations.synthetic.diversity import Wanted, weighted
 from exemplum.explanations.synthetic.recipes import Recipe, recipe
-from exemplum.explanations.synthetic.scheduler import Made, Setup
+from exemplum.explanations.synthetic.scheduler import OptimizedPictures, Setup
 from exemplum.index import ActivationIndex
-from exemplum.records import Pole, Unit
-from exemplum.runtime.cluster import Cluster
-from exemplum.runtime.progress import track
+from exemplum.records import Picture, Pole, Unit
+from exemplum.runtime import Cluster, track
 
 POINTS = 64  # of a picture's objective that the study's table keeps, spread over its steps
 
@@ -44,7 +43,7 @@ def configured(request: Request) -> Recipe:
     return chosen.with_(steps=section.steps) if section.steps else chosen
 
 
-def _facts(made: Made, position: int) -> dict[str, object]:
+def _facts(made: OptimizedPictures, position: int) -> dict[str, object]:
     job = made.job
     last = made.updates - 1
     steps = [step for step in range(made.updates) if step % max(1, made.updates // POINTS) == 0 or step == last]
@@ -56,17 +55,17 @@ def _facts(made: Made, position: int) -> dict[str, object]:
 
 
 @dataclass(frozen=True)
-class Share:
-    """What a worker made: pictures, and the snapshots by their path below the folder."""
+class WorkerResult:
+    """A worker's pictures of its units, and their snapshots by path below the folder."""
 
-    made: list[Made]
+    made: list[OptimizedPictures]
     snapshots: dict[str, bytes]
 
 
 def spread(
     cluster: Cluster, setup: Setup, units: Sequence[Unit], poles: Sequence[Pole], recipe: Recipe, wanted: Wanted,
     index: ActivationIndex | None,
-) -> Iterator[Made]:  # fmt: skip
+) -> Iterator[OptimizedPictures]:  # fmt: skip
     """As `weighting.weighted`, units of a layer together. What a worker that dies was at, another begins again."""
     make = partial(
         weighted, poles=tuple(poles), recipe=recipe, wanted=wanted, index=index.without_images() if index else None
@@ -88,16 +87,16 @@ def spread(
 class _Worker:
     """Makes the pictures of a share of the units."""
 
-    def __init__(self, setup: Setup, make: Callable[[Setup, Sequence[Unit]], Iterator[Made]]):
+    def __init__(self, setup: Setup, make: Callable[[Setup, Sequence[Unit]], Iterator[OptimizedPictures]]):
         self.setup, self.make = setup, make
 
-    def __call__(self, units: Sequence[Unit]) -> Share:
+    def __call__(self, units: Sequence[Unit]) -> WorkerResult:
         with tempfile.TemporaryDirectory() as folder:
             made = list(self.make(replace(self.setup, folder=Path(folder)), units))
             kept = {
                 path.relative_to(folder).as_posix(): path.read_bytes() for path in Path(folder).rglob("steps/*.png")
             }
-        return Share(made, kept)
+        return WorkerResult(made, kept)
 
 
 def _shares(units: Sequence[Unit], size: int) -> Iterator[list[Unit]]:

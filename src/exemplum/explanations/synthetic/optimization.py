@@ -18,8 +18,7 @@ from exemplum.explanations.synthetic.objectives import IMAGES, Maps, Objective, 
 from exemplum.explanations.synthetic.parametrizations import Parametrization
 from exemplum.explanations.synthetic.recipes import Recipe
 from exemplum.explanations.synthetic.transforms import CYCLE
-from exemplum.models import Reader
-from exemplum.models.reader import Lanes
+from exemplum.models import Lanes, Reader
 from exemplum.records import Pole, Unit
 
 WITHOUT_UNIT = Unit("", 0)  # stands for the unit of a job whose objective is of none

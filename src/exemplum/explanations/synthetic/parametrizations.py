@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from exemplum.errors import UserError
-from exemplum.images.embedded import photograph
+from exemplum.images import photograph
 
 # Square root of the covariance of natural RGB values over ImageNet (Lucid, optvis/param/color.py)
 COLOR = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])

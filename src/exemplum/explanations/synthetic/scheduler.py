@@ -18,18 +18,20 @@ from torch import Tensor
 from exemplum import store
 from exemplum.explanations.synthetic.objectives import IMAGES, Objective
 from exemplum.explanations.synthetic.optimization import WITHOUT_UNIT, Batch, Cohort, Job, narrowed
-from exemplum.index.activations import Measurer
+from exemplum.index import Measurer
 from exemplum.models import Model, Reader
 from exemplum.records import Pole, Unit
-from exemplum.runtime import hardware
-from exemplum.runtime.progress import track
+from exemplum.runtime import hardware, track
 
 CHECKPOINT_S = 30.0
 
 
 @dataclass(frozen=True)
-class Made:
-    """The finished pictures of a job."""
+class OptimizedPictures:
+    """The finished pictures of a job, with all that is known of how they came about.
+
+    No list of Pictures: they are judged, and saved with the state of a run, together; and their scores are one array.
+    """
 
     job: Job
     images: np.ndarray  # uint8 (images, size, size, channels)
@@ -46,7 +48,7 @@ class Made:
         return {"images": images, "scores": scores, "stopped": self.stopped}
 
     @classmethod
-    def unpacked(cls, job: Job, kept: dict[str, Any]) -> Made:
+    def unpacked(cls, job: Job, kept: dict[str, Any]) -> OptimizedPictures:
         return cls(job, **{**kept, "images": kept["images"].cpu().numpy(), "scores": kept["scores"].cpu().numpy()})
 
 
@@ -68,7 +70,7 @@ class Setup:
         return store.digest(self.relu, self.precision, self.seed)
 
 
-def optimize(setup: Setup, jobs: Sequence[Job]) -> Iterator[Made]:
+def optimize(setup: Setup, jobs: Sequence[Job]) -> Iterator[OptimizedPictures]:
     """Make the pictures of all jobs; jobs of one layer and recipe share batches, and those of one unit leave together.
 
     A run with a folder that was stopped goes on from the state kept there.
@@ -78,7 +80,7 @@ def optimize(setup: Setup, jobs: Sequence[Job]) -> Iterator[Made]:
         alike.setdefault((job.target().layers, job.recipe.digest), []).append(job)
     with track("synthesis", sum(job.recipe.images * job.recipe.updates for job in jobs), "image-steps") as advance:
         for group in alike.values():
-            yield from _Line(setup, group, advance).run()
+            yield from _Scheduler(setup, group, advance).run()
 
 
 def snapshot(folder: Path, unit: Unit, pole: Pole, position: int, step: int) -> Path:
@@ -86,8 +88,8 @@ def snapshot(folder: Path, unit: Unit, pole: Pole, position: int, step: int) -> 
     return folder / unit.slug / "steps" / f"{pole}_{position}_step{step:05d}.png"
 
 
-class _Line:
-    """Jobs of one layer and recipe, waiting and at work."""
+class _Scheduler:
+    """Moves jobs of one layer and recipe through a batch: some wait, some are at work."""
 
     def __init__(self, setup: Setup, jobs: list[Job], advance: Callable[[int], None]):
         self.setup, self.advance = setup, advance
@@ -102,15 +104,15 @@ class _Line:
         self.batch = Batch(reader)
         self.waiting = [list(own) for _, own in groupby(jobs, key=lambda job: job.unit)]
         single = replace(jobs[0], recipe=self.recipe.with_(images=1))
-        self.room = images(self.batch.reader, self._cohort([single]))
+        self.capacity = images(self.batch.reader, self._cohort([single]))
         self.saved = time.monotonic()
         self.partial: Path | None = None
         if setup.folder:
             self.partial = setup.folder / f"partial-{store.digest(jobs[0].unit.layer, self.recipe.digest)}.pt"
-        self.leaving: list[Made] = []  # done, and perhaps not yet kept by who asked for them
+        self.leaving: list[OptimizedPictures] = []  # done, and perhaps not yet kept by who asked for them
         self._resume()
 
-    def run(self) -> Iterator[Made]:
+    def run(self) -> Iterator[OptimizedPictures]:
         yield from self.leaving
         self.leaving = []
         while self.waiting or self.batch.cohorts:
@@ -132,11 +134,11 @@ class _Line:
         return Cohort(jobs, self.setup.model.channels, self.setup.seed, self.batch.reader.device)
 
     def _admit(self) -> None:
-        """Fill the room with units that wait; a unit that alone is too large for it gets it to itself."""
+        """Fill the batch with units that wait; a unit that alone is too large for it gets it to itself."""
         entering: list[Job] = []
         while self.waiting:
             images = self.batch.images + len(entering + self.waiting[0]) * self.recipe.images
-            if images > self.room and (entering or self.batch.cohorts):
+            if images > self.capacity and (entering or self.batch.cohorts):
                 break
             entering += self.waiting.pop(0)
         if entering:
@@ -154,8 +156,8 @@ class _Line:
         """Units that are done leave; what is left of their cohorts goes on."""
         for cohort in list(self.batch.cohorts):
             settled = zip(cohort.jobs, cohort.settled(), strict=True)
-            restless = {job.unit for job, flat in settled if not flat}
-            stay = [not cohort.is_finished and job.unit in restless for job in cohort.jobs]
+            unconverged = {job.unit for job, flat in settled if not flat}
+            stay = [not cohort.is_finished and job.unit in unconverged for job in cohort.jobs]
             if all(stay):
                 continue
             self.leaving += self._made(cohort, stay)
@@ -165,13 +167,13 @@ class _Line:
             else:
                 self.batch.cohorts.remove(cohort)
 
-    def _made(self, cohort: Cohort, stay: list[bool]) -> Iterator[Made]:
+    def _made(self, cohort: Cohort, stay: list[bool]) -> Iterator[OptimizedPictures]:
         pictures, scores = cohort.pictures(), cohort.scores()
         reason = "steps" if cohort.is_finished else "plateau"
         for place, (job, staying) in enumerate(zip(cohort.jobs, stay, strict=True)):
             mine = slice(place * self.recipe.images, (place + 1) * self.recipe.images)
             if not staying:
-                yield Made(job, pictures[mine], scores[:, mine], reason)
+                yield OptimizedPictures(job, pictures[mine], scores[:, mine], reason)
 
     def _digests(self, jobs: Sequence[Job]) -> list[str]:
         return [job.digest(self.setup.model.fingerprint) for job in jobs]
@@ -195,7 +197,9 @@ class _Line:
             return
         jobs = [job for own in self.waiting for job in own]
         known = dict(zip(self._digests(jobs), jobs, strict=True))
-        self.leaving = [Made.unpacked(known[digest], made) for digest, made in kept["made"].items() if digest in known]
+        self.leaving = [
+            OptimizedPictures.unpacked(known[digest], made) for digest, made in kept["made"].items() if digest in known
+        ]
         for state in kept["cohorts"]:
             self._restore(state, known)
         begun = {made.job for made in self.leaving} | {job for cohort in self.batch.cohorts for job in cohort.jobs}
@@ -213,14 +217,14 @@ class _Line:
         self.advance(cohort.images * cohort.step)
 
 
-class Clean:
+class PictureMeasurer:
     """Measures pictures of a run; the network is cut once a layer."""
 
     def __init__(self, setup: Setup) -> None:
         self.model = setup.model
         self.measurer = cache(lambda layer: Measurer(setup.model, [layer], setup.relu, setup.objective))
 
-    def activations(self, made: Made) -> list[float]:
+    def activations(self, made: OptimizedPictures) -> list[float]:
         """Of the job's unit, one number per picture; NaN without a unit."""
         unit = made.job.unit
         if unit == WITHOUT_UNIT:

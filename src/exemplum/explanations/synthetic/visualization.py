@@ -22,7 +22,7 @@ from exemplum.explanations.synthetic.objectives import Objective
 from exemplum.explanations.synthetic.optimization import OPTIMIZERS, WITHOUT_UNIT
 from exemplum.explanations.synthetic.parametrizations import PARAMETRIZATIONS, Parametrization
 from exemplum.explanations.synthetic.recipes import Recipe, recipe as named
-from exemplum.explanations.synthetic.scheduler import Clean, Made, Setup
+from exemplum.explanations.synthetic.scheduler import OptimizedPictures, PictureMeasurer, Setup
 from exemplum.explanations.synthetic.transforms import transform
 from exemplum.index import ActivationIndex
 from exemplum.models import Model
@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Visualization:
-    """One optimized picture and what it does to its unit."""
+    """One optimized picture and what it does to its unit, as `visualize` gives it.
+
+    No Picture: it belongs to no study, may be of no unit, and has its whole objective and its place in the index.
+    """
 
     unit: Unit | None  # None for an objective of no unit
     pole: Pole
@@ -230,15 +233,15 @@ def _poles(given: Pole | str | Sequence[Pole | str]) -> list[Pole]:
 
 
 def _visualizations(setup: Setup, finished: Any, index: ActivationIndex | None) -> Visualizations:
-    clean, found = Clean(setup), Visualizations()
+    measurer, found = PictureMeasurer(setup), Visualizations()
     for made in finished:
-        for position, (image, value) in enumerate(zip(made.images, clean.activations(made), strict=True)):
+        for position, (image, value) in enumerate(zip(made.images, measurer.activations(made), strict=True)):
             found.append(_visualization(made, position, image, value, index))
     return found
 
 
 def _visualization(
-    made: Made, position: int, image: np.ndarray, activation: float, index: ActivationIndex | None
+    made: OptimizedPictures, position: int, image: np.ndarray, activation: float, index: ActivationIndex | None
 ) -> Visualization:
     job = made.job
     known = index if job.unit != WITHOUT_UNIT else None

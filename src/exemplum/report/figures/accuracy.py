@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from exemplum.report import style
 from exemplum.report.formatting import pick
@@ -200,3 +202,11 @@ def power(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     if len(table):
         ax.set_title(f"A difference of {100 * table['difference'].iloc[0]:+g} points, test: {table['test'].iloc[0]}")
     return ax
+
+
+def save_power(table: pd.DataFrame, folder: Path) -> None:
+    """Write the figure of `power` as FOLDER/power.png and FOLDER/power.svg."""
+    with style.typography():
+        figure = Figure(figsize=(4.5, 3.2), layout="constrained")
+        power(table, figure.add_subplot())
+    style.save(figure, folder, "power")

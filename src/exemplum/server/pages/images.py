@@ -24,7 +24,7 @@ from PIL import Image
 
 from exemplum import store
 from exemplum.errors import UserError
-from exemplum.runtime.progress import track
+from exemplum.runtime import track
 
 ENCODING = 1  # raise when the same settings give other bytes
 CLASS_BYTES = 4096  # the common length is a multiple of this

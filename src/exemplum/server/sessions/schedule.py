@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session as Orm
 
-from exemplum.design.counterbalancing import generator, shuffled
+from exemplum.design import generator, shuffled
 from exemplum.records import Block, Design, ReferenceSet, Session, Side, StudyUnit, Trial, TrialKind, Unit
 from exemplum.server.storage.schema import Base, SessionRow, TrialRow
 

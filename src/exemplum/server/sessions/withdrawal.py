@@ -33,7 +33,7 @@ from exemplum.server.storage.schema import (
     now_ms,
 )
 from exemplum.server.storage.tables import label
-from exemplum.study.folder import Study
+from exemplum.study import Study
 
 
 def withdraw(orm: Orm, experiment: Experiment, key: str) -> bool:

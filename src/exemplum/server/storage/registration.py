@@ -13,8 +13,7 @@ from exemplum.errors import UserError
 from exemplum.server.storage.schema import Answer, Participant, Secret, SessionRow, StudyRow, StudyVersion
 from exemplum.server.storage.tables import missing
 from exemplum.store import StoreError
-from exemplum.study import blinding, freezing
-from exemplum.study.folder import Study
+from exemplum.study import Study, blinding, freezing
 
 NAME = 200  # characters of a study's name that the database holds
 

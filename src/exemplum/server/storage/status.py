@@ -17,9 +17,7 @@ from exemplum.server.experiment import Experiment
 from exemplum.server.storage.database import Database, sqlite_url
 from exemplum.server.storage.registration import real_answers
 from exemplum.server.storage.schema import Audit, Participant, StudyRow, now_ms
-from exemplum.study import blinding, freezing
-from exemplum.study.blinding import Recruitment, Status
-from exemplum.study.folder import Study
+from exemplum.study import Recruitment, Status, Study, blinding, freezing
 
 ONE = threading.Lock()  # the latest state is written last
 FIRST = threading.Lock()  # many first answers at the same moment freeze the study once

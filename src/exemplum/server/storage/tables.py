@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session as Orm
 
 from exemplum.errors import UserError
 from exemplum.records import Response, Side, Trial
-from exemplum.responses.table import rows
+from exemplum.responses import rows
 from exemplum.server.sessions.schedule import trial_of
 from exemplum.server.storage.schema import Answer, Audit, Participant, SessionRow, StepRecord, StudyVersion, TrialRow
 from exemplum.store import Table
-from exemplum.study.folder import Study
+from exemplum.study import Study
 from exemplum.tables import PEOPLE, RATINGS, RESPONSES
 
 OBSERVER = "participants"
@@ -50,7 +50,7 @@ def label_of(session_id: int) -> str:
 
 def responses(orm: Orm, of: Iterable[Member]) -> pd.DataFrame:
     """RESPONSES rows of these sessions; rounds of practice after the first end in ~2, ~3."""
-    return _together(RESPONSES, [_answers(orm, row, participant) for row, participant in of])
+    return RESPONSES.concat(_answers(orm, row, participant) for row, participant in of)
 
 
 def people(orm: Orm, of: Iterable[Member]) -> pd.DataFrame:
@@ -132,11 +132,6 @@ def _ratings(orm: Orm, row: SessionRow, participant: Participant) -> Iterable[di
 def protocol(orm: Orm, row: SessionRow) -> str:
     """The protocol of the study version that a session was begun under."""
     return str(orm.get_one(StudyVersion, row.version_id).manifest["protocol"])
-
-
-def _together(table: Any, frames: list[pd.DataFrame]) -> pd.DataFrame:
-    frames = [frame for frame in frames if len(frame)]
-    return table.frame(pd.concat(frames, ignore_index=True)) if frames else table.frame()
 
 
 # Files below responses/, and the columns that identify their rows: not the label only, since the first participant of

@@ -23,8 +23,7 @@ from exemplum.explanations.synthetic.transforms import (
     Transform,
     transform,
 )
-from exemplum.study import toml_files
-from exemplum.study.config import Name
+from exemplum.study import Name, toml_files
 
 # As study.toml: types are TOML's, and no number is infinite or NaN
 CONFIG = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
