@@ -132,7 +132,7 @@ def text(
         lines += ["", "[images]", f"load = {_quoted(images)}", ""]
         lines += ["[units]", 'choose = "one per branch"', '# hand_picked = ["mixed4a:17"]', ""]
         lines += ["[explanations]", 'methods = ["natural", "synthetic"]  # yours too: "package.module:function"', ""]
-        lines += ["[synthetic]", 'recipe = "borowski2021"', "# steps = 512  # fewer than the recipe's 2560", ""]
+        lines += ["[synthetic]", 'recipe = "borowski2021"', "# steps = 512  # the recipe's 2560 if left out", ""]
     lines += ["[design]", f"protocol = {_quoted(protocol)}"]
     lines += [f"participants = {participants}"] if participants else []
     lines += ["", "[observers]", f"run = {json.dumps(_observers(stimuli))}"]
