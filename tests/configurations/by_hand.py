@@ -69,7 +69,7 @@ def files() -> Iterator[Case]:
     yield Case(
         "a folder", "", "is a folder", "it must be a TOML file", prepare=partial(instead, Path.mkdir), command=True
     )
-    yield Case("a pipe", "", "is no plain file", "it must be a TOML file", prepare=partial(instead, os.mkfifo))
+    yield Case("a pipe", "", "is not a plain file", "it must be a TOML file", prepare=partial(instead, os.mkfifo))
     nothing = partial(instead, lambda path: path.symlink_to("nowhere.toml"))
     yield Case("a link to nothing", "", "does not exist", "make a study with: exemplum new", prepare=nothing)
     circle = partial(instead, lambda path: path.symlink_to("study.toml"))
@@ -215,7 +215,7 @@ def stimuli() -> Iterator[Case]:
     yield load("folder:absent", "does not exist")
     yield load("folder:FOLDER", "has no UNIT/channel_N/natural_images/max_0.png")
     yield load("folder:FOLDER/s", "named channel_N", ("s/u/channel_x/natural_images/max_0.png",))
-    yield load("folder:FOLDER/s", "as many max_K as min_K", ab[:3])
+    yield load("folder:FOLDER/s", "must have as many of each", ab[:3])
     yield load("folder:FOLDER/s", "numbered 0, 1, 2, … without gaps", (*ab, "s/u/channel_1/natural_images/max_3.png"))
     yield load("folder:FOLDER/s", "none of the 1 units", ab, "[units] practice", "[units]\npractice = 1\n")
 
@@ -267,10 +267,10 @@ def units() -> Iterator[Case]:
         "more units than a layer has",
         setting("units", "choose", "9999 per layer"),
         "[units] choose",
-        "units, 9999 are wanted",
+        "units, but 9999 are needed",
     )
     yield Case(
-        "more units than a branch has", setting("units", "choose", "500 per branch"), "[units] choose", "500 are wanted"
+        "more units than a branch has", setting("units", "choose", "500 per branch"), "[units] choose", "500 are needed"
     )
     yield Case("no units", setting("units", "choose", "none"), "[units] choose", "hand_picked")
     yield Case("more practice than units", setting("units", "practice", 9000), "[units] practice", "units are left")
