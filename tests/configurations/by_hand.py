@@ -500,9 +500,9 @@ def server() -> Iterator[Case]:
         "[server] demographics",
         "'age' more than once",
     )
-    yield question("already another question", "[server] fields", name="age")
-    yield question("already another question", "[server] fields", name="comment")
-    yield question("already another question", "[server] fields", 'groups = "question"\n', name="expertise")
+    yield question("there is another question named", "[server] fields", name="age")
+    yield question("there is another question named", "[server] fields", name="comment")
+    yield question("there is another question named", "[server] fields", 'groups = "question"\n', name="expertise")
     yield Case(
         "a question twice",
         '[[server.fields]]\nname = "a"\n[[server.fields]]\nname = "a"\n',
@@ -512,9 +512,9 @@ def server() -> Iterator[Case]:
     for name in ("Age", "9lives", "with space", "../x", "ä", "", "x" * 60):
         yield question("lower-case letters, digits and _", name=name)
     yield question("min must not be above max", type="integer", min=9, max=3)
-    yield question("min and max belong to type integer", type="text", min=3)
-    yield question("options belong to type choice", options=["a", "b"])
-    yield question("needs some", type="choice")
+    yield question("min and max are only for type integer", type="text", min=3)
+    yield question("no other type takes them", options=["a", "b"])
+    yield question("needs options", type="choice")
     yield question("'a' more than once", type="choice", options=["a", "a"])
     yield question("text in quotes", type="choice", options=["a", ""])
     yield question("one of integer, choice, text", type="number")
@@ -603,7 +603,7 @@ def responses() -> Iterator[Case]:
     yield row("condition of t1", "known: natural", condition="")
     yield row("choice of t1", "top, bottom", choice="left")
     yield row("confidence of t1", "1, 2, 3", confidence=4)
-    yield row("answers are marked", "choice == max_side", correct=False)
+    yield row("answers have correct = False", "must be true exactly if choice", correct=False)
 
 
 def imported(changes: dict[str, Any], folder: Path) -> None:

@@ -65,7 +65,10 @@ def new(
 def demo(
     folder: Annotated[Path, typer.Argument(help="Folder of the demo study.")] = Path("exemplum-demo"),
 ) -> None:
-    """Run all stages on the embedded network and images. Takes minutes, offline. Continues where it was stopped."""
+    """Run all stages on the embedded network and images, offline. Continues where a stopped run left off.
+
+    It takes a few minutes.
+    """
     if not (folder / "study.toml").exists():
         create(folder, DEMO)
     study = Study.open(folder)
