@@ -27,7 +27,7 @@ POPULATIONS = {  # what is said of each population
     "these_units": "for new participants and these units only",
     "machine": "for new units, judged by this one machine",
 }
-STIMULUS = ["condition", "scheme", "unit", "batch"]  # what a machine answers anew; its sessions repeat it
+STIMULUS = ["condition", "scheme", "unit", "batch"]  # a new task for a machine, whose other sessions repeat its answer
 
 
 def verdicts(responses: pd.DataFrame, settings: AnalysisSection) -> pd.DataFrame:
