@@ -41,7 +41,7 @@ def test_a_second_command_is_refused_in_one_line(holder, tmp_path):
     done = subprocess.run([*COMMAND, "run", tmp_path / "study"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert f"another exemplum command is at work on {tmp_path / 'study'}" in done.stderr
+    assert f"another exemplum command is running on {tmp_path / 'study'}" in done.stderr
     assert not (tmp_path / "study" / "index").exists()
 
 

@@ -138,7 +138,7 @@ def test_an_index_read_from_disk_says_that_it_lacks_images(index, tmp_path):
     index.save(tmp_path)
     kept = ex.ActivationIndex.load(tmp_path).exemplars(UNIT)
     assert len(kept.to_frame()) == 9
-    with pytest.raises(UserError, match="without its images"):
+    with pytest.raises(UserError, match="read from disk and has no images"):
         kept.show()
 
 

@@ -60,7 +60,7 @@ def test_an_answer_given_twice_is_named(answers):
 def test_right_must_mean_that_the_maximal_query_was_chosen(answers):
     responses = answers(*RUNS)
     responses.loc[0, "correct"] = False
-    assert "contrary to the side chosen" in fails(responses)
+    assert "contradicts the chosen side" in fails(responses)
 
 
 def test_answers_to_one_trial_in_two_files_are_found(answers, tmp_path):

@@ -69,7 +69,7 @@ def files() -> Iterator[Case]:
     yield Case(
         "a folder", "", "is a folder", "it must be a TOML file", prepare=partial(instead, Path.mkdir), command=True
     )
-    yield Case("a pipe", "", "is no plain file", "it must be a TOML file", prepare=partial(instead, os.mkfifo))
+    yield Case("a pipe", "", "is not a plain file", "it must be a TOML file", prepare=partial(instead, os.mkfifo))
     nothing = partial(instead, lambda path: path.symlink_to("nowhere.toml"))
     yield Case("a link to nothing", "", "does not exist", "make a study with: exemplum new", prepare=nothing)
     circle = partial(instead, lambda path: path.symlink_to("study.toml"))
@@ -215,7 +215,7 @@ def stimuli() -> Iterator[Case]:
     yield load("folder:absent", "does not exist")
     yield load("folder:FOLDER", "has no UNIT/channel_N/natural_images/max_0.png")
     yield load("folder:FOLDER/s", "named channel_N", ("s/u/channel_x/natural_images/max_0.png",))
-    yield load("folder:FOLDER/s", "as many max_K as min_K", ab[:3])
+    yield load("folder:FOLDER/s", "must have as many of each", ab[:3])
     yield load("folder:FOLDER/s", "numbered 0, 1, 2, … without gaps", (*ab, "s/u/channel_1/natural_images/max_3.png"))
     yield load("folder:FOLDER/s", "none of the 1 units", ab, "[units] practice", "[units]\npractice = 1\n")
 
@@ -267,10 +267,10 @@ def units() -> Iterator[Case]:
         "more units than a layer has",
         setting("units", "choose", "9999 per layer"),
         "[units] choose",
-        "units, 9999 are wanted",
+        "units, but 9999 are needed",
     )
     yield Case(
-        "more units than a branch has", setting("units", "choose", "500 per branch"), "[units] choose", "500 are wanted"
+        "more units than a branch has", setting("units", "choose", "500 per branch"), "[units] choose", "500 are needed"
     )
     yield Case("no units", setting("units", "choose", "none"), "[units] choose", "hand_picked")
     yield Case("more practice than units", setting("units", "practice", 9000), "[units] practice", "units are left")
@@ -500,9 +500,9 @@ def server() -> Iterator[Case]:
         "[server] demographics",
         "'age' more than once",
     )
-    yield question("already another question", "[server] fields", name="age")
-    yield question("already another question", "[server] fields", name="comment")
-    yield question("already another question", "[server] fields", 'groups = "question"\n', name="expertise")
+    yield question("there is another question named", "[server] fields", name="age")
+    yield question("there is another question named", "[server] fields", name="comment")
+    yield question("there is another question named", "[server] fields", 'groups = "question"\n', name="expertise")
     yield Case(
         "a question twice",
         '[[server.fields]]\nname = "a"\n[[server.fields]]\nname = "a"\n',
@@ -512,9 +512,9 @@ def server() -> Iterator[Case]:
     for name in ("Age", "9lives", "with space", "../x", "ä", "", "x" * 60):
         yield question("lower-case letters, digits and _", name=name)
     yield question("min must not be above max", type="integer", min=9, max=3)
-    yield question("min and max belong to type integer", type="text", min=3)
-    yield question("options belong to type choice", options=["a", "b"])
-    yield question("needs some", type="choice")
+    yield question("min and max are only for type integer", type="text", min=3)
+    yield question("no other type takes them", options=["a", "b"])
+    yield question("needs options", type="choice")
     yield question("'a' more than once", type="choice", options=["a", "a"])
     yield question("text in quotes", type="choice", options=["a", ""])
     yield question("one of integer, choice, text", type="number")
@@ -603,7 +603,7 @@ def responses() -> Iterator[Case]:
     yield row("condition of t1", "known: natural", condition="")
     yield row("choice of t1", "top, bottom", choice="left")
     yield row("confidence of t1", "1, 2, 3", confidence=4)
-    yield row("answers are marked", "choice == max_side", correct=False)
+    yield row("answers have correct = False", "must be true exactly if choice", correct=False)
 
 
 def imported(changes: dict[str, Any], folder: Path) -> None:

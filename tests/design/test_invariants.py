@@ -52,7 +52,7 @@ def test_a_trial_id_given_twice():
 
 
 def test_trials_counted_wrongly():
-    assert "trials are counted up: trials of participant 1" in caught(with_trial(trial(), index=500))
+    assert "trials are numbered consecutively: trials of participant 1" in caught(with_trial(trial(), index=500))
 
 
 def test_a_trial_in_anothers_session():
@@ -78,8 +78,9 @@ def test_a_side_too_often():
 
 def test_a_unit_twice_in_a_condition():
     message = caught(with_trial(trial(which=0), unit=trial(which=1).unit))
-    assert f"every unit comes once a condition: participant 1 sees {trial(which=1).unit.unit} 2 times" in message or (
-        f"participant 1 sees {trial(which=0).unit.unit} 0 times" in message
+    assert (
+        f"every unit appears once per condition: participant 1 sees {trial(which=1).unit.unit} 2 times" in message
+        or (f"participant 1 sees {trial(which=0).unit.unit} 0 times" in message)
     )
 
 
@@ -107,7 +108,7 @@ def test_near_duplicates_in_one_trial():
     twins.loc[twins["path"].isin([old.query_max, old.references.max[4]]), "group"] = "one photograph"
     message = caught(DESIGN, twins)
     assert (
-        f"no two images of a group meet: {old.trial_id} ({old.unit.unit}, method {old.condition}) shows 2 "
+        f"no two images of a group appear together: {old.trial_id} ({old.unit.unit}, method {old.condition}) shows 2 "
         f"images of group one photograph, of near-duplicates, {old.query_max} and {old.references.max[4]}; in"
     ) in message
 
@@ -122,7 +123,7 @@ def test_a_reference_too_few():
     old = trial()
     message = caught(with_trial(old, references=replace(old.references, min=old.references.min[:8])))
     assert "references are those of the scheme" in message
-    assert f"{old.trial_id} shows 8 min references; Min-Max-9: 9, all different" in message
+    assert f"{old.trial_id} shows 8 min references; Min-Max-9 shows 9 different ones" in message
 
 
 def test_references_where_there_should_be_none():
@@ -141,26 +142,26 @@ def test_a_pole_that_the_scheme_does_not_show():
         *design.sessions[0].blocks[0].trials[1:],
     ))  # fmt: skip
     session = replace(design.sessions[0], blocks=(block, *design.sessions[0].blocks[1:]))
-    with pytest.raises(DesignError, match="shows 1 min references; Max-1: 0"):
+    with pytest.raises(DesignError, match="shows 1 min references; Max-1 shows 0"):
         check(replace(design, sessions=(session, design.sessions[1])), of, pictures)
 
 
 def test_an_image_of_the_wrong_pole():
     old = trial()
     swapped = with_trial(old, query_max=old.query_min, query_min=old.query_max)
-    assert f"{old.trial_id}: {old.query_min} is no max stimulus of {old.unit.unit} by natural" in caught(swapped)
+    assert f"{old.trial_id}: {old.query_min} is not a max stimulus of {old.unit.unit} for natural" in caught(swapped)
 
 
 def test_an_image_of_another_unit_and_one_of_no_table():
     other = trial(which=1).query_max
     assert "images are stimuli of their pole" in caught(with_trial(trial(), query_max=other))
-    assert "nowhere.png is no max stimulus" in caught(with_trial(trial(), query_max="nowhere.png"))
+    assert "nowhere.png is not a max stimulus" in caught(with_trial(trial(), query_max="nowhere.png"))
 
 
 def test_a_batch_in_two_conditions():
     batch = trial(condition="synthetic").batch
     message = caught(with_trial(trial(), batch=batch))
-    assert f"no batch comes in two conditions: participant 1 sees batch {batch} in natural and synthetic" in message
+    assert f"no batch appears in two conditions: participant 1 sees batch {batch} in natural and synthetic" in message
 
 
 def test_one_batch_for_two_while_others_are_free():
@@ -207,7 +208,7 @@ def test_a_wrong_order_of_schemes():
 
 def test_the_message_counts_what_it_leaves_out():
     message = caught(changed(lambda t: replace(t, query_max="nowhere.png")))
-    assert f"nowhere.png is no max stimulus of {DESIGN.trials[0].unit.unit}" in message
+    assert f"nowhere.png is not a max stimulus of {DESIGN.trials[0].unit.unit}" in message
     assert f"(and {len(DESIGN.trials) - 1} more)" in message
     assert len(message.splitlines()) == 1
 

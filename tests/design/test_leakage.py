@@ -78,7 +78,7 @@ def test_different_pictures_pass(folder):
     leakage.check(design(TABLE), TABLE, folder)
 
 
-@pytest.mark.parametrize(("column", "told"), [("image", "shows the image"), ("group", "is of the group")])
+@pytest.mark.parametrize(("column", "told"), [("image", "shows the image"), ("group", "is in the group")])
 def test_the_id_or_group_of_a_query_is_refused(folder, column, told):
     unit, table = OF["unit"][0], TABLE.copy()
     query = query_of(table, unit, asked_batch(table))
@@ -92,7 +92,7 @@ def test_the_id_or_group_of_a_query_is_refused(folder, column, told):
 def leakage_message(folder: Path, table: pd.DataFrame, column: str) -> str:
     if column == "image":
         return leak(folder, table)
-    with pytest.raises(DesignError, match="no two images of a group meet"):
+    with pytest.raises(DesignError, match="no two images of a group appear together"):
         design(table)  # an invariant of designs, before pictures are looked at
     with pytest.raises(DesignError) as error:
         leakage.check(design(TABLE), table, folder)

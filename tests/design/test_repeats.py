@@ -87,7 +87,7 @@ def test_the_order_of_answers_does_not_matter():
 def test_a_missing_answer_is_named():
     lost = mains("natural")[0].trial_id
     answers = [a for a in answered(SESSION, {}) if a.trial_id != lost]
-    with pytest.raises(DesignError, match=f"1 have none, as {lost}"):
+    with pytest.raises(DesignError, match=f"1 have none, for example {lost}"):
         repeated_trials(SESSION, answers, 3)
 
 

@@ -78,7 +78,7 @@ def test_few_practice_units_come_more_than_once():
     of = units(8, 4)
     design = make("borowski2021-1", of, stimuli(of), participants=2)
     assert sum(t.kind == "practice" for t in design.sessions[0].trials) == 15
-    assert any("some come more than once" in note for note in design.notes)
+    assert any("some appear more than once" in note for note in design.notes)
 
 
 def test_the_first_batch_is_for_practice_if_there_are_enough():
@@ -156,7 +156,7 @@ def test_no_main_units_natural_images_or_method_are_errors():
     pictures = stimuli(of)
     with pytest.raises(DesignError, match="no main units"):
         make("borowski2021-1", of[of["role"] == "practice"], pictures)
-    with pytest.raises(DesignError, match="no natural images"):
+    with pytest.raises(DesignError, match="need natural images"):
         make("borowski2021-1", of, pictures[pictures["method"] == "synthetic"])
     with pytest.raises(DesignError, match="needs a method with pictures"):
         make("borowski2021-2", of, pictures, methods=[])

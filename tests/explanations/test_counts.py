@@ -92,7 +92,7 @@ def test_what_was_kept_is_not_asked_for_again(asked):
 
 
 def test_a_unit_left_out_and_a_unit_twice_are_named(asked):
-    with pytest.raises(UserError, match=r"own gave no picture of mixed3b:100, which it was asked for"):
+    with pytest.raises(UserError, match=r"own gave no picture of mixed3b:100, which is one of request.units"):
         gathered(asked, full(UNITS[0]))
     with pytest.raises(UserError, match=r"0 min pictures, not 3 of each pole for mixed3b:100"):
         gathered(asked, full(UNITS[1])[:3] + full(UNITS[0]) + full(UNITS[1])[3:])  # in two goes

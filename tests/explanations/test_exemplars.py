@@ -76,9 +76,9 @@ def test_an_exemplar_has_its_image_as_the_network_sees_it(request_):
 def test_what_does_not_go_together_is_told(request_):
     with pytest.raises(UserError, match="has batches 0 to 2, not 3"):
         request_.exemplars(UNITS[0], Pole.MAX, batch=3)
-    with pytest.raises(UserError, match="references goes with batch"):
+    with pytest.raises(UserError, match="takes references only with batch"):
         request_.exemplars(UNITS[0], Pole.MAX, references=4)
-    with pytest.raises(UserError, match="count goes without batch"):
+    with pytest.raises(UserError, match="takes count only without batch"):
         request_.exemplars(UNITS[0], Pole.MAX, 4, batch=0)
     with pytest.raises(UserError, match="mixed3b:8 has fewer than 200 exemplars of each pole"):
         request_.exemplars(UNITS[0], Pole.MAX, 200)

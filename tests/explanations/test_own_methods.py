@@ -34,7 +34,7 @@ FAULTS = {
     "returns nothing": ("    all_of(request)", "gave a NoneType; it must yield pictures"),
     "a float image": (
         "    yield from all_of(request, image=IMAGE / 255)",
-        "max 0 of mixed3b:8 whose image is float64; it must be uint8, 0 to 255; of values from 0 to 1: (image * 255)",
+        "max 0 of mixed3b:8 whose image is float64; it must be uint8, 0 to 255; for values in [0, 1]: (image * 255)",
     ),
     "a flat image": (
         "    yield from all_of(request, image=IMAGE[0])",
@@ -46,17 +46,17 @@ FAULTS = {
     ),
     "one picture for all": (
         "    yield from all_of(request, image=SAME)",
-        "gave the picture max 1 of mixed3b:8 that is the same as its picture at position 0;",
+        "gave the picture max 1 of mixed3b:8, but the picture at position 0 is the same;",
     ),
     "channels first": (
         "    yield from all_of(request, image=IMAGE.T)",
-        "or 1 for grey; move the channels last",
+        "or 1 channel for grey; move the channels last",
     ),
     "a list": ("    yield from all_of(request, image=[[1]])", "whose image is a list; it must be a NumPy array"),
     "an image alone": ("    yield IMAGE  # FAULT", "gave a ndarray; it must yield Picture(…)"),
     "another unit": (
         "    yield from all_of(request, unit=Unit('mixed3b', 9))",
-        "of mixed3b:9, which it was not asked",
+        "of mixed3b:9, which was not requested",
     ),
     "a unit's name": (
         "    yield from all_of(request, unit='mixed3b:8')",
@@ -87,11 +87,14 @@ FAULTS = {
         "    yield from all_of(request, activation=float('nan'))",
         "whose activation is nan; it must be a",
     ),
-    "facts": ("    yield from all_of(request, facts={'a': IMAGE})", "whose facts cannot be kept as JSON"),
-    "no pictures": ("    yield from ()", "gave no picture of mixed3b:8 and 1 more units, which it was asked for"),
+    "facts": ("    yield from all_of(request, facts={'a': IMAGE})", "whose facts cannot be saved as JSON"),
+    "no pictures": (
+        "    yield from ()",
+        "gave no picture of mixed3b:8 and 1 more; give pictures of all of request.units",
+    ),
     "one unit": (
         "    yield from (p for p in all_of(request) if p.unit.channel == 8)",
-        "gave no picture of mixed3b:100, which it",
+        "gave no picture of mixed3b:100; give",
     ),
     "no end": (
         "    while True:\n        yield from all_of(request)  # FAULT",
@@ -153,7 +156,10 @@ def test_too_few_pictures_are_told_with_module_and_line(run, tmp_path):
         ),
         ("method = 3", "explanation method faulty:method is a int; it must be a function"),
         ("def methods(request): ...", "faulty has no 'method'; did you mean methods?"),
-        ("def method(): ...", r"does not take what it is given: too many positional .*faulty\.py, line 1\)"),
+        (
+            "def method(): ...",
+            r"cannot be called with the arguments that it is given: too many positional .*faulty\.py, line 1\)",
+        ),
         ("import sys\nsys.exit('usage: faulty')", r"cannot be imported: SystemExit: usage: faulty \(.*, line 2\)"),
         ("from exemplum.explanations import Piture", r"cannot be imported: ImportError: .*faulty\.py, line 1\)"),
     ],

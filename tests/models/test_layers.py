@@ -85,5 +85,5 @@ def test_tokens_take_the_grid_of_the_images_aspect():
     assert read.maps(tokens, 20, 30)[0, 0].tolist() == [[1, 2, 3], [4, 5, 6]]
     assert read.maps(tokens, 20, 20).shape == (1, 1, 7, 1)  # no square grid of 6: all tokens, the class token too
     assert read.maps(tokens[:, :4], 20, 20)[0, 0].tolist() == [[0, 1], [2, 3]]  # before a class token joins them
-    with pytest.raises(ShapeError, match="3 axes are declared"):
+    with pytest.raises(ShapeError, match="3 axes are expected"):
         read.maps(tokens[0], 20, 20)

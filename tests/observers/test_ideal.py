@@ -40,7 +40,7 @@ def test_equal_activations_are_decided_by_a_coin():
 
 
 def test_stimuli_without_a_network_say_why_ideal_is_absent():
-    with pytest.raises(UnableError, match="stimuli made elsewhere come without a network"):
+    with pytest.raises(UnableError, match="finished stimuli lack, since they come without a network"):
         Ideal(STIMULI.assign(activation=np.nan))
 
 

@@ -41,8 +41,8 @@ def wrong(field: str, value: str) -> str:
         (wrong("rt_ms", "1e308"), r"rt_ms is 1e\+308; it must be .* the longest is 1000000000"),
         (wrong("choice", "__import__('numpy').ones(2)"), r"choice is array\(\[1., 1.\]\); it must be Side"),
         (wrong("confidence", "__import__('numpy').ones(1)"), r"confidence is array\(\[1.\]\); it must be 1, 2 or 3"),
-        ("class make(Own):\n    name = 'x' * 61", "has the name 'x+; at most 60 printable characters"),
-        ("class make(Own):\n    name = 'a\\nb'", r"has the name 'a\\nb'; at most 60 printable characters"),
+        ("class make(Own):\n    name = 'x' * 61", "has the name 'x+; a name has at most 60 printable characters"),
+        ("class make(Own):\n    name = 'a\\nb'", r"has the name 'a\\nb'; a name has at most 60 printable characters"),
         (
             "class make(Own):\n    @property\n    def name(self):\n        return {}['x']",
             r"observer own:make failed: KeyError: 'x' \(.*own\.py, line 15\)",
@@ -61,7 +61,7 @@ def wrong(field: str, value: str) -> str:
         ),
         (
             "class make(Own):\n    def respond(self, trial): ...",
-            r"respond of .* does not take what it is given: too many",
+            r"respond of .* cannot be called with the arguments that it is given: too many",
         ),
         ("class make(Own):\n    respond = None", "respond of observer own:make is a NoneType; it must be a function"),
         ("class make(Own):\n    name = ''", "returned a make without a name"),
@@ -71,7 +71,7 @@ def wrong(field: str, value: str) -> str:
             "def make(study):\n    raise KeyError('x')",
             r"observer own:make failed: KeyError: 'x' \(.*own\.py, line 13\)",
         ),
-        ("def make(): ...", "observer own:make does not take what it is given"),
+        ("def make(): ...", "observer own:make cannot be called with the arguments that it is given"),
         ("class make(Own):\n    name = 'all'", "is named all, which is reserved for all observers together; rename it"),
         ("make = 1", "observer own:make is a int; it must be a function"),
         ("import nothing_there", r"no observer 'own:make': own cannot be imported: ModuleNotFoundError: .*line 12\)"),

@@ -87,7 +87,7 @@ def test_the_tested_layer_is_left_out():
         Similarity(Features(PATHS, without)).evidence(trial)
     )
     only = Features(PATHS, {"mixed3a": raw["mixed3a"]})
-    with pytest.raises(ObserverError, match="by layer mixed3a, which is the tested one; choose another"):
+    with pytest.raises(ObserverError, match="by layer mixed3a, whose units are tested; choose another"):
         Similarity(only).evidence(trial)
 
 

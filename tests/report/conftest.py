@@ -9,6 +9,7 @@ import pytest
 from skimage import data, filters
 
 from exemplum import store, tables
+from exemplum.analysis import AnalysisSection, verdict
 from exemplum.report import stage
 from exemplum.study import blinding
 from exemplum.study.folder import Study

@@ -86,7 +86,9 @@ def test_accuracies_in_the_text_are_those_of_the_table(page, study):
 def test_the_text_makes_no_claim_but_the_declared_ones(page, study):
     """The primary's sentence alone: p of the exploratory comparisons, .012 here, stays in their table."""
     verdicts = tables.VERDICTS.read(study.folder / "analysis/verdicts.parquet")
-    primary, exploratory = (verdicts[verdicts["role"] == role]["sentence"].item() for role in ("primary", "exploratory"))
+    primary, exploratory = (
+        verdicts[verdicts["role"] == role]["sentence"].item() for role in ("primary", "exploratory")
+    )
     assert primary in page.text["result"]
     assert exploratory not in page.text["result"]
     assert "p = .012" not in page.text["result"]

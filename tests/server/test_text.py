@@ -64,7 +64,7 @@ REFUSED = {
     "no number": (b'{"key": NaN}', "NaN and Infinity are not JSON numbers"),
     "many parameters": (
         json.dumps({"key": "k" * 20, "params": {str(n): "" for n in range(21)}}).encode(),
-        "params: at most 20 parameters of 200 characters",
+        "params: there may be at most 20 parameters, each of at most 200 characters",
     ),
 }
 

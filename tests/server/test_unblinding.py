@@ -217,7 +217,7 @@ def test_on_postgresql_the_audit_needs_its_address(machines, tmp_path, postgres,
     refused = command("report", folder, "--unblind", "a look")
     assert refused.code == 1
     assert refused.err.strip().count("\n") == 0
-    assert "name its database, or set EXEMPLUM_DATABASE to it" in refused.err
+    assert "give its database, or set EXEMPLUM_DATABASE" in refused.err
     assert command("analyze", folder, "--unblind", "a look", "--database", url).code == 0
     monkeypatch.setenv("EXEMPLUM_DATABASE", url)
     assert command("analyze", folder, "--unblind", "another").code == 0

@@ -46,7 +46,9 @@ class Scenario:
                 f"{self.baseline + self.difference:g}; change the baseline or the difference"
             )
         if self.participants < 2 or self.units < 1:
-            raise UserError(f"{self.participants} participants and {self.units} units: at least 2 and 1 are needed")
+            raise UserError(
+                f"{self.participants} participants and {self.units} units are too few; give at least 2 and 1"
+            )
 
 
 def table(
@@ -160,18 +162,20 @@ def fitted(responses: pd.DataFrame, baseline: str, method: str) -> tuple[float, 
     found = list(samples(chosen, "accuracy"))
     if len(found) != 1:
         raise UserError(
-            f"power needs answers of one experiment and observer to {baseline} and {method}; found {len(found)}"
+            f"power needs the answers of one observer in one experiment to {baseline} and {method}; found "
+            f"{len(found)} such sets; choose another observer or method"
         )
     sample = found[0]
     if len(sample.modelled) < 2:
         raise UserError(
-            f"the mixed model cannot be fitted: {sample.note or 'a condition is missing'}; assume a baseline"
+            f"the mixed model cannot be fitted: {sample.note or 'a condition is missing'}; give a baseline and "
+            "standard deviations instead"
         )
     share = float(sample.values[sample.condition == sample.names.index(baseline)].mean())
     model = fits.fit_logistic(sample.usable(), slopes=True)
     if model is None:
         raise UserError(
-            f"the mixed model cannot be fitted: {fits.SEPARATED}; assume a baseline and the standard deviations"
+            f"the mixed model cannot be fitted: {fits.SEPARATED}; give a baseline and standard deviations instead"
         )
     return share, spread_of(model.sd)
 

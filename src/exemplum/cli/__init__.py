@@ -35,7 +35,7 @@ VERBS = {
 }  # fmt: skip
 
 app = typer.Typer(
-    help="Does a picture that is said to explain a unit of a vision model help anyone predict what the unit does?",
+    help="Measure how well pictures explain the units of a vision model to people and to machines.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

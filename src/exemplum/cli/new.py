@@ -63,7 +63,10 @@ def new(
 def demo(
     folder: Annotated[Path, typer.Argument(help="Folder of the demo study.")] = Path("exemplum-demo"),
 ) -> None:
-    """Run all stages on the embedded network and images. Takes minutes, offline. Continues where it was stopped."""
+    """Run all stages on the embedded network and images, offline. Continues where a stopped run left off.
+
+    It takes a few minutes.
+    """
     if not (folder / "study.toml").exists():
         create(folder, DEMO)
     study = Study.open(folder)
@@ -130,7 +133,7 @@ def text(
         lines += ["", "[images]", f"load = {_quoted(images)}", ""]
         lines += ["[units]", 'choose = "one per branch"', '# hand_picked = ["mixed4a:17"]', ""]
         lines += ["[explanations]", 'methods = ["natural", "synthetic"]  # yours too: "package.module:function"', ""]
-        lines += ["[synthetic]", 'recipe = "borowski2021"', "# steps = 512  # fewer than the recipe's 2560", ""]
+        lines += ["[synthetic]", 'recipe = "borowski2021"', "# steps = 512  # the recipe's 2560 if left out", ""]
     lines += ["[design]", f"protocol = {_quoted(protocol)}"]
     lines += [f"participants = {participants}"] if participants else []
     lines += ["", "[observers]", f"run = {json.dumps(_observers(stimuli))}"]

@@ -63,7 +63,7 @@ def trial_ids_are_unique(design: Design, _plan: Plan, _pictures: Pictures) -> It
             yield f"{trial_id} names {count} trials"
 
 
-def trials_are_counted_up(design: Design, _plan: Plan, _pictures: Pictures) -> Iterator[str]:
+def trials_are_numbered_consecutively(design: Design, _plan: Plan, _pictures: Pictures) -> Iterator[str]:
     for session in design.sessions:
         if [block.block for block in session.blocks] != list(range(len(session.blocks))):
             yield f"blocks of participant {session.participant} are not numbered from 0"
@@ -116,7 +116,7 @@ def sides_cannot_be_counted(design: Design, _plan: Plan, _pictures: Pictures) ->
             )
 
 
-def every_unit_comes_once_a_condition(design: Design, plan: Plan, _pictures: Pictures) -> Iterator[str]:
+def every_unit_appears_once_per_condition(design: Design, plan: Plan, _pictures: Pictures) -> Iterator[str]:
     places = {scheme.name: place for place, scheme in enumerate(plan.schemes)} | {"": 0}
     for session in design.sessions:
         for (condition, scheme), trials in _by(_mains(session), lambda t: (t.condition, t.scheme)).items():
@@ -150,10 +150,10 @@ def catch_queries_are_shown_references(design: Design, plan: Plan, pictures: Pic
             k = schemes[trial.scheme].references
             images = shown or pictures.explanations(trial.condition, trial.unit.unit, pole, k, trial.batch)
             if images and query not in images:
-                yield f"{trial.trial_id} has the {pole} query {query}, which is no {pole} reference"
+                yield f"{trial.trial_id} has the {pole} query {query}, which is not a {pole} reference"
 
 
-def no_two_images_of_a_group_meet(design: Design, _plan: Plan, pictures: Pictures) -> Iterator[str]:
+def no_two_images_of_a_group_appear_together(design: Design, _plan: Plan, pictures: Pictures) -> Iterator[str]:
     for trial in design.trials:
         shown = dict.fromkeys((trial.query_max, trial.query_min, *trial.references))
         groups: dict[str, list[str]] = defaultdict(list)
@@ -179,7 +179,8 @@ def references_are_those_of_the_scheme(design: Design, plan: Plan, _pictures: Pi
             for pole, shown in ((Pole.MAX, trial.references.max), (Pole.MIN, trial.references.min)):
                 owed = scheme.references if pole in scheme.poles else 0
                 if len(set(shown)) != len(shown) or len(shown) != owed:
-                    yield f"{trial.trial_id} shows {len(shown)} {pole} references; {scheme.name}: {owed}, all different"
+                    found = f"{trial.trial_id} shows {len(shown)} {pole} references"
+                    yield f"{found}; {scheme.name} shows {owed} different ones"
 
 
 def images_are_stimuli_of_their_pole(design: Design, _plan: Plan, pictures: Pictures) -> Iterator[str]:
@@ -191,10 +192,10 @@ def images_are_stimuli_of_their_pole(design: Design, _plan: Plan, pictures: Pict
         images += [(path, Pole.MIN, {method}) for path in trial.references.min]
         for path, pole, of in images:
             if not any((unit, path, pole.value, method) in pictures.known for method in of):
-                yield f"{trial.trial_id}: {path} is no {pole} stimulus of {unit} by {' or '.join(sorted(of))}"
+                yield f"{trial.trial_id}: {path} is not a {pole} stimulus of {unit} for {' or '.join(sorted(of))}"
 
 
-def no_batch_comes_in_two_conditions(design: Design, plan: Plan, _pictures: Pictures) -> Iterator[str]:
+def no_batch_appears_in_two_conditions(design: Design, plan: Plan, _pictures: Pictures) -> Iterator[str]:
     if len(plan.batches) < len(plan.conditions):
         return  # the notes say so
     for session in design.sessions:
@@ -236,16 +237,16 @@ def orders_are_counterbalanced(design: Design, plan: Plan, _pictures: Pictures) 
 
 INVARIANTS: tuple[Invariant, ...] = (
     trial_ids_are_unique,
-    trials_are_counted_up,
+    trials_are_numbered_consecutively,
     counts_are_those_of_the_protocol,
     sides_cannot_be_counted,
-    every_unit_comes_once_a_condition,
+    every_unit_appears_once_per_condition,
     queries_are_not_references,
     catch_queries_are_shown_references,
-    no_two_images_of_a_group_meet,
+    no_two_images_of_a_group_appear_together,
     references_are_those_of_the_scheme,
     images_are_stimuli_of_their_pole,
-    no_batch_comes_in_two_conditions,
+    no_batch_appears_in_two_conditions,
     batches_are_used_evenly,
     orders_are_counterbalanced,
 )

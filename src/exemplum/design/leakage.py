@@ -23,8 +23,8 @@ from exemplum.records import Design, TrialKind
 from exemplum.runtime import track
 
 REMEDY = (
-    "take the pictures of a method of your own from request.exemplars, which holds no query, and remove such a picture "
-    "from finished stimuli"
+    "make the pictures of your own method from request.exemplars, which has no queries; from finished stimuli, remove "
+    "the picture"
 )
 Asked = dict[str, dict[str, str]]  # reference → query shown beside it → one trial that shows both
 
@@ -82,7 +82,7 @@ class _Pictures:
         if one.image and one.image == other.image:
             return f"shows the image {one.image} of"
         if one.group and one.group == other.group:
-            return f"is of the group {one.group}, of near-duplicates, with"
+            return f"is in the group {one.group} of near-duplicates with"
         return "is a copy of" if _same_bytes(self.folder / reference, self.folder / query) else ""
 
     def _by_content(self, asked: Asked) -> dict[tuple[str, str], str]:
@@ -155,5 +155,5 @@ def _same_bytes(one: Path, other: Path) -> bool:
     try:
         return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
     except OSError as error:
-        told = f"{error.filename} cannot be read ({error.strerror}); make the study's pictures again"
+        told = f"{error.filename} cannot be read ({error.strerror}); run the explanations stage again"
         raise store.StoreError(told) from error

@@ -284,7 +284,7 @@ def _chosen(session: Session, block: Block, confidence: dict[str, int], rng: np.
     mains = [t for t in session.trials if t.kind is TrialKind.MAIN and t.condition == block.condition]
     if missing := [trial.trial_id for trial in mains if trial.trial_id not in confidence]:
         raise DesignError(
-            f"repeated trials need an answer to every main trial; {len(missing)} have none, as {missing[0]}"
+            f"repeated trials need an answer to every main trial; {len(missing)} have none, for example {missing[0]}"
         )
     ranked = sorted(shuffled(mains, rng), key=lambda trial: confidence[trial.trial_id])
     repeats = min(block.repeats, len(ranked))

@@ -57,7 +57,10 @@ class Pictures:
         for pole, path in found.items():
             if path is None:
                 name = f"{pole}_{k if pole is Pole.MAX else 0}"
-                raise DesignError(f"unit {unit} has no natural image {name} in batch {batch} (sets of {k} references)")
+                raise DesignError(
+                    f"unit {unit} has no natural image {name} in batch {batch} for {k} references; "
+                    "run the explanations stage again"
+                )
         return {pole: path for pole, path in found.items() if path is not None}
 
     def references(self, method: str, unit: Unit, scheme: Scheme, batch: int) -> ReferenceSet:

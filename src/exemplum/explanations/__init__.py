@@ -1,4 +1,4 @@
-"""Explanation methods: what gives a unit its reference pictures."""
+"""Explanation methods: functions that give a unit its reference pictures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class StimuliSection(Section):
     # folder:PATH of finished stimuli: UNIT/channel_N/{natural,optimized}_images/{max,min}_K.png
     load: Name = Field(pattern=r"^folder:.", description="folder:PATH, the folder of the finished stimuli")
-    rotate: bool = False  # every image is the query in one of k + 1 batches, instead of the most extreme in one batch
+    # true: k + 1 batches, so that every natural image is the query once; false: one batch, the most extreme are queries
+    rotate: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Explanation:
 
     @property
     def setting(self) -> str:
-        """Where study.toml has it."""
+        """The key of study.toml that declares it, as errors name it."""
         return f"[explanations.{self.name}]" if self.has_table else "[explanations] methods"
 
 
@@ -55,7 +56,7 @@ class ExplanationsSection(Section):
     __pydantic_extra__: dict[str, ExplanationTable]
     # natural, synthetic, folder:PATH, package.module:name, a registered name; none if there are tables instead
     methods: Annotated[Names, Field(min_length=1)] = ("natural", "synthetic")
-    batches: int = Field(20, ge=1, le=1000)  # how many sets of natural images the extremes of a unit are dealt into
+    batches: int = Field(20, ge=1, le=1000)  # sets that the natural images of a unit are distributed over
 
     @property
     def uses(self) -> tuple[Explanation, ...]:

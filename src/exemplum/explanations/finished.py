@@ -1,7 +1,7 @@
 """A study from finished stimuli, without a network: the layout of the published stimuli.
 
-`UNIT/channel_N/{natural,optimized}_images/{max,min}_K.png`, K from 0; `max_9` and `min_0` are the most extreme. Unit
-folders are named as in the published stimuli (`mixed4c_pool_reduce_pre_relu_conv`), or freely.
+`UNIT/channel_N/{natural,optimized}_images/{max,min}_K.png`, K from 0; `max_9` and `min_0` are the most extreme. UNIT
+may be any name. From a name as in the published stimuli (`mixed4c_pool_reduce_pre_relu_conv`) the branch is known.
 """
 
 from __future__ import annotations
@@ -49,12 +49,15 @@ def read(root: Path) -> list[FinishedUnit]:
 def _unit(home: Path) -> FinishedUnit:
     layer, channel = home.parent.name, home.name.removeprefix("channel_")
     if not (channel.isascii() and channel.isdecimal() and len(channel) < 10):
-        raise UserError(f"{home}: a channel's folder is named channel_N")
+        raise UserError(f"{home}: the folder of a channel must be named channel_N, where N is its number")
     branch = next((name for part, name in BRANCHES.items() if part in layer), "")
     files = {(method, pole): _pictures(home / folder, pole) for folder, method in METHODS.items() for pole in Pole}
     natural = {pole: len(files["natural", pole]) for pole in Pole}
     if natural[Pole.MAX] != natural[Pole.MIN] or natural[Pole.MAX] < 2:
-        raise UserError(f"{home}: natural_images needs as many max_K as min_K pictures and two of each, has {natural}")
+        raise UserError(
+            f"{home}: natural_images has {natural[Pole.MAX]} max_K and {natural[Pole.MIN]} min_K pictures; it "
+            "must have as many of each, and at least 2"
+        )
     return FinishedUnit(Unit(layer, int(channel)), branch, files)
 
 
@@ -71,7 +74,10 @@ def _pictures(folder: Path, pole: Pole) -> list[Path]:
 
 
 def study_units(found: list[FinishedUnit], practice: int) -> list[StudyUnit]:
-    """The units with their parts: the last `practice` of them for practice and catch trials."""
+    """The units with their roles: the last `practice` of them are for practice and catch trials, the others main units.
+
+    Raises UserError if no main unit is left.
+    """
     main = len(found) - practice
     if main < 1:
         raise UserError(
@@ -90,11 +96,11 @@ def stimuli(
     rotate: bool,
     place: Callable[[Path], Path] = lambda home: home,
 ) -> Iterator[dict[str, Any]]:
-    """Copy the pictures, as PNG, and give their rows of STIMULI, which name them below `folder` of the study.
+    """Copy the pictures, as PNG, and yield their rows of STIMULI, with paths as if they were in `folder / METHOD`.
 
-    Each method's are written into `place` of the method's folder there, from where they are to be put into that one.
-    One batch, with `max_k` and `min_0` as queries; with `rotate` k + 1 batches, in which every natural image is the
-    query once and the others are its references.
+    They are written into `place(folder / METHOD)`; the caller moves them to `folder / METHOD`. Without `rotate` there
+    is one batch, whose queries are `max_k` and `min_0`. With `rotate` there are k + 1 batches: every natural image is
+    the query in one of them, and the others are its references.
     """
     for entry in found:
         k = len(entry.files["natural", Pole.MAX]) - 1
@@ -114,10 +120,11 @@ def stimuli(
 
 
 def _places(method: str, pole: Pole, number: int, k: int, rotate: bool) -> Iterator[tuple[int, int]]:
+    """The batches that a picture is in, and its position in each."""
     if method != "natural":
         yield ANY_BATCH, number
     elif not rotate:
         yield 0, number
     else:
-        shift = -1 if pole is Pole.MIN else 1  # batch b asks max_{k-b} and min_b
+        shift = -1 if pole is Pole.MIN else 1  # the queries of batch b are max_{k-b} and min_b
         yield from ((batch, (number + shift * batch) % (k + 1)) for batch in range(k + 1))

@@ -1,4 +1,4 @@
-"""A method's pictures on disk: each unit's are saved as soon as they are complete, and not made again."""
+"""A method's pictures on disk: those of a unit are saved as soon as they are complete, and are not made again."""
 
 from __future__ import annotations
 
@@ -30,15 +30,16 @@ MARKER = "key.json"  # in a method's folder: the key of its pictures
 def pictures(name: str, method: ExplanationMethod, request: Request, study: Path, key: str) -> list[Picture]:
     """All pictures of a method for the units of a request, stored: those on disk with this key, and new ones.
 
-    Pictures of another key stay in place until `settle`: the new ones are made beside them. Raises UserError if a unit
-    gets fewer or more pictures than requested; those of the units before it are kept.
+    `key` is a hash of everything that the pictures depend on. Pictures with another key stay in use until `settle`; the
+    new ones are made in a folder beside them. Raises UserError if a unit gets fewer or more pictures than requested;
+    pictures of the units before it are kept.
     """
     home = request.folder
     request = replace(request, folder=_workplace(home, request.units, key))
     records = {unit: _record(home, request.folder, unit, key) for unit in request.units}
 
-    def tell(unit: Unit, stored: list[Picture]) -> None:
-        """Tell that a unit's pictures are all there. Raises UserError if they are not those that were asked for."""
+    def record_complete(unit: Unit, stored: list[Picture]) -> None:
+        """Record that a unit's pictures are complete. Raises UserError if they are not those that were requested."""
         if problem := methods.problem(stored, request.references, queries=name == NATURAL):
             raise _fault(name, method, f"gave {problem} for {unit}")
         store.write_json(records[unit], {"key": key, "pictures": [_entry(picture) for picture in stored]})
@@ -50,34 +51,34 @@ def pictures(name: str, method: ExplanationMethod, request: Request, study: Path
             if unit not in missing or (records[unit].exists() and _is_done(records[unit], key)):
                 raise _fault(
                     name, method,
-                    f"gave pictures of {unit} again, or without being asked for; give all pictures of a unit one after "
-                    "the other",
+                    f"gave pictures of {unit}, which is complete already or was not requested; give all pictures of a "
+                    "unit one after the other",
                 )  # fmt: skip
             stored: list[Picture] = []
             for picture in own:
-                records[unit].unlink(missing_ok=True)  # it was told complete, but there are more
+                records[unit].unlink(missing_ok=True)  # it was recorded as complete, but there are more
                 stored.append(_store(picture, name, request, home.relative_to(study)))
                 if _serves_all(picture) and len(stored) == len(Pole) * request.most:
-                    # all are there: kept now, and not when the next unit is, which may take hours
-                    tell(unit, stored)
-            tell(unit, stored)
+                    # recorded now, and not when the next unit begins, which may take hours
+                    record_complete(unit, stored)
+            record_complete(unit, stored)
         for unit in missing:
             if not records[unit].exists():
-                raise _fault(name, method, f"gave no picture of {unit}, which it was asked for")
+                raise _fault(name, method, f"gave no picture of {unit}, which is one of request.units")
     return [
         _stored(name, unit, entry) for unit in request.units for entry in store.read_json(records[unit])["pictures"]
     ]
 
 
 def forget(home: Path) -> None:
-    """Mark a method's pictures to be remade; those in its folder stay until `settle`."""
+    """Mark a method's pictures to be remade. Those in its folder stay in use until `settle`."""
     shutil.rmtree(workplace(home), ignore_errors=True)
     if home.exists():
         store.write_json(home / MARKER, "")
 
 
 def settle(home: Path, key: str) -> None:
-    """Put pictures that were made beside those of another key into their place; units that are current stay."""
+    """Replace pictures of another key by those that were made beside them. Units that have this key already stay."""
     beside = workplace(home)
     if _marker(beside) == key:
         for record in home.glob("*/pictures.json") if _marker(home) in (None, key) else ():
@@ -88,7 +89,7 @@ def settle(home: Path, key: str) -> None:
 
 
 def put_in_place(home: Path) -> None:
-    """Make the folder beside a method's the method's: all that it holds, and nothing of before."""
+    """Replace a method's folder by its `workplace`. Nothing of the old folder is kept."""
     old = home.with_name(f".{home.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if home.exists():
@@ -98,12 +99,12 @@ def put_in_place(home: Path) -> None:
 
 
 def workplace(home: Path) -> Path:
-    """The folder beside a method's where pictures are made while those that are shown stay."""
+    """The hidden folder beside a method's, in which new pictures are made while the old ones stay in use."""
     return home.with_name(f".{home.name}.new")
 
 
 def _workplace(home: Path, units: Sequence[Unit], key: str) -> Path:
-    """The method's folder, or, where it holds pictures of another key, one beside it."""
+    """Where to make pictures: in the method's folder or, if that holds pictures of another key, beside it."""
     beside = workplace(home)
     if _marker(beside) == key:
         return beside
@@ -111,25 +112,26 @@ def _workplace(home: Path, units: Sequence[Unit], key: str) -> Path:
     is_other = any(record.exists() and store.read_json(record)["key"] != key for record in records)
     place = beside if is_other or _marker(home) not in (None, key) else home
     if place == beside:
-        shutil.rmtree(beside, ignore_errors=True)  # of a third key
+        shutil.rmtree(beside, ignore_errors=True)  # left over from a third key
     if _marker(place) != key:
         store.write_json(place / MARKER, key)
     return place
 
 
 def _record(home: Path, work: Path, unit: Unit, key: str) -> Path:
-    """Where a unit's pictures are told: in the method's folder if they are of this key, else where they are made."""
+    """The file that lists a unit's pictures: in the method's folder if they have this key, else where they are made."""
     held = home / unit.slug / "pictures.json"
     return held if _marker(home) in (None, key) and _is_done(held, key) else work / unit.slug / "pictures.json"
 
 
 def _marker(folder: Path) -> Any:
-    """The key of what a folder holds; None in a folder that has none, "" if all must be remade."""
+    """The key of the pictures in a folder; None if it records none, "" if all pictures must be remade."""
     path = folder / MARKER
     return store.read_json(path) if path.exists() else None
 
 
 def _is_done(record: Path, key: str) -> bool:
+    """Whether a unit's record has this key and all its pictures exist."""
     if not record.exists():
         return False
     held = store.read_json(record)
@@ -137,19 +139,22 @@ def _is_done(record: Path, key: str) -> bool:
 
 
 def _fault(name: str, method: ExplanationMethod, problem: str) -> UserError:
-    """What is wrong with a method's pictures; of a user's method with its module, file and line."""
+    """An error about a method's pictures; for a user's method it names the module, file and line."""
     if isinstance(method, OwnMethod):
         return UserError(f"{method.what} {problem}{user_code.place(method.method)}")
     return UserError(f"explanation method {name} {problem}")
 
 
 def _serves_all(picture: Picture) -> bool:
-    """Whether a picture is for every scheme and batch, so that a unit has a known number of them."""
+    """Whether a picture is used in every scheme and batch; a unit then has a known number of pictures."""
     return picture.references is None and picture.batch == ANY_BATCH
 
 
 def _store(picture: Picture, name: str, request: Request, home: Path) -> Picture:
-    """Write a picture; without its image, and with its path once it is in `home`, below the study."""
+    """Write a picture, and return it without its image, with the path that it will have in `home`.
+
+    `home` is the method's folder relative to the study.
+    """
     assert picture.image is not None
     parts = [str(picture.pole), str(picture.position)]
     if picture.batch != ANY_BATCH:
@@ -197,13 +202,13 @@ def trace_rows(stored: list[Picture]) -> Iterator[dict[str, Any]]:
 
 
 def files(folder: Path) -> list[tuple[str, int, int]]:
-    """Names, sizes and times of the files below a folder, to notice that they changed."""
+    """Names, sizes and modification times of the files in a folder, to detect changes."""
     found = sorted(path for path in folder.rglob("*") if path.is_file())
     return [(path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in found]
 
 
 def measured(stored: list[Picture], model: Model, index: ActivationIndex, study: Study) -> Iterator[dict[str, Any]]:
-    """Rows of STIMULI for stored pictures. Those of the corpus have the index's activation, others are measured."""
+    """Rows of STIMULI for pictures on disk. Corpus images keep the activation of the index; others are measured."""
     activations = _activations([picture for picture in stored if picture.activation is None], model, study)
     for picture in stored:
         given = picture.activation

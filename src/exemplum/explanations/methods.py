@@ -25,7 +25,7 @@ from exemplum.study import user_code
 
 
 def natural_pictures(request: Request) -> Iterator[Picture]:
-    """The exemplars of every batch, the queries among them, in the model's geometry."""
+    """The exemplars of every batch, including the queries, cropped as the network sees them."""
     with track("exemplars", len(request.units), "units") as advance:
         for unit in request.units:
             for k in request.references:
@@ -43,7 +43,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 def pictures_in_folder(path: str, request: Request) -> Iterator[Picture]:
     """Pictures PATH/UNIT/{max,min}_K.png, UNIT as in mixed4a-17 (or mixed4a:17, or mixed4a/17), K from 0.
 
-    Raises UserError naming a unit's folder or a picture that is absent.
+    Raises UserError naming a unit's folder or a picture that is missing.
     """
     root = existing(Path(path).expanduser())
     for unit in request.units:
@@ -77,7 +77,7 @@ def _file(home: Path, pole: Pole, position: int) -> Path:
 
 @dataclass(frozen=True)
 class OwnMethod:
-    """A user's method. What it raises, and what is no picture of what was asked for, is a UserError of one line."""
+    """A user's method. Whatever it raises, and whatever it gives unasked, becomes a UserError of one line."""
 
     spec: str
     method: Callable[..., Iterable[Picture]]
@@ -85,7 +85,7 @@ class OwnMethod:
     parameters: Mapping[str, Any] = field(default_factory=dict)  # given to the function by name
 
     def check(self) -> None:
-        """Raise UserError if it is no function that takes a request and these parameters."""
+        """Raise UserError unless it is a function that takes a request and these parameters."""
         user_code.check_call(self.method, None, what=self.what, named=self.parameters)
 
     def __call__(self, request: Request) -> Iterator[Picture]:
@@ -102,13 +102,13 @@ class OwnMethod:
             checked = self._checked(picture, request, pictures)
             key = (checked.unit, checked.pole, checked.position, checked.references, checked.batch)
             if key in given:
-                raise self._fault(f"gave the {_label(checked)} twice; each is asked for once", pictures)
+                raise self._fault(f"gave the {_label(checked)} twice; give each picture once", pictures)
             given.add(key)
             self._refuse_same(checked, shown, pictures)
             yield checked
         if absent := [unit for unit in request.units if unit not in {key[0] for key in given}]:
-            more = f" and {len(absent) - 1} more units" if len(absent) > 1 else ""
-            raise self._fault(f"gave no picture of {absent[0]}{more}, which it was asked for", pictures)
+            more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+            raise self._fault(f"gave no picture of {absent[0]}{more}; give pictures of all of request.units", pictures)
 
     @property
     def what(self) -> str:
@@ -126,7 +126,7 @@ class OwnMethod:
             yield picture
 
     def _checked(self, picture: Picture, request: Request, pictures: Iterable[Picture]) -> Picture:
-        """The picture with values of plain types. Raises UserError for what is wrong with it, first of all its type."""
+        """The picture with its values as plain Python types. Raises UserError if anything is wrong with it."""
         if not isinstance(picture, Picture):
             raise self._fault(f"gave a {type(picture).__name__}; it must yield Picture(…)", pictures)
         if problem := _of_asked(picture, request) or _of_image(picture) or _of_rest(picture):
@@ -139,20 +139,20 @@ class OwnMethod:
         )  # fmt: skip
 
     def _refuse_same(self, picture: Picture, shown: dict[Any, int], pictures: Iterable[Picture]) -> None:
-        """One picture shown several times is fewer references than the other conditions have."""
+        """Refuse a picture that is given twice: participants would see fewer references than in other conditions."""
         assert picture.image is not None  # or _of_image has refused it
         of = (picture.unit, picture.pole, picture.references, picture.batch)
         key = (of, picture.image.shape, hashlib.sha256(picture.image.tobytes()).digest())
         if key in shown:
             first, name = shown[key], _label(picture)
             raise self._fault(
-                f"gave the {name} that is the same as its picture at position {first}; "
-                "pictures of a unit and pole must differ (copy an array that is drawn into again)", pictures,
+                f"gave the {name}, but the picture at position {first} is the same; "
+                "pictures of a unit and pole must differ (give copies of an array that you draw into again)", pictures,
             )  # fmt: skip
         shown[key] = picture.position
 
     def _fault(self, problem: str, pictures: Iterable[Picture]) -> UserError:
-        """With the line at which the method stands, if it is a generator, else that of the function."""
+        """An error with the line that a generator has reached, or else the line of the function."""
         frame = getattr(pictures, "gi_frame", None)
         place = f" ({frame.f_code.co_filename}, line {frame.f_lineno})" if frame else user_code.place(self.method)
         return UserError(f"{self.what} {problem}{place}")
@@ -164,11 +164,11 @@ def _label(picture: Picture) -> str:
 
 
 def _of_asked(picture: Picture, request: Request) -> str:
-    """What is wrong with the place of a picture, or nothing."""
+    """What is wrong with a picture's unit, pole, position, references or batch; "" if nothing is."""
     if not isinstance(picture.unit, Unit):
         return f"whose unit is a {type(picture.unit).__name__}; it must be one of request.units"
     if picture.unit not in set(request.units):
-        return f"of {picture.unit}, which it was not asked for; request.units has the units that are"
+        return f"of {picture.unit}, which was not requested; give pictures of request.units only"
     if not isinstance(picture.pole, str) or picture.pole not in list(Pole):
         return f"of {picture.unit} whose pole is {picture.pole!r:.40}; it must be Pole.MAX or Pole.MIN"
     for name in ("position", "batch", "references"):
@@ -178,7 +178,7 @@ def _of_asked(picture: Picture, request: Request) -> str:
     if picture.references is not None and picture.references not in request.references:
         asked = " or ".join(str(k) for k in request.references)
         return f"of {picture.unit} for {picture.references} references; this study shows {asked}"
-    # sets of natural images have one more place, of the query
+    # a set of natural images has one more position, that of the query
     most = request.most - 1 if picture.references is None else picture.references
     if not 0 <= picture.position <= most:
         return f"of {picture.unit} at position {picture.position}; positions are 0 to {most}"
@@ -189,33 +189,33 @@ def _of_asked(picture: Picture, request: Request) -> str:
 
 
 def _of_image(picture: Picture) -> str:
-    """What is wrong with the image, or nothing."""
+    """What is wrong with a picture's image; "" if nothing is."""
     image, name = picture.image, f"{picture.pole} {picture.position} of {picture.unit}"
     if not isinstance(image, np.ndarray):
         return f"{name} whose image is a {type(image).__name__}; it must be a NumPy array, uint8 (height, width, 3)"
     if image.ndim != 3 or image.shape[2] not in (1, 3) or not image.size:
         hint = "; move the channels last" if image.ndim == 3 and image.shape[0] in (1, 3) else ""
-        return f"{name} whose image has shape {image.shape}; it must be (height, width, 3), or 1 for grey{hint}"
+        return f"{name} whose image has shape {image.shape}; it must be (height, width, 3), or 1 channel for grey{hint}"
     if image.shape[0] != image.shape[1]:
-        return f"{name} whose image has shape {image.shape}; it must be square, as people are shown it"
+        return f"{name} whose image has shape {image.shape}; it must be square, as all pictures that people see"
     if image.dtype != np.uint8:
-        hint = "; of values from 0 to 1: (image * 255).round().astype('uint8')" if image.dtype.kind == "f" else ""
+        hint = "; for values in [0, 1]: (image * 255).round().astype('uint8')" if image.dtype.kind == "f" else ""
         return f"{name} whose image is {image.dtype}; it must be uint8, 0 to 255{hint}"
     return ""
 
 
 def _of_rest(picture: Picture) -> str:
-    """What is wrong with the rest of a picture, or nothing."""
+    """What is wrong with the other fields of a picture; "" if nothing is."""
     name = f"{picture.pole} {picture.position} of {picture.unit}"
     given = picture.activation
     if given is not None and not (isinstance(given, int | float | np.number) and math.isfinite(given)):
         return f"{name} whose activation is {given!r}; it must be a number, or None to have it measured"
     if not (isinstance(picture.image_id, str) and isinstance(picture.group, str)):
-        return f"{name} whose image_id or group is no text"
+        return f"{name} whose image_id or group is not text; leave them out, or take them from the exemplar"
     try:
         json.dumps(dict(picture.facts))
     except (TypeError, ValueError) as error:
-        return f"{name} whose facts cannot be kept as JSON: {error}"
+        return f"{name} whose facts cannot be saved as JSON: {error}"
     return ""
 
 
@@ -224,11 +224,11 @@ def _is_whole(value: object) -> bool:
 
 
 def problem(pictures: Iterable[Picture], schemes: tuple[int, ...], *, queries: bool) -> str:
-    """What is wrong with the pictures of one unit, or nothing.
+    """What is wrong with the stored pictures of one unit; "" if nothing is.
 
-    `pictures` are stored ones. A set of them, for so many references and one batch or every batch, has as many of each
-    pole, at positions from 0, and one more with `queries`. For each number of references in `schemes` there is a set of
-    so many or more.
+    Pictures with the same references and batch are a set. A set for k references must have k pictures of each pole
+    (k + 1 if `queries` are among them), at positions 0, 1, … There must be a set for at least as many references as
+    each of `schemes` shows.
     """
     sets: dict[tuple[int, int], dict[str, Counter[int]]] = defaultdict(lambda: {pole.value: Counter() for pole in Pole})
     for picture in pictures:
@@ -268,9 +268,9 @@ def load_method(
 ) -> ExplanationMethod:
     """A method by `natural`, `synthetic`, `folder:PATH`, `package.module:function`, or the name of an entry point.
 
-    Modules are looked for in `places` (the working directory if not given), then among the installed packages; a
-    folder is what `resolve` makes of PATH. Raises UserError, with close matches, if there is none of that name, and in
-    one line what the user's module raises.
+    Modules are searched for in `places` (the working directory if not given), then among the installed packages.
+    `resolve` turns PATH into the folder's full path. Raises UserError, with close matches, if there is no such method,
+    and in one line if the user's module cannot be imported.
     """
     if spec in BUILT_IN:
         return BUILT_IN[spec]

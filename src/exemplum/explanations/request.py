@@ -1,4 +1,4 @@
-"""What an explanation method is: a function that, asked for some units, gives pictures that explain them."""
+"""Explanation methods are functions: they take a request for some units, and yield pictures that explain them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from exemplum.records import Picture, Pole, Unit
 if TYPE_CHECKING:
     from exemplum.models import Model
 
-IMAGES = 500  # a unit's images for 9 references and 20 batches are 400; 75 MB of 224 px
+IMAGES = 500  # decoded images in memory: one unit needs 400 (9 references, 20 batches); 500 of 224 px take 75 MB
 
 
 @dataclass
 class ImageCache:
-    """Thumbnails of all images that were decoded, the latest images themselves, and what was dealt."""
+    """Thumbnails of all images decoded so far, the latest of these images, and the images dealt to each unit."""
 
     thumbnails: dict[int, np.ndarray] = field(default_factory=dict)  # row of the corpus → uint8 (16, 16, 3)
     images: OrderedDict[int, np.ndarray] = field(default_factory=OrderedDict)
@@ -55,7 +55,7 @@ class Exemplar:
     No Picture: what a method makes of it, and for which place, is the method's to say.
     """
 
-    image_id: str  # give it and the group on to the Picture
+    image_id: str  # pass it and the group on to the Picture
     group: str
     activation: float  # of the unit
     decode: Callable[[], np.ndarray] = field(repr=False, compare=False)
@@ -67,10 +67,10 @@ class Exemplar:
 
 @dataclass(frozen=True)
 class Settings:
-    """What study.toml says that bears on pictures."""
+    """The settings of study.toml that pictures depend on."""
 
     seed: int
-    batches: int = 20  # how many sets of natural images the extremes of a unit are dealt into, at most
+    batches: int = 20  # largest number of sets that a unit's natural images are dealt into
     relu: Literal["before", "after"] = "before"  # activations before or after the layer's ReLU
     objective: Literal["channel", "neuron"] = "channel"  # the spatial mean of a unit's map, or its centre: neuron
     synthetic: SyntheticSection = field(default_factory=SyntheticSection)  # with the parameters of this use
@@ -78,7 +78,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Request:
-    """What a method is asked for, and what it may use."""
+    """The units that pictures are requested for, and everything that a method may use to make them."""
 
     units: Sequence[Unit]
     references: tuple[int, ...]  # how many pictures per pole each scheme of the study shows: (9,) or (1, 9)
@@ -86,8 +86,8 @@ class Request:
     corpus: Corpus
     index: ActivationIndex
     settings: Settings
-    folder: Path  # the method's own; what it keeps there is still there when it is asked again, until it is edited
-    ray: str | None = None  # address of a Ray cluster to spread the work over, if one is to be used
+    folder: Path  # the method's own; files that it writes there are kept until the method is edited
+    ray: str | None = None  # address of a Ray cluster to distribute the work to; None: this machine
     cache: ImageCache = field(default_factory=ImageCache, repr=False, compare=False)
 
     @property
@@ -120,18 +120,23 @@ class Request:
     ) -> list[Exemplar]:
         """The images of the corpus that a method may use for a unit's pole, most extreme first.
 
-        Without `batch`, for pictures that serve every batch: the `count` (`most` if not given) most extreme images that
-        are a query in no batch and a near-duplicate of none. With it, for pictures of this batch only: its natural
-        references, `references` of them (`most` if not given). A query's own image tells the answer, so that a study
-        in which a reference shows one is refused. Raises UserError if the index holds too few images.
+        Without `batch`, for pictures that are used in every batch: the `count` (`most` if not given) most extreme
+        images that are neither a query in any batch nor a near-duplicate of one. With `batch`, for pictures of this
+        batch only: its natural references, `references` of them (`most` if not given). A reference that shows a query's
+        image gives the answer away, so the design stage refuses such a study. Raises UserError if the index holds too
+        few images.
         """
         if batch is None:
             if references is not None:
-                raise UserError("request.exemplars: references goes with batch; give count for pictures of every batch")
+                raise UserError(
+                    "request.exemplars takes references only with batch; for pictures of every batch give count"
+                )
             chosen = self._of_any_batch(unit, self.most if count is None else count)[pole]
         else:
             if count is not None:
-                raise UserError("request.exemplars: count goes without batch; give references for one batch's pictures")
+                raise UserError(
+                    "request.exemplars takes count only without batch; for one batch's pictures give references"
+                )
             k = self.most if references is None else references
             if batch not in self.batches(unit, references=k):
                 raise UserError(f"{unit} has batches 0 to {self.batches(unit, references=k)[-1]}, not {batch}")
@@ -148,7 +153,7 @@ class Request:
         return range(1 + max(image.batch for image in dealt))
 
     def dealt(self, unit: Unit, references: int) -> list[dealing.DealtImage]:
-        """Every batch's images, the queries among them, for sets of so many references."""
+        """The natural images of every batch, including the queries, for sets of this many references."""
         batches, seed = self.settings.batches, self.settings.seed
         key = (unit, references, batches, seed)
         if key not in self.cache.dealt:

@@ -147,7 +147,7 @@ def _check_use(study: Study, use: Explanation) -> None:
     with study.setting(use.setting):
         method = _load(study, use)
         if use.method == NATURAL != use.name:
-            raise UserError("method natural makes the condition natural, and no other")
+            raise UserError("method natural can only be used under the name natural: write [explanations.natural]")
         if isinstance(method, OwnMethod):
             if use.has_table:
                 method.check()
@@ -171,7 +171,7 @@ def _load(study: Study, use: Explanation) -> ExplanationMethod:
 
 
 def _synthetic(study: Study, use: Explanation) -> SyntheticSection:
-    """[synthetic], with what the table of this use says in its place."""
+    """The section [synthetic], with the keys of this use's table in place of its own."""
     section = study.config.synthetic
     if use.method != "synthetic" or not use.parameters:
         return section
@@ -183,7 +183,7 @@ def _synthetic(study: Study, use: Explanation) -> SyntheticSection:
 
 
 def _with_path(study: Study, section: SyntheticSection) -> SyntheticSection:
-    """The same, the file of a recipe with the path that it is found by."""
+    """The same section, with the full path of a recipe's file."""
     if isinstance(section.recipe, str) and section.recipe.endswith(".toml"):
         return section.model_copy(update={"recipe": str(study.resolve(section.recipe))})
     return section
@@ -218,7 +218,7 @@ def _key(study: Study, use: Explanation, method: ExplanationMethod, index: str) 
 
 
 def _deciding(config: Config) -> Config:
-    """The settings that a user's pictures depend on, others at their defaults: a change remakes the pictures."""
+    """The settings that pictures of a user's method may depend on, with all others at their defaults."""
     return Config(
         seed=config.seed, model=config.model, images=config.images, index=config.index, synthetic=config.synthetic,
         explanations=ExplanationsSection(batches=config.explanations.batches),
@@ -236,12 +236,12 @@ def _choose(study: Study, model: Model, index: ActivationIndex, plan: Protocol) 
 
 
 def _success(stimuli: pd.DataFrame) -> dict[str, str]:
-    """Of each method's pictures but the corpus's own: how many failed, and the share of units with one beyond it."""
+    """For each method but natural: pictures that failed, and units' poles with a picture beyond the exemplars."""
     made = stimuli[stimuli["margin"].notna() & (stimuli["method"] != "natural")]
-    return {str(name): _told(of) for name, of in made.groupby("method", sort=False)}
+    return {str(name): _success_of(of) for name, of in made.groupby("method", sort=False)}
 
 
-def _told(made: pd.DataFrame) -> str:
+def _success_of(made: pd.DataFrame) -> str:
     beaten = made.groupby(["unit", "pole"])["margin"].max() > 0
     failed = f"{made['failed'].sum()} of {len(made)} failed"
     return f"({failed}, {beaten.mean():.0%} of units' poles beyond their best exemplar)"
@@ -252,7 +252,7 @@ def distinct(uses: Sequence[Explanation]) -> None:
     taken: dict[str, Explanation] = {}
     for use in uses:
         name = records.check_condition(use.name)
-        key = name.casefold()  # some file systems take Sharp and sharp for one folder
+        key = name.casefold()  # some file systems treat Sharp and sharp as one folder
         if key in taken:
             raise UserError(
                 f"{_shown(taken[key])} and {_shown(use)} would both be the condition {name!r}; "

@@ -1,4 +1,4 @@
-"""Choose the units of a study at random by its seed."""
+"""Choose the units of a study: the hand-picked ones, and others at random, by the study's seed."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ def check(model: Model, layers: Iterable[str], section: UnitsSection, sets: int)
             if wanted > there:
                 label = f"{layer.name} {branch}".strip()
                 raise UserError(
-                    f"study.toml: [units] choose = {section.choose!r}: {label} has {there} units, {wanted} are wanted"
+                    f"study.toml: [units] choose = {section.choose!r}: {label} has {there} units, but {wanted} are "
+                    "needed; choose fewer"
                 )
             left += there - wanted
     if section.practice is not None and section.practice > left:
@@ -95,7 +96,7 @@ def check(model: Model, layers: Iterable[str], section: UnitsSection, sets: int)
 def _pools(
     alive: pd.DataFrame, layers: list[str], choose: str, rng: np.random.Generator
 ) -> Iterator[tuple[str, int, list[Unit]]]:
-    """What units are drawn from: its name, how many are wanted of it, and its units in random order."""
+    """The groups that units are drawn from: name, number of units to draw, and the units in random order."""
     if choose == "none":
         return
     number, _, what = choose.split(" ")
@@ -113,7 +114,7 @@ def _shuffled(rows: pd.DataFrame, rng: np.random.Generator) -> list[tuple[str, U
 
 
 def _in_turn(pools: list[list[Unit]]) -> Iterator[Unit]:
-    """Units from the pools one after the other, spread over the pools' whole length so that few cover all layers."""
+    """Units from the pools in turn; pools are visited in a scattered order, so that a few units cover all depths."""
     places = np.argsort([(place * 7) % max(len(pools), 1) for place in range(len(pools))], kind="stable")
     while any(pools):
         for place in places:

@@ -76,7 +76,7 @@ def _open(name: str, split: str, root: Path) -> Any:
         if not can_download or isinstance(error, ImportError):
             why = " ".join(str(error).split())
             raise CorpusError(
-                f"torchvision's dataset {name} is not in {root} and cannot be downloaded: {why}"
+                f"torchvision's dataset {name} is not in {root} and cannot be downloaded ({why}); put it there"
             ) from error
     try:
         root.mkdir(parents=True, exist_ok=True)

@@ -60,7 +60,7 @@ class ActivationIndex:
         [0, 1, 2, 3]
         """
         if pole not in list(Pole):
-            raise UserError(f"there is no pole {str(pole)!r}; it is max or min")
+            raise UserError(f"there is no pole {str(pole)!r}; give max or min")
         rows = self.top(unit, Pole(pole)).head(k).reset_index(drop=True)
         return Exemplars(Unit.of(unit), Pole(pole), rows, self.corpus, self.preprocessing)
 
@@ -70,7 +70,7 @@ class ActivationIndex:
             return self._rows[str(unit)]
         except KeyError:
             raise UserError(
-                f"{unit} is not in the index; add its layer to [units] layers in study.toml, and run it again"
+                f"{unit} is not in the index; add its layer to study.toml: [units] layers, and run the index again"
             ) from None
 
     def top(self, unit: Unit | str, pole: Pole | str) -> pd.DataFrame:
@@ -158,7 +158,7 @@ class Exemplars:
     def images(self) -> np.ndarray:
         """What the network saw of them: uint8 (k, size, size, 3). Raises UserError if the corpus is not at hand."""
         if self.corpus is None or self.preprocessing is None:
-            raise UserError("this index was read from disk, without its images; make it with ex.build_index")
+            raise UserError("this index was read from disk and has no images; build it with ex.build_index to get them")
         return np.stack([self.preprocessing.crop(self.corpus.decode(row)) for row in self.table["row"].tolist()])
 
     @property

@@ -130,7 +130,8 @@ class Layout:
         """
         if value.ndim != self.ndim:
             raise ShapeError(
-                f"layer {self.layer} returned shape {tuple(value.shape)}, but {self.ndim} axes are declared"
+                f"layer {self.layer} returned shape {tuple(value.shape)}, but {self.ndim} axes are "
+                "expected, as for the first image"
             )
         if value.ndim == 2:
             return value[:, :, None, None]

@@ -70,7 +70,7 @@ def load(
 def _of_module(given: nn.Module | Network, weights: str | None, input_size: int | None, preprocessing: Any) -> Model:
     """A model of what the caller built; what is not said of a bare module is assumed as of a factory's."""
     if not isinstance(given, (nn.Module, Network)):
-        raise ModelError(f"a {type(given).__name__} is no model; give an nn.Module or a name, as in timm:resnet50")
+        raise ModelError(f"a {type(given).__name__} is not a model; give an nn.Module or a name, as in timm:resnet50")
     network = given if isinstance(given, Network) else _assumed(given)
     network = replace(network, module=copy.deepcopy(network.module))
     if weights:

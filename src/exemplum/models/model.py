@@ -231,7 +231,7 @@ def _loaded_again(again: Callable[[], Model], fingerprint: str) -> Model:
     if model.fingerprint != fingerprint:
         raise ModelError(
             f"model {model.name} is different on {platform.node()}: its weights, its code or its library's version "
-            "differ from those where it was first loaded; make them the same"
+            "differ from those where it was first loaded; install the same there"
         )
     return model
 

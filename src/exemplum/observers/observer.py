@@ -100,7 +100,9 @@ class Ideal:
     def __init__(self, stimuli: pd.DataFrame) -> None:
         """`stimuli`: a STIMULI table. Raises UnableError if it has no activations (a study of finished stimuli)."""
         if stimuli["activation"].isna().all():
-            raise UnableError("ideal needs the units' activations, and stimuli made elsewhere come without a network")
+            raise UnableError(
+                "ideal needs the units' activations, which finished stimuli lack, since they come without a network"
+            )
         columns = ["unit", "path", "activation"]
         rows = stimuli[columns].itertuples(index=False, name=None)
         self.activation = {(unit, path): activation for unit, path, activation in rows}

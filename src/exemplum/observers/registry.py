@@ -89,7 +89,7 @@ class OwnFactory:
             )
         if len(name) > LONGEST_NAME or not name.isprintable():
             raise ObserverError(
-                f"{self.what} has the name {name!r:.30}; at most {LONGEST_NAME} printable characters{place}"
+                f"{self.what} has the name {name!r:.30}; a name has at most {LONGEST_NAME} printable characters{place}"
             )
         user_code.check_call(respond, None, None, what=f"respond of {self.what}", fault=ObserverError)
         return OwnObserver(self.spec, made, name)

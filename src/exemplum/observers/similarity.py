@@ -117,7 +117,7 @@ class Features:
         layers = [values for name, values in self.layers.items() if name != without]
         if not layers:
             raise ObserverError(
-                f"similarity compares pictures by layer {without}, which is the tested one; "
+                f"similarity compares pictures by layer {without}, whose units are tested; "
                 "choose another in study.toml: [observers.similarity] layer"
             )
         row, rows = self.rows[image], [self.rows[other] for other in others]

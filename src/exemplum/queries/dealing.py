@@ -61,8 +61,8 @@ def exemplars(
     if row["dead"].any():
         raise UserError(f"{unit} is dead: it has the same activation for every image; choose another unit")
     raise UserError(
-        f"{unit} has too few images for {references} references per pole: it needs {bins} for each pole, none for "
-        f"both and no two of one group; use more images, or raise study.toml: [index] keep"
+        f"{unit} has too few images for {references} references per pole: it needs {bins} for each pole, none of "
+        f"them shared by both poles, and no two of one group; use more images, or raise study.toml: [index] keep"
     )
 
 
@@ -93,8 +93,9 @@ def of_any_batch(
         chosen = _choose(free, count, 1)
         if not chosen:
             raise UserError(
-                f"{unit} has fewer than {count} exemplars of each pole that are neither a query nor like one; "
-                f"raise study.toml: [index] keep, use more images, or lower [explanations] batches"
+                f"{unit} has fewer than {count} exemplars of each pole that are neither a query nor a "
+                "near-duplicate of one; raise study.toml: [index] keep, use more images, or lower [explanations] "
+                "batches"
             )
         told = _joined_by_look(
             candidates, [*asked, *(image for images in chosen.values() for image in images)], thumbnails

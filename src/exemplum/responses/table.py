@@ -151,8 +151,9 @@ def check(
     if wrong.any():
         row = responses[wrong].iloc[0]
         raise UserError(
-            f"{source}: {int(wrong.sum())} answers are marked {row['correct']} contrary to the side chosen, first "
-            f"{row['trial_id']} of {row['participant']}; correct must be choice == max_side"
+            f"{source}: {int(wrong.sum())} answers have correct = {row['correct']}, which contradicts the chosen "
+            f"side; the first is {row['trial_id']} of {row['participant']}; correct must be true exactly if choice is "
+            "max_side"
         )
     _no_duplicates(responses, source)
     return responses

@@ -139,7 +139,7 @@ class _WorkerPool:
         self.ray.kill(worker)
         self.unready = self.unready + 1 if number is None else 0
         if self.unready == DEATHS:
-            raise UserError(f"workers of the Ray cluster fail before they are ready: {' '.join(str(error).split())}")
+            raise UserError(f"the workers of the Ray cluster could not be started: {' '.join(str(error).split())}")
 
     def stop(self) -> None:
         for worker in (*self.idle, *(worker for worker, _ in self.busy.values())):

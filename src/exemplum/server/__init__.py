@@ -39,9 +39,9 @@ class FieldSection(Section):
     @model_validator(mode="after")
     def _fits_its_type(self) -> FieldSection:
         if (self.type == "choice") != bool(self.options):
-            raise ValueError(f"options belong to type choice, which needs some (got type {self.type})")
+            raise ValueError(f"type choice needs options, and no other type takes them (got type {self.type})")
         if self.type != "integer" and (self.min is not None or self.max is not None):
-            raise ValueError(f"min and max belong to type integer (got type {self.type})")
+            raise ValueError(f"min and max are only for type integer (got type {self.type})")
         check_order("min", self.min, "max", self.max)
         return self
 
@@ -101,11 +101,11 @@ class ServerSection(Section):
     @model_validator(mode="after")
     def _asks_everythingonce(self) -> ServerSection:
         if self.groups == "question" and len(self.group_names) < 2:
-            raise ValueError("group_names must have at least two groups, since groups = question asks for the group")
+            raise ValueError('group_names must have at least two names, since groups = "question" asks for the group')
         taken = {*self.demographics, COMMENT, *([EXPERTISE] if self.groups == "question" else [])}
         for question in self.fields:
             if question.name in taken:
-                raise ValueError(f"fields must have unique names: {question.name!r} is already another question")
+                raise ValueError(f"fields must have unique names; there is another question named {question.name!r}")
             taken.add(question.name)
         return self
 

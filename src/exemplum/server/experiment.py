@@ -199,4 +199,4 @@ def check(study: Study) -> None:
     for path in sorted((study.folder / "texts").glob("*.toml")):
         for key in forms.read(path):
             if key not in shipped and not key.startswith((*FREE, *own)):
-                raise forms.TextsError(f"{path}: no page shows a text {shown(key)}{did_you_mean(key, shipped)}")
+                raise forms.TextsError(f"{path}: no page has a text {shown(key)}{did_you_mean(key, shipped)}")

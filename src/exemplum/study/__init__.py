@@ -1,4 +1,4 @@
-"""The study: its folder and settings, which parts are stale, frozen or hidden, and the pipeline of stages."""
+"""Studies: the folder and its settings, what is stale, frozen or hidden, and the pipeline of stages."""
 
 from __future__ import annotations
 

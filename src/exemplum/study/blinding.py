@@ -1,6 +1,6 @@
 """Blinding: while a study recruits, people's answers are left out of analysis and report unless requested.
 
-A look at the results must not decide when to stop. A look in spite of that needs a reason, which the audit records.
+Recruitment must not be stopped because of a look at the results. So a look needs a reason, which the audit records.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HOW = '--unblind "REASON" includes them and is recorded in the audit'
 
 
 def is_blind(study: Study) -> bool:
-    """Whether people's answers are left out: there are some, the study recruits, and nobody requested them."""
+    """Whether people's answers are left out: there are some, the study recruits, and it was not unblinded."""
     return not study.unblinded and is_recruiting(study) and has_people(study)
 
 
@@ -56,7 +56,7 @@ def refuse(study: Study, responses: pd.DataFrame, observer: str) -> None:
 
 
 def notice(study: Study) -> str:
-    """The notice for user and readers; "" if nothing is hidden or unblinded."""
+    """A notice for users and readers that answers are left out, or included early; "" if neither is so."""
     if is_blind(study):
         return f"People's answers are left out while the study recruits; {HOW}."
     if study.unblinded and has_people(study) and is_recruiting(study):
@@ -70,10 +70,10 @@ CLOSED = "recruitment is closed: first analysis"
 def look(
     study: Study, unblind: str | None = None, database: str = "", before: Callable[[Study], object] = lambda _: None
 ) -> Study:
-    """A study whose results are to be shown. With a reason to `unblind`, the audit notes it before they are.
+    """The study, unblinded if a reason to `unblind` is given; the audit records the reason first.
 
-    `before` refuses what cannot be done at all: a look that does not come about is not to be noted. Raises UserError
-    for an empty reason, or if the audit cannot be written.
+    `before` is called before anything is recorded and raises if the results cannot be computed at all, so that no look
+    is recorded that did not happen. Raises UserError for an empty reason, or if the audit cannot be written.
     """
     if unblind is not None and not unblind.strip():
         raise UserError('--unblind needs the reason for looking, as in --unblind "planned interim analysis"')
@@ -92,30 +92,32 @@ def look(
 
 
 def _note_first(study: Study, reason: str, database: str) -> None:
-    """After recruitment the first look is noted; who analyses a copy without the database is told, not stopped."""
+    """Record the first look after recruitment. Without the database, as in a copied study, only print a line."""
     said = read_status(study)
     if said is None or said.unblinded_at is not None:
         return
     try:
         _note(study, reason, database)
     except UserError as error:
-        console.print(f"not noted in the audit: {error}", highlight=False, markup=False, soft_wrap=True)
+        console.print(
+            f"the audit could not record this analysis: {error}", highlight=False, markup=False, soft_wrap=True
+        )
 
 
 def _note(study: Study, reason: str, database: str) -> None:
-    # late and by name: only this needs the database, and the study imports no room
+    # imported late and by name: only this needs the database, and `study` imports no stage's package
     import_module("exemplum.server.storage.status").note(study, reason, database)
 
 
 def _without_people(people: set[str], frame: pd.DataFrame) -> pd.DataFrame:
     hidden = frame["observer"].isin(people)
-    if {"by", "group"} <= set(frame.columns):  # agreement of a machine with people
+    if {"by", "group"} <= set(frame.columns):  # rows about the agreement of a machine with people
         hidden |= (frame["by"] == "observer") & frame["group"].isin(people)
     return frame[~hidden].reset_index(drop=True)
 
 
 def state(study: Study) -> Sequence[str]:
-    """What a fingerprint holds of it: nothing for a study that hides nothing."""
+    """What a fingerprint includes of blinding: nothing if nothing is hidden or unblinded."""
     said = notice(study)
     return [said] if said else []
 
@@ -130,11 +132,11 @@ class Status:
 
     id: str  # of the study: 32 hex digits
     recruitment: Recruitment
-    unblinded_at: int | None  # ms since 1970 when accuracy by condition was first asked for; None while blind
-    answers: int  # by participants who are no pilots
+    unblinded_at: int | None  # ms since 1970 when accuracy by condition was first shown; None while blind
+    answers: int  # of participants, without pilots
     participants: int  # who entered and have not withdrawn, without pilots
     design: str  # hash of the design that the answers belong to
-    database: str  # where the answers lie, without a password
+    database: str  # where the answers are stored, without a password
     frozen: dict[str, Any] = field(default_factory=dict)  # what must not change while there are answers
 
 
@@ -152,10 +154,10 @@ def read_status(study: Study) -> Status | None:
         return Status(**{name: value for name, value in held.items() if name in known})
     except (AttributeError, TypeError, ValueError, RecursionError, OSError) as error:
         raise store.StoreError(
-            f"{path} is not the server's status; start exemplum serve, which writes it again"
+            f"{path} is not a status file of the server; start exemplum serve, which writes it again"
         ) from error
 
 
 def write_status(study: Study, status: Status) -> None:
-    """Write the status whole or not at all."""
+    """Write the status, whole or not at all."""
     store.write_json(study.folder / STATUS_FILE, asdict(status))

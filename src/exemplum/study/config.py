@@ -1,4 +1,4 @@
-"""study.toml, checked: what every section is made of, and which room owns which section."""
+"""The checked study.toml: the parts that its sections are made of, and which package owns which section."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from exemplum.responses import ExclusionsSection
     from exemplum.server import ServerSection
 
-# Section → the room that owns it, in the order of the line. Found late: rooms import the study, never the reverse.
+# Section → the class that describes it, in the order of the pipeline. Imported late: packages of stages import `study`,
+# never the reverse.
 SECTIONS = {
     "model": "exemplum.models:ModelSection",
     "images": "exemplum.images:ImagesSection",
@@ -39,15 +40,15 @@ SECTIONS = {
     "exclusions": "exemplum.responses:ExclusionsSection",
     "server": "exemplum.server:ServerSection",
 }
-OPTIONAL = ("stimuli",)  # absent unless study.toml has it; the others are there with their defaults
+OPTIONAL = ("stimuli",)  # None unless study.toml has them; other sections always exist, with defaults
 
 
 class StudyError(UserError):
-    """study.toml or the study folder is not as it must be."""
+    """study.toml or the study folder is invalid."""
 
 
 class Section(BaseModel):
-    """A table of study.toml. Values have TOML's type for them: a number is not read from a text, nor 1 as true."""
+    """A table of study.toml. Values must have the right TOML type: text is not read as a number, nor 1 as true."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -69,7 +70,7 @@ def check_order(least: str, low: float | None, most: str, high: float | None) ->
 
 
 def once(entries: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The entries of a list in which none may stand twice. Raises ValueError."""
+    """The entries of a list. Raises ValueError if one of them occurs twice."""
     for entry in entries:
         if entries.count(entry) > 1:
             raise ValueError(f"names {shown(entry)} more than once; remove the duplicate")
@@ -113,7 +114,7 @@ def __getattr__(name: str) -> Any:
 
 @cache
 def _config() -> type[BaseModel]:
-    """The model of study.toml, put together from the sections that the rooms declare."""
+    """The model of study.toml, assembled from the sections that the packages declare."""
     fields: dict[str, Any] = {"seed": (int, Field(2021, ge=0, le=2**63 - 1))}
     for key, owner in SECTIONS.items():
         room, _, name = owner.partition(":")

@@ -1,4 +1,4 @@
-"""The study folder: its id, its configuration, and what each stage left in it."""
+"""The study folder: its id, its configuration, and the records of its stages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from exemplum.tables import StudyTables
 if TYPE_CHECKING:
     from exemplum.study.config import Config
 
-STAGES = ("index", "explanations", "design", "responses", "analysis", "report")  # folders, in the order of the line
+# The names of the stages and of their folders, in the order of the pipeline
+STAGES = ("index", "explanations", "design", "responses", "analysis", "report")
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,9 @@ class Study:
 
     folder: Path
     config: Config
-    ray: str | None = None  # address of the Ray cluster that index and synthesis are spread over; none: this machine
-    unblinded: str = ""  # why people's answers are included while the study recruits; "": they are not (blinding.py)
-    opened: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # by stages, once a command
+    ray: str | None = None  # address of the Ray cluster that index and synthesis run on; None: this machine
+    unblinded: str = ""  # the reason why people's answers are included while the study recruits; "": they are not
+    opened: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # loaded by stages in this command
 
     def __repr__(self) -> str:
         done = [stage for stage in STAGES if self.record(stage)]
@@ -50,11 +51,11 @@ class Study:
     def run(
         self, stage: str | None = None, *, force: bool = False, unblind: str | None = None, database: str = ""
     ) -> Study:
-        """Do a stage and what it needs, as far as they are stale; every stage if none is named. Returns the study.
+        """Run a stage and the stages that it needs, if they are stale; all stages if none is named. Returns the study.
 
-        stage: index, explanations, design, responses, analysis or report. `force` runs the stage again. `unblind` is
-        the reason for including people's answers while the study recruits; the audit notes it.
-        Raises UserError for what study.toml says wrong.
+        stage: index, explanations, design, responses, analysis or report. `force` runs the stage again even if it is up
+        to date. `unblind` is the reason for including people's answers while the study recruits; the audit records it.
+        Raises UserError if study.toml is wrong.
         """
         from exemplum.study import pipeline  # late: it imports this module
 
@@ -78,7 +79,7 @@ class Study:
 
     @contextmanager
     def setting(self, key: str) -> Iterator[None]:
-        """Within, a UserError is told as one of this key: `study.toml: [units] hand_picked: …`; with "" of the file."""
+        """Within, a UserError names this key, as in `study.toml: [units] hand_picked: …`, or with "" only the file."""
         try:
             yield
         except UserError as error:
@@ -87,7 +88,7 @@ class Study:
 
     @property
     def identity(self) -> Identity:
-        """STUDY/study.json; an older folder is given one. Raises UserError if the file is broken."""
+        """The content of STUDY/study.json, which an older folder is given. Raises UserError if the file is broken."""
         return read_identity(self.folder)
 
     @property
@@ -101,17 +102,17 @@ class Study:
     def resolve(self, path: str) -> Path:
         """A path that study.toml names: absolute, or relative to the study folder, or else to the working directory.
 
-        Raises StudyError if it is no path.
+        Raises StudyError if it cannot be a path.
         """
         try:
             given = Path(path).expanduser()
             beside = self.folder.absolute() / given  # given itself if that is absolute
             return beside if beside.exists() else given.absolute()
         except (OSError, RuntimeError) as error:  # too long a name, ~NOBODY
-            raise StudyError(f"{path} is no path ({getattr(error, 'strerror', None) or error})") from error
+            raise StudyError(f"{path} is not a valid path ({getattr(error, 'strerror', None) or error})") from error
 
     def weights(self, given: str | None) -> str | None:
-        """What study.toml says of weights: DEFAULT or another name stays, a file gets its whole path."""
+        """`weights` of study.toml: DEFAULT stays as it is, a file gets its full path."""
         return given if given in (None, "DEFAULT") else str(self.resolve(given))
 
     def is_current(self, stage: str, fingerprint: str) -> bool:
@@ -120,26 +121,27 @@ class Study:
         return record is not None and record["fingerprint"] == fingerprint
 
     def made(self, stage: str) -> str | None:
-        """What tells the result of a stage from others: its fingerprint, and its files if a forced run changed them."""
+        """Identifies the result of a stage: its fingerprint and, if a forced run changed its files, a hash of these."""
         record = self.record(stage)
         return None if record is None else record["fingerprint"] + record.get("remade", "")
 
     def record(self, stage: str) -> dict[str, Any] | None:
-        """What the stage said when it finished; None if it did not."""
+        """The record that the stage wrote when it finished; None if it has not finished."""
         path = self.stage(stage) / "record.json"
         return store.read_json(path) if path.exists() else None
 
     def begin_writing(self, stage: str) -> None:
-        """Take back the stage's record, before the first of its tables is written: who is killed now leaves a mixture.
+        """Delete the stage's record before the first of its tables is written.
 
-        The record of an earlier run would else be true of it again when study.toml is changed back.
+        If the process is killed now, old and new tables are mixed. The record of the earlier run would make this
+        mixture count as up to date once study.toml is changed back.
         """
         (self.stage(stage) / "record.json").unlink(missing_ok=True)
 
     def finish(
         self, stage: str, fingerprint: str, seconds: float, summary: dict[str, Any], code: int | None = None
     ) -> None:
-        """Mark the stage as done, last of all its writes. `code` is the VERSION of the stage's module."""
+        """Record that the stage is done, after all other files. `code` is the VERSION of the stage's module."""
         store.write_json(self.stage(stage) / "record.json", {
             "stage": stage, "fingerprint": fingerprint, "code": code, "seconds": round(seconds, 2),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "seed": self.config.seed,
@@ -148,7 +150,7 @@ class Study:
 
 
 def _check_name(folder: Path) -> None:
-    """Python stands for bytes of a name that are not in the system's encoding by characters that no library writes."""
+    """Refuse a folder's name that has bytes outside of the system's encoding; libraries cannot write such names."""
     if not str(folder).isascii() and any("\ud800" <= character <= "\udfff" for character in str(folder)):
         raise StudyError(
             f"{folder}: the name cannot be read as {sys.getfilesystemencoding()}; set PYTHONUTF8=1, or give the folder "
@@ -157,7 +159,7 @@ def _check_name(folder: Path) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what the numbers depend on."""
+    """Versions of Python and of the libraries that results depend on."""
     found = {"python": platform.python_version()}
     for name in ("exemplum", "torch", "torchvision", "numpy", "pandas", "scipy", "pillow"):
         try:
@@ -168,34 +170,34 @@ def versions() -> dict[str, str]:
 
 
 IDENTITY_FILE = "study.json"
-STATUS = "server/status.json"  # the server's word, which names the id too
-DATABASE = "server/experiment.sqlite"  # which knows it as well
+STATUS = "server/status.json"  # written by the server; it has the id too
+DATABASE = "server/experiment.sqlite"  # it has the id too
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What STUDY/study.json holds."""
+    """The content of STUDY/study.json."""
 
     id: str  # 32 hex digits
-    older: bool = False  # given to a folder that was there before: its data may lie in a database without ids
+    older: bool = False  # the folder is older than ids: its data may be in a database without ids
     version_of: str = ""  # id of the study that this one is a new version of
-    adopt: str = ""  # written by hand: name of the study without an id, in the database, that belongs to this folder
+    adopt: str = ""  # written by hand: the name under which a database without ids has this study
 
 
 def read_identity(folder: Path) -> Identity:
-    """The identity of a study folder; an older folder without one is given one, with a line that says so.
+    """The identity of a study folder. An older folder without one is given one, and a line is printed.
 
     Raises UserError naming study.json if it is broken.
     """
     path = folder / IDENTITY_FILE
     if not path.exists():
-        _give(folder)
+        _assign_id(folder)
     return _checked(path, _read(path))
 
 
 @contextmanager
 def taken_back(folder: Path, unless: type[Exception]) -> Iterator[None]:
-    """Within, an id is given for good only if all goes well: who is refused finds no new study.json.
+    """Within, a new study.json is kept only if nothing fails: after an error there is no new file.
 
     `unless` is the error that asks to write something into the new file.
     """
@@ -215,12 +217,12 @@ def new_identity(folder: Path, version_of: str = "") -> None:
     _write(folder, {"id": secrets.token_hex(16)} | ({"version_of": version_of} if version_of else {}))
 
 
-def _give(folder: Path) -> None:
-    """An id for an older folder: the one that its server or its database knew, if study.json was lost."""
+def _assign_id(folder: Path) -> None:
+    """Give an older folder an id: if study.json was lost, the one that its server or its database has."""
     known = _known(folder / STATUS) or _stored(folder / DATABASE)
     _write(folder, {"id": known or secrets.token_hex(16), "older": True})
     console.print(
-        f"{folder / IDENTITY_FILE} written: the study's id, which identifies its data from now on",
+        f"wrote {folder / IDENTITY_FILE}: the study's id, by which its data are identified; keep the file",
         highlight=False,
         soft_wrap=True,
     )
@@ -241,7 +243,7 @@ def _stored(database: Path) -> str:
     try:
         with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             found = connection.execute("SELECT uid FROM studies").fetchall()
-    except sqlite3.DatabaseError:  # empty, of before studies had ids, or broken, which serving it tells
+    except sqlite3.DatabaseError:  # empty, older than ids, or broken, which the server reports
         return ""
     return _id({"id": found[0][0]}) if len(found) == 1 else ""
 
@@ -254,7 +256,7 @@ def _read(path: Path) -> Any:
 
 
 def _id(held: Any) -> str:
-    """The id in what such a file holds; "" if it holds none."""
+    """The id in the content of such a file; "" if there is none."""
     found = held.get("id") if isinstance(held, dict) else None
     return found if isinstance(found, str) and re.fullmatch(r"[0-9a-f]{32}", found) else ""
 

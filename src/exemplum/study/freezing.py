@@ -1,8 +1,8 @@
 """Freezing: once people have answered, what they saw and the rules of the study must not change.
 
-What is frozen is what study.toml said, the design's hash and the fingerprints of the stages up to it, at the last
-start of the server before the first answer. Pilots freeze nothing. What may still change is listed here and in
-docs/running-a-study.md; everything else needs a new version of the study beside this one.
+Frozen are study.toml, the hash of the design, and the fingerprints of the stages up to the design, as they were at the
+last start of the server before the first answer. Answers of pilots freeze nothing. What may still change is listed
+here and in docs/running-a-study.md; everything else needs a new version of the study beside this one.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ STAGES = ("index", "explanations", "design")  # never remade once people have an
 MAY_CHANGE = (
     "observers", "server.title", "server.contact", "server.recruit", "server.codes", "server.redirects",
 )  # fmt: skip
-UNTIL_UNBLINDED = ("exclusions", "analysis.bootstrap")  # until somebody has looked at accuracy by condition
+UNTIL_UNBLINDED = ("exclusions", "analysis.bootstrap")  # may change until somebody has looked at accuracy by condition
 MAY_GROW = ("server.languages",)
-# Stages whose code a stage's fingerprint rests on, and what beside study.toml it rests on
+# The stages whose code a stage's fingerprint depends on, and (SOURCES) what it depends on besides study.toml
 UPSTREAM = {"index": ("index",), "explanations": ("index", "explanations"), "design": ("design",)}
 SOURCES = {
     "index": "the model or the images have",
@@ -42,7 +42,7 @@ NOTHING: Any = object()
 
 
 class FrozenError(UserError):
-    """Something changed that must not, since people have answered; the message names it and says what to do."""
+    """Something has changed that must not change after people have answered; the message says what, and what to do."""
 
 
 def snapshot(study: Study, design: str) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def snapshot(study: Study, design: str) -> dict[str, Any]:
 
 
 def with_rules_of(frozen: Mapping[str, Any], study: Study) -> dict[str, Any]:
-    """The same with the rules that study.toml says now: those that hold when results are first looked at."""
+    """The frozen state with the present rules of study.toml, which are frozen when results are first looked at."""
     now = snapshot(study, frozen["design"])
     return {
         **frozen,
@@ -71,7 +71,7 @@ def with_rules_of(frozen: Mapping[str, Any], study: Study) -> dict[str, Any]:
 
 
 def changes(frozen: Mapping[str, Any], study: Study, unblinded: bool) -> list[str]:
-    """Keys of study.toml that must not have changed and have, each as `[design] participants: 10 → 20`."""
+    """Frozen keys of study.toml that have changed, each as `[design] participants: 10 → 20`."""
     free = MAY_CHANGE if unblinded else MAY_CHANGE + UNTIL_UNBLINDED
     before, after = dict(_flat(frozen["config"])), dict(_flat(study.config.model_dump(mode="json")))
     said = {*dict(_flat(frozen["said"])), *dict(_flat(study.config.model_dump(mode="json", exclude_unset=True)))}
@@ -85,7 +85,7 @@ def changes(frozen: Mapping[str, Any], study: Study, unblinded: bool) -> list[st
 
 
 def refuse(study: Study, frozen: Mapping[str, Any], answers: int, unblinded: bool) -> None:
-    """Raise FrozenError if study.toml has changed in what is frozen, with every difference and the way on."""
+    """Raise FrozenError if a frozen key of study.toml has changed, with every difference and what to do."""
     if changed := changes(frozen, study, unblinded):
         raise FrozenError(
             f"{study.folder / 'study.toml'}: {'; '.join(changed)}: must not change, since people have given "
@@ -96,7 +96,7 @@ def refuse(study: Study, frozen: Mapping[str, Any], answers: int, unblinded: boo
 def frozen_by(study: Study) -> Status | None:
     """The server's status if people have answered and the study is frozen.
 
-    Raises FrozenError if study.toml has changed in what is frozen.
+    Raises FrozenError if a frozen key of study.toml has changed.
     """
     found = statuses.read_status(study)
     if found is None or not found.answers or not found.frozen:
@@ -106,7 +106,7 @@ def frozen_by(study: Study) -> Status | None:
 
 
 def is_of_this_code(frozen: Mapping[str, Any], code: Mapping[str, int | None]) -> bool:
-    """Whether the stages were made by this code: if not, a fingerprint may differ though nothing has changed.
+    """Whether the stages were made by this code. If not, a fingerprint may differ although nothing has changed.
 
     `code` is the stages' `version` now. Records before such numbers were kept are of older code.
     """
@@ -115,7 +115,7 @@ def is_of_this_code(frozen: Mapping[str, Any], code: Mapping[str, int | None]) -
 
 
 def way_on(study: Study) -> str:
-    """What to do instead, as the end of a message."""
+    """What to do instead, as the end of an error message."""
     folder = study.folder if study.folder.name else study.folder.resolve()
     beside = folder.with_name(f"{folder.name}-2")
     return f"make a new version beside it: {command('new', beside)} --from {shlex.quote(str(folder))}"
@@ -130,7 +130,7 @@ def _without(part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Leaves of nested tables by dotted key; an empty table is none."""
+    """The values in nested tables, by dotted key; empty tables have none."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _flat(inner, f"{key}.{name}" if key else str(name))
@@ -157,10 +157,10 @@ REAL = """SELECT count(*) FROM answers JOIN sessions ON sessions.id = answers.se
 
 
 def refuse_without_status(study: Study, stage: str) -> None:
-    """Raise FrozenError if a stage with such answers would be remade although its frozen state is unknown."""
+    """Raise FrozenError if a stage that people have answered would be remade and its frozen state is unknown."""
     if stage not in STAGES or blinding.read_status(study) is not None:
         return
-    if where := _where(study):
+    if where := _file_with_answers(study):
         raise FrozenError(
             f"the {stage} of {study.folder} would be remade, but {where} holds answers of people and "
             f"{blinding.STATUS_FILE} is missing, which records what is frozen; run: {command('serve', study.folder)} "
@@ -169,34 +169,36 @@ def refuse_without_status(study: Study, stage: str) -> None:
 
 
 def refuse_without_design(study: Study) -> None:
-    """Raise FrozenError if a study without a design has answers of people: another design would not be theirs."""
+    """Raise FrozenError if the design is missing and people have answered: a new design would not be theirs."""
     try:
         said = blinding.read_status(study)
-    except StoreError:  # the server writes it again
+    except StoreError:  # a broken file, which the server writes again
         said = None
-    if where := study.folder / blinding.STATUS_FILE if said and said.answers else _where(study):
+    if where := study.folder / blinding.STATUS_FILE if said and said.answers else _file_with_answers(study):
         raise FrozenError(
             f"{study.stage('design')} is missing, and {where} has answers that people gave to it; restore "
             f"{study.stage('design')} from a backup"
         )
 
 
-def _where(study: Study) -> Path | None:
-    """The file that holds answers of people who are no pilots."""
+def _file_with_answers(study: Study) -> Path | None:
+    """The file that holds answers of people, without pilots; None if there are none."""
     published, database = study.stage("responses") / PUBLISHED, study.folder / DATABASE
     if published.exists() and _rows(published):
         return published
-    return database if database.exists() and _real(database) else None
+    return database if database.exists() and _count_answers(database) else None
 
 
 def _rows(path: Path) -> int:
     try:
         return len(pd.read_parquet(path, columns=["participant"]))
     except Exception as error:
-        raise UserError(f"{path} cannot be read ({error}); restore it, or serve the study") from error
+        raise UserError(
+            f"{path} cannot be read ({error}); restore it from a backup, or start exemplum serve, which writes it again"
+        ) from error
 
 
-def _real(path: Path) -> int:
+def _count_answers(path: Path) -> int:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             return int(connection.execute(REAL).fetchone()[0])

@@ -1,9 +1,7 @@
 """Locks: one command at a time works on a study, and one server per SQLite database.
 
-The operating system gives the lock back when its process ends, also after `kill -9`: the file that stays blocks nobody.
-
-The operating system gives a lock back when its process ends, also after `kill -9`: a file that was left behind blocks
-nobody.
+The operating system releases a lock when the process that holds it ends, also after `kill -9`, so a lock file that was
+left behind blocks nobody.
 """
 
 from __future__ import annotations
@@ -25,9 +23,9 @@ NOTHING_IS_WRITTEN = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errn
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold the study folder's lock; who holds it already may take it again. Raises UserError if another command has it.
+    """Hold the study folder's lock; a process may take it several times. Raises UserError if another process has it.
 
-    A folder that cannot be written to has no lock: a study that is up to date is still told to be.
+    A folder that cannot be written to is not locked, so that a study on a read-only disk can be found up to date.
     """
     lock = FileLock(folder.resolve() / FILE, timeout=0, is_singleton=True)
     held = _acquire(lock, folder)
@@ -43,20 +41,22 @@ def _acquire(lock: BaseFileLock, folder: Path) -> bool:
         lock.acquire()
     except Timeout as error:
         raise UserError(
-            f"another exemplum command is at work on {folder}; wait until it has ended, or stop it"
+            f"another exemplum command is running on {folder}; wait until it has ended, or stop it"
         ) from error
     except (OSError, NotImplementedError) as error:
         if getattr(error, "errno", None) not in NOTHING_IS_WRITTEN:
-            console.print(f"{folder} cannot be locked ({error}): let no other command work on it meanwhile")
+            console.print(
+                f"{folder} cannot be locked ({error}); run no other command on this study until this one has ended"
+            )
         return False
     return True
 
 
 class ServerLock:
-    """Held by a server for as long as it runs. Raises UserError if `database` is served already."""
+    """Held by a server as long as it runs. Raises UserError if another server uses `database`."""
 
     def __init__(self, folder: Path, database: Path | None) -> None:
-        """`folder` is STUDY/server; `database` the file of SQLite, None for PostgreSQL, which many may serve."""
+        """`folder` is STUDY/server, `database` the SQLite file; None for PostgreSQL, which several servers may use."""
         folder.mkdir(parents=True, exist_ok=True)
         self._alone = _lock(database.with_name(database.name + ".lock")) if database else None
         self._present = _lock(folder / f"serve-{secrets.token_hex(4)}.lock")
@@ -86,7 +86,7 @@ def _is_held(path: Path) -> bool:
     lock = _lock(path)
     try:
         with lock:
-            path.unlink(missing_ok=True)  # of a server that was killed
+            path.unlink(missing_ok=True)  # left over from a server that was killed
     except Timeout:
         return True
     return False

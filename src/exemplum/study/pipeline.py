@@ -20,23 +20,23 @@ from exemplum.study.folder import STAGES, Study, read_identity
 
 
 def _nothing(_study: Study) -> None:
-    """What a stage does that has nothing to check or to forget."""
+    """The default of `check`, `check_names` and `forget` of a stage."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What a room does in the line. Each room that has a stage holds it as STAGE in its module `stage`."""
+    """A stage of the pipeline. Its package defines it as STAGE in the module `stage`."""
 
-    name: str  # the folder in the study that it fills
+    name: str  # also the name of its folder in the study
     fingerprint: Callable[[Study], str]  # a hash of everything that the result depends on
-    run: Callable[[Study], dict[str, Any]]  # does the work, and gives a summary
-    check_names: Callable[[Study], None] = _nothing  # the part of `check` for which no network is run
-    check: Callable[[Study], None] = _nothing  # raises UserError for what study.toml has wrong, before any work
-    forget: Callable[[Study], None] = _nothing  # drops what a forced run must not take for finished
-    version: int | None = None  # of the code, where a new one makes earlier results stale
+    run: Callable[[Study], dict[str, Any]]  # does the work, and returns a summary
+    check_names: Callable[[Study], None] = _nothing  # the part of `check` that needs no network
+    check: Callable[[Study], None] = _nothing  # raises UserError if study.toml is wrong, before any work
+    forget: Callable[[Study], None] = _nothing  # discards what a forced run must not reuse
+    version: int | None = None  # of the code; a new version makes earlier results stale
 
 
-# Found late and by name: rooms import the study, never the reverse, and design and analysis need no torch.
+# Imported late and by name: these packages import `study`, never the reverse, and design and analysis need no torch.
 MODULES = {
     "index": "exemplum.index.stage",
     "explanations": "exemplum.explanations.stage",
@@ -45,12 +45,12 @@ MODULES = {
     "analysis": "exemplum.analysis.stage",
     "report": "exemplum.report.stage",
 }
-WITHOUT_TORCH = ("design",)  # whose `check` needs no network, nor anything that takes time to import
-NEED_TORCH = ("index", "explanations", "responses")  # for their fingerprints; of the observers only `similarity`
+WITHOUT_TORCH = ("design",)  # their `check` needs no network, and imports nothing slow
+NEED_TORCH = ("index", "explanations", "responses")  # their fingerprints do (of observers only that of `similarity`)
 
 
 def stage(name: str) -> Stage:
-    """The stage of that name, with its room imported."""
+    """The stage of this name; imports its package."""
     found: Stage = import_module(MODULES[name]).STAGE
     return found
 
@@ -64,13 +64,13 @@ def run(study: Study, only: Iterable[str] | None = None, force: bool = False) ->
     """Run all stale stages in order, or only those of `only`; with `force` also those that are up to date.
 
     A forced run that was stopped continues in the next run, forced or not. Raises FrozenError if people have answered
-    and something has changed that must not (exemplum.study.freezing), UserError if another command is at work on it.
+    and something frozen has changed (exemplum.study.freezing), UserError if another command is running on the study.
     """
     chosen = list(stages(study) if only is None else only)
     frozen = refuse(study, chosen, force)
     with locks.alone(study.folder):
         store.remove_leftovers(study.folder, below=False)
-        read_identity(study.folder)  # an older folder is given an id
+        read_identity(study.folder)  # gives an older folder an id
         if force:
             ask_for_force(study, chosen)
         for name in chosen:
@@ -81,7 +81,10 @@ def run(study: Study, only: Iterable[str] | None = None, force: bool = False) ->
 
 
 def run_by_name(study: Study, stage: str | None, force: bool, unblind: str | None, database: str) -> Study:
-    """One stage and what it needs, or all; the study as its results may be shown. Raises UserError for no stage."""
+    """Run a stage and those that it needs, or all stages; return the study, unblinded if that was asked for.
+
+    Raises UserError if there is no such stage.
+    """
     if stage is not None and stage not in stages(study):
         raise UserError(f"there is no stage {stage!r}{did_you_mean(stage, stages(study))}")
     chosen = None if stage is None else [stage]
@@ -95,16 +98,16 @@ def run_by_name(study: Study, stage: str | None, force: bool, unblind: str | Non
 
 
 def run_stage(study: Study, stage: str, force: bool) -> None:
-    """Do a stage, and before it those that it needs and that are stale."""
+    """Run the stages that a stage needs, if they are stale, and then the stage."""
     needed = before(study, stage)
     check(study, [*needed, stage])
-    with locks.alone(study.folder):  # both times, so that nobody comes between
+    with locks.alone(study.folder):  # for both runs, so that no other command runs in between
         run(study, needed)
         run(study, [stage], force)
 
 
 def refuse(study: Study, only: Iterable[str] | None = None, force: bool = False) -> Status | None:
-    """Raise what `run` raises of study.toml and of what is frozen, before any work; the status if that is frozen."""
+    """Raise, before any work, what `run` would raise about study.toml and frozen parts; return the status if frozen."""
     chosen = list(stages(study) if only is None else only)
     frozen = freezing.frozen_by(study)
     if force:
@@ -114,29 +117,29 @@ def refuse(study: Study, only: Iterable[str] | None = None, force: bool = False)
 
 
 def before(study: Study, stage: str) -> list[str]:
-    """The stages that a stage needs, as far as they may run: what people have seen is kept, whatever else changes.
+    """The stages that must run before a stage, without those that are kept as they are.
 
-    Kept is also what is done and needs torch, where torch is not installed.
+    Kept are frozen stages, and where torch is not installed, finished stages that need it.
     """
     needed = [name for name in stages(study) if STAGES.index(name) < STAGES.index(stage)]
     if stage not in freezing.STAGES and freezing.frozen_by(study):
         console.print(styled(("index, explanations, design: kept, as people saw them", "dim")))
         needed = [name for name in needed if name not in freezing.STAGES]
-    if kept := _untold_without_torch(study, needed):
+    if kept := _uncheckable_without_torch(study, needed):
         told = f"{', '.join(kept)}: kept as they are; whether they are up to date cannot be checked without torch"
         console.print(styled((told, "dim")))
     return [name for name in needed if name not in kept]
 
 
 def check(study: Study, names: Iterable[str] | None = None) -> None:
-    """Raise UserError, before any work, for what these stages (all if not given) would refuse in study.toml.
+    """Raise UserError, before any work, if these stages (all if not given) would refuse study.toml.
 
-    What the server would refuse is told as well, since people come last.
+    The server's settings are checked as well, although the server runs last.
     """
     chosen = list(stages(study) if names is None else names)
     if "server" in study.config.model_fields_set or (study.folder / "texts").exists():
         import_module("exemplum.server.experiment").check(study)
-    # First what takes no time: torch is imported for the names of methods, and a network is run for those of layers
+    # fast checks first: names of methods need torch to be imported, and names of layers need a network to be run
     early = [name for name in chosen if name in WITHOUT_TORCH]
     for name in early:
         stage(name).check(study)
@@ -147,40 +150,40 @@ def check(study: Study, names: Iterable[str] | None = None) -> None:
         stage(name).check(study)
 
 
-def _untold_without_torch(study: Study, names: Iterable[str]) -> list[str]:
-    """Of these stages those that are done and whose fingerprints need torch, where it is not installed."""
+def _uncheckable_without_torch(study: Study, names: Iterable[str]) -> list[str]:
+    """Finished stages that cannot be checked here, since their fingerprints need torch and it is not installed."""
     if find_spec("torch") is not None:
         return []
     return [name for name in names if name in NEED_TORCH and study.record(name)]
 
 
 def _run_stage(study: Study, name: str) -> None:
-    of_line = stage(name)
-    fingerprint = of_line.fingerprint(study)
-    anew = is_forced(study, name)
-    if not anew and study.is_current(name, fingerprint):
+    found = stage(name)
+    fingerprint = found.fingerprint(study)
+    forced = is_forced(study, name)
+    if not forced and study.is_current(name, fingerprint):
         console.print(styled((f"{name}: up to date", "dim")))
         return
     freezing.refuse_without_status(study, name)
     _refuse_if_served(study, name)
     store.remove_leftovers(study.stage(name))
-    if anew:
-        begin_forced(study, of_line)
+    if forced:
+        begin_forced(study, found)
     began = time.monotonic()
-    summary = of_line.run(study)
+    summary = found.run(study)
     seconds = time.monotonic() - began
-    study.finish(name, fingerprint, seconds, summary, of_line.version)
+    study.finish(name, fingerprint, seconds, summary, found.version)
     forced_done(study, name)
     said = ", ".join(f"{key} {value}" for key, value in summary.items())
     console.print(styled((name, "bold green"), f": {said} ", (f"({seconds:.1f} s)", "dim")))
 
 
 def _refuse_force(study: Study, frozen: Status | None, chosen: Iterable[str]) -> None:
-    """Refuse to remake frozen stages, or any while a server runs, before anything is deleted or recorded."""
+    """Refuse to remake frozen stages, or these stages while a server runs, before anything is deleted or recorded."""
     for name in (name for name in chosen if name in freezing.STAGES):
         if frozen:
             raise freezing.FrozenError(
-                f"the {name} of {study.folder} cannot be remade, not even with --force, since people have given "
+                f"the {name} of {study.folder} cannot be remade even with --force, since people have given "
                 f"{frozen.answers} answers; leave --force out, or {freezing.way_on(study)}"
             )
         freezing.refuse_without_status(study, name)
@@ -189,11 +192,11 @@ def _refuse_force(study: Study, frozen: Status | None, chosen: Iterable[str]) ->
 
 def _refuse_if_served(study: Study, name: str) -> None:
     if name in freezing.STAGES and locks.is_served(study.folder / "server"):
-        raise UserError(f"{study.folder} is being served: stop exemplum serve before its {name} is remade")
+        raise UserError(f"{study.folder} is being served; stop exemplum serve, then remake its {name}")
 
 
 def _keep_stage(study: Study, name: str, frozen: Status) -> None:
-    """A stage that people have answered is never remade. Raises FrozenError if it would have to be."""
+    """Keep a stage that people have answered. Raises FrozenError if it would have to be remade."""
     held = frozen.frozen["stages"].get(name)
     if held and study.record(name) is None:
         raise freezing.FrozenError(
@@ -217,12 +220,12 @@ def point_to_report(study: Study) -> None:
     console.print(f"report: {study.stage('report') / 'index.html'}")
 
 
-FORCED_FILE = "forced.json"  # asked: the stages of the command; left: stage → what it was before, null if not begun
+FORCED_FILE = "forced.json"  # asked: the stages of the command; left: stage → its state before, null if not begun
 RECORD = "record.json"
 
 
 def ask_for_force(study: Study, stages: Sequence[str]) -> None:
-    """Mark stages to be remade; if the same stages are forced again before they are done, they continue."""
+    """Mark stages to be remade. If the same stages are forced again before they are done, they continue."""
     held = _read_forced(study)
     if held["asked"] != list(stages):
         store.write_json(study.folder / FORCED_FILE, {
@@ -235,18 +238,18 @@ def is_forced(study: Study, stage: str) -> bool:
     return stage in _read_forced(study)["left"]
 
 
-def begin_forced(study: Study, of_line: Stage) -> None:
-    """At the beginning of a forced stage, but not when it continues, delete everything that it would reuse."""
-    held, name = _read_forced(study), of_line.name
+def begin_forced(study: Study, found: Stage) -> None:
+    """Delete everything that a forced stage would reuse, when it begins, but not when it continues."""
+    held, name = _read_forced(study), found.name
     if held["left"][name] is None:
         remade = (study.record(name) or {}).get("remade")
         held["left"][name] = {"files": _content_hash(study.stage(name)), "remade": remade}
-        of_line.forget(study)
+        found.forget(study)
         store.write_json(study.folder / FORCED_FILE, held)
 
 
 def forced_done(study: Study, stage: str) -> None:
-    """After a forced stage: if its files have changed, later stages are stale."""
+    """Finish a forced stage: if its files have changed, later stages become stale."""
     held = _read_forced(study)
     if stage not in held["left"]:
         return
@@ -265,7 +268,7 @@ def _read_forced(study: Study) -> dict[str, Any]:
 
 
 def _content_hash(folder: Path) -> str:
-    """A hash of a stage's files, but for its record and what is hidden."""
+    """A hash of a stage's files, without its record and hidden files."""
     found = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)

@@ -1,7 +1,7 @@
-"""The user's code that a result depends on: the modules that a module imports, and a hash of their text.
+"""The user's code that a result depends on: the modules that a module imports, and a hash of their source.
 
 Whole modules are hashed, not single functions: a decorator, a constant or a line at module level may change what a
-function does, and an edit that is missed is worse than one too many. Comments and blank lines do not count.
+function does. It is worse to miss an edit than to remake a result for nothing. Comments and blank lines do not count.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ LIBRARIES = tuple(
 
 
 def modules(name: str, places: Sequence[Path]) -> dict[str, Path]:
-    """The user's modules that importing `name` can run, itself among them: dotted name → file.
+    """The user's modules that importing `name` can run, including itself: dotted name → file.
 
-    Followed are all imports that the text names, those inside functions too. Modules of Python, of installed packages
-    and of Exemplum are not the user's; but if `name` is of an installed package, all of that package is given. Raises
-    UserError if a module in `places` has the name of one that is installed.
+    All imports in the source are followed, also those inside functions. Modules of Python, of installed packages and of
+    Exemplum are not the user's; but if `name` belongs to an installed package, the whole package is returned. Raises
+    UserError if a module in `places` has the name of an installed one.
     """
     top = find(name.partition(".")[0], places)
     if top and top.origin and top.has_location and is_installed(top.origin):
@@ -50,7 +50,7 @@ def modules(name: str, places: Sequence[Path]) -> dict[str, Path]:
             spec = None if part in looked else find(part, places)
             looked.add(part)
             if spec is None or spec.origin is None:
-                continue  # looked at before, no module, or a mere folder
+                continue  # seen before, no module, or a folder without code
             if not spec.has_location or is_installed(spec.origin):
                 break
             found[part] = Path(spec.origin)
@@ -59,7 +59,7 @@ def modules(name: str, places: Sequence[Path]) -> dict[str, Path]:
 
 
 def digest(files: dict[str, str]) -> str:
-    """A hash of modules by name and text (`text`), wherever their files lie."""
+    """A hash of modules by name and text (`text`), wherever their files are."""
     return hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:16]
 
 
@@ -69,18 +69,18 @@ def text(file: Path) -> str:
         content = file.read_bytes()
     except OSError as error:
         raise UserError(
-            f"{file} cannot be read ({error.strerror}); make it readable, to let changes of it be noticed"
+            f"{file} cannot be read ({error.strerror}); make it readable, so that changes in it are noticed"
         ) from error
     if file.suffix != ".py" or is_installed(file):
         return hashlib.sha256(content).hexdigest()
     try:
         return _without_comments(content)
     except (tokenize.TokenError, SyntaxError, UnicodeDecodeError, LookupError):
-        return content.decode(errors="backslashreplace")  # importing it tells what is wrong
+        return content.decode(errors="backslashreplace")  # importing it reports what is wrong
 
 
 def alive(names: Iterable[str], places: Sequence[Path]) -> dict[str, Path]:
-    """The user's modules whose functions, classes or objects stand in imported modules though no import names them."""
+    """`names`, and the user's modules whose functions, classes or objects imported modules hold without an import."""
     found = dict.fromkeys(names, Path())
     waiting = list(found)
     while waiting:
@@ -95,7 +95,7 @@ def alive(names: Iterable[str], places: Sequence[Path]) -> dict[str, Path]:
 
 
 def find(name: str, places: Sequence[Path]) -> ModuleSpec | None:
-    """Where a module is, found without importing it or its packages. Raises UserError if two of a name compete."""
+    """Where a module is, found without importing anything. Raises UserError if two different modules have the name."""
     top, *rest = name.split(".")
     spec = _top(top, places)
     for part in rest:
@@ -127,13 +127,13 @@ def _top(name: str, places: Sequence[Path]) -> ModuleSpec | None:
     if mine is None or other is None:
         return mine or other
     if not mine.origin or not other.origin or _same(mine.origin, other.origin):
-        return other if not mine.origin else mine  # a mere folder is a package only if there is no other
+        return other if not mine.origin else mine  # a folder without code is a package only if there is no other module
     if (
         other.has_location
         and any(Path(other.origin).resolve().is_relative_to(place) for place in places)
         and (not is_installed(other.origin))
     ):
-        return mine  # found in both places: the first is taken
+        return mine  # it is in two places of the user's: the first one counts
     kind = f"{other.origin}, which is installed or on the path" if other.has_location else "a module of Python itself"
     raise UserError(f"{mine.origin} has the name of {kind}; give the file another name")
 
@@ -153,19 +153,19 @@ def _same(one: str, other: str) -> bool:
 
 
 def _with_packages(name: str) -> Iterator[str]:
-    """A module's packages, which run before it, and the module."""
+    """The names of a module's packages, which run before it, and of the module."""
     parts = name.split(".")
     return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
 def _imports(file: Path, name: str, is_package: bool) -> Iterator[str]:
-    """Dotted names that a module imports anywhere in its text; some may be no modules."""
+    """Dotted names that a module imports anywhere in its source; some may not be modules."""
     if file.suffix != ".py":
         return
     try:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError):
-        return  # importing it tells what is wrong
+        return  # importing it reports what is wrong
     package = name if is_package else name.rpartition(".")[0]
     for node in ast.walk(tree):
         match node:

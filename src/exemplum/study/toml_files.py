@@ -1,4 +1,4 @@
-"""TOML files that users write; a fault is told in one line that names file, key and what is allowed."""
+"""TOML files that users write. Errors are one line that names the file, the key and what is allowed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pydantic.fields import FieldInfo
 
 from exemplum.errors import UserError, did_you_mean, shown
 
-MOST_BYTES = 1_000_000  # people write some kilobytes; a larger file is another kind of file
-MARK = b"\xef\xbb\xbf"  # some editors begin UTF-8 with it; it says nothing and is left out
+MOST_BYTES = 1_000_000  # people write some kilobytes; a larger file is not a settings file
+MARK = b"\xef\xbb\xbf"  # byte order mark, with which some editors begin UTF-8; it is ignored
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -30,7 +30,7 @@ class AbsentError(TomlError):
 def read(path: Path) -> dict[str, Any]:
     """The tables of a TOML file in UTF-8.
 
-    Raises TomlError for a file that is absent, no file, unreadable, too large, not UTF-8 or not TOML.
+    Raises TomlError if it is missing, not a plain file, unreadable, too large, not UTF-8 or not TOML.
     """
     return parse(text(path), path)
 
@@ -39,7 +39,7 @@ def text(path: Path) -> str:
     """The text of a TOML file. Raises TomlError as `read` does, except for what is not TOML."""
     content = _content(path)
     if content.startswith(UTF16) or b"\0" in content:
-        raise TomlError(f"{path} is not UTF-8 (it looks like UTF-16, or is no text); save it as UTF-8")
+        raise TomlError(f"{path} is not UTF-8 (it looks like UTF-16, or is not text); save it as UTF-8")
     try:
         return content.removeprefix(MARK).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -54,7 +54,7 @@ def parse(text: str, path: Path) -> dict[str, Any]:
         return tables
     except tomllib.TOMLDecodeError as error:
         raise TomlError(f"{path} is not valid TOML: {error}") from error
-    except ValueError as error:  # a number of more digits than Python turns into one
+    except ValueError as error:  # a number with more digits than Python reads
         raise TomlError(f"{path} is not valid TOML: a number in it has thousands of digits") from error
     except RecursionError as error:
         raise TomlError(f"{path} is not valid TOML: lists or tables in it are nested too deeply") from error
@@ -65,7 +65,7 @@ def _content(path: Path) -> bytes:
         if path.is_dir():
             raise TomlError(f"{path} is a folder; it must be a TOML file")
         if path.exists() and not path.is_file():  # a pipe or a device may never end
-            raise TomlError(f"{path} is no plain file; it must be a TOML file")
+            raise TomlError(f"{path} is not a plain file; it must be a TOML file")
         if path.stat().st_size > MOST_BYTES:
             raise TomlError(f"{path} is larger than {MOST_BYTES:,} bytes; it must be a TOML file")
         return path.read_bytes()
@@ -84,21 +84,23 @@ def frozen(value: Any) -> Any:
     return value
 
 
-MOST_PROBLEMS = 3  # told in one line; the others are counted
-ROOM = 300  # characters for all of them
+MOST_PROBLEMS = 3  # in one message; the others are only counted
+ROOM = 300  # characters of one message
 MOST_KEYS = 220  # characters for the known keys of a table
 
 
 def problems(error: ValidationError, model: type[BaseModel], table: str = "") -> str:
-    """All that is wrong, most important first, as `[design] blocks must be a whole number from 1 to 1000 (got -1)`.
+    """All problems, the most important first, as in `[design] blocks must be a whole number from 1 to 1000 (got -1)`.
 
     `table` is the name of the table that `model` checks, "" for a whole file.
     """
-    by_place: dict[str, str] = {}  # the first of each: a union tells every branch that does not fit
+    by_place: dict[str, str] = {}  # only the first at each place: pydantic reports every branch of a union
     for each in error.errors(include_url=False):
         by_place.setdefault(str(_place(model, each["loc"], table)), _told(each, model, table))
     told = list(by_place.values())
-    told.sort(key=lambda text: not text.startswith("unknown key"))  # a misspelled key may be why another one is wrong
+    told.sort(
+        key=lambda text: not text.startswith("unknown key")
+    )  # unknown keys first: a misspelled key may explain other problems
     kept = told[:1]
     for text in told[1:MOST_PROBLEMS]:
         if sum(map(len, kept)) + len(text) < ROOM:
@@ -109,10 +111,10 @@ def problems(error: ValidationError, model: type[BaseModel], table: str = "") ->
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a problem is."""
+    """The place of a problem in the file."""
 
     table: str  # `server.fields 2`; "" at the top level
-    section: type[BaseModel]  # what checks the table
+    section: type[BaseModel]  # the model that checks the table
     key: str = ""  # "" for the table itself
     field: FieldInfo | None = None
     inside: tuple[str | int, ...] = ()  # below the key: the entry of a list, the name in a table, a branch of a union
@@ -146,7 +148,7 @@ def _told(problem: Any, model: type[BaseModel], table: str) -> str:
 
 
 def _entry(place: _Place, before: str, after: str = "") -> str:
-    """Which entry of a list is meant; empty if none is."""
+    """The number of the list entry that is wrong, as text; "" if the problem is not in a list."""
     number = next((entry for entry in place.inside if isinstance(entry, int)), None)
     return "" if number is None else f"{before}{number + 1}{after}"
 
@@ -169,14 +171,14 @@ def _place(model: type[BaseModel], location: Sequence[str | int], table: str) ->
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
-    """The section that a field holds: itself, or None, or a list of them."""
+    """The model of a field that holds a table, an optional table or a list of tables; else None."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for part in get_args(annotation) if (found := _section(part))), None)
 
 
 def _entries(field: FieldInfo) -> Any:
-    """What the values of a field's table are; None if it is no table of one kind."""
+    """The type of the values in a field that is a table with free keys; else None."""
     return get_args(field.annotation)[1] if get_origin(field.annotation) is dict else None
 
 
@@ -190,12 +192,12 @@ def _known(word: str, known: Iterable[str]) -> str:
 
 
 def _of(field: FieldInfo) -> str:
-    """What a field takes, as its description says, or else its type."""
+    """What a field accepts: its description, or else its type in words."""
     return field.description or allowed(field.annotation, field.metadata)
 
 
 def allowed(annotation: Any, metadata: Iterable[Any] = ()) -> str:
-    """What a type takes, as the end of "must be …".
+    """What a type accepts, as the end of "must be …".
 
     >>> from typing import Annotated
     >>> from pydantic import Field

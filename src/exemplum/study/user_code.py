@@ -1,4 +1,4 @@
-"""The user's own code: found, imported, and its faults told in one line with file and line."""
+"""The user's own code: find and import it, and report its errors in one line with file and line."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from typing import Any
 from exemplum.errors import UserError, did_you_mean
 from exemplum.study import source
 
-BEGAN = time.time()  # a file changed since may have been imported, by others than us, before it was
+BEGAN = time.time()  # other code may have imported a file before it was changed; changes since then are noticed
 
-# What a user's code may raise, what ends the process if a script is imported that should have been run, and what ends
-# a generator: Python raises it itself only where a generator is closed
+# What a user's code may raise: any Exception; SystemExit, if a script is imported that was meant to be run; and
+# GeneratorExit, which Python itself raises only when a generator is closed
 FAULTS = (Exception, SystemExit, GeneratorExit)
 
-_imported: dict[str, tuple[Path, str]] = {}  # modules of the user's: file and text when they were imported here
-_put: set[str] = set()  # folders that were ever put on sys.path here: others may save the path and bring them back
+_imported: dict[str, tuple[Path, str]] = {}  # the user's modules: file and text when they were imported here
+_put: set[str] = set()  # all folders ever put on sys.path here; other code may save and restore the path with them
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a module has under a name, and a hash of the source that it depends on."""
+    """An object of a user's module, and a hash of the source that it depends on."""
 
     value: Any
     fingerprint: str
 
 
 def places(study: Path | None = None) -> tuple[Path, ...]:
-    """Where the user's modules are looked for, beside the installed packages: the study's folder, then this one."""
+    """Where the user's modules are searched for first: the study's folder, the working directory."""
     found = [study.resolve()] if study else []
     return tuple(dict.fromkeys([*found, Path.cwd()]))
 
@@ -50,14 +50,14 @@ def load(
     known: Sequence[str] = (),
     release: str = "",
 ) -> Loaded:
-    """What `package.module:name` names; imported again if its source has changed since.
+    """The object that `package.module:name` names; imported again if its source has changed.
 
-    `kind` is what the messages call it, `known` are words that were perhaps meant instead of the module, `release` is
-    the version of the package if it is known. Raises `fault` in one line, also for what the user's module raises.
+    `kind` is what error messages call it, `known` are words that may have been meant instead of the module, `release`
+    is the package's version if it is known. Raises `fault` in one line, also if the user's module raises.
     """
     name, _, attribute = spec.partition(":")
     if not (name and attribute):
-        raise fault(f"no {kind} {spec!r}: write package.module:name")
+        raise fault(f"no {kind} {spec!r}: write it as package.module:name")
     _put_on_path(places)
     try:
         found = source.modules(name, places)
@@ -75,15 +75,15 @@ def load(
 
 
 def registered(point: EntryPoint, kind: str, places: Sequence[Path], fault: type[UserError] = UserError) -> Loaded:
-    """What an installed package registers under a name, with the package's version in its hash. Raises as `load`."""
+    """The object that an installed package registers by name; its hash includes the version. Raises as `load` does."""
     release = f"{point.dist.name} {point.dist.version}" if point.dist else ""
     return load(f"{point.module}:{point.attr}", f"{kind} {point.name!r}, registered as", places, fault, release=release)
 
 
 def told(what: str, error: BaseException) -> str:
-    """An exception of the user's code in one line, with the last place in the user's files that it passed."""
+    """An exception of the user's code in one line, with the last line of the user's files in its traceback."""
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
-        error = error.__cause__  # Python's own wrapping of a `next` inside of a generator hides the place
+        error = error.__cause__  # Python wraps a StopIteration inside of a generator, which hides the place
     if isinstance(error, SyntaxError) and error.filename:
         return f"{what}: {error.msg} ({error.filename}, line {error.lineno})"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
@@ -95,7 +95,7 @@ def told(what: str, error: BaseException) -> str:
 
 @contextmanager
 def telling(what: str, fault: type[UserError] = UserError) -> Iterator[None]:
-    """Within, what the user's code raises becomes a `fault` of one line; a UserError stays as it is."""
+    """Within, any exception of the user's code becomes a `fault` of one line; a UserError stays as it is."""
     try:
         yield
     except UserError:
@@ -108,19 +108,19 @@ def check_call(
     function: Callable[..., Any], *arguments: Any, what: str, fault: type[UserError] = UserError,
     named: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
-    """Raise `fault` if `function` is no function, or one that does not take these arguments."""
+    """Raise `fault` unless `function` is a function that takes these arguments."""
     if not callable(function):
         raise fault(f"{what} is a {type(function).__name__}; it must be a function")
     try:
         inspect.signature(function).bind(*arguments, **(named or {}))
     except TypeError as error:
-        raise fault(f"{what} does not take what it is given: {error}{place(function)}") from error
+        raise fault(f"{what} cannot be called with the arguments that it is given: {error}{place(function)}") from error
     except ValueError:
-        return  # a compiled function does not say what it takes
+        return  # a compiled function has no signature
 
 
 def place(function: Any) -> str:
-    """Where a function or class is defined: ` (FILE, line 12)`, or nothing if that is not known."""
+    """Where a function or class is defined, as ` (FILE, line 12)`; "" if that is not known."""
     while isinstance(function, functools.partial):
         function = function.func
     plain = inspect.unwrap(function)
@@ -147,7 +147,7 @@ def _import(
     name = spec.partition(":")[0]
     if any(_is_stale(module, *found[module]) for module in found):
         _forget([*found, *_imported])
-    # bytecode is taken for current by whole seconds and size, which two quick edits may share
+    # no bytecode: it counts as current by size and whole seconds, which two quick edits may share
     written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         importlib.invalidate_caches()
@@ -155,7 +155,7 @@ def _import(
     except UserError:
         raise
     except FAULTS as error:
-        _forget(found)  # half of it may be there
+        _forget(found)  # it may be half imported
         absent = error.name if isinstance(error, ModuleNotFoundError) else None
         if absent and (name == absent or name.startswith(f"{absent}.")):
             close = did_you_mean(name, known)
@@ -170,10 +170,10 @@ def _import(
 
 
 def _put_on_path(places: Sequence[Path]) -> None:
-    """Put the places on sys.path, after all else, so that no module of the user's hides an installed one.
+    """Put the places on sys.path, after everything else, so that no module of the user's hides an installed one.
 
-    They stay there, since functions import while they run. Where the working directory stands further up, as in a
-    notebook, a study's folder comes right before it.
+    They stay there, since functions may import while they run. If the working directory is on the path already, as in a
+    notebook, a study's folder is put right before it.
     """
     sys.path[:] = [entry for entry in sys.path if entry not in _put]
     given = [Path(entry or ".").resolve() for entry in sys.path]
@@ -184,7 +184,7 @@ def _put_on_path(places: Sequence[Path]) -> None:
 
 
 def _is_stale(name: str, file: Path, text: str) -> bool:
-    """Whether a module that is imported already is of another file or text."""
+    """Whether a module was imported from another file or with another text."""
     if name not in sys.modules or source.is_installed(file):
         return False
     if name in _imported:
@@ -194,7 +194,7 @@ def _is_stale(name: str, file: Path, text: str) -> bool:
 
 
 def _forget(names: Sequence[str] | dict[str, Any]) -> None:
-    """Have modules imported again; all of them, since each holds what it took from the others."""
+    """Let modules be imported again: all of them, since each may hold objects of the others."""
     for name in list(names):
         file = getattr(sys.modules.get(name), "__file__", None)
         if not (file and source.is_installed(file)):
@@ -203,7 +203,7 @@ def _forget(names: Sequence[str] | dict[str, Any]) -> None:
 
 
 def _release(name: str, module: Any) -> str:
-    """Name and version of the installed package that a module is of; empty for a file of the user's."""
+    """Name and version of the installed package that a module belongs to; "" for a file of the user's."""
     if not source.is_installed(getattr(module, "__file__", None) or "/"):
         return ""
     distributions = packages_distributions().get(name.partition(".")[0], [])

@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 
 class SyntheticSection(Section):
     recipe: Name | dict[str, Any] = "borowski2021"  # a name, a TOML file, or a table: base = NAME and what differs
-    steps: int | None = Field(None, ge=1, le=1_000_000)  # updates; the recipe's if not given
+    # number of the last step, counted from 0, so there are steps + 1 updates; the recipe's if not given
+    steps: int | None = Field(None, ge=1, le=1_000_000)
     size: Pixels | None = None  # of the picture; the model's input size if not given
-    # weight of the likeness of a unit's pictures: a number, or the recipe's own, which suits Lucid's InceptionV1, or in
-    # proportion to the unit's spread over the corpus; auto: the recipe's for networks with inputs of Lucid's range
+    # diversity weight: a number; recipe: the recipe's, which suits Lucid's InceptionV1; spread: in proportion to the
+    # standard deviation of the unit's activation over the corpus; auto: recipe for inputs of Lucid's range, else spread
     diversity: Literal["auto", "recipe", "spread"] | Annotated[float, Field(ge=0, le=1e9)] = "auto"
-    precision: Precision = "auto"  # of the network; auto: what is fast here
-    # steps whose pictures are kept, beside the last
+    precision: Precision = "auto"  # of the network; auto: bfloat16 where that is fast, else float32
+    # steps after which the picture is saved too, besides the last
     snapshots: Annotated[tuple[Annotated[int, Field(ge=0, le=1_000_000)], ...], Once] = (0, 4, 48)
 
 

@@ -1,7 +1,7 @@
-"""The diversity weight of a unit's pictures: given, in proportion to the unit's spread, or searched.
+"""The diversity weight of a unit's pictures: a given number, in proportion to the unit's spread, or searched.
 
-After Zimmermann, Klein, Brendel (2024): a weight is good if every picture still activates the unit beyond its best
-exemplar. Found by doubling or halving until it is bracketed, then by geometric means.
+The search follows Zimmermann, Klein, Brendel (2024): a weight is good if every picture activates the unit more than its
+best exemplar does. The highest good weight is bracketed by doubling or halving, then narrowed by geometric means.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def weighted(
 ) -> Iterator[OptimizedPictures]:  # fmt: skip
     """The pictures of all units and poles with the diversity weight `wanted`; a unit's pictures follow one another.
 
-    `auto` searches the weight if the recipe says so. Raises UserError if there is no index to search by.
+    `auto` searches the weight if the recipe has `searches`. Raises UserError if there is no index to search with.
     """
     jobs = [
         Job(
@@ -56,7 +56,9 @@ def weighted(
         yield from optimize(setup, jobs)
         return
     if index is None:
-        raise UserError(f"recipe {recipe.name} searches the diversity by an index: give one, or a number as diversity")
+        raise UserError(
+            f"recipe {recipe.name} needs an index to search its diversity weight; give index, or a number as diversity"
+        )
     folder = setup.folder / "search" if setup.folder else None
     once = replace(setup, snapshots=())
     make = remembered(lambda tried: optimize(once, tried), folder, setup.model)
@@ -66,11 +68,12 @@ def weighted(
 
 
 def diversity(wanted: Wanted, model: Model, index: ActivationIndex | None, unit: Unit, recipe: Recipe) -> float:
-    """The weight of the likeness of a unit's pictures, in units of activation.
+    """The diversity weight of a unit's pictures, in units of activation.
 
-    Lucid's weight of 100 suits Lucid's InceptionV1, whose inputs span 255 grey levels and whose activations are as much
-    larger. `spread` takes SPREAD standard deviations of the unit over the corpus for a picture just like all others;
-    `auto` is the recipe's weight for inputs of Lucid's range, or without an index, and else `spread`.
+    Lucid's weight of 100 suits Lucid's InceptionV1, whose inputs span 255 grey levels, so that its activations are
+    large. With `spread`, a picture that equals all others is penalized by SPREAD standard deviations of the unit's
+    activation over the corpus. `auto` is the recipe's weight for inputs of Lucid's range or without an index, otherwise
+    `spread`.
     """
     if not isinstance(wanted, str):
         return wanted
@@ -87,7 +90,7 @@ Judge = Callable[[OptimizedPictures], bool]
 
 @dataclass
 class _Search:
-    """What is known of a job's weight."""
+    """The state of the search for one job's weight."""
 
     job: Job
     weight: float
@@ -95,7 +98,8 @@ class _Search:
     bad: float | None = None
     best: OptimizedPictures | None = None
 
-    def hear(self, made: OptimizedPictures, is_good: bool) -> None:
+    def record(self, made: OptimizedPictures, is_good: bool) -> None:
+        """Record whether the current weight is good, and choose the next one."""
         if is_good:
             self.good, self.best = self.weight, made
         else:
@@ -109,15 +113,15 @@ class _Search:
 
 
 def search(jobs: Sequence[Job], make: Make, judge: Judge, rounds: int) -> Iterator[OptimizedPictures]:
-    """The pictures of each job at the highest good weight that `rounds` rounds find; at weight 0 if none was good."""
+    """The pictures of each job at the highest good weight found in `rounds` rounds; at weight 0 if none was good."""
     searches = [_Search(job, job.weight) for job in jobs]
     for _ in range(rounds):
         for one, made in zip(searches, _in_order(make, searches), strict=True):
-            one.hear(made, judge(made))
-    hopeless = [one for one in searches if one.best is None]
-    for one in hopeless:
+            one.record(made, judge(made))
+    without_good = [one for one in searches if one.best is None]
+    for one in without_good:
         one.weight = 0.0
-    for one, made in zip(hopeless, _in_order(make, hopeless), strict=True):
+    for one, made in zip(without_good, _in_order(make, without_good), strict=True):
         one.best = made
     for one in searches:
         assert one.best is not None
@@ -125,13 +129,14 @@ def search(jobs: Sequence[Job], make: Make, judge: Judge, rounds: int) -> Iterat
 
 
 def _in_order(make: Make, searches: list[_Search]) -> list[OptimizedPictures]:
+    """The pictures of all searches at their current weights, in the order of the searches."""
     tried = [replace(one.job, diversity=one.weight) for one in searches]
     found = {(made.job.unit, made.job.pole): made for made in make(tried)} if tried else {}
     return [found[job.unit, job.pole] for job in tried]
 
 
 def beyond(setup: Setup, index: ActivationIndex) -> Judge:
-    """Whether the weakest of the pictures, measured in float32, lies beyond the unit's best exemplar."""
+    """A judge of whether the weakest picture, measured in float32, exceeds the unit's best exemplar."""
     measurer = PictureMeasurer(setup)
 
     def judge(made: OptimizedPictures) -> bool:
@@ -142,7 +147,7 @@ def beyond(setup: Setup, index: ActivationIndex) -> Judge:
 
 
 def remembered(make: Make, folder: Path | None, model: Model) -> Make:
-    """`make` that keeps in `folder` what it made, and does not make it again."""
+    """`make` with its results saved in `folder`, so that a search that was stopped makes nothing twice."""
     if folder is None:
         return make
 
@@ -158,6 +163,6 @@ def remembered(make: Make, folder: Path | None, model: Model) -> Make:
 
 
 def forget(folder: Path | None) -> None:
-    """Remove what was kept, once all is found."""
+    """Remove the saved results of a search that is complete."""
     if folder:
         shutil.rmtree(folder, ignore_errors=True)

@@ -19,11 +19,11 @@ from exemplum.index import ActivationIndex
 from exemplum.records import Picture, Pole, Unit
 from exemplum.runtime import Cluster, track
 
-POINTS = 64  # of a picture's objective that the study's table keeps, spread over its steps
+POINTS = 64  # steps of each picture whose objective is kept in the table of traces, evenly spaced
 
 
 def pictures(request: Request) -> Iterator[Picture]:
-    """Optimized pictures of both poles of every unit; snapshots lie under `request.folder / UNIT / steps`."""
+    """Optimized pictures of both poles of every unit; snapshots are saved in `request.folder / UNIT / steps`."""
     settings, chosen = request.settings, configured(request)
     section = settings.synthetic
     setup = Setup(
@@ -37,7 +37,7 @@ def pictures(request: Request) -> Iterator[Picture]:
 
 
 def configured(request: Request) -> Recipe:
-    """The recipe of the settings, at the model's size and for as many pictures as the study shows."""
+    """The recipe that the settings name, for the model's input size and as many pictures as the study shows."""
     section = request.settings.synthetic
     chosen = recipe(section.recipe).at(section.size or request.model.input_size).with_(images=request.most)
     return chosen.with_(steps=section.steps) if section.steps else chosen
@@ -56,7 +56,7 @@ def _facts(made: OptimizedPictures, position: int) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class WorkerResult:
-    """A worker's pictures of its units, and their snapshots by path below the folder."""
+    """The results of a worker: pictures, and the content of snapshots by their path in the folder."""
 
     made: list[OptimizedPictures]
     snapshots: dict[str, bytes]
@@ -66,14 +66,14 @@ def spread(
     cluster: Cluster, setup: Setup, units: Sequence[Unit], poles: Sequence[Pole], recipe: Recipe, wanted: Wanted,
     index: ActivationIndex | None,
 ) -> Iterator[OptimizedPictures]:  # fmt: skip
-    """As `weighting.weighted`, units of a layer together. What a worker that dies was at, another begins again."""
+    """As `diversity.weighted`, on a cluster. A task has units of one layer; if a worker dies, its task is repeated."""
     make = partial(
         weighted, poles=tuple(poles), recipe=recipe, wanted=wanted, index=index.without_images() if index else None
     )
     images = len(poles) * recipe.images * recipe.views
     fill = max(1, scheduler.MOST["cuda" if cluster.has_gpus else "cpu"] // images)
     shares = list(_shares(units, min(fill, -(-len(units) // max(1, cluster.workers)))))
-    away = replace(setup, folder=None)  # the workers' disks may be others
+    away = replace(setup, folder=None)  # workers may not share this disk
     steps = recipe.updates * recipe.images
     with track("synthesis", len(units) * len(poles) * steps, "image-steps") as advance:
         for share in cluster.spread(partial(_Worker, away, make), shares):

@@ -33,7 +33,7 @@ class Objective:
 
     score: Callable[[Maps], Tensor]
     layers: frozenset[str]
-    units: tuple[Unit, ...] = ()  # of the first, visualize tells the activation
+    units: tuple[Unit, ...] = ()  # visualize reports the activation of the first
     name: str = "own"
 
     def __call__(self, maps: Maps) -> Tensor:
@@ -131,7 +131,7 @@ def total_variation() -> Objective:
 
 
 def deep_dream(layer: str) -> Objective:
-    """Mean square of the layer's maps: more of whatever is there."""
+    """Mean square of the layer's maps: strengthens whatever the layer responds to already."""
     return Objective(
         lambda maps: maps[layer].float().square().mean((1, 2, 3)), frozenset({layer}), name=f"deep_dream({layer})"
     )
@@ -160,8 +160,8 @@ def diversity(layer: str, views: int = 1) -> Objective:
     """How alike each image's texture in the layer is to the other images': Σ_{j≠i} ⟨G_i, G_j⟩; subtract it.
 
     G_i = A_iᵀA_i of unit L2 norm, A_i the image's map as positions × channels (Olah et al. 2017; Lucid's `diversity`
-    is the sum of these over images, divided by their number). Of an image that the network sees in several views, which
-    follow one another, A_i has the positions of all; the score is given once a view.
+    is the sum of these over images, divided by their number). If the network sees an image in several views, which
+    follow one another, A_i has the positions of all of them, and each view gets the image's score.
     """
 
     def score(maps: Maps) -> Tensor:
@@ -174,7 +174,7 @@ def diversity(layer: str, views: int = 1) -> Objective:
 def _likeness(rows: Tensor) -> Tensor:
     """Cosines of each image's Gram matrix with the others', summed: (images, positions, channels) → (images,)."""
     images, positions, channels = rows.shape
-    # ⟨A_iᵀA_i, A_jᵀA_j⟩ = ‖A_iA_jᵀ‖²: whichever has the smaller matrices
+    # ⟨A_iᵀA_i, A_jᵀA_j⟩ = ‖A_iA_jᵀ‖²: computed by whichever side has the smaller matrices
     if images * positions < channels:
         stacked = rows.flatten(0, 1)
         products = (stacked @ stacked.T).float().square().view(images, positions, images, positions).sum((1, 3))
@@ -206,7 +206,7 @@ def jointly(objectives: Sequence[Objective], counts: Sequence[int]) -> Objective
     """Several objectives in one batch: the first `counts[0]` images belong to `objectives[0]`, and so on."""
 
     def score(maps: Maps) -> Tensor:
-        # split, not sliced: its gradient is put together once, and not filled up with zeros for each objective
+        # split, not sliced: the gradient of a split is assembled once, not padded with zeros for each objective
         parts = {layer: torch.split(maps[layer], list(counts)) for layer in layers}
         return torch.cat(
             [

@@ -1,4 +1,4 @@
-"""Optimization: jobs that began together, their image parameters and optimizer, and the loop over them."""
+"""Optimization: cohorts of jobs that began together, with their image parameters and optimizer, step by step."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from exemplum.explanations.synthetic.transforms import CYCLE
 from exemplum.models import Lanes, Reader
 from exemplum.records import Pole, Unit
 
-WITHOUT_UNIT = Unit("", 0)  # stands for the unit of a job whose objective is of none
+WITHOUT_UNIT = Unit("", 0)  # the unit of a job whose objective has none
 
 
 class Batch:
     """Cohorts that take their steps together.
 
-    Sizes repeat after CYCLE steps: a cohort that enters when the others' steps are multiples of it has their sizes.
+    Image sizes repeat every CYCLE steps. A cohort that enters when the others' steps are multiples of CYCLE therefore
+    has the same sizes as they have.
     """
 
     def __init__(self, reader: Reader, cohorts: list[Cohort] | None = None):
@@ -40,7 +41,7 @@ class Batch:
 
     @property
     def reads_images(self) -> bool:
-        """Whether an objective reads what the network sees."""
+        """Whether an objective reads the images as the network sees them."""
         return any(IMAGES in cohort.objective.layers for cohort in self.cohorts)
 
     @property
@@ -49,7 +50,7 @@ class Batch:
         return all(cohort.step % CYCLE == 0 for cohort in self.cohorts)
 
     def update(self) -> None:
-        """One step of all. Nothing waits for the device."""
+        """One update of all cohorts. Nothing here waits for the device."""
         numbers = [cohort.numbers for cohort in self.cohorts]
         with self._redirected() as redirected:
             found = iter(self._maps(*numbers) if redirected else self.lanes(self._maps, *numbers))
@@ -61,7 +62,10 @@ class Batch:
             cohort.advance()
 
     def _maps(self, *numbers: Tensor) -> list[Tensor]:
-        """Of each cohort's numbers, of all its images or of some, the map in every layer; then the images, if read."""
+        """The maps of every layer, cohort by cohort, then the images themselves if an objective reads them.
+
+        `numbers` are the image parameters of each cohort: of all its images or, within a lane, of some.
+        """
         seen = [cohort.inputs(own) for cohort, own in zip(self.cohorts, numbers, strict=True)]
         images = torch.cat(seen) if len(seen) > 1 else seen[0]
         found = [*self.reader(images).values(), *([images] if self.reads_images else [])]
@@ -70,7 +74,7 @@ class Batch:
 
     @contextmanager
     def _redirected(self) -> Iterator[bool]:
-        """Whether ReLU gradients are redirected, for the images of young cohorts, which mark a whole batch."""
+        """Redirect ReLU gradients for the images of young cohorts; yields whether there are any."""
         young = [cohort.is_young for cohort in self.cohorts]
         if not any(young):
             yield False
@@ -87,8 +91,8 @@ OPTIMIZERS: dict[str, Any] = {"adam": torch.optim.Adam, "nadam": torch.optim.NAd
 class Cohort:
     """Jobs of one recipe at the same step.
 
-    Every step draws one geometry for all images, from the seed and the step alone: with the starts seeded a picture,
-    no picture depends on what is made beside it, but for the last bits of floating-point arithmetic.
+    Every step draws one geometry for all images, from the seed and the step alone, and every picture's start has a seed
+    of its own. So no picture depends on those made beside it, except for the last bits of floating-point arithmetic.
     """
 
     def __init__(self, jobs: Sequence[Job], channels: int, seed: int, device: torch.device):
@@ -102,9 +106,9 @@ class Cohort:
         numbers = self.parametrization.start(channels, self.recipe.canvas, generators, self.recipe.sd)
         self._hold(numbers.to(device))
         self.step = 0  # updates done
-        self.norms: Tensor | None = None  # moving average of the gradient's norm an image, (images,)
-        self.earlier: Tensor | None = None  # the same when it was last looked at
-        self.trace: list[Tensor] = []  # the objective's score an image before each step, on the device
+        self.norms: Tensor | None = None  # moving average of each image's gradient norm, (images,)
+        self.earlier: Tensor | None = None  # the same at the last check for a plateau
+        self.trace: list[Tensor] = []  # each image's score before each step, on the device
 
     def _hold(self, numbers: Tensor) -> None:
         self.numbers = numbers.requires_grad_(True)
@@ -131,37 +135,37 @@ class Cohort:
 
     @property
     def is_looked_at(self) -> bool:
-        """Whether now is the time to see if gradients still change."""
+        """Whether this step checks for a plateau."""
         return self.recipe.plateau is not None and self.step % self.recipe.plateau.window == 0
 
     def inputs(self, numbers: Tensor) -> Tensor:
-        """What the network is to see at this step, (images · views, channels, side, side), of the numbers of images."""
+        """Image parameters → what the network sees at this step, (images · views, channels, side, side)."""
         chain = self.recipe.transforms
         draws = transforms.draw(chain, self.seed, self.step, self.recipe.steps)
         seen = resampling.apply(chain, draws, self._canvases(numbers))
         return seen + self._noise(seen) if self.recipe.noise else seen
 
     def _canvases(self, numbers: Tensor) -> Tensor:
-        """Images as they stand, RGB in (0, 1), (images, channels, canvas, canvas)."""
+        """Image parameters → whole canvases, RGB in (0, 1), (images, channels, canvas, canvas)."""
         return self.parametrization.image(numbers, self.recipe.canvas, self.recipe.decay)
 
     def _noise(self, seen: Tensor) -> Tensor:
-        """Normal plus uniform noise, as in MaCo; as the geometry it is shared by all images."""
+        """Normal plus uniform noise, as in MaCo; shared by all images, as the geometry is."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
         shape = (self.recipe.views, *seen.shape[1:])
         noise = torch.randn(shape, generator=generator) + torch.rand(shape, generator=generator) - 0.5
         return (self.recipe.noise * noise).to(seen.device).repeat(len(seen) // self.recipe.views, 1, 1, 1)
 
     def score(self, maps: Maps) -> Tensor:
-        """The objective's score an image of its maps, (images,)."""
+        """The score of each image from its maps, (images,): the mean over its views."""
         return self.objective(maps).view(-1, self.recipe.views).mean(1)
 
     def _objective(self) -> Objective:
-        """Of all views of all images: each job's own."""
+        """One objective for the whole cohort: each job's own for the views of its images."""
         return jointly([job.target() for job in self.jobs], [self.recipe.images * self.recipe.views] * len(self.jobs))
 
     def advance(self) -> None:
-        """Follow the gradient that was worked out, and forget it."""
+        """Update the parameters by the gradient, and clear the gradient."""
         if self.recipe.plateau:
             assert self.numbers.grad is not None
             norms = self.numbers.grad.flatten(1).norm(dim=1)
@@ -171,7 +175,7 @@ class Cohort:
         self.step += 1
 
     def settled(self) -> list[bool]:
-        """Of each job, whether the gradients of all its images have stopped to change; looked at once a window."""
+        """For each job, whether the gradient norms of all its images are flat; checked once per window."""
         if not self.is_looked_at or self.norms is None:
             return [False] * len(self.jobs)
         assert self.recipe.plateau is not None
@@ -182,7 +186,7 @@ class Cohort:
         return flat.view(len(self.jobs), -1).all(1).tolist()
 
     def pictures(self) -> np.ndarray:
-        """The images as they stand, without margin and at the recipe's size, uint8 (images, size, size, channels)."""
+        """The images at this step, without margin and at the recipe's size, uint8 (images, size, size, channels)."""
         with torch.no_grad():
             pad, size = self.recipe.pad, self.recipe.size
             side = self.recipe.canvas - 2 * pad
@@ -196,21 +200,21 @@ class Cohort:
         return torch.stack(self.trace).float().cpu().numpy()
 
     def keep(self, stay: Sequence[bool]) -> None:
-        """Let the jobs go that are not to stay."""
+        """Keep the jobs that stay, and drop the others."""
         state = narrowed(self.state(), stay)
         self.jobs = [job for job, staying in zip(self.jobs, stay, strict=True) if staying]
         self.objective = self._objective()
         self.resume(state)
 
     def state(self) -> dict[str, Any]:
-        """All that goes on from here, as tensors and plain values."""
+        """Everything that is needed to continue, as tensors and plain values."""
         return {
             "step": self.step, "numbers": self.numbers.detach(), "optimizer": self.optimizer.state_dict(),
             "trace": torch.stack(self.trace), "norms": self.norms, "earlier": self.earlier,
         }  # fmt: skip
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Go on from a state of the same jobs."""
+        """Continue from a state of the same jobs."""
         self._hold(state["numbers"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.trace = state["step"], list(state["trace"].unbind())
@@ -225,7 +229,7 @@ def narrowed(state: dict[str, Any], stay: Sequence[bool]) -> dict[str, Any]:
         return value[rows.to(value.device)] if isinstance(value, torch.Tensor) and value.ndim else value
 
     optimizer = state["optimizer"]
-    # plain gradient descent has none
+    # plain gradient descent has no moments
     moments = {name: narrow(value) for name, value in optimizer["state"].get(0, {}).items()}
     own = {name: narrow(state[name]) for name in ("numbers", "norms", "earlier")}
     trace = narrow(state["trace"].T).T
@@ -234,28 +238,28 @@ def narrowed(state: dict[str, Any], stay: Sequence[bool]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Job:
-    """The pictures of a unit and pole by a recipe. Its seed fixes each picture's start, whatever batch it falls in."""
+    """The pictures of a unit and pole by a recipe. The seed fixes each picture's start, in any batch."""
 
     unit: Unit
     pole: Pole
     recipe: Recipe
     seed: int
     objective: str = "channel"  # channel or neuron
-    diversity: float | None = None  # weight of the pictures' likeness; the recipe's own if not given
-    own: Objective | None = None  # of the caller's, instead of the unit's activation
+    diversity: float | None = None  # weight of the pictures' similarity; the recipe's own if not given
+    own: Objective | None = None  # the caller's objective, instead of the unit's activation
 
     @property
     def name(self) -> str:
         return f"{self.unit} {self.pole}"
 
     def digest(self, model: str) -> str:
-        """Hash of all that decides the pictures, given the model's fingerprint."""
+        """Hash of everything that the pictures depend on; `model` is the model's fingerprint."""
         return store.digest(
             model, str(self.unit), self.pole, self.recipe.digest, self.seed, self.objective, self.weight
         )
 
     def target(self) -> Objective:
-        """The unit's activation, negated for the minimal pole, less the weighted likeness of the pictures."""
+        """The unit's activation (negated for the minimal pole) minus the weighted similarity of the pictures."""
         named = objectives.neuron if self.objective == "neuron" else objectives.channel
         unit = self.own or named(self.unit)
         target = unit if self.pole is Pole.MAX else -unit

@@ -1,6 +1,7 @@
-"""How the numbers that are optimized become an RGB image: pixels, or a Fourier spectrum, with decorrelated colour.
+"""Parametrizations: how the tensor that is optimized becomes RGB images, from pixels, a Fourier spectrum or phases.
 
-A parametrization is two functions: the random start of an image for each of some generators, and the images of numbers.
+A parametrization is two functions. One makes the random start of an image for each of several generators, the other
+turns the optimized tensor into images. Colours are decorrelated.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ class Parametrization:
 
     @classmethod
     def of(cls, given: str | Parametrization) -> Parametrization:
-        """One as it is, or a known one by name."""
+        """The parametrization itself, or the built-in one of this name."""
         return PARAMETRIZATIONS[given] if isinstance(given, str) else given
 
     def check(self, channels: int, size: int, generators: Generators, sd: float, decay: float) -> None:
-        """Raise UserError if what the functions give does not fit: one tensor with a row per image, then images."""
+        """Raise UserError unless `start` gives a tensor with one row per image and `image` gives images of the size."""
         numbers = self.start(channels, size, generators, sd)
         if len(numbers) != len(generators):
             raise UserError(
-                f"parametrization: start gave {len(numbers)} rows for {len(generators)} images; it must give one each"
+                f"parametrization: start gave {len(numbers)} rows for {len(generators)} images, not one per image"
             )
         with torch.no_grad():
             shape, owed = tuple(self.image(numbers, size, decay).shape), (len(numbers), channels, size, size)
@@ -50,7 +51,7 @@ class Parametrization:
 
 
 def to_rgb(decorrelated: Tensor) -> Tensor:
-    """Decorrelated colour, (images, 3, h, w), to RGB in (0, 1); of other numbers of channels only the sigmoid."""
+    """Decorrelated colour, (images, 3, h, w), to RGB in (0, 1); with another number of channels, only the sigmoid."""
     if decorrelated.shape[1] != 3:
         return decorrelated.sigmoid()
     count, channels, height, width = decorrelated.shape
@@ -59,7 +60,7 @@ def to_rgb(decorrelated: Tensor) -> Tensor:
 
 
 def fourier_start(channels: int, size: int, generators: Generators, sd: float) -> Tensor:
-    """Random spectra, one a generator: (images, channels, size, size // 2 + 1, 2), real and imaginary ~ N(0, sd²).
+    """Random spectra, one per generator: (images, channels, size, size // 2 + 1, 2), real and imaginary ~ N(0, sd²).
 
     An odd size has one more column, which is cropped from the image.
     """
@@ -69,8 +70,8 @@ def fourier_start(channels: int, size: int, generators: Generators, sd: float) -
 def fourier_image(spectrum: Tensor, size: int, decay: float) -> Tensor:
     """RGB images in (0, 1), (images, channels, size, size), of spectra that `fourier_start` shaped.
 
-    Amplitudes are divided by max(f, 1/size)^decay, f in cycles a pixel, so that all frequencies learn alike; the
-    inverse transform is orthonormal and divided by 4 (Olah et al. 2017; Lucid's `fft_image`).
+    Amplitudes are divided by max(f, 1/size)^decay, f in cycles per pixel, so that all frequencies learn equally
+    fast; the inverse transform is orthonormal and divided by 4 (Olah et al. 2017; Lucid's `fft_image`).
     """
     scale = _scale(size, spectrum.shape[3], decay, spectrum.device)
     planes = torch.fft.irfft2(torch.view_as_complex(spectrum * scale), s=(size, size + size % 2), norm="ortho")
@@ -78,7 +79,7 @@ def fourier_image(spectrum: Tensor, size: int, decay: float) -> Tensor:
 
 
 def pixel_start(channels: int, size: int, generators: Generators, sd: float) -> Tensor:
-    """Random pixels before the sigmoid, (images, channels, size, size) ~ N(0, sd²), one image a generator."""
+    """Random pixels before the sigmoid, (images, channels, size, size) ~ N(0, sd²), one image per generator."""
     return _normal((channels, size, size), generators, sd)
 
 
@@ -105,14 +106,14 @@ def from_image(picture: np.ndarray) -> Parametrization:
 
 
 def maco_start(channels: int, size: int, generators: Generators, sd: float) -> Tensor:
-    """Random phases, (images, channels, size, size // 2 + 1) ~ N(0, sd²), one image a generator."""
+    """Random phases, (images, channels, size, size // 2 + 1) ~ N(0, sd²), one image per generator."""
     return _normal((channels, size, _columns(size)), generators, sd)
 
 
 def maco_image(phases: Tensor, size: int, decay: float) -> Tensor:  # noqa: ARG001
-    """RGB images in (0, 1), (images, channels, size, size), of the magnitude of photographs and these phases.
+    """RGB images in (0, 1), (images, channels, size, size), from these phases and the magnitude of photographs.
 
-    Phases are standardized, and so is the image before it gets its colour (Fel et al. 2023).
+    Phases are standardized, and so is the image before its colours are converted (Fel et al. 2023).
     """
     magnitude = _magnitude(phases.shape[1], size, phases.shape[3], phases.device)
     planes = torch.fft.irfft2(torch.polar(magnitude, _standardized(phases)), s=(size, size + size % 2))
@@ -146,7 +147,7 @@ def _scale(size: int, columns: int, decay: float, device: torch.device) -> Tenso
 @cache
 def _magnitude(channels: int, size: int, columns: int, device: torch.device) -> Tensor:
     photographs = torch.from_numpy(squares(size)).permute(0, 3, 1, 2)
-    # of other numbers of channels all get that of brightness
+    # with another number of channels, all of them get the magnitude of the brightness
     colour = COLOR_NORMALIZED.inverse() if channels == 3 else torch.full((channels, 3), 1 / 3)
     planes = torch.einsum("dc,nchw->ndhw", colour, photographs)
     planes = torch.nn.functional.pad(planes, (0, size % 2))
@@ -156,12 +157,12 @@ def _magnitude(channels: int, size: int, columns: int, device: torch.device) -> 
 
 
 def _standardized(images: Tensor) -> Tensor:
-    """Each image less its mean, over its standard deviation (and a little, as in Fel et al.'s code)."""
+    """Each image less its mean, over its standard deviation (plus 1e-5, as in Fel et al.'s code)."""
     mean = images.mean((1, 2, 3), keepdim=True)
     return (images - mean) / (images.std((1, 2, 3), keepdim=True) + 1e-5)
 
 
-# of things as people see them: not of the sky, of tissue or of printed pages
+# photographs of things as people see them: without those of the sky, of tissue and of printed pages
 NATURAL = (
     "astronaut", "brick", "camera", "chelsea", "china", "coffee", "flower", "grass", "gravel", "motorcycle", "rocket",
 )  # fmt: skip

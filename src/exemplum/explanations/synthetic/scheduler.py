@@ -1,4 +1,4 @@
-"""Jobs become pictures: those that are done leave the batch, others enter, and its state is kept on disk."""
+"""Run jobs: finished ones leave the batch, waiting ones enter, and the state of the batch is saved on disk."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class OptimizedPictures:
     job: Job
     images: np.ndarray  # uint8 (images, size, size, channels)
     scores: np.ndarray  # float32 (updates, images): the objective before each update
-    stopped: str  # why: steps, or plateau
+    stopped: str  # steps (all were done) or plateau
 
     @property
     def updates(self) -> int:
         return len(self.scores)
 
     def packed(self) -> dict[str, Any]:
-        """All but the job, as tensors and plain values."""
+        """Everything but the job, as tensors and plain values."""
         images, scores = torch.from_numpy(self.images), torch.from_numpy(self.scores)
         return {"images": images, "scores": scores, "stopped": self.stopped}
 
@@ -60,9 +60,9 @@ class Setup:
     relu: Literal["before", "after"] = "before"
     objective: Literal["channel", "neuron"] = "channel"
     precision: str = "auto"
-    seed: int = 0  # of the study: of starts, and of the geometry
-    folder: Path | None = None  # where the state of the batch at work is kept, and the snapshots
-    snapshots: Sequence[int] = ()  # steps whose pictures are kept
+    seed: int = 0  # the study's: for the starts of pictures, and for the geometry
+    folder: Path | None = None  # where the state of the current batch and the snapshots are saved
+    snapshots: Sequence[int] = ()  # steps after which pictures are saved too
     own: Callable[[Unit], Objective] | None = None  # the caller's objective of a unit, instead of its activation
 
     @property
@@ -73,23 +73,23 @@ class Setup:
 def optimize(setup: Setup, jobs: Sequence[Job]) -> Iterator[OptimizedPictures]:
     """Make the pictures of all jobs; jobs of one layer and recipe share batches, and those of one unit leave together.
 
-    A run with a folder that was stopped goes on from the state kept there.
+    A run with a folder continues from the state that a stopped run saved there.
     """
     alike: dict[tuple[frozenset[str], str], list[Job]] = {}
     for job in jobs:
         alike.setdefault((job.target().layers, job.recipe.digest), []).append(job)
     with track("synthesis", sum(job.recipe.images * job.recipe.updates for job in jobs), "image-steps") as advance:
         for group in alike.values():
-            yield from _Scheduler(setup, group, advance).run()
+            yield from _JobGroup(setup, group, advance).run()
 
 
 def snapshot(folder: Path, unit: Unit, pole: Pole, position: int, step: int) -> Path:
-    """Where the picture of a step is kept."""
+    """Where the picture of a step is saved."""
     return folder / unit.slug / "steps" / f"{pole}_{position}_step{step:05d}.png"
 
 
-class _Scheduler:
-    """Moves jobs of one layer and recipe through a batch: some wait, some are at work."""
+class _JobGroup:
+    """The jobs of one layer and recipe: those that wait, and those in the batch."""
 
     def __init__(self, setup: Setup, jobs: list[Job], advance: Callable[[int], None]):
         self.setup, self.advance = setup, advance
@@ -109,7 +109,7 @@ class _Scheduler:
         self.partial: Path | None = None
         if setup.folder:
             self.partial = setup.folder / f"partial-{store.digest(jobs[0].unit.layer, self.recipe.digest)}.pt"
-        self.leaving: list[OptimizedPictures] = []  # done, and perhaps not yet kept by who asked for them
+        self.leaving: list[OptimizedPictures] = []  # finished, but perhaps not yet saved by the caller
         self._resume()
 
     def run(self) -> Iterator[OptimizedPictures]:
@@ -134,7 +134,7 @@ class _Scheduler:
         return Cohort(jobs, self.setup.model.channels, self.setup.seed, self.batch.reader.device)
 
     def _admit(self) -> None:
-        """Fill the batch with units that wait; a unit that alone is too large for it gets it to itself."""
+        """Fill the batch with waiting units, up to its capacity; a unit larger than that gets a batch of its own."""
         entering: list[Job] = []
         while self.waiting:
             images = self.batch.images + len(entering + self.waiting[0]) * self.recipe.images
@@ -153,7 +153,7 @@ class _Scheduler:
                     store.write_png(path, image)
 
     def _leave(self) -> None:
-        """Units that are done leave; what is left of their cohorts goes on."""
+        """Let finished units leave; the other units of their cohorts stay."""
         for cohort in list(self.batch.cohorts):
             settled = zip(cohort.jobs, cohort.settled(), strict=True)
             unconverged = {job.unit for job, flat in settled if not flat}
@@ -179,7 +179,7 @@ class _Scheduler:
         return [job.digest(self.setup.model.fingerprint) for job in jobs]
 
     def _save(self) -> None:
-        """Keep the batch's state, atomically."""
+        """Save the batch's state, atomically."""
         if not self.partial:
             return
         cohorts = [{"jobs": self._digests(cohort.jobs), **cohort.state()} for cohort in self.batch.cohorts]
@@ -189,7 +189,7 @@ class _Scheduler:
         self.saved = time.monotonic()
 
     def _resume(self) -> None:
-        """Go on from a state that was kept, as far as it is of jobs that wait."""
+        """Continue from a saved state, as far as its jobs are among those that wait."""
         if not self.partial or not self.partial.exists():
             return
         kept = torch.load(self.partial, weights_only=True, map_location=self.batch.reader.device)
@@ -207,7 +207,9 @@ class _Scheduler:
         self.advance(len(self.leaving) * self.recipe.images * self.recipe.updates)
 
     def _restore(self, state: dict[str, Any], known: dict[str, Job]) -> None:
-        stay = [digest in known for digest in state["jobs"]]  # others were done when the run was stopped
+        stay = [
+            digest in known for digest in state["jobs"]
+        ]  # the others were finished, and their pictures saved, before the run was stopped
         if not any(stay):
             return
         mine = [known[digest] for digest in state["jobs"] if digest in known]
@@ -218,14 +220,14 @@ class _Scheduler:
 
 
 class PictureMeasurer:
-    """Measures pictures of a run; the network is cut once a layer."""
+    """Measures the finished pictures of a run; the network is cut only once for each layer."""
 
     def __init__(self, setup: Setup) -> None:
         self.model = setup.model
         self.measurer = cache(lambda layer: Measurer(setup.model, [layer], setup.relu, setup.objective))
 
     def activations(self, made: OptimizedPictures) -> list[float]:
-        """Of the job's unit, one number per picture; NaN without a unit."""
+        """The activation of the job's unit for each picture; NaN if the job has no unit."""
         unit = made.job.unit
         if unit == WITHOUT_UNIT:
             return [float("nan")] * len(made.images)
@@ -239,7 +241,7 @@ SHARE = 0.5  # of the free memory
 
 
 def images(reader: Reader, cohort: Cohort) -> int:
-    """Images that a batch may have, of the kind in `cohort`, which is only looked at; at least one."""
+    """The largest number of images per batch, at least 1, for images like those of `cohort`, which is not changed."""
     most = MOST.get(reader.device.type, MOST["cuda"]) // cohort.recipe.views
     return max(1, min(most, int(SHARE * _free(reader.device) / _bytes(reader, cohort))))
 
@@ -251,7 +253,7 @@ def _free(device: torch.device) -> int:
 
 
 def _bytes(reader: Reader, cohort: Cohort) -> float:
-    """Memory that one image takes: all that a step keeps for its gradient, once more for the gradients themselves."""
+    """Memory per image in bytes: all that a step keeps for the gradient, and the same again for the gradients."""
     kept: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:

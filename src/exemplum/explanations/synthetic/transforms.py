@@ -1,7 +1,7 @@
 """Random geometry before every step, as maps of coordinates: resampling.py applies a chain of transforms to images.
 
-A transform draws its parameters, says how the size changes, and maps a pixel of its output to a place in its input.
-Recipes are made of them, so torch is imported only where images are at hand: a recipe is checked without it.
+A transform draws its parameters, gives the size of its output, and maps a pixel of its output to a place in its input.
+Recipes are made of transforms, so torch is imported only to transform images: a recipe is checked without it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Jitter:
-    """Crop `pixels` from each side's length at a uniform offset, 0 to `pixels`."""
+    """Crop to a side that is `pixels` shorter, at a uniform offset from 0 to `pixels` in each direction."""
 
     pixels: int
 
@@ -98,8 +98,8 @@ class Rotate:
 class Crops:
     """`count` square crops of the image, each scaled to `side`, black outside of it (Fel et al. 2023).
 
-    Their sides are N(mean, 0.05²) of the image's, at least 0.05 and at most all of it, the mean going over the steps
-    from `share[0]` to `share[1]`; their centres N(0.5, 0.15²). In the output they lie below one another.
+    Their sides are N(mean, 0.05²) of the image's, from 0.05 to all of it. The mean changes over the
+    steps from `share[0]` to `share[1]`. Centres are N(0.5, 0.15²). The output stacks the crops vertically.
     """
 
     count: int
@@ -131,7 +131,7 @@ class Crops:
 class OwnTransform:
     """A function of the caller's, images (n, channels, size, size) → images of another size, but square.
 
-    It runs with torch's random numbers seeded by the step, so that one draw holds for all images, as of the others.
+    It runs with torch's random numbers seeded by the step, so that all images can share one draw.
     """
 
     function: Callable[..., Any]  # not [[Tensor], Tensor], which pydantic would look up
@@ -140,13 +140,13 @@ class OwnTransform:
         return (float(rng.integers(2**31)),)
 
     def size(self, size: int, drawn: Drawn) -> int:  # noqa: ARG002
-        return size  # as far as is known before it runs
+        return size  # what it returns is not known before it runs
 
     def images(self, images: Tensor, drawn: Drawn) -> Tensor:
-        """Raises UserError for what are no such images."""
+        """The transformed images. Raises UserError if the function returns anything else."""
         import torch  # late: it takes seconds
 
-        # the generator belongs to all threads, and each may be at work on some of the images
+        # torch's generator is shared by all threads, and each thread may transform some of the images
         with _SEEDED, torch.random.fork_rng():
             torch.manual_seed(int(drawn[0]))
             found = self.function(images)
@@ -165,10 +165,10 @@ KNOWN = "{jitter = PIXELS}, {scale = [FACTORS]}, {rotate = [DEGREES]}, {crops = 
 
 
 def transform(given: Any) -> Transform:
-    """A transform of a recipe's table: `{jitter = 16}`, `{scale = […]}`, `{rotate = […]}`,
+    """The transform that a table of a recipe describes: `{jitter = 16}`, `{scale = […]}`, `{rotate = […]}`,
     `{crops = 32, share = [0.5, 0.05], side = 224}`.
 
-    Raises ValueError for any other.
+    Raises ValueError for any other table.
     """
     match given:
         case Jitter() | Scale() | Rotate() | Crops() | OwnTransform():
@@ -200,7 +200,7 @@ def _whole(name: str, value: Any, least: int, most: int) -> int:
 
 
 def draw(chain: Sequence[Transform], seed: int, step: int, steps: int) -> Draws:
-    """The draws of every transform at a step of so many, which `seed` and `step` alone decide."""
+    """The draws of every transform at this step of `steps`. They depend on nothing but the arguments."""
     progress = step / max(1, steps)
     resizing = (Scale, OwnTransform)
     return tuple(

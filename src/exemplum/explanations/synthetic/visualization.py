@@ -34,23 +34,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Visualization:
-    """One optimized picture and what it does to its unit, as `visualize` gives it.
+    """One optimized picture, and how strongly it activates its unit.
 
     No Picture: it belongs to no study, may be of no unit, and has its whole objective and its place in the index.
     """
 
-    unit: Unit | None  # None for an objective of no unit
+    unit: Unit | None  # None if the objective has no unit
     pole: Pole
     position: int
     image: np.ndarray  # uint8 (size, size, channels)
     activation: float  # of its unit, in float32, on the finished picture; NaN without a unit
     percentile: float  # share of the index's images with a lower activation; NaN without an index
-    margin: float  # beyond the best exemplar, in standard deviations of the corpus; NaN without an index
+    margin: float  # over the best exemplar, in standard deviations over the corpus; NaN without an index
     scores: np.ndarray  # float32 (updates,): the objective before each update, under that step's random geometry
-    stopped: str  # why: steps (all were done) or plateau
+    stopped: str  # steps (all were done) or plateau
     seed: int
-    recipe_hash: str  # of all that the recipe says
-    diversity: float  # weight of the likeness of the unit's pictures, in units of activation
+    recipe_hash: str  # of all fields of the recipe but its name
+    diversity: float  # weight of the similarity of the unit's pictures, in units of activation
 
     @property
     def updates(self) -> int:
@@ -81,12 +81,12 @@ class Visualizations(list[Visualization]):
 
     @property
     def images(self) -> np.ndarray:
-        """All of them, uint8 (pictures, size, size, channels)."""
+        """All pictures, uint8 (pictures, size, size, channels)."""
         return np.stack([each.image for each in self])
 
     @property
     def captions(self) -> list[str]:
-        """Of each picture its unit and activation."""
+        """The unit and activation of each picture."""
         return [
             each.label + ("" if math.isnan(each.activation) else f"\n{each.activation:.3g}") for each in self
         ]  # fmt: skip
@@ -150,10 +150,12 @@ def visualize(
     parametrization: `fourier`, `pixel`, `maco`, or one of your own.
     transforms: instances of those in `ex.transforms`, or functions of images (n, channels, h, w), in their order.
     optimizer: `adam`, `nadam`, or a function of a list of parameters, as torch.optim.SGD.
-    poles: max and min if not given; of an objective of your own max.
-    diversity: the weight that holds a unit's pictures apart (docs/synthesis.md); with an objective of your own 0.
-    With an index each picture knows its percentile and margin.
-    Raises UserError for an unknown recipe, unit, layer or part of a recipe, and for functions that give no such thing.
+    poles: max and min if not given; only max for an objective composed of those in `ex.objectives`.
+    steps: the number of the last step, counted from 0, so there are steps + 1 updates.
+    diversity: the diversity weight (docs/synthesis.md); 0 if not given, for an objective composed of those in
+    `ex.objectives`.
+    index: with one, each picture has a percentile and a margin.
+    Raises UserError for an unknown recipe, unit, layer or part of a recipe, and for functions whose results do not fit.
 
     >>> import exemplum as ex
     >>> model = ex.load("embedded", input_size=48)
@@ -172,7 +174,7 @@ def visualize(
     chosen = [Unit.of(unit) for unit in ([units] if isinstance(units, str | Unit) else units)]
     for unit in chosen:
         if unit != WITHOUT_UNIT:
-            model.branch(unit)  # a unit that is not there is told now
+            model.branch(unit)  # raises at once if there is no such unit
     changes = {"images": images, "steps": steps, "learning_rate": learning_rate}
     made_by = named(recipe).at(size or model.input_size)
     made_by = made_by.with_(**{name: value for name, value in changes.items() if value is not None})
@@ -192,14 +194,16 @@ def _setup(model: Model, objective: Any, relu: Literal["before", "after"], preci
     if callable(objective):
         return Setup(model, relu, "channel", precision, seed, own=lambda unit: objectives.on_unit(unit, objective))
     if objective not in ("channel", "neuron"):
-        raise UserError(f"there is no objective {objective!r}; it is channel, neuron, an objective or a function")
+        raise UserError(
+            f"there is no objective {objective!r}; give channel, neuron, one of ex.objectives or a function of maps"
+        )
     return Setup(model, relu, objective, precision, seed)
 
 
 def _with_parts(
     recipe: Recipe, parametrization: Any, transforms: Sequence[Any] | None, optimizer: Any, learning_rate: float | None
 ) -> Recipe:
-    """The recipe with the caller's parts in place of its own."""
+    """The recipe with the caller's parts instead of its own."""
     for what, given, known in (
         ("parametrization", parametrization, PARAMETRIZATIONS),
         ("optimizer", optimizer, OPTIMIZERS),
@@ -228,7 +232,7 @@ def _check(recipe: Recipe, model: Model, seed: int) -> None:
 def _poles(given: Pole | str | Sequence[Pole | str]) -> list[Pole]:
     wanted = [given] if isinstance(given, str) else list(given)
     if unknown := [pole for pole in wanted if pole not in list(Pole)]:
-        raise UserError(f"there is no pole {str(unknown[0])!r}; it is max or min")
+        raise UserError(f"there is no pole {str(unknown[0])!r}; give max or min")
     return [Pole(pole) for pole in wanted]
 
 

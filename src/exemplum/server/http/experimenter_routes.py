@@ -177,7 +177,7 @@ def _add_actions(inside: APIRouter, desk: Desk) -> None:
     async def recruitment(sent: dict[str, str] = sealed) -> Response:
         state = sent.get("state", "")
         if state not in ("open", "paused", "closed"):
-            raise ApiError("bad_request", "recruitment is open, paused or closed", field="state")
+            raise ApiError("bad_request", "recruitment must be open, paused or closed", field="state")
         await writer.submit(lambda orm: _recruit(orm, experiment, state))
         await run_in_threadpool(status.keep, experiment)
         return RedirectResponse("./", status_code=303)

@@ -61,7 +61,7 @@ class RequestMiddleware:
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
                 if received > MOST_BODY:
-                    raise HTTPException(413, f"a request has at most {MOST_BODY} bytes")
+                    raise HTTPException(413, f"a request must have at most {MOST_BODY} bytes")
             return message
 
         async def headed(message: Message) -> None:

@@ -54,7 +54,7 @@ class StartRequest(Body):
     @classmethod
     def _few(cls, params: dict[str, str]) -> dict[str, str]:
         if len(params) > 20 or any(len(name) > 200 or len(value) > 200 for name, value in params.items()):
-            raise ValueError("at most 20 parameters of 200 characters")
+            raise ValueError("there may be at most 20 parameters, each of at most 200 characters")
         return params
 
 

@@ -116,7 +116,7 @@ def _encoded(path: Path, side: int, form: str, quality: int) -> bytes:
             plain = Image.new("RGB", image.size)
             plain.paste(image.convert("RGB"))  # a new image, so without the file's EXIF, colour profile, text and date
     except OSError as error:
-        raise PictureError(f"{path} cannot be read as an image ({error}); run the stage explanations again") from error
+        raise PictureError(f"{path} cannot be read as an image ({error}); run the explanations stage again") from error
     if plain.size != (side, side):
         plain = plain.resize((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
@@ -131,7 +131,7 @@ def _opened(path: Path) -> Image.Image:
     try:
         return Image.open(path)
     except OSError as error:
-        raise PictureError(f"{path} cannot be read as an image ({error}); run the stage explanations again") from error
+        raise PictureError(f"{path} cannot be read as an image ({error}); run the explanations stage again") from error
 
 
 NAME = 44  # characters

@@ -126,7 +126,7 @@ class GivenEvent(BaseModel):
     @classmethod
     def _small(cls, data: dict[str, Any]) -> dict[str, Any]:
         if len(json.dumps(data, ensure_ascii=False)) > MOST_DATA:
-            raise ValueError(f"data of an event has at most {MOST_DATA} characters as JSON")
+            raise ValueError(f"data of an event must have at most {MOST_DATA} characters as JSON")
         return data
 
 

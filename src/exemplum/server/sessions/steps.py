@@ -85,14 +85,16 @@ def _checked(current: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
     match current["kind"]:
         case "consent":
             if not isinstance(data.get("accepted"), bool) or len(data) != 1:
-                raise ApiError("bad_request", 'consent is {"accepted": true} or {"accepted": false}', field="accepted")
+                raise ApiError(
+                    "bad_request", 'consent must be {"accepted": true} or {"accepted": false}', field="accepted"
+                )
         case "form" | "debrief":
             return forms.checked(current["fields"], data)
         case "intuitiveness":
             return _checked_ratings(current, data)
         case "break":
             if data:
-                raise ApiError("bad_request", "a break has no data")
+                raise ApiError("bad_request", "a break takes no data")
     return data
 
 

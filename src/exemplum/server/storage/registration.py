@@ -92,7 +92,10 @@ def _adopted(
     if wanted:
         found = [row for row in legacy if row.name == wanted]
         if not found:
-            raise MismatchError(f'{study.folder / "study.json"}: "adopt": no study {wanted!r} without an id in {where}')
+            raise MismatchError(
+                f'{study.folder / "study.json"}: "adopt" names {wanted!r}, but {where} has no study of this name '
+                "without an id"
+            )
     elif own:  # the file has always been in this folder, whatever its name was
         found = [row for row in legacy if real_answers(orm, row.id)] or list(legacy[-1:])
     elif study.identity.older:  # a database of many studies: find it by its name, else by its design

@@ -62,7 +62,7 @@ def current(orm: Orm, experiment: Experiment) -> Status:
 
 
 MOST = 400  # characters of a reason that the audit holds
-HOW = "name its database, or set EXEMPLUM_DATABASE to it, so that the look is recorded in its audit"
+HOW = "give its database, or set EXEMPLUM_DATABASE, so that the look is recorded in the audit there"
 
 
 def note(study: Study, reason: str, url: str = "") -> None:

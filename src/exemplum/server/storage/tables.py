@@ -177,7 +177,7 @@ def refuse_fewer(folder: Path, frames: dict[str, pd.DataFrame], gone: set[str]) 
         path, columns = folder / name, FILES[name][1]
         if path.exists() and (lost := _said(path, "rows", _held(path, columns) - _rows(frame, columns), gone)):
             raise LostRowsError(
-                f"{lost} that would be lost: the file was not written; check that the database is the right one and "
+                f"{lost} that would be lost, so the file was not written; check that this is the right database, and "
                 "complete"
             )
 
@@ -213,7 +213,8 @@ def _held(path: Path, columns: list[str]) -> Rows:
         return _rows(pd.read_parquet(path, columns=columns), columns)
     except Exception as error:
         raise UserError(
-            f"{path} cannot be read ({error}); if the database has all answers, delete it, and it is written again"
+            f"{path} cannot be read ({error}); if the database has all answers, delete the file; it is then "
+            "written again"
         ) from error
 
 

@@ -32,13 +32,13 @@ SMALLEST_INPUT = 8  # pixels per side of a picture that the network sees
 
 
 class Plateau(BaseModel):
-    """When a picture is done: the norm of its gradient, as a moving average, no longer changes."""
+    """When a picture is finished: the moving average of its gradient's norm no longer changes."""
 
     model_config = CONFIG
 
-    decay: float = Field(0.99, gt=0, lt=1)  # of the average, a step
-    window: int = Field(128, ge=1, le=100_000)  # steps over which the average is compared
-    tolerance: float = Field(0.05, gt=0, le=1000)  # share by which it may still change
+    decay: float = Field(0.99, gt=0, lt=1)  # of the average, per step
+    window: int = Field(128, ge=1, le=100_000)  # number of steps between the two averages that are compared
+    tolerance: float = Field(0.05, gt=0, le=1000)  # largest relative change that counts as none
 
 
 class Recipe(BaseModel):
@@ -49,7 +49,7 @@ class Recipe(BaseModel):
     name: Annotated[Name, Field(max_length=100)]
     size: int = Field(ge=16, le=4096)  # side of the finished picture
     pad: int = Field(0, ge=0, le=2048)  # margin on each side of the canvas, cropped from the finished picture
-    # the canvas without its margin is so many times the picture, and scaled down to it
+    # side of the canvas without its margin, in sides of the picture; the canvas is scaled down to the picture
     zoom: float = Field(1.0, ge=0.1, le=10)
     parametrization: Literal["fourier", "pixel", "maco"] = "fourier"
     decay: float = Field(1.0, ge=0, le=10)  # fourier: power of the frequency by which amplitudes fall
@@ -57,22 +57,22 @@ class Recipe(BaseModel):
     transforms: tuple[Annotated[Transform, BeforeValidator(transform)], ...] = Field(
         (), description=f"a list of {KNOWN}"
     )
-    noise: float = Field(0.0, ge=0, le=10)  # standard deviation of noise on what the network sees, of a range of 1
+    noise: float = Field(0.0, ge=0, le=10)  # standard deviation of noise on what the network sees, in [0, 1]
     steps: int = Field(ge=1, le=1_000_000)  # the last step; steps are counted from 0, so there are steps + 1 updates
-    plateau: Plateau | None = None  # stop before the last step
+    plateau: Plateau | None = None  # if given, a picture may be finished before the last step
     images: int = Field(10, ge=1, le=1000)  # pictures per unit and pole, made together
     optimizer: Literal["adam", "nadam"] = "adam"
     learning_rate: float = Field(0.05, gt=0, le=1000)
-    diversity: float = Field(0.0, ge=0, le=1e9)  # weight of the likeness between a unit's pictures, which is subtracted
-    searches: int = Field(0, ge=0, le=100)  # rounds in which the weight is searched that the weakest picture just bears
-    redirected_steps: int = Field(0, ge=0, le=1_000_000)  # first steps with redirected ReLU gradients
+    diversity: float = Field(0.0, ge=0, le=1e9)  # weight of the similarity of a unit's pictures, which is subtracted
+    searches: int = Field(0, ge=0, le=100)  # rounds of the search for the diversity weight; 0: not searched
+    redirected_steps: int = Field(0, ge=0, le=1_000_000)  # number of first steps with redirected ReLU gradients
 
     @model_validator(mode="after")
     def _shows_something(self) -> Recipe:
         return self.check()
 
     def check(self) -> Recipe:
-        """The recipe. Raises ValueError if sizes do not fit together."""
+        """The recipe itself. Raises ValueError if its sizes do not fit together."""
         if self.canvas > LARGEST_CANVAS:
             raise ValueError(
                 f"size, zoom and pad must make a canvas of at most {LARGEST_CANVAS} pixels (got {self.canvas})"
@@ -104,12 +104,12 @@ class Recipe(BaseModel):
 
     @property
     def views(self) -> int:
-        """How many pieces of an image the network sees in a step."""
+        """Number of crops of an image that the network sees in a step."""
         return math.prod(t.count for t in self.transforms if isinstance(t, Crops))
 
     @property
     def digest(self) -> str:
-        """Hash of all that the recipe says, but its name; of functions of the caller's their source."""
+        """Hash of all fields but the name; for functions of the caller, of their source."""
         plain = self.with_(
             transforms=tuple(each for each in self.transforms if not isinstance(each, OwnTransform)),
             **{name: None for name in ("parametrization", "optimizer") if not isinstance(getattr(self, name), str)},
@@ -125,7 +125,7 @@ class Recipe(BaseModel):
     def at(self, size: int) -> Recipe:
         """The same recipe for pictures of another size: margin, jitter and crops keep their share of the side."""
         ratio = size / self.size
-        # to the nearest whole pixel, halves up; a jitter that was there stays
+        # to the nearest whole pixel, halves up; at least 1, so that no jitter disappears
         scaled = {length: max(1, math.floor(length * ratio + 0.5)) for length in self._lengths()}
         transforms = tuple(_scaled(t, scaled) for t in self.transforms)
         return self.with_(size=size, pad=scaled.get(self.pad, 0), transforms=transforms)
@@ -140,7 +140,7 @@ class Recipe(BaseModel):
 
 
 def _source(function: Any) -> str:
-    with suppress(OSError, TypeError):  # of an object, or typed in, there is none
+    with suppress(OSError, TypeError):  # an object, or code typed into a console, has no source
         return inspect.getsource(function)
     return repr(function)
 
@@ -171,7 +171,7 @@ def recipe(given: str | Mapping[str, Any] | Recipe) -> Recipe:
 
 
 def _recipe(given: Any, above: tuple[Path, ...]) -> Recipe:
-    """`above`: files whose `base` leads here."""
+    """`above`: the files whose `base` led here, so that a circle is noticed."""
     if isinstance(given, Recipe):
         return given
     if isinstance(given, Mapping):
