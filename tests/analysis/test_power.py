@@ -15,6 +15,7 @@ from exemplum.analysis.simulate import Spread
 from exemplum.cli.power import power as command
 from exemplum.errors import UserError
 from exemplum.report.figures.accuracy import power as draw
+from exemplum.tables import RESPONSES
 
 from .crossed_data import responses
 
@@ -135,3 +136,17 @@ def test_figure_has_a_line_for_each_number_of_units() -> None:
     table = power.table(Scenario(0.8, 0.1, Spread(), 6, 10), [4, 6], [10, 20], "these_units", 10, seed=1)
     ax = draw(table, Figure().add_subplot())
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["10 units", "20 units"]
+
+
+def test_a_study_is_planned_by_its_protocol_and_its_primary_claim(tmp_path) -> None:
+    study = tmp_path / "study"
+    (study / "responses").mkdir(parents=True)
+    (study / "study.toml").write_text('[design]\nprotocol = "borowski2021-2"\n[analysis]\nprimary = "these_units"\n')
+    RESPONSES.write(study / "responses" / "machines.parquet", responses().assign(observer="lab", observer_kind="machine"))
+    app = Typer()
+    app.command()(command)
+    given = ["--difference", "0.1", "--participants", "8", "--units", "8", "--simulations", "10"]
+    result = CliRunner().invoke(app, [*given, "--study", str(study), "--observer", "lab", "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "8,8,all,16,0.1,these_units" in (tmp_path / "power.csv").read_text()
+    assert "all 4 schemes together" in result.output

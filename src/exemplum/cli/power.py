@@ -51,15 +51,20 @@ def power(
         ),
     ] = None,
     protocol: Annotated[
-        str, typer.Option(help="Protocol that defines counterbalancing and stimulus sets.")
-    ] = "borowski2021-1",
+        str,
+        typer.Option(
+            help="Protocol that defines counterbalancing and stimulus sets. Default: that of --study, else "
+            "borowski2021-1."
+        ),
+    ] = "",
     test: Annotated[
         str,
         typer.Option(
-            help="new_units: for new participants and new units, as the verdict by default. these_units: for new "
-            "participants and these units only (paired t test). glmm: Wald test of the mixed model (slow)."
+            help="new_units: the verdict's test for new participants and new units. these_units: its test for new "
+            "participants and these units only. glmm: Wald test of the mixed model (slow). Default: the primary claim "
+            "that --study declares, else new_units."
         ),
-    ] = "new_units",
+    ] = "",
     part: Annotated[
         str,
         typer.Option(
@@ -78,5 +83,8 @@ def power(
 
     given = (sd_participant, sd_unit, sd_participant_condition, sd_unit_condition)
     opened = None if study is None else open_study(study, unblind=unblind, database=database)
+    said = None if opened is None else opened.config
+    protocol = protocol or (said.design.protocol if said else "borowski2021-1")
+    test = test or (said.analysis.primary if said else "new_units")
     scenario = planning.assumed(difference, baseline, given, opened, observer, method)
     planning.plan(scenario, participants, units, protocol, test, part, simulations, seed, out)
