@@ -15,7 +15,9 @@ from server.walk import Walker
 from studies.commands import ended, exemplum, served, started
 from studies.demo import REASON, UNDER_WAY, UNDER_WAY_ANSWERS, demo_study
 
-STAGES = ("index", "explanations", "design", "responses", "analysis", "report")
+STAGES = ("index", "explanations", "design", "responses")
+# The analysis has another VERSION since verdicts are about new units and machines are one observer: it is made again.
+STATISTICS = ("analysis", "report")
 MADE = ("index/*", "explanations/**/*", "design/*", "responses/**/*", "analysis/*", "report/**/*")
 Running = tuple[Path, Callable[[], str]]  # a study's folder, and what the command that is at work on it says at its end
 
@@ -79,25 +81,32 @@ def test_people_go_on_and_come_and_the_report_shows_them(old, tmp_path):
     assert changed == {"analysis", "report"}
     assert "participants (4)" in said
     machines, again = (estimates_of_machines(at) for at in (old, folder))
-    assert len(machines) > 10_000
+    assert len(machines) > 500
     # other machines' libraries may round the last bits otherwise: tools/compare_studies.py is for one machine
-    pd.testing.assert_frame_equal(machines, again, rtol=1e-9)
+    pd.testing.assert_series_equal(machines, again, rtol=1e-9)
     for name in ("accuracy_by_condition", "intuitiveness"):
         assert (folder / "report" / "figures" / f"{name}.svg").stat().st_size > 1000
 
 
-def estimates_of_machines(folder: Path) -> pd.DataFrame:
+def estimates_of_machines(folder: Path) -> pd.Series:
+    """Shares of right answers over trials. Their intervals have changed: units are the sample, and not sessions."""
     found = pd.read_parquet(folder / "analysis" / "estimates.parquet")
-    ours = (found["observer"] != "participants") & (found["group"] != "participants")
-    return found[ours].reset_index(drop=True)
+    ours = (found["observer"] != "participants") & (found["measure"] == "accuracy") & (found["aggregate"] == "pooled")
+    keys = ["observer", "condition", "trial_kind", "by", "group"]
+    return found[ours].set_index(keys)["estimate"].sort_index()
 
 
-def test_every_stage_is_up_to_date_and_nothing_is_made_again(old, ran_again):
+def test_all_but_the_statistics_is_up_to_date_and_not_made_again(old, ran_again):
     folder, said = ran_again
     for stage in STAGES:
         assert f"{stage}: up to date" in said(), said()
-    assert len(files(old)) > 300
-    assert files(folder) == files(old)
+    for stage in STATISTICS:
+        assert f"{stage}: up to date" not in said(), said()
+    made = [
+        {name: at for name, at in files(study).items() if not name.startswith(STATISTICS)} for study in (old, folder)
+    ]
+    assert len(made[0]) > 250
+    assert made[0] == made[1]
 
 
 def test_a_new_version_has_its_pictures_and_the_same_design(old, new_version):

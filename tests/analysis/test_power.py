@@ -142,7 +142,9 @@ def test_a_study_is_planned_by_its_protocol_and_its_primary_claim(tmp_path) -> N
     study = tmp_path / "study"
     (study / "responses").mkdir(parents=True)
     (study / "study.toml").write_text('[design]\nprotocol = "borowski2021-2"\n[analysis]\nprimary = "these_units"\n')
-    RESPONSES.write(study / "responses" / "machines.parquet", responses().assign(observer="lab", observer_kind="machine"))
+    RESPONSES.write(
+        study / "responses" / "machines.parquet", responses().assign(observer="lab", observer_kind="machine")
+    )
     app = Typer()
     app.command()(command)
     given = ["--difference", "0.1", "--participants", "8", "--units", "8", "--simulations", "10"]

@@ -78,7 +78,7 @@ def test_few_practice_units_come_more_than_once():
     of = units(8, 4)
     design = make("borowski2021-1", of, stimuli(of), participants=2)
     assert sum(t.kind == "practice" for t in design.sessions[0].trials) == 15
-    assert any("some appear more than once" in note for note in design.notes)
+    assert any("some come more than once" in note for note in design.notes)
 
 
 def test_the_first_batch_is_for_practice_if_there_are_enough():

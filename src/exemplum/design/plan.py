@@ -101,7 +101,7 @@ def plan(
         )
     count = participants or protocol.participants
     if count > (room := len(batches) * min(protocol.batch_every, len(sets))):
-        notes.append(f"{count} participants, but batches for {room}: some have the same batch in the same condition")
+        notes.append(f"{count} participants, but batches for {room}: some share theirs in the same condition")
     return Plan(protocol, count, chosen, schemes, orders, sets, easy, batches, notes=tuple(notes), **sizes)
 
 
@@ -145,7 +145,7 @@ def _sets(
             sets = _dealt(mains, protocol.main_sets, notes)
     sizes = sorted({len(units) for units in sets})
     if sizes != [protocol.units]:
-        where = " per scheme" if schemes > 1 else ""
+        where = " a scheme" if schemes > 1 else ""
         notes.append(f"main units{where}: {' or '.join(map(str, sizes))} instead of {protocol.units}")
     return tuple(tuple(units) for units in sets)
 
@@ -154,7 +154,7 @@ def _dealt(mains: list[StudyUnit], names: tuple[str, ...], notes: list[str]) -> 
     if len(mains) < len(names):
         notes.append(f"{len(mains)} main units do not make {len(names)} stimulus sets: every scheme has the same units")
         return [mains]
-    notes.append(f"the main units were distributed over stimulus sets {', '.join(names)} in the order of the table")
+    notes.append(f"the main units were dealt into stimulus sets {', '.join(names)} in the order of the table")
     sets: list[list[StudyUnit]] = [[] for _ in names]
     for place, unit in enumerate(mains):
         name = place % len(names)
@@ -167,7 +167,7 @@ def _practice_units(
 ) -> dict[str, tuple[StudyUnit, ...]]:
     easy = [unit for unit in everyone if unit.role == "practice"]
     if not easy:
-        notes.append("no practice units: main units are used in practice and catch trials")
+        notes.append("no practice units: main units serve in practice and catch trials")
         return {"": tuple(mains)}
     names = {unit.stimulus_set for unit in easy}
     return {name: tuple(unit for unit in easy if unit.stimulus_set == name) for name in names} | {"": tuple(easy)}
@@ -214,7 +214,7 @@ def _note_sizes(
             notes.append(f"{name.replace('_', ' ')}: {size} instead of {wanted}")
     needed = sizes["practice"] * (methods + bool(protocol.none_blocks))
     if not protocol.pools and len(easy) < needed:
-        notes.append(f"practice units: {len(easy)} for {needed} practice trials, so some appear more than once")
+        notes.append(f"practice units: {len(easy)} for {needed} practice trials, so some come more than once")
 
 
 def _study_unit(row: object) -> StudyUnit:
