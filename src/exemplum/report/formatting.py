@@ -199,7 +199,18 @@ CLAIM_COLUMNS = (
     "observer", "role", "population", "group", "method", "verdict", "difference", "low", "high", "p", "p_adjusted",
     "p_equivalence", "p_equivalence_adjusted", "n_participants", "n_units",
 )  # fmt: skip
-ALWAYS_SHOWN = {"observer", "condition", "a", "b", "test", "measure"}  # even if they are the same in every row
+ALWAYS_SHOWN = {
+    "observer",
+    "condition",
+    "a",
+    "b",
+    "test",
+    "measure",
+    "role",
+    "population",
+    "method",
+    "verdict",
+}  # even if they are the same in every row
 
 
 @dataclass(frozen=True)
