@@ -14,7 +14,7 @@ from scipy.special import ndtr
 
 from exemplum.analysis import AnalysisSection, simulate, verdict
 from exemplum.analysis.estimates import detection
-from exemplum.analysis.models import fits
+from exemplum.analysis.models import fits, marginal
 from exemplum.analysis.simulate import Spread
 
 D_PRIME = {"natural": 2.0, "synthetic": 1.2}
@@ -69,8 +69,13 @@ def of_mixed_models(rng: np.random.Generator) -> dict[str, bool]:
     row = compared.iloc[0]
     found = {"odds ratio": inside(row["effect_low"], np.exp(0.8), row["effect_high"])}
     truth = LOG_ODDS | {"participant": SPREAD.participant, "unit": SPREAD.unit}
-    for row in models.itertuples():
+    for row in models[models["kind"].isin(["fixed", "sd"])].itertuples():
         found[f"glmm {row.term}"] = inside(row.low, truth[row.term], row.high)
+    nodes = marginal.nodes(np.array(list(LOG_ODDS.values())), np.full(2, np.hypot(SPREAD.participant, SPREAD.unit)))
+    shares = dict(zip(LOG_ODDS, marginal.average(nodes), strict=True))
+    truth = shares | {"natural - synthetic": shares["natural"] - shares["synthetic"]}
+    for row in models[models["kind"].isin(["probability", "difference"])].itertuples():
+        found[f"glmm {row.kind} {row.term}"] = inside(row.low, truth[row.term], row.high)
     # simulate.answer: ln RT has sd 0.3 over participants, 0.2 over units, 0.5 besides; wrong answers are slower by 0.2
     models, _ = fits.compare_reaction_time(trials, subset="correct")
     for row in models[models["kind"] == "sd"].itertuples():
