@@ -274,8 +274,8 @@ COMPARISONS = Table(
         "subset": Column("str", "all, correct or wrong"),
         "by": Column(
             "str",
-            "as in estimates; condition, scheme+condition or phase+condition where groups are compared within a "
-            "condition; order and side: docs/statistics.md",
+            "as in estimates; condition, scheme+condition, branch+condition or phase+condition where groups are "
+            "compared within a condition; order and side: docs/statistics.md",
         ),
         "group": Column("str", "as in estimates"),
         "a": Column("str", "first condition or group, or the term of an anova; the difference is a minus b"),
@@ -283,7 +283,7 @@ COMPARISONS = Table(
         "test": Column("str", "which test; docs/analysis.md says what each does"),
         "difference": Column("float", "estimate of a minus estimate of b"),
         "effect": Column("float", "standardized effect"),
-        "effect_name": Column("str", "dz, d_av, rank_biserial, partial_eta_sq, odds_ratio, …"),
+        "effect_name": Column("str", "dz, d_av, rank_biserial, partial_eta_sq, odds_ratio, odds_ratio_penalized, …"),
         "effect_low": Column("float", "lower end of the effect's 95 % interval"),
         "effect_high": Column("float", "upper end of the effect's 95 % interval"),
         "statistic": Column("float", "the test's statistic"),
@@ -332,7 +332,7 @@ MODELS = Table(
 
 EFFECTS = Table(
     "effects",
-    "Difficulty of each unit and skill of each participant, from the mixed model; analysis/effects.parquet and .csv.",
+    "Difficulty of each unit and skill of each person, from the mixed model; analysis/effects.parquet and .csv.",
     {
         "experiment": Column("str", "as in responses; 1 or 2 for the published data"),
         "observer": Column("str", "as in responses"),

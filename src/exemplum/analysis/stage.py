@@ -97,10 +97,8 @@ def analyse(
 ) -> Results:
     """All statistics of RESPONSES, and of RATINGS and PEOPLE if given, by experiment and observer.
 
-    STIMULI, if given, add the margin of units' pictures to `effects`.
-
     Participants whom the declared rules exclude are left out of all tables, except `exclusions` and the estimates by
-    exclusion, which show the result under each rule.
+    exclusion, which show the result under each rule. STIMULI, if given, add the margin of units' pictures to `effects`.
     """
     settings, rules = settings or AnalysisSection(), rules or ExclusionsSection()
     sessions = None if people is None else people.assign(finished=True)
@@ -117,7 +115,7 @@ def analyse(
             order_comparisons(people),
         ])),
         "models": (MODELS, MODELS.concat([rows for rows, _ in fitted])),
-        "effects": (EFFECTS, effects.effects(kept, stimuli)),
+        "effects": (EFFECTS, effects.effects(people, stimuli)),
         "exclusions": (EXCLUSIONS, excluded),
         "verdicts": (VERDICTS, verdict.verdicts(kept, settings)),
     })  # fmt: skip
