@@ -275,10 +275,12 @@ COMPARISONS = Table(
         "by": Column(
             "str",
             "as in estimates; condition, scheme+condition, branch+condition or phase+condition where groups are "
-            "compared within a condition; order and side: docs/statistics.md",
+            "compared within a condition; order, side and unit: docs/statistics.md",
         ),
         "group": Column("str", "as in estimates"),
-        "a": Column("str", "first condition or group, or the term of an anova; the difference is a minus b"),
+        "a": Column(
+            "str", "first condition or group, or the term of an anova or relation; the difference is a minus b"
+        ),
         "b": Column("str", "second condition or group; empty for a term of an anova"),
         "test": Column("str", "which test; docs/analysis.md says what each does"),
         "difference": Column("float", "estimate of a minus estimate of b"),
@@ -290,7 +292,7 @@ COMPARISONS = Table(
         "df": Column("str", "degrees of freedom; two joined by a comma"),
         "p": Column("float", "p value, two-sided"),
         "p_adjusted": Column("float", "p value after the test's correction; docs/analysis.md"),
-        "n": Column("int", "participants or pairs"),
+        "n": Column("int", "participants or pairs; units with by = unit"),
     },
 )
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from exemplum.analysis.models import fits, laplace
-from exemplum.analysis.models.effects import effects
-from exemplum.tables import STIMULI
+from exemplum.analysis.models.effects import effects, relations
+from exemplum.tables import EFFECTS, STIMULI
 
 from .crossed_data import responses
 
@@ -138,3 +138,26 @@ def test_one_participant_or_condition_has_no_effects(trials) -> None:
     assert effects(trials[trials["participant"] == "p01"]).empty
     assert effects(trials[trials["condition"] == "natural"]).empty
     assert effects(trials[:0]).empty
+
+
+def test_difficulty_by_layer_branch_and_margin_as_r_relates_them(trials) -> None:
+    units = pd.DataFrame({
+        "estimate": [2.0, -2.6, 0.4, -0.6, -0.5, -0.2, -2.0, -0.2, -0.9, 3.3, 0.2, -0.4, -0.3, -0.7],
+        "layer": list("abcabcabcabcab"), "branch": np.repeat(["1x1", "pool", "1x1", "pool", "1x1"], [3, 3, 3, 3, 2]),
+        "margin": [-1.06, -0.39, 0.48, -0.24, 0.96, -0.2, 0.02, 1.55, 0.55, -0.51, -0.18, 0.54, 1.94, -0.27],
+    })  # fmt: skip
+    row = effects(trials).query("grouping == 'unit'").iloc[0].to_dict()
+    table = EFFECTS.frame([row | unit | {"name": f"u{k}"} for k, unit in enumerate(units.to_dict("records"))])
+    found = relations(table).set_index("a")
+    assert set(found["n"]) == {14}
+    # R: kruskal.test(estimate ~ layer, u); kruskal.test(estimate ~ branch, u); statistic / 13
+    assert found.loc["layer", ["statistic", "p"]].tolist() == pytest.approx([0.6764868, 0.713022], abs=1e-6)
+    assert found.loc["branch", ["statistic", "p"]].tolist() == pytest.approx([0.939565, 0.33239], abs=1e-6)
+    assert found.loc["layer", "effect"] == pytest.approx(0.0520374449)
+    # R: cor.test(u$estimate, u$margin, method = "spearman", exact = FALSE)
+    #    tanh(atanh(r) + c(-1, 1) * qnorm(.975) * sqrt((1 + r^2 / 2) / 11))
+    wanted = [-0.149615052, -0.632154076, 0.416543517, 0.609698049]
+    assert found.loc["margin", ["effect", "effect_low", "effect_high", "p"]].tolist() == pytest.approx(wanted, abs=1e-6)
+    assert found["p_adjusted"].tolist() == pytest.approx([0.713022, 2 * 0.33239, 0.609698], abs=1e-5)  # by test
+    assert relations(table.head(9)).empty
+    assert relations(table.assign(std_error=np.nan)).empty

@@ -105,17 +105,17 @@ def analyse(
     kept, excluded = exclusions.apply(responses, rules, sessions)
     ratings = _of(RATINGS.frame() if ratings is None else ratings, kept)
     people = kept[kept["observer_kind"] == "person"]  # what takes participants as a sample is not for machines
-    fitted = fits.fits(people)
+    fitted, difficulty = fits.fits(people), effects.effects(people, stimuli)
     return Results({
         "estimates": (ESTIMATES, ESTIMATES.concat([
             *_estimates(kept, ratings, seed, settings.bootstrap), exclusion_estimates(responses, rules, sessions),
         ])),
         "comparisons": (COMPARISONS, COMPARISONS.concat([
             comparisons(people, seed), compare(ratings, seed), *(rows for _, rows in fitted),
-            order_comparisons(people),
+            order_comparisons(people), effects.relations(difficulty),
         ])),
         "models": (MODELS, MODELS.concat([rows for rows, _ in fitted])),
-        "effects": (EFFECTS, effects.effects(people, stimuli)),
+        "effects": (EFFECTS, difficulty),
         "exclusions": (EXCLUSIONS, excluded),
         "verdicts": (VERDICTS, verdict.verdicts(kept, settings)),
     })  # fmt: skip

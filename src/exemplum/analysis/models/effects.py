@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from exemplum import tables
 from exemplum.analysis.models import fits, laplace, marginal
 from exemplum.analysis.models.crossed import Array
 from exemplum.analysis.models.mixed import Z95, Sample, samples
+from exemplum.analysis.tests.comparisons import adjusted
+from exemplum.analysis.tests.two_samples import Effect, Outcome
 
 GROUPINGS = ("participant", "unit")
+FEWEST = 10  # units that can be related to anything
 
 
 def effects(responses: pd.DataFrame, stimuli: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -77,6 +81,50 @@ def _of_grouping(sample: Sample, model: laplace.Fit, modes: laplace.Modes, g: in
         "observed": right[n > 0] / n[n > 0], "n_trials": n[n > 0], **unit,
         "note": "" if model.sd[g].any() else f"the {GROUPINGS[g]}s' standard deviation collapsed to 0",
     })  # fmt: skip
+
+
+def relations(table: pd.DataFrame) -> pd.DataFrame:
+    """How the difficulty of units in EFFECTS goes with their layer, branch and margin: exploratory rows of COMPARISONS.
+
+    by = unit, group = the condition, n = units; a is what units are related to. For layer and branch `kruskal_wallis`
+    of the units' estimates, with ε² = H / (n − 1), the share of the variance of ranks (R: kruskal.test); for margin
+    `spearman` with the interval of Bonett & Wright (2000, Psychometrika 65). p_adjusted is Holm's over the conditions,
+    and over layer and branch. Nothing where fewer than 10 units, or only one layer, branch or margin are known, or
+    units do not differ.
+    """
+    rows = []
+    units = table[(table["grouping"] == "unit") & table["std_error"].notna()]
+    units = units.assign(estimate=units["estimate"].round(6))  # so that units with the same answers tie
+    for (experiment, observer, condition), own in units.groupby(["experiment", "observer", "condition"], sort=True):
+        where = {"experiment": experiment, "observer": observer, "measure": "unit_log_odds", "subset": "all",
+                 "by": "unit", "group": condition}  # fmt: skip
+        related = [_groups(own, name) for name in ("layer", "branch")] + [_spearman(own)]
+        rows += [where | found.row() for found in related if found]
+    return adjusted(tables.COMPARISONS.frame(rows))
+
+
+def _groups(units: pd.DataFrame, name: str) -> Outcome | None:
+    known = units[units[name] != ""]
+    groups = [rows.to_numpy() for _, rows in known.groupby(name)["estimate"]]
+    if len(known) < FEWEST or len(groups) < 2:
+        return None
+    found = stats.kruskal(*groups)
+    effect = Effect("epsilon_sq", float(found.statistic / (len(known) - 1)), np.nan, np.nan)
+    df, p = str(len(groups) - 1), float(found.pvalue)
+    return Outcome("kruskal_wallis", name, "", len(known), np.nan, effect, float(found.statistic), df, p, p)
+
+
+def _spearman(units: pd.DataFrame) -> Outcome | None:
+    known = units[units["margin"].notna()]
+    if len(known) < FEWEST or known["margin"].nunique() < 2:
+        return None
+    found = stats.spearmanr(known["estimate"], known["margin"])
+    rho, p = float(found.statistic), float(found.pvalue)
+    with np.errstate(divide="ignore"):
+        reach = Z95 * np.sqrt((1 + rho**2 / 2) / (len(known) - 3))
+        low, high = np.tanh(np.arctanh(rho) + np.array([-reach, reach]))
+    effect = Effect("spearman_rho", rho, float(low), float(high))
+    return Outcome("spearman", "margin", "", len(known), np.nan, effect, rho, "", p, p)
 
 
 def _accuracy(eta: Array, sigma: Array) -> Array:

@@ -29,7 +29,7 @@ from exemplum.tables import COMPARISONS
 MEASURES = ("accuracy", "rt_s", "rt_median_s", "confidence")
 BYS = ("all", "layer", "branch", "selection", "scheme", "expertise", "scheme+expertise")
 # rm_anova_posthoc is Bonferroni's already
-HOLM = ("paired_t", "wilcoxon", "permutation", "mann_whitney", "welch_t")
+HOLM = ("paired_t", "wilcoxon", "permutation", "mann_whitney", "welch_t", "kruskal_wallis", "spearman")
 
 
 def comparisons(responses: pd.DataFrame, seed: int) -> pd.DataFrame:
