@@ -21,7 +21,7 @@ from exemplum import store
 from exemplum.analysis import AnalysisSection, agreement, simulate, verdict
 from exemplum.analysis.estimates import detection
 from exemplum.analysis.estimates.measures import estimates
-from exemplum.analysis.models import fits
+from exemplum.analysis.models import effects, fits
 from exemplum.analysis.tests.comparisons import comparisons, order_comparisons
 from exemplum.responses import table
 
@@ -44,6 +44,7 @@ def main() -> None:
         f"estimates, {resamples:,} resamples": lambda: estimates(frame, 1, resamples),
         "comparisons": lambda: comparisons(frame, 1),
         "glmm": lambda: fits.compare_accuracy(frame),
+        "effects": lambda: effects.effects(frame),
         "lmm": lambda: fits.compare_reaction_time(frame),
         "gee": lambda: fits.compare_population(frame),
         "detection": lambda: detection.detection_estimates(frame),

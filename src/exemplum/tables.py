@@ -274,23 +274,25 @@ COMPARISONS = Table(
         "subset": Column("str", "all, correct or wrong"),
         "by": Column(
             "str",
-            "as in estimates; condition, scheme+condition or phase+condition where groups are compared within a "
-            "condition; order and side: docs/statistics.md",
+            "as in estimates; condition, scheme+condition, branch+condition or phase+condition where groups are "
+            "compared within a condition; order, side and unit: docs/statistics.md",
         ),
         "group": Column("str", "as in estimates"),
-        "a": Column("str", "first condition or group, or the term of an anova; the difference is a minus b"),
+        "a": Column(
+            "str", "first condition or group, or the term of an anova or relation; the difference is a minus b"
+        ),
         "b": Column("str", "second condition or group; empty for a term of an anova"),
         "test": Column("str", "which test; docs/analysis.md says what each does"),
         "difference": Column("float", "estimate of a minus estimate of b"),
         "effect": Column("float", "standardized effect"),
-        "effect_name": Column("str", "dz, d_av, rank_biserial, partial_eta_sq, odds_ratio, …"),
+        "effect_name": Column("str", "dz, d_av, rank_biserial, partial_eta_sq, odds_ratio, odds_ratio_penalized, …"),
         "effect_low": Column("float", "lower end of the effect's 95 % interval"),
         "effect_high": Column("float", "upper end of the effect's 95 % interval"),
         "statistic": Column("float", "the test's statistic"),
         "df": Column("str", "degrees of freedom; two joined by a comma"),
         "p": Column("float", "p value, two-sided"),
         "p_adjusted": Column("float", "p value after the test's correction; docs/analysis.md"),
-        "n": Column("int", "participants or pairs"),
+        "n": Column("int", "participants or pairs; units with by = unit"),
     },
 )
 
@@ -306,17 +308,54 @@ MODELS = Table(
         "by": Column("str", "as in estimates"),
         "group": Column("str", "as in estimates"),
         "kind": Column(
-            "str", "fixed, sd (of a random effect), correlation (exchangeable), or none: no model was fitted"
+            "str",
+            "fixed; sd (of a random effect); correlation (gee: exchangeable; glmm_slopes: of effects in two "
+            "conditions); probability (of a right answer, over all participants and units) and difference (of two); "
+            "fit (log_likelihood, aic); none: no model was fitted",
         ),
-        "term": Column("str", "condition, or participant, unit, participant:condition, unit:condition, residual"),
-        "estimate": Column("float", "coefficient or standard deviation on the scale of the link"),
+        "term": Column(
+            "str",
+            "condition, two conditions as in natural - synthetic, participant, unit, participant:condition, "
+            "unit:condition, residual, log_likelihood or aic",
+        ),
+        "estimate": Column("float", "coefficient or standard deviation on the scale of the link, or as kind says"),
         "std_error": Column("float", "standard error; NaN for a standard deviation"),
         "low": Column("float", "lower end of the 95 % interval"),
         "high": Column("float", "upper end of the 95 % interval"),
         "n_trials": Column("int", "trials in the model"),
         "n_participants": Column("int", "participants in the model"),
         "n_units": Column("int", "units in the model"),
-        "note": Column("str", "why there is no estimate, or that a variance collapsed to 0; else empty"),
+        "note": Column(
+            "str",
+            "why there is no estimate, that a variance collapsed to 0, or which weak prior was needed; else empty",
+        ),
+    },
+)
+
+EFFECTS = Table(
+    "effects",
+    "Difficulty of each unit and skill of each person, from the mixed model; analysis/effects.parquet and .csv.",
+    {
+        "experiment": Column("str", "as in responses; 1 or 2 for the published data"),
+        "observer": Column("str", "as in responses"),
+        "model": Column("str", "glmm_slopes, or glmm above 20,000 main trials; over all main trials"),
+        "grouping": Column("str", "participant or unit"),
+        "name": Column("str", "which participant or unit"),
+        "condition": Column("str", "as in responses"),
+        "estimate": Column("float", "deviation from the condition's mean in log odds, shrunken towards 0"),
+        "std_error": Column("float", "its conditional standard deviation; NaN where the spread collapsed to 0"),
+        "low": Column("float", "lower end of its 95 % interval"),
+        "high": Column("float", "upper end of its 95 % interval"),
+        "accuracy": Column("float", "probability of a right answer: of a unit over participants, and vice versa"),
+        "accuracy_low": Column("float", "lower end of its 95 % interval"),
+        "accuracy_high": Column("float", "upper end of its 95 % interval"),
+        "observed": Column("float", "share of right answers, not shrunken"),
+        "n_trials": Column("int", "main trials of this participant or unit in the condition"),
+        "layer": Column("str", "layer of the unit; empty for participants"),
+        "branch": Column("str", "branch of the unit; empty for participants"),
+        "selection": Column("str", "random or hand_picked; empty for participants"),
+        "margin": Column("float", "mean margin (as in stimuli) of the unit's pictures of this method; NaN if unknown"),
+        "note": Column("str", "that a spread collapsed to 0, or which weak prior was needed, and why; else empty"),
     },
 )
 
@@ -384,7 +423,7 @@ VERDICTS = Table(
 
 ALL = (
     IMAGES, INDEX_UNITS, EXTREMES, STUDY_UNITS, STIMULI, PICTURES, TRACES, TRIALS, BLOCKS, RESPONSES, RATINGS, PEOPLE,
-    ESTIMATES, COMPARISONS, MODELS, EXCLUSIONS, VERDICTS,
+    ESTIMATES, COMPARISONS, MODELS, EFFECTS, EXCLUSIONS, VERDICTS,
 )  # fmt: skip
 # of one file each; answers of people are told by the analysis alone, which knows whether they are to be hidden
 BY_NAME = {table.name.replace(" ", "_"): table for table in ALL if table.file and "*" not in table.file}

@@ -25,9 +25,17 @@ def columns() -> pd.DataFrame:
     )
 
 
-def responses() -> pd.DataFrame:
-    """The same as RESPONSES."""
+def three() -> pd.DataFrame:
+    """The same with a third condition: the answers to synthetic, every fifth of which is turned at random."""
     d = columns()
+    third = d[d["condition"] == "synthetic"].assign(condition="third")
+    turned = np.random.default_rng(6).random(len(third)) < 0.2
+    return pd.concat([d, third.assign(correct=third["correct"] ^ turned)], ignore_index=True)
+
+
+def responses(d: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The same as RESPONSES; or other columns of the same names."""
+    d = columns() if d is None else d
     rest = {"experiment": "test", "observer": "participants", "observer_kind": "person", "expertise": "", "block": 0,
             "trial_kind": "main", "phase": "main", "scheme": "", "layer": "mixed4a", "branch": "",
             "selection": "random", "stimulus_set": "", "batch": 1, "max_side": "top", "confidence": 2,

@@ -33,7 +33,11 @@ def test_odds_ratio_is_the_exponent_of_the_coefficient(trials) -> None:
     assert row["p"] == pytest.approx(0.01533, abs=1e-4)
     assert row["n"] == 12
     assert row["difference"] == pytest.approx(0.125)
-    assert set(models["term"]) == {"natural", "synthetic", "participant", "unit"}
+    kinds = models.groupby("kind")["term"].agg(set).to_dict()
+    assert kinds == {
+        "fixed": {"natural", "synthetic"}, "sd": {"participant", "unit"}, "probability": {"natural", "synthetic"},
+        "difference": {"natural - synthetic"}, "fit": {"log_likelihood", "aic"},
+    }  # fmt: skip
     assert set(models["n_units"]) == {10}
 
 
@@ -76,23 +80,27 @@ def test_few_participants_widen_the_sandwich(trials, monkeypatch) -> None:
 
 def test_a_condition_all_right_gives_a_reason_for_no_odds(trials) -> None:
     perfect = trials.assign(correct=trials["correct"] | (trials["condition"] == "natural"))
-    for compare in (fits.compare_accuracy, fits.compare_population):
-        models, compared = compare(perfect)
-        row = only(compared)
-        assert np.isnan(row["effect"])
-        assert np.isnan(row["p"])
-        assert row["n"] == 12
-        assert row["difference"] == pytest.approx(1 - trials.loc[trials["condition"] == "synthetic", "correct"].mean())
-        assert set(models["note"]) == {"every answer to natural is right"}
+    models, compared = fits.compare_population(perfect)
+    row = only(compared)
+    assert np.isnan(row["effect"])
+    assert np.isnan(row["p"])
+    assert row["n"] == 12
+    assert row["difference"] == pytest.approx(1 - trials.loc[trials["condition"] == "synthetic", "correct"].mean())
+    assert set(models["note"]) == {"every answer to natural is right"}
 
 
 def test_a_perfect_condition_does_not_spoil_the_others(trials) -> None:
     third = trials[trials["condition"] == "natural"].assign(condition="mine", correct=True)
-    _, compared = fits.compare_accuracy(pd.concat([trials, third], ignore_index=True))
+    models, compared = fits.compare_accuracy(pd.concat([trials, third], ignore_index=True))
     alone = only(fits.compare_accuracy(trials)[1])
     by_pair = compared.set_index(["a", "b"])
     assert by_pair.loc[("natural", "synthetic"), "effect"] == pytest.approx(alone["effect"], rel=1e-3)
-    assert np.isnan(by_pair.loc[("natural", "mine"), "effect"])
+    assert by_pair.loc[("natural", "synthetic"), "effect_name"] == "odds_ratio"
+    assert set(by_pair.loc[[("natural", "mine"), ("synthetic", "mine")], "effect_name"]) == {"odds_ratio_penalized"}
+    np.testing.assert_allclose(by_pair["p_adjusted"], holm(by_pair["p"].to_numpy()))
+    noted = models[models["note"] != ""]
+    assert set(noted["term"]) == {"mine", "natural - mine", "synthetic - mine"}
+    assert models.groupby(["kind", "term"]).size().max() == 1
 
 
 @pytest.mark.parametrize("compare", [fits.compare_accuracy, fits.compare_population, fits.compare_reaction_time])
@@ -131,14 +139,6 @@ def test_reaction_times_of_zero_or_below_are_left_out(trials) -> None:
     spoiled.loc[[3, 7], "rt_ms"] = [0.0, -20.0]
     models, _ = fits.compare_reaction_time(spoiled)
     assert set(models["n_trials"]) == {len(trials) - 2}
-
-
-def test_always_right_or_wrong_has_no_finite_odds(trials) -> None:
-    split = trials.assign(correct=trials["participant"] < "p06")
-    models, compared = fits.compare_accuracy(split)
-    assert np.isnan(only(compared)["effect"])
-    assert only(compared)["n"] == 12
-    assert only(models)["note"] == fits.SEPARATED
 
 
 def test_every_scheme_has_its_model(trials) -> None:

@@ -31,6 +31,7 @@ def test_a_lean_to_the_top_is_found() -> None:
     assert sides["group"].tolist() == ["natural", "synthetic"]
     assert (sides["difference"] > 0.15).all()
     assert (sides["p"] < 0.001).all()
+    np.testing.assert_allclose(sides["p_adjusted"], comparisons.holm(sides["p"].to_numpy()))  # two conditions
 
 
 def test_a_carry_over_is_found_by_which_condition_came_first(answers) -> None:

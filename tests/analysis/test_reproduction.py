@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from exemplum.analysis import reproduce
-from exemplum.tables import COMPARISONS, ESTIMATES
+from exemplum.tables import COMPARISONS, EFFECTS, ESTIMATES, MODELS
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,48 @@ def test_natural_wins_in_every_scheme_experts_are_no_better(comparisons):
     assert anova["expertise"] > 0.05
 
 
+def test_hand_picked_units_against_random_ones_of_their_branch(comparisons):
+    # the study's figure: within the pool branch, from which all hand-picked units are, synthetic + 8.9 points, p = .070
+    rows = comparisons[(comparisons["by"] == "branch+condition") & (comparisons["test"] == "paired_t")]
+    accuracy = rows[rows["measure"] == "accuracy"].set_index("group")
+    assert set(accuracy.index) == {"pool|natural", "pool|synthetic", "pool|none"}
+    synthetic = accuracy.loc["pool|synthetic"]
+    assert (synthetic["a"], synthetic["b"]) == ("hand_picked", "random")
+    assert synthetic["difference"] == pytest.approx(0.0889, abs=5e-5)
+    assert synthetic["p"] == pytest.approx(0.070, abs=5e-4)
+    assert synthetic["p_adjusted"] == pytest.approx(3 * synthetic["p"])  # the smallest of three
+
+
+def test_for_units_like_these_the_slopes_model_holds(comparisons, out):
+    # docs/reproduction.md; R: glmmTMB(correct ~ 0 + condition + (1 | participant) + (0 + h | participant) + (1 | unit)
+    #    + (0 + h | unit), d, binomial) of Experiment II: means 0.824099142, 0.697972308, difference 0.126126834, se
+    #    0.0201603476, logLik -1901.02212, AIC 3814.04424
+    rows = comparisons[(comparisons["test"] == "glmm_slopes") & (comparisons["b"] == "synthetic")]
+    ratios = rows[rows["by"] == "all"].set_index("experiment")[["effect", "effect_low", "effect_high"]]
+    assert ratios.round(2).loc["1"].tolist() == [2.83, 1.63, 4.93]
+    assert ratios.round(2).loc["2"].tolist() == [2.20, 1.73, 2.82]
+    assert set(rows.loc[rows["by"] == "scheme", "group"]) == {"Max-1", "Max-9", "Min-Max-1", "Min-Max-9"}
+    models = MODELS.read(out / "models.parquet")
+    second = models[(models["experiment"] == "2") & (models["model"] == "glmm_slopes") & (models["by"] == "all")]
+    by_term = second[second["kind"].isin(["probability", "difference", "fit"])].set_index("term")
+    wanted = {"natural": 0.824099142, "synthetic": 0.697972308, "natural - synthetic": 0.126126834,
+              "log_likelihood": -1901.02212, "aic": 3814.04424}  # fmt: skip
+    for term, value in wanted.items():
+        assert by_term.loc[term, "estimate"] == pytest.approx(value, abs=1e-4)
+    assert by_term.loc["natural - synthetic", "std_error"] == pytest.approx(0.0201603476, abs=1e-5)
+
+
+def test_units_are_as_difficult_as_their_answers_say(out):
+    table = EFFECTS.read(out / "effects.parquet")
+    units = table[table["grouping"] == "unit"]
+    assert units.groupby("experiment")["name"].nunique().to_dict() == {"1": 45, "2": 80}
+    for _, rows in units.groupby(["experiment", "condition"]):
+        assert rows["accuracy"].corr(rows["observed"], method="spearman") > 0.85
+        assert rows["accuracy"].std() < rows["observed"].std()
+    assert (units["layer"] != "").all()
+    assert set(table["note"]) == {""}
+
+
 def test_ratings_are_estimated_before_and_after(estimates, comparisons):
     rows = estimates[(estimates["measure"] == "intuitiveness") & (estimates["interval"] == "sem2")]
     phases = rows[rows["by"] == "phase"].set_index(["experiment", "group"])
@@ -82,9 +124,12 @@ def test_ratings_are_estimated_before_and_after(estimates, comparisons):
     change = comparisons[(comparisons["measure"] == "intuitiveness") & (comparisons["test"] == "paired_t")].iloc[0]
     before, after = phases.loc[("2", "pre"), "estimate"], phases.loc[("2", "post"), "estimate"]
     assert change["difference"] == pytest.approx(after - before)
+    experts = comparisons[(comparisons["measure"] == "intuitiveness") & (comparisons["test"] == "mann_whitney")]
+    assert len(experts) == 2  # before and after, one family
+    assert experts["p_adjusted"].min() == pytest.approx(min(2 * experts["p"].min(), experts["p"].max()))
 
 
 def test_all_files_are_there(out):
-    wanted = {"responses", "ratings", "estimates", "comparisons", "models"}
+    wanted = {"responses", "ratings", "estimates", "comparisons", "models", "effects"}
     assert {path.stem for path in out.glob("*.parquet")} >= wanted
     assert {path.stem for path in out.glob("*.csv")} >= wanted | {"findings", "published"}

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from exemplum import tables
-from exemplum.report import figures
+from exemplum.report import figures, page
 from exemplum.report.figures import accuracy
 from exemplum.report.figures.ratings import before_after, by_condition, calibration, distribution, mean
 from exemplum.report.formatting import pick
@@ -51,6 +51,49 @@ def degenerate(estimates, change):
         rows = estimates[(estimates["by"] != "participant") | (estimates["group"] == "p01")]
         return rows.assign(n_participants=1, low=np.nan, high=np.nan)
     return estimates[estimates["condition"] == "natural"]
+
+
+def effects(units: int, conditions=("natural", "synthetic"), layers: int = 3):
+    """EFFECTS of units whose accuracy falls with their number, and one participant."""
+    unit = {"experiment": "1", "observer": "participants", "model": "glmm_slopes", "grouping": "unit",
+            "std_error": 0.3, "observed": 0.8, "n_trials": 10, "branch": "", "note": ""}  # fmt: skip
+    rows = [
+        unit | {"name": f"mixed{3 + k % layers}a:{k}", "layer": f"mixed{3 + k % layers}a", "condition": condition,
+                "estimate": -0.01 * k, "low": -0.01 * k - 0.6, "high": -0.01 * k + 0.6,
+                "accuracy": 0.9 - k / units / 3, "accuracy_low": 0.9 - k / units / 2, "accuracy_high": 0.95,
+                "selection": "hand_picked" if k == 0 else "random", "margin": float(k)}
+        for k in range(units) for condition in conditions
+    ]  # fmt: skip
+    person = rows[0] | {"grouping": "participant", "name": "p01", "layer": "", "selection": ""}
+    return tables.EFFECTS.frame([*rows, person])
+
+
+def test_units_stand_by_layer_and_the_most_difficult_first():
+    ax = accuracy.by_unit(effects(12, ("natural",)), "participants")
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["mixed3a", "mixed4a", "mixed5a"]
+    assert ax.get_xticks().tolist() == [1.5, 5.5, 9.5]
+    drawn = sorted(tuple(at) for points in ax.collections[1:] for at in points.get_offsets())
+    assert len(drawn) == 12  # units without participants
+    shown = np.array([share for _, share in drawn]).reshape(3, 4)
+    assert (np.diff(shown, axis=1) > 0).all()
+
+
+def test_many_units_are_drawn_without_intervals_and_none_at_all_is_said():
+    few, many = (accuracy.by_unit(effects(n, ("natural",)), "participants") for n in (120, 121))
+    assert len(few.collections) == len(many.collections) + 1
+    ax = accuracy.by_unit(tables.EFFECTS.frame(), "participants")
+    assert "nothing to show" in " ".join(text.get_text() for text in ax.texts).replace("\n", " ")
+
+
+def test_units_page_tells_the_relation_to_depth_and_margin(tmp_path):
+    (shown,) = page.show_units(effects(12), tmp_path, 7)
+    # accuracy falls with k: by rank with the margin −1, with depth (k modulo 3) −1/3 or so
+    assert "with the margin of the pictures: natural −1.00, synthetic −1.00" in shown.caption
+    assert "with depth: natural −0.2" in shown.caption
+    assert "n = 12 units, 10\u00a0trials per unit and condition." in shown.caption
+    assert (shown.number, len(shown.table.rows)) == (7, 24)
+    alike = effects(12).assign(std_error=np.nan)
+    assert page.show_units(alike, tmp_path, 7) == []
 
 
 def test_forty_layers_still_have_names(estimates):

@@ -23,6 +23,7 @@ def test_more_answers_make_the_report_stale(finished_stimuli):
 @pytest.mark.parametrize("recruitment", ["open", "paused"])
 def test_people_are_hidden_while_the_study_recruits(finished_stimuli, parse, recruitment):
     shown = 'data-observer="participants"'
+    write_effects(finished_stimuli)
     index = finished_stimuli.folder / "report/index.html"
     stage.run(finished_stimuli)
     assert shown in index.read_text(encoding="utf-8")
@@ -40,6 +41,28 @@ def test_people_are_hidden_while_the_study_recruits(finished_stimuli, parse, rec
     stage.run(replace(finished_stimuli, unblinded="planned"))
     assert "the reason given: planned" in parse(index).text["result"]
     assert shown in index.read_text(encoding="utf-8")
+
+
+def write_effects(study):
+    row = {"experiment": "1", "observer": "participants", "model": "glmm_slopes", "grouping": "unit", "branch": "",
+           "condition": "natural", "std_error": 0.3, "estimate": 0.1, "low": -0.6, "high": 0.6, "accuracy": 0.9,
+           "accuracy_low": 0.8, "accuracy_high": 0.95, "observed": 1.0, "n_trials": 10, "selection": "random",
+           "margin": float("nan"), "note": ""}  # fmt: skip
+    tables.EFFECTS.write(
+        study.folder / "analysis/effects.parquet",
+        [row | {"observer": observer, "name": f"mixed{k}a:1", "layer": f"mixed{k}a"}
+         for observer in ("participants", "ideal") for k in (3, 4)],
+    )  # fmt: skip
+
+
+def test_units_are_a_figure_and_a_table_of_the_report(finished_stimuli, parse):
+    write_effects(finished_stimuli)
+    stage.run(finished_stimuli)
+    folder = finished_stimuli.folder / "report"
+    assert (folder / "figures/difficulty_of_units_participants.svg").exists()
+    assert not (folder / "figures/difficulty_of_units_ideal.svg").exists()  # known in advance
+    assert "Difficulty of units, by participants." in parse(folder / "index.html").text["figures"]
+    assert len(pd.read_csv(folder / "tables/effects.csv")) == 4
 
 
 def test_an_absent_table_is_named(finished_stimuli):

@@ -14,14 +14,14 @@ from exemplum import store
 from exemplum.analysis import AnalysisSection, agreement, verdict
 from exemplum.analysis.estimates import cells, detection, intervals, measures
 from exemplum.analysis.estimates.measures import estimates
-from exemplum.analysis.models import fits
-from exemplum.analysis.tests.comparisons import comparisons, order_comparisons, paired_tests
+from exemplum.analysis.models import effects, fits
+from exemplum.analysis.tests.comparisons import adjusted, comparisons, order_comparisons, paired_tests
 from exemplum.analysis.tests.two_samples import mann_whitney
 from exemplum.errors import UserError
 from exemplum.responses import ExclusionsSection, exclusions, files, read_all
 from exemplum.store import Table, csv_text
 from exemplum.study import Stage, Study, blinding
-from exemplum.tables import COMPARISONS, ESTIMATES, EXCLUSIONS, MODELS, RATINGS, TRIALS, VERDICTS
+from exemplum.tables import COMPARISONS, EFFECTS, ESTIMATES, EXCLUSIONS, MODELS, RATINGS, STIMULI, TRIALS, VERDICTS
 
 VERSION = 4
 
@@ -48,12 +48,18 @@ def run(study: Study) -> dict[str, Any]:
         config.seed,
         config.analysis,
         config.exclusions,
+        _stimuli(study),
     )
     study.begin_writing("analysis")
     results.write(study.stage("analysis"))
     observers = responses.groupby("observer")["participant"].nunique()
     return {"answers": len(responses), "observers": ", ".join(f"{name} ({n})" for name, n in observers.items()),
             **{name: len(frame) for name, (_, frame) in results.tables.items()}}  # fmt: skip
+
+
+def _stimuli(study: Study) -> pd.DataFrame | None:
+    path = study.stage("explanations") / "stimuli.parquet"
+    return STIMULI.read(path) if path.exists() else None
 
 
 def _conditions(study: Study) -> list[str] | None:
@@ -87,27 +93,29 @@ def analyse(
     seed: int = 0,
     settings: AnalysisSection | None = None,
     rules: ExclusionsSection | None = None,
+    stimuli: pd.DataFrame | None = None,
 ) -> Results:
     """All statistics of RESPONSES, and of RATINGS and PEOPLE if given, by experiment and observer.
 
     Participants whom the declared rules exclude are left out of all tables, except `exclusions` and the estimates by
-    exclusion, which show the result under each rule.
+    exclusion, which show the result under each rule. STIMULI, if given, add the margin of units' pictures to `effects`.
     """
     settings, rules = settings or AnalysisSection(), rules or ExclusionsSection()
     sessions = None if people is None else people.assign(finished=True)
     kept, excluded = exclusions.apply(responses, rules, sessions)
     ratings = _of(RATINGS.frame() if ratings is None else ratings, kept)
     people = kept[kept["observer_kind"] == "person"]  # what takes participants as a sample is not for machines
-    fitted = fits.fits(people)
+    fitted, difficulty = fits.fits(people), effects.effects(people, stimuli)
     return Results({
         "estimates": (ESTIMATES, ESTIMATES.concat([
             *_estimates(kept, ratings, seed, settings.bootstrap), exclusion_estimates(responses, rules, sessions),
         ])),
         "comparisons": (COMPARISONS, COMPARISONS.concat([
             comparisons(people, seed), compare(ratings, seed), *(rows for _, rows in fitted),
-            order_comparisons(people),
+            order_comparisons(people), effects.relations(difficulty),
         ])),
         "models": (MODELS, MODELS.concat([rows for rows, _ in fitted])),
+        "effects": (EFFECTS, difficulty),
         "exclusions": (EXCLUSIONS, excluded),
         "verdicts": (VERDICTS, verdict.verdicts(kept, settings)),
     })  # fmt: skip
@@ -186,7 +194,10 @@ def estimate(ratings: pd.DataFrame, seed: int, resamples: int = intervals.RESAMP
 
 
 def compare(ratings: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """After against before for those who rated both (paired tests), and experts against lay people: COMPARISONS."""
+    """After against before for those who rated both (paired tests), and experts against lay people: COMPARISONS.
+
+    p_adjusted is Holm's over the phases and conditions.
+    """
     found: list[dict[str, object]] = []
     for (experiment, observer, condition), rows in ratings.groupby(["experiment", "observer", "condition"], sort=True):
         fixed = {"experiment": experiment, "observer": observer, "measure": MEASURE, "subset": "all"}
@@ -200,7 +211,7 @@ def compare(ratings: pd.DataFrame, seed: int) -> pd.DataFrame:
                 sides = [means.loc[phase].get(name, pd.Series(dtype=float)).to_numpy() for name in ("expert", "lay")]
                 where = fixed | {"by": "phase+condition", "group": f"{phase}|{condition}"}
                 found.append(where | mann_whitney(*sides).between("expert", "lay").row())
-    return COMPARISONS.frame(found)
+    return adjusted(COMPARISONS.frame(found))
 
 
 def _of_observer(rows: pd.DataFrame, seed: int, resamples: int) -> Iterator[measures.Piece]:

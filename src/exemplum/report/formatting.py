@@ -42,6 +42,7 @@ class Tables:
     exclusions: pd.DataFrame = field(default_factory=tables.EXCLUSIONS.frame)
     verdicts: pd.DataFrame = field(default_factory=tables.VERDICTS.frame)
     models: pd.DataFrame = field(default_factory=tables.MODELS.frame)
+    effects: pd.DataFrame = field(default_factory=tables.EFFECTS.frame)
 
 
 def pick(

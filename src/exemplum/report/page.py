@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from exemplum.report import figures, formatting, style
+from exemplum.report.figures.accuracy import by_unit
 from exemplum.report.figures.ratings import PHASES, before_after
 
 PIXELS = 115  # CSS px per inch of a figure: its text is then about as large as the page's tables
@@ -76,6 +77,62 @@ def show_ratings(ratings: pd.DataFrame, folder: Path, number: int, prefix: str =
         f"n = {people} participants, {len(ratings)} ratings.",
         f"Intuitiveness. Mean rating {said} the trials.", formatting.listing(table),
     )  # fmt: skip
+
+
+def show_units(effects: pd.DataFrame, folder: Path, number: int, prefix: str = "") -> list[PageFigure]:
+    """Draw the difficulty of units from EFFECTS, one figure for each observer with units that differ."""
+    units = effects[effects["grouping"] == "unit"]
+    varied = units.groupby("observer")["std_error"].max()  # NaN: no unit differs from another
+    shown: list[PageFigure] = []
+    for observer in style.ordered_observers(varied.index[varied > 0]):
+        own = units[units["observer"] == observer]
+        with style.typography():
+            drawn = by_unit(own, observer).get_figure(root=True)
+        assert drawn is not None
+        name = f"{prefix}difficulty_of_units_{observer}"
+        title = f"Difficulty of units, by {observer}"
+        table = formatting.listing(own, EFFECT_COLUMNS)
+        means = own.groupby("condition", sort=False)["accuracy"].agg(["min", "max"])
+        said = "; ".join(f"{style.label(str(c))} {low:.2f} to {high:.2f}" for c, (low, high) in means.iterrows())
+        caption = (
+            "Probability of a right answer for each unit, averaged over participants, from the mixed model: shrunken "
+            "towards the condition's mean, the more the fewer the answers; 95 % intervals, given the model. Open "
+            f"markers: hand-picked units; horizontal lines: means of a layer. {related(own)}"
+            f"n = {own['name'].nunique()} units, {_trials(own['n_trials'])} per unit and condition."
+        )
+        alt = f"{title}. Least to most probable unit: {said}."
+        shown.append(keep(drawn, folder, number + len(shown), name, title, caption, alt, table))
+    return shown
+
+
+EFFECT_COLUMNS = (
+    "name", "layer", "branch", "selection", "condition", "accuracy", "accuracy_low", "accuracy_high", "observed",
+    "n_trials", "margin", "note",
+)  # fmt: skip
+
+
+def related(units: pd.DataFrame) -> str:
+    """Rank correlations of units' accuracy with depth and with the margin of their pictures, in a sentence."""
+    layers = {name: place for place, name in enumerate(sorted(set(units["layer"]), key=style.natural_key))}
+    said = []
+    for what, values in (("depth", units["layer"].map(layers)), ("the margin of the pictures", units["margin"])):
+        known = units.assign(by=values.astype(float)).dropna(subset=["by"])
+        found = [
+            f"{style.label(condition)} {formatting.number(own['accuracy'].rank().corr(own['by'].rank()))}"
+            for condition in style.ordered(known["condition"])
+            for own in [known[known["condition"] == condition]]
+            if own["by"].nunique() > 1 and len(own) > MANY_ENOUGH
+        ]
+        said += [f"with {what}: {', '.join(found)}"] * bool(found)
+    return f"Spearman's correlation {'; '.join(said)} (exploratory). " if said else ""
+
+
+MANY_ENOUGH = 9  # units for a rank correlation
+
+
+def _trials(counts: pd.Series) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return formatting.count(low, "trial") if low == high else f"{low} to {formatting.count(high, 'trial')}"
 
 
 def keep(

@@ -34,10 +34,10 @@ class Experiment:
 def write_reproduction(out: Path) -> dict[str, Any]:
     """Write OUT/index.html and OUT/figures from the tables that `exemplum reproduce` wrote into OUT.
 
-    Reads estimates and comparisons (required), responses, ratings, verdicts, published and findings (optional), each as
-    OUT/NAME.parquet or OUT/NAME.csv. `published` has one row per published number or statement: experiment, quantity,
-    published, says (equals, above, …), ours, agrees, source, note. Raises StoreError naming a table that is missing or
-    broken.
+    Reads estimates and comparisons (required), responses, ratings, verdicts, effects, published and findings
+    (optional), each as OUT/NAME.parquet or OUT/NAME.csv. `published` has one row per published number or statement:
+    experiment, quantity, published, says (equals, above, …), ours, agrees, source, note. Raises StoreError naming a
+    table that is missing or broken.
     """
     found = Tables(
         estimates=_table(out, "estimates", tables.ESTIMATES),
@@ -45,6 +45,7 @@ def write_reproduction(out: Path) -> dict[str, Any]:
         responses=_table(out, "responses", tables.RESPONSES, needed=False),
         verdicts=_table(out, "verdicts", tables.VERDICTS, needed=False),
         ratings=_table(out, "ratings", tables.RATINGS, needed=False),
+        effects=_table(out, "effects", tables.EFFECTS, needed=False),
     )
     headlines, noticed = _any(out, "published"), _any(out, "findings")
     experiments = list(_experiments(found, out / "figures"))
@@ -79,6 +80,8 @@ def _experiments(found: Tables, folder: Path) -> Any:
         ratings = found.ratings[found.ratings["experiment"] == name]
         if len(ratings):
             shown.append(page.show_ratings(ratings, folder, first + len(shown), prefix))
+        effects = found.effects[found.effects["experiment"] == name]
+        shown += page.show_units(effects, folder, first + len(shown), prefix)
         first += len(shown)
         rows = found.comparisons[found.comparisons["experiment"] == name]
         who = findings.who_answered(found.responses[found.responses["experiment"] == name])

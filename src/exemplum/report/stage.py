@@ -58,8 +58,11 @@ def read(study: Study) -> Tables:
         _optional(tables.EXCLUSIONS, analysis / "exclusions.parquet"),
         _optional(tables.VERDICTS, analysis / "verdicts.parquet"),
         _optional(tables.MODELS, analysis / "models.parquet"),
+        _optional(tables.EFFECTS, analysis / "effects.parquet"),
     )
-    names = ("responses", "ratings", "people", "estimates", "comparisons", "exclusions", "verdicts", "models")
+    names = (
+        "responses", "ratings", "people", "estimates", "comparisons", "exclusions", "verdicts", "models", "effects",
+    )  # fmt: skip
     return Tables(
         units=tables.STUDY_UNITS.read(made / "units.parquet"),
         stimuli=tables.STIMULI.read(made / "stimuli.parquet"),
@@ -78,6 +81,7 @@ def _export(study: Study, found: Tables) -> list[formatting.ExportedTable]:
         ("estimates", found.estimates, tables.ESTIMATES.meaning),
         ("comparisons", found.comparisons, tables.COMPARISONS.meaning),
         ("models", found.models, tables.MODELS.meaning),
+        ("effects", found.effects, tables.EFFECTS.meaning),
         ("verdicts", found.verdicts, tables.VERDICTS.meaning),
         ("exclusions", found.exclusions, tables.EXCLUSIONS.meaning),
         ("people", found.people, tables.PEOPLE.meaning),
@@ -121,6 +125,8 @@ def write(
     ratings = _of_kept(tables.ratings, tables.exclusions)
     if len(ratings):
         shown.append(page.show_ratings(ratings, folder / "figures", len(shown) + 1))
+    judged = tables.effects[~tables.effects["observer"].isin(findings.CHECKS)]
+    shown += page.show_units(judged, folder / "figures", len(shown) + 1)
     unit_cards = make_cards(tables, pictures)
     examples = example_screens(tables, pictures)
     found = findings.findings(tables)

@@ -169,9 +169,9 @@ def short(name: str, most: int = 16) -> str:
     return name if len(name) <= most else f"{name[: most - 6]}…{name[-5:]}"
 
 
-def categories(ax: Axes, names: Sequence[str], slant: bool | None = None) -> None:
-    """Label the x positions 0, 1, …; labels that do not fit side by side are rotated."""
-    ax.set_xticks(range(len(names)))
+def categories(ax: Axes, names: Sequence[str], slant: bool | None = None, at: Sequence[float] | None = None) -> None:
+    """Label the x positions 0, 1, … or `at`; labels that do not fit side by side are rotated."""
+    ax.set_xticks(range(len(names)) if at is None else at)
     width = ax.get_figure(root=True).get_figwidth() * ax.get_position().width  # type: ignore[union-attr]
     crowded = (
         sum(1 + max(len(line) for line in name.split("\n")) for name in names) > LETTERS_PER_INCH * width

@@ -14,11 +14,13 @@ from statsmodels.genmod.generalized_estimating_equations import GEE
 
 from exemplum import tables
 from exemplum.analysis.estimates import cells
-from exemplum.analysis.models import laplace, reml
+from exemplum.analysis.models import laplace, marginal, reml
 from exemplum.analysis.models.crossed import Array
 from exemplum.analysis.models.mixed import (
     Sample,
+    adjusted,
     contrasts,
+    fit_terms,
     fixed_terms,
     frames,
     samples,
@@ -31,19 +33,26 @@ from exemplum.analysis.models.mixed import (
 MANY = 20_000  # main trials above which random slopes and subsets would take minutes, and are left out
 
 Tables = tuple[pd.DataFrame, pd.DataFrame]
+Row = dict[str, Any]
 
 
 def fits(responses: pd.DataFrame) -> list[Tables]:
     """(MODELS, COMPARISONS) of every model of RESPONSES, by experiment and observer.
 
     `glmm`, `gee` and `lmm` over all main trials and, in experiments with several schemes, in each scheme. Up to 20,000
-    main trials also `lmm` of right and of wrong answers separately, and `glmm_slopes` and `lmm_slopes`.
+    main trials also `glmm_slopes` and `lmm_slopes` in both, and `lmm` of right and of wrong answers separately.
     """
     found = [model for by, answers in parts(responses) for model in _of(answers, by)]
-    if (responses["trial_kind"] == "main").sum() <= MANY:
+    if few(responses):
         found += [compare_reaction_time(responses, subset=subset) for subset in ("correct", "wrong")]
-        found += [compare_accuracy(responses, slopes=True), compare_reaction_time(responses, slopes=True)]
+        for by, answers in parts(responses):
+            found += [compare_accuracy(answers, by, slopes=True), compare_reaction_time(answers, by, slopes=True)]
     return found
+
+
+def few(responses: pd.DataFrame) -> bool:
+    """Whether random slopes can be fitted in seconds: up to 20,000 main trials."""
+    return bool((responses["trial_kind"] == "main").sum() <= MANY)
 
 
 def parts(responses: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -61,7 +70,8 @@ ODDS_RATIO = "odds_ratio"
 ABSURD = (
     15.0  # log odds; beyond this the likelihood keeps growing, because participants or units separate right from wrong
 )
-SEPARATED = "participants or units separate right from wrong: no finite estimate"
+SEPARATED = "participants or units separate right from wrong"
+WEAK_PRIOR = f"weak prior: N(0, {laplace.WEAK.fixed:g}²) on log odds, half-normal({laplace.WEAK.sd:g}) on sds"
 
 
 def compare_accuracy(
@@ -76,31 +86,74 @@ def compare_accuracy(
     about new participants and new units needs (Barr et al. 2013, J. Mem. Lang. 68); the model is written
     (1 + h || participant) + (1 + h || unit) with orthonormal contrasts h of the conditions.
 
-    One participant, fewer than two conditions with both right and wrong answers, or so few trials that participants or
-    units separate right from wrong, give NaN with n, and MODELS says why. A standard deviation that collapsed to 0 is
-    reported as such in MODELS.
+    MODELS also has the log likelihood, AIC, the probability of a right answer in each condition over all participants
+    and units, and its differences (see `marginal`); with slopes the correlations of effects between conditions.
+
+    Where a condition has only right or only wrong answers, or participants or units separate right from wrong, the
+    likelihood has no maximum: the terms and pairs concerned are of a fit with a weak prior, which `note` in MODELS and
+    effect_name odds_ratio_penalized say. One participant or one condition gives NaN with n, and MODELS says why. A
+    standard deviation that collapsed to 0 is reported as such in MODELS.
     """
     name = "glmm_slopes" if slopes else "glmm"
     models, comparisons = [], []
     for sample in samples(responses, "accuracy", by):
-        models += unfitted(sample, name)
-        used = sample.usable() if sample.modelled else None
-        if used is None:
-            comparisons += contrasts(sample, name, np.empty(0), np.empty((0, 0)), ODDS_RATIO)
-            continue
-        found = fit_logistic(used, slopes)
-        if found is None:
-            models.append(term(used, name, "none", "", note=SEPARATED))
-            comparisons += contrasts(replace(sample, note=SEPARATED), name, np.empty(0), np.empty((0, 0)), ODDS_RATIO)
-            continue
-        note = "" if found.converged else "did not converge"
-        models += fixed_terms(used, name, found.beta, found.covariance, note)
-        models += sd_terms(used, name, found.sd, found.sd_low, found.sd_high)
-        rows = contrasts(sample, name, found.beta, found.covariance, ODDS_RATIO)
-        if interval == "profile":
-            _profile(rows, used, found, slopes)
-        comparisons += rows
+        rows, compared = _accuracy(sample, name, slopes, interval)
+        models += rows
+        comparisons += compared
     return frames(models, comparisons)
+
+
+def _accuracy(sample: Sample, name: str, slopes: bool, interval: str) -> tuple[list[Row], list[Row]]:
+    """Rows of one sample: the model of the conditions with right and wrong answers, then the penalized one's."""
+    used = sample.usable() if sample.modelled else None
+    found = fit_logistic(used, slopes) if used else None
+    kept: tuple[str, ...] = ()
+    models: list[Row] = []
+    bare = replace(sample, note=sample.note or SEPARATED)
+    compared = contrasts(bare, name, np.empty(0), np.empty((0, 0)), ODDS_RATIO)
+    if used and found:
+        kept, note = used.names, "" if found.converged else "did not converge"
+        models = _terms(used, name, found, slopes, note)
+        compared = contrasts(sample, name, found.beta, found.covariance, ODDS_RATIO)
+        if interval == "profile":
+            _profile(compared, used, found, slopes)
+    if kept == sample.names or not separable(sample):
+        return [*models, *unfitted(sample, name)], compared
+    whole = sample.whole()
+    penalized = fit_penalized(whole, slopes)
+    note = "; ".join([*(sample.problems.values() or [SEPARATED]), WEAK_PRIOR])
+    rows = _terms(whole, name, penalized, slopes, note)
+    models += [row for row in rows if not kept or set(row["term"].split(" - ")) & sample.problems.keys()]
+    others = contrasts(whole, name, penalized.beta, penalized.covariance, f"{ODDS_RATIO}_penalized")
+    merged = [row if {row["a"], row["b"]} <= set(kept) else other for row, other in zip(compared, others, strict=True)]
+    return models, adjusted(merged)
+
+
+def _terms(sample: Sample, name: str, found: laplace.Fit, slopes: bool, note: str) -> list[Row]:
+    rows = fixed_terms(sample, name, found.beta, found.covariance, note)
+    rows += sd_terms(sample, name, found.sd, found.sd_low, found.sd_high, note)
+    if slopes and len(sample.names) > 1:
+        rows += marginal.correlation_terms(sample, name, found, note)
+    rows += marginal.marginal_terms(sample, name, found, slopes, note)
+    return rows if WEAK_PRIOR in note else [*rows, *_likelihood(sample, name, found.loglik, found.sd, note)]
+
+
+def _likelihood(sample: Sample, name: str, loglik: float, sd: Array, note: str) -> list[Row]:
+    """Log likelihood and AIC; a standard deviation counts as a parameter also where it collapsed to 0, as in lme4."""
+    several = sum(sample.sizes()[f"n_{grouping}s"] > 1 for grouping in ("participant", "unit"))
+    residual = sample.measure == "rt_s"
+    return fit_terms(sample, name, loglik, len(sample.names) + several * sd.shape[1] + residual, note)
+
+
+def separable(sample: Sample) -> bool:
+    """Whether a prior makes a model possible: several participants and conditions."""
+    return len(np.unique(sample.participant)) > 1 and len(sample.names) > 1
+
+
+def fit_penalized(sample: Sample, slopes: bool = False) -> laplace.Fit:
+    """The model of a sample with a weak prior, for answers that separate: laplace.WEAK."""
+    ones = np.ones(len(sample.values))
+    return laplace.fit(sample.values, ones, sample.dummies(), sample.crossed(slopes), False, laplace.WEAK)
 
 
 def fit_logistic(sample: Sample, slopes: bool = False, sd_intervals: bool = True) -> laplace.Fit | None:
@@ -156,6 +209,7 @@ def compare_reaction_time(
         models += sd_terms(used, name, found.sd, found.sd_low, found.sd_high)
         sigma, low, high = found.residual
         models.append(term(used, name, "sd", "residual", sigma, np.nan, low, high))
+        models += _likelihood(used, name, found.loglik, found.sd, note)
         comparisons += contrasts(sample, name, found.beta, found.covariance, RT_RATIO)
     return frames(models, comparisons)
 

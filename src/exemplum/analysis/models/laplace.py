@@ -24,32 +24,74 @@ PROFILE_TOLERANCE = 1e-2  # the same in a search for the ends of an interval: ln
 
 
 @dataclass(frozen=True)
+class Prior:
+    """A penalty that keeps estimates finite: β ~ N(0, fixed²), and each standard deviation half-normal, N⁺(0, sd²).
+
+    In log odds. Weak beside data: a level of 2.5 is 92 %, a standard deviation of 1 moves a participant from 73 % to
+    50 or 88 %. R: blme::bglmer(fixef.prior = normal(2.5), cov.prior = custom(function(s) -s^2 / 2, chol = TRUE)).
+    """
+
+    fixed: float = np.inf
+    sd: float = np.inf
+
+
+NO_PRIOR = Prior()
+WEAK = Prior(2.5, 1.0)
+
+
+@dataclass(frozen=True)
 class Fit:
     """A fitted model: estimates with standard errors and intervals."""
 
     beta: Array  # (k,) fixed effects, log odds
     covariance: Array  # (k, k) of beta, from the Hessian over fixed effects and standard deviations
+    joint: Array  # (k + 2m, k + 2m) of beta and sd, rows of sd in order participants, units; NaN for a collapsed sd
     sd: Array  # (2, m): participants' and units' standard deviations, intercept first; 0 where collapsed
     sd_low: Array  # (2, m) 95 % interval: normal on the log scale, by profile likelihood where that is too wide
     sd_high: Array  # (2, m); NaN where a flat likelihood of many trials was not profiled
-    loglik: float
+    loglik: float  # with a prior, its log density but for a constant is added
     converged: bool
     singular: tuple[tuple[int, int], ...]  # which of sd collapsed
 
 
-def fit(successes: Array, trials: Array, fixed: Array, crossed: Crossed, sd_intervals: bool = True) -> Fit:
+def fit(
+    successes: Array, trials: Array, fixed: Array, crossed: Crossed, sd_intervals: bool = True, prior: Prior = NO_PRIOR
+) -> Fit:
     """Fit successes ~ Binomial(trials, expit(fixed·β + random part)) by maximum Laplace likelihood.
 
     `successes`, `trials` (n,), `fixed` (n, k), all in the row order of `crossed`. Fixed effects and standard
     deviations are optimized together (lme4's glmer with nAGQ = 1) with the exact gradient. Columns of `crossed` after
     the first share one standard deviation in each grouping. A grouping with one level gets standard deviation 0.
     If the likelihood of a standard deviation is flat, its interval is found by search, which takes most of the time;
-    `sd_intervals=False` leaves it NaN. The caller must ensure that β is finite (no condition all right or all wrong).
+    `sd_intervals=False` leaves it NaN. Without a prior the caller must ensure that β is finite (no condition all right
+    or all wrong); with one the mode of the posterior density is found instead.
 
     Source: Bates, Mächler, Bolker & Walker (2015), J. Stat. Software 67(1); Laplace: Tierney & Kadane (1986).
     """
-    problem = _Problem(successes, trials, fixed, crossed, np.zeros(len(successes)))
+    problem = _Problem(successes, trials, fixed, crossed, np.zeros(len(successes)), prior)
     return _describe(problem, _maximum(problem), sd_intervals)
+
+
+@dataclass(frozen=True)
+class Modes:
+    """Random effects in log odds, participants' and units': the most probable values, and their uncertainty."""
+
+    effects: tuple[Array, Array]  # (levels, q) for the columns of `crossed`
+    covariance: tuple[Array, Array]  # (levels, q, q), given the fixed effects and standard deviations
+
+
+def modes(successes: Array, trials: Array, fixed: Array, crossed: Crossed, found: Fit) -> Modes:
+    """Conditional modes of the random effects of `found`, the fit of the same data.
+
+    R: ranef(glmer(…), condVar = TRUE). They are shrunken towards 0, the more the fewer trials a level has.
+    """
+    problem = _Problem(successes, trials, fixed, crossed, np.zeros(len(successes)))
+    scales = problem.scales(found.sd.ravel())
+    factor, _ = problem.mode(fixed @ found.beta, scales)
+    (u_a, u_b), (block_a, block_b, _), (scale_a, scale_b) = problem.effects, factor.blocks, factor.scales
+    effects = u_a * scale_a, u_b * scale_b
+    covariance = block_a * np.outer(scale_a, scale_a), block_b * np.outer(scale_b, scale_b)
+    return Modes(effects[::-1], covariance[::-1]) if crossed.units_first else Modes(effects, covariance)
 
 
 def _maximum(problem: _Problem) -> _Solution:
@@ -101,6 +143,7 @@ class _Problem:
     fixed: Array
     crossed: Crossed
     offset: Array
+    prior: Prior = NO_PRIOR
     effects: tuple[Array, Array] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -124,8 +167,8 @@ class _Problem:
             p = expit(self.offset + self.fixed @ beta)
             weight = self.trials * p * (1 - p)
             step = np.linalg.solve(
-                self.fixed.T @ (weight[:, None] * self.fixed) + 1e-10 * np.eye(self.k),
-                self.fixed.T @ (self.successes - self.trials * p),
+                self.fixed.T @ (weight[:, None] * self.fixed) + (1e-10 + self.prior.fixed**-2) * np.eye(self.k),
+                self.fixed.T @ (self.successes - self.trials * p) - beta * self.prior.fixed**-2,
             )
             beta = beta + np.clip(step, -2, 2)
             if np.abs(step).max(initial=0) < 1e-8:
@@ -139,15 +182,16 @@ class _Problem:
         """−ln L and its gradient over (β, θ)."""
         scales = self.scales(parameters[self.k :])
         base = self.offset + self.fixed @ parameters[: self.k]
-        factor, eta = self._mode(base, scales)
+        factor, eta = self.mode(base, scales)
         penalty = sum(float((u**2).sum()) for u in self.effects)
         loglik = self._loglik(eta) - penalty / 2 - factor.logdet / 2 + self.constant
-        return -loglik, -self._gradient(factor, eta, scales)
+        pull = parameters * np.repeat([self.prior.fixed**-2, self.prior.sd**-2], [self.k, 2 * self.m])
+        return float(pull @ parameters / 2 - loglik), pull - self._gradient(factor, eta, scales)
 
     def _loglik(self, eta: Array) -> float:
         return float(self.successes @ eta - self.trials @ np.logaddexp(0, eta))
 
-    def _mode(self, base: Array, scales: Array) -> tuple[Factor, Array]:
+    def mode(self, base: Array, scales: Array) -> tuple[Factor, Array]:
         """Find the mode of the random effects by Newton steps (penalized iteratively reweighted least squares)."""
         crossed, (a, b) = self.crossed, self.effects
         eta = base + crossed.times((a, b), scales)
@@ -193,7 +237,7 @@ class _Problem:
     def curvature(self, parameters: Array) -> Array:
         """An initial guess of the covariance of (β, θ): Laplace's for β at fixed θ, 1/(2·levels) for θ."""
         scales = self.scales(parameters[self.k :])
-        factor, eta = self._mode(self.offset + self.fixed @ parameters[: self.k], scales)
+        factor, eta = self.mode(self.offset + self.fixed @ parameters[: self.k], scales)
         p = expit(eta)
         weight = self.trials * p * (1 - p)
         columns = []
@@ -203,7 +247,9 @@ class _Problem:
                 rows - weight * self.crossed.times(factor.solve(self.crossed.transposed(rows, scales)), scales)
             )
         guess = np.zeros((len(parameters), len(parameters)))
-        guess[: self.k, : self.k] = np.linalg.inv(self.fixed.T @ np.stack(columns, axis=1)) if self.k else 0
+        if self.k:
+            information = self.fixed.T @ np.stack(columns, axis=1) + self.prior.fixed**-2 * np.eye(self.k)
+            guess[: self.k, : self.k] = np.linalg.inv(information)
         variances = np.repeat(0.5 / np.array(self.crossed.sizes), self.m)
         guess[range(self.k, len(parameters)), range(self.k, len(parameters))] = variances
         return guess
@@ -259,7 +305,7 @@ def _describe(problem: _Problem, solution: _Solution, sd_intervals: bool) -> Fit
     where = tuple((int(i) // problem.m, int(i) % problem.m) for i in np.flatnonzero(collapsed))
     shape = (2, problem.m)
     return Fit(
-        solution.beta, covariance[:k, :k], theta.reshape(shape), low.reshape(shape), high.reshape(shape),
+        solution.beta, covariance[:k, :k], covariance, theta.reshape(shape), low.reshape(shape), high.reshape(shape),
         solution.loglik, solution.converged, where,
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
@@ -53,6 +53,10 @@ class Sample:
             _recode(self.participant[rows]), _recode(self.unit[rows]), self.values[rows], self.rows[rows],
         )  # fmt: skip
 
+    def whole(self) -> Sample:
+        """The same sample with all conditions, for a model that a prior keeps finite."""
+        return replace(self, problems={}, note="")
+
     def sizes(self) -> dict[str, int]:
         return {
             "n_trials": len(self.values),
@@ -66,10 +70,12 @@ class Sample:
 
     def crossed(self, slopes: bool) -> Crossed:
         """Random intercepts, and with `slopes` also deviations by condition, the same variance for each condition."""
-        columns = np.ones((len(self.values), 1))
-        if slopes and len(self.names) > 1:
-            columns = np.hstack([columns, helmert(len(self.names)).T[self.condition]])
-        return Crossed(self.participant, self.unit, columns)
+        return Crossed(self.participant, self.unit, self.loadings(slopes)[self.condition])
+
+    def loadings(self, slopes: bool) -> Array:
+        """Random-effect columns of each condition: (conditions, q)."""
+        k = len(self.names)
+        return np.hstack([np.ones((k, 1)), helmert(k).T]) if slopes and k > 1 else np.ones((k, 1))
 
 
 def samples(responses: pd.DataFrame, measure: str, by: str = "all", subset: str = "all") -> Iterator[Sample]:
@@ -152,20 +158,23 @@ def contrasts(
             row["statistic"] = value / error
             row["p"] = float(2 * norm.sf(abs(value / error)))
         rows.append(row)
+    return adjusted(rows)
+
+
+def adjusted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Set p_adjusted of rows of COMPARISONS to Holm's over those with a p."""
     tested = [row for row in rows if np.isfinite(row["p"])]
-    if tested:
-        adjusted = holm(np.array([row["p"] for row in tested]))
-        for row, p in zip(tested, adjusted, strict=True):
-            row["p_adjusted"] = float(p)
+    for row, p in zip(tested, holm(np.array([row["p"] for row in tested])), strict=True):
+        row["p_adjusted"] = float(p)
     return rows
 
 
 def holm(p: Array) -> Array:
     """Holm's step-down adjustment. R: p.adjust(p, "holm"). (statsmodels' collects garbage, 0.3 s per call.)"""
     places = np.argsort(p, kind="stable")
-    adjusted = np.empty(len(p))
-    adjusted[places] = np.minimum(np.maximum.accumulate(p[places] * np.arange(len(p), 0, -1)), 1.0)
-    return adjusted
+    stepped = np.empty(len(p))
+    stepped[places] = np.minimum(np.maximum.accumulate(p[places] * np.arange(len(p), 0, -1)), 1.0)
+    return stepped
 
 
 def _bare(sample: Sample, test: str, a: str, b: str, effect_name: str) -> dict[str, Any]:
@@ -215,19 +224,28 @@ def standard_errors(covariance: Array) -> Array:
     return np.sqrt(np.where(variances > 0, variances, np.nan))
 
 
-def sd_terms(sample: Sample, model: str, sd: Array, low: Array, high: Array) -> list[dict[str, Any]]:
+def sd_terms(sample: Sample, model: str, sd: Array, low: Array, high: Array, note: str = "") -> list[dict[str, Any]]:
     """Rows of MODELS for standard deviations (2, m) of participants and units; says which collapsed to 0."""
     rows = []
     for g, grouping in enumerate(("participant", "unit")):
         for j, suffix in enumerate(("", ":condition")[: sd.shape[1]]):
             one = sample.sizes()[f"n_{grouping}s"] < 2
-            note = f"one {grouping}: no variance between them" if one else "collapsed to 0" if sd[g, j] == 0 else ""
             if one:
-                rows.append(term(sample, model, "sd", grouping + suffix, note=note))
+                said = f"one {grouping}: no variance between them"
+                rows.append(term(sample, model, "sd", grouping + suffix, note=said))
             else:
                 ends = float(sd[g, j]), np.nan, float(low[g, j]), float(high[g, j])
-                rows.append(term(sample, model, "sd", grouping + suffix, *ends, note))
+                said = "; ".join(part for part in ("collapsed to 0" if sd[g, j] == 0 else "", note) if part)
+                rows.append(term(sample, model, "sd", grouping + suffix, *ends, said))
     return rows
+
+
+def fit_terms(sample: Sample, model: str, loglik: float, parameters: int, note: str = "") -> list[dict[str, Any]]:
+    """Rows of MODELS for the log likelihood and Akaike's criterion, 2 · parameters − 2 · log likelihood."""
+    aic = 2 * parameters - 2 * loglik
+    return [
+        term(sample, model, "fit", name, value, note=note) for name, value in (("log_likelihood", loglik), ("aic", aic))
+    ]
 
 
 def frames(models: list[dict[str, Any]], comparisons: list[dict[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:

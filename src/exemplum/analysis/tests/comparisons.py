@@ -28,7 +28,8 @@ from exemplum.tables import COMPARISONS
 
 MEASURES = ("accuracy", "rt_s", "rt_median_s", "confidence")
 BYS = ("all", "layer", "branch", "selection", "scheme", "expertise", "scheme+expertise")
-HOLM = ("paired_t", "wilcoxon", "permutation", "mann_whitney")  # rm_anova_posthoc is Bonferroni's already
+# rm_anova_posthoc is Bonferroni's already
+HOLM = ("paired_t", "wilcoxon", "permutation", "mann_whitney", "welch_t", "kruskal_wallis", "spearman")
 
 
 def comparisons(responses: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -36,8 +37,10 @@ def comparisons(responses: pd.DataFrame, seed: int) -> pd.DataFrame:
 
     Every pair of conditions, in all and in every layer, branch, selection, scheme and expertise, for those who
     answered both: `paired_t`, `wilcoxon`, `permutation`, and with three conditions or more `rm_anova` and
-    `rm_anova_posthoc` for those who answered all. Then hand-picked against random units (paired) and experts against
-    lay people (`mann_whitney`) within each condition, and `mixed_anova` where there are several schemes.
+    `rm_anova_posthoc` for those who answered all. Then hand-picked against random units (paired) within each condition,
+    also within each branch that has both, experts against lay people (`mann_whitney`) within each condition, and
+    `mixed_anova` where there are several schemes.
+
     p_adjusted is Holm's over the groups of one test (all layers, for example), or the test's own correction.
     """
     found = [
@@ -45,7 +48,7 @@ def comparisons(responses: pd.DataFrame, seed: int) -> pd.DataFrame:
         for (experiment, observer), answers in responses.groupby(["experiment", "observer"], sort=True)
         for row in _of_observer(answers, seed)
     ]
-    return COMPARISONS.frame(_holm(pd.DataFrame(found, columns=list(COMPARISONS.columns))))
+    return adjusted(pd.DataFrame(found, columns=list(COMPARISONS.columns)))
 
 
 def paired_tests(wide: pd.DataFrame, a: str, b: str, seed: int) -> Iterator[Outcome]:
@@ -71,7 +74,21 @@ def _of_observer(answers: pd.DataFrame, seed: int) -> Iterator[dict[str, object]
                     yield fixed | where | outcome.row()
             for by_name, group, outcome in _within_condition(part, measure, by, seed):
                 yield fixed | {"by": by_name, "group": group} | outcome.row()
+    yield from _within_branches(trials, measures, seed)
     yield from _mixed(trials, measures)
+
+
+def _within_branches(trials: pd.DataFrame, measures: list[str], seed: int) -> Iterator[dict[str, object]]:
+    """Hand-picked against random units of one branch: where hand-picked units are all of one, branches differ too."""
+    whole = trials[(trials["branch"] != "") & ~trials["condition"].isin(["none_pre", "none_post"])]
+    for branch, rows in whole.groupby("branch", sort=True):
+        if not {"hand_picked", "random"} <= set(rows["selection"]):
+            continue
+        table = cells.participant_cells(rows, "selection", measures)
+        for measure, subset, part in _measured(table, measures):
+            for _, condition, found in _within_condition(part, measure, "selection", seed):
+                where = {"by": "branch+condition", "group": f"{branch}|{condition}"}
+                yield {"measure": measure, "subset": subset} | where | found.row()
 
 
 def _measured(table: pd.DataFrame, measures: list[str]) -> Iterator[tuple[str, str, pd.DataFrame]]:
@@ -142,10 +159,12 @@ def holm(p: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def _holm(table: pd.DataFrame) -> pd.DataFrame:
-    """Adjust p over the groups and pairs of each test: one family for a measure, subset, `by` and test."""
-    table = table.copy()
-    table["p_adjusted"] = table["p_adjusted"].astype(float)
+def adjusted(table: pd.DataFrame) -> pd.DataFrame:
+    """COMPARISONS with p_adjusted by Holm over the groups and pairs of each test.
+
+    One family for a measure, subset, `by` and test of HOLM; other tests keep theirs.
+    """
+    table = COMPARISONS.frame(table)
     family = ["experiment", "observer", "measure", "subset", "by", "test"]
     for _, rows in table[table["test"].isin(HOLM) & table["p"].notna()].groupby(family):
         table.loc[rows.index, "p_adjusted"] = holm(rows["p"].to_numpy(dtype=float))
@@ -161,14 +180,15 @@ def order_comparisons(responses: pd.DataFrame) -> pd.DataFrame:
     - by = side, for each condition (group): trials with the right answer on top against those with it at the bottom
       (`paired_t`). Above 0: a preference for the top.
 
-    NaN with n for fewer than two participants in either order, or differences that do not vary.
+    p_adjusted is Holm's over the pairs, and over the conditions. NaN with n for fewer than two participants in either
+    order, or differences that do not vary.
     """
     rows: list[dict[str, Any]] = []
     main = responses[responses["trial_kind"] == "main"]
     for (experiment, observer), answers in main.groupby(["experiment", "observer"], sort=True):
         where = {"experiment": experiment, "observer": observer, "measure": "accuracy", "subset": "all"}
         rows += [where | found for found in _orders(answers) + _sides(answers)]
-    return tables.COMPARISONS.frame(rows)
+    return adjusted(tables.COMPARISONS.frame(rows))
 
 
 def welch(a: np.ndarray, b: np.ndarray) -> Outcome:

@@ -34,16 +34,22 @@ def d_av(a: np.ndarray, b: np.ndarray) -> Effect:
     """Mean difference of pairs over the mean of the two standard deviations (Cumming 2012, eq. 11.10).
 
     Unlike dz it does not grow with the correlation between conditions, so it compares with designs between groups.
-    Interval: that of dz, rescaled (Algina & Keselman 2003, Educ. Psychol. Meas. 63, 537-553). NaN as for dz, and
-    when neither condition varies.
+    Interval: normal with Bonett's variance (2008, Psychol. Methods 13, 99-109), d²/(2 df) + s_diff²/(s̄² (n − 1)),
+    where df counts the mean of two correlated standard deviations. NaN as for dz, and when neither condition varies.
     """
     a, b = np.asarray(a, float), np.asarray(b, float)
-    ends = np.array(_standardized(a - b))
-    if np.isnan(ends[0]):
+    difference, n = a - b, len(a)
+    if n < 2 or is_constant(difference):
         return Effect("d_av", np.nan, np.nan, np.nan)
-    scale = np.std(a - b, ddof=1) / ((np.std(a, ddof=1) + np.std(b, ddof=1)) / 2)
-    value, low, high = ends * scale
-    return Effect("d_av", float(value), float(low), float(high))
+    (var_a, shared), (_, var_b) = np.cov(a, b)
+    mean = (np.sqrt(var_a) + np.sqrt(var_b)) / 2
+    value = difference.mean() / mean
+    # of the mean sd: sds vary by s²/2(n − 1) and are correlated by r², here shared²/(s_a s_b)²
+    common = shared**2 / np.sqrt(var_a * var_b) if var_a * var_b > 0 else 0.0
+    df = (n - 1) * (2 * mean) ** 2 / (var_a + var_b + 2 * common)
+    error = np.sqrt(value**2 / (2 * df) + difference.var(ddof=1) / (mean**2 * (n - 1)))
+    reach = stats.norm.ppf((1 + LEVEL) / 2) * error
+    return Effect("d_av", float(value), float(value - reach), float(value + reach))
 
 
 def rank_biserial(differences: np.ndarray) -> Effect:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -182,6 +183,56 @@ def by_expertise(estimates: pd.DataFrame, observer: str, ax: Axes | None = None)
     ax.text(0.01, 0.02, "filled: expert   open: lay", transform=ax.transAxes, fontsize=7.5, color=style.SOFT)
     return ax
 
+
+def by_unit(effects: pd.DataFrame, observer: str, ax: Axes | None = None) -> Axes:
+    """Shrunken accuracy of every unit from EFFECTS, by layer from early to late, the most difficult units first.
+
+    Open markers are hand-picked units, horizontal lines the means of a layer. Intervals are drawn for up to 120 units.
+    """
+    ax = ax or style.new(*UNITS_SIZE)
+    rows = effects[(effects["observer"] == observer) & (effects["grouping"] == "unit")]
+    if rows.empty:
+        return style.empty(ax, "No model of units could be fitted: nothing to show")
+    conditions = style.ordered(rows["condition"])
+    looks = style.looks(conditions)
+    wide = rows.pivot_table(index=["layer", "name"], columns="condition", values="accuracy")
+    difficult = wide[conditions[0]].fillna(wide.mean(axis=1)).sort_values(kind="stable")
+    units = sorted(difficult.index, key=lambda unit: style.natural_key(unit[0]))  # by layer; stable within it
+    place = {name: x for x, (_, name) in enumerate(units)}
+    few = len(units) <= 120
+    for offset, condition in zip(style.dodge(len(conditions), 0.4), conditions, strict=True):
+        own = rows[rows["condition"] == condition]
+        x = own["name"].map(place).to_numpy(dtype=float) + offset
+        color, marker = looks[condition].color, looks[condition].marker
+        if few:
+            ax.vlines(x, own["accuracy_low"], own["accuracy_high"], color=color, lw=0.9, alpha=0.45, zorder=2)
+        picked = (own["selection"] == "hand_picked").to_numpy()
+        for open_, chosen in ((False, ~picked), (True, picked)):
+            ax.scatter(x[chosen], own["accuracy"][chosen], s=16 if few else 6, marker=marker, zorder=3, lw=0.9,
+                       ec=color, color="white" if open_ else color)  # fmt: skip
+        for _, of_layer in own.assign(x=x).groupby("layer"):
+            mean = of_layer["accuracy"].mean()
+            ends = of_layer["name"].map(place).agg(["min", "max"]) + np.array([-0.4, 0.4])
+            ax.plot(ends, [mean, mean], color=color, lw=1, zorder=1)
+    _name_layers(ax, [layer for layer, _ in units])
+    style.shares(ax)
+    style.legend(ax, conditions, looks)
+    return ax
+
+
+def _name_layers(ax: Axes, layers: list[str]) -> None:
+    """Name the layers below their units, with lines between them."""
+    names = list(dict.fromkeys(layers))
+    first = [layers.index(name) for name in names]
+    for x in first[1:]:
+        ax.axvline(x - 0.5, color=style.FAINT, lw=0.8, zorder=0)
+    middle = [x + (layers.count(name) - 1) / 2 for x, name in zip(first, names, strict=True)]
+    style.categories(ax, [style.short(name) or "—" for name in names], at=middle)
+    ax.set_xlim(-1, len(layers))
+    ax.set_xlabel(f"{len(layers)} units, by layer")
+
+
+UNITS_SIZE = (7.6, 3.2)  # inches
 
 COLORS = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE, style.SKY, style.ORANGE)
 MARKERS = "os^vPX"
