@@ -66,6 +66,10 @@ def _few(opening: str, entries: Iterable[str], more: bool, closing: str, most: i
     return f"{opening}{text[:most]}{'…' if cut else ', …' if more else ''}{closing}"
 
 
+# what to do where a file of explanations/ is missing or broken: the stage itself would be up to date
+REMAKE = "restore it from a backup, or delete the study's folder explanations and run exemplum explain"
+
+
 def command(verb: str, folder: object) -> str:
     """A command to type, whatever the folder is called: `exemplum run 'my study'`."""
     return f"exemplum {verb} {shlex.quote(str(folder))}"

@@ -407,7 +407,7 @@ def recipe_files() -> Iterator[Case]:
         "recipe file its own base",
         setting("synthetic", "recipe", "FOLDER/own.toml"),
         "[synthetic] recipe",
-        "is its own base",
+        "a circle that leads back to",
         prepare=lambda folder: (folder / "own.toml").write_text(f'base = "{folder}/own.toml"'),
     )
 

@@ -42,8 +42,9 @@ class Scenario:
     def __post_init__(self) -> None:
         if not 0 < self.baseline < 1 or not 0 < self.baseline + self.difference < 1:
             raise UserError(
-                f"accuracies must lie between 0 and 1: baseline {self.baseline:g}, with the difference "
-                f"{self.baseline + self.difference:g}; change the baseline or the difference"
+                f"baseline {self.baseline:g} plus difference {self.difference:g} is an accuracy of "
+                f"{self.baseline + self.difference:g}; both accuracies must lie between 0 and 1 (0.05 means five "
+                "percentage points); change the difference or the baseline"
             )
         if self.participants < 2 or self.units < 1:
             raise UserError(

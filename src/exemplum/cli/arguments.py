@@ -11,7 +11,7 @@ import typer
 from exemplum.study import Study, blinding, pipeline
 
 StudyFolder = Annotated[Path, typer.Argument(help="The study's folder, which holds study.toml.")]
-Force = Annotated[bool, typer.Option("--force", help="Run again even if nothing has changed.")]
+Force = Annotated[bool, typer.Option("--force", help="Remake everything, even if nothing has changed.")]
 
 Ray = Annotated[
     str | None,

@@ -29,24 +29,27 @@ def power(
     sd_participant: Annotated[
         float | None,
         typer.Option(
-            help="SD across participants of accuracy over all methods, in log odds. Default: from --study, else 0."
+            help="How much participants differ in accuracy over all methods: SD in log odds. Default: from --study, "
+            "else 0."
         ),
     ] = None,
     sd_unit: Annotated[
         float | None,
-        typer.Option(help="SD across units, over all methods, in log odds. Default: from --study, else 0.9."),
+        typer.Option(
+            help="How much units differ in accuracy over all methods: SD in log odds. Default: from --study, else 0.9."
+        ),
     ] = None,
     sd_participant_condition: Annotated[
         float | None,
         typer.Option(
-            help="SD across participants of each method's deviation (random slope), in log odds. "
+            help="How much the effect of a method differs between participants: SD in log odds (random slope). "
             "Default: from --study, else 0.25."
         ),
     ] = None,
     sd_unit_condition: Annotated[
         float | None,
         typer.Option(
-            help="SD across units of each method's deviation (random slope), in log odds. "
+            help="How much the effect of a method differs between units: SD in log odds (random slope). "
             "Default: from --study, else 0.5."
         ),
     ] = None,
@@ -60,16 +63,16 @@ def power(
     test: Annotated[
         str,
         typer.Option(
-            help="new_units: the verdict's test for new participants and new units. these_units: its test for new "
-            "participants and these units only. glmm: Wald test of the mixed model (slow). Default: the primary claim "
-            "that --study declares, else new_units."
+            help="new_units: the test of verdicts about new participants and new units. these_units: that of verdicts "
+            "about new participants and these units only. glmm: Wald test of the mixed model (slow). Default: the "
+            "primary claim that --study declares, else new_units."
         ),
     ] = "",
     part: Annotated[
         str,
         typer.Option(
-            help="Of a protocol with several schemes: all of its main trials together (all), as the primary analysis "
-            "takes them, or those of one scheme (scheme)."
+            help="Trials to plan for, if the protocol has several schemes. all: the main trials of all schemes, as in "
+            "the primary analysis. scheme: the main trials of one scheme."
         ),
     ] = "all",
     simulations: Annotated[int, typer.Option(min=10, help="Number of simulated studies per sample size.")] = 1000,

@@ -29,7 +29,7 @@ def run(
 def index(study: StudyFolder, force: Force = False, ray: Ray = None) -> None:
     """Measure every unit on every image. Continues where a stopped run left off.
 
-    Keeps each unit's highest and lowest images, mean and quantiles.
+    Keeps, for each unit, the images with the highest and lowest activations, the mean and quantiles.
     """
     run_until(study, "index", force, ray)
 

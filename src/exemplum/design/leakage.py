@@ -18,6 +18,7 @@ import pandas as pd
 
 from exemplum import store
 from exemplum.design.stimuli import NATURAL, DesignError
+from exemplum.errors import REMAKE
 from exemplum.images import copies, identical, thumbnail
 from exemplum.records import Design, TrialKind
 from exemplum.runtime import track
@@ -155,5 +156,5 @@ def _same_bytes(one: Path, other: Path) -> bool:
     try:
         return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
     except OSError as error:
-        told = f"{error.filename} cannot be read ({error.strerror}); run the explanations stage again"
+        told = f"{error.filename} cannot be read ({error.strerror}); {REMAKE}"
         raise store.StoreError(told) from error

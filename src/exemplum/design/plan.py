@@ -10,6 +10,7 @@ import pandas as pd
 from exemplum import records
 from exemplum.design.counterbalancing import rotated
 from exemplum.design.stimuli import NATURAL, DesignError, Pictures
+from exemplum.errors import REMAKE
 from exemplum.protocols import Protocol, Scheme
 from exemplum.records import NONE, StudyUnit, Unit
 
@@ -112,8 +113,8 @@ def _schemes(
     sizes = pictures.sizes(unit.unit for unit in units)
     if not sizes:
         raise DesignError(
-            "queries need natural images of all units for one number of references, and there are none; "
-            "run the explanations stage again"
+            "queries need natural images of all units for one number of references, and "
+            f"explanations/stimuli.parquet has none; {REMAKE}"
         )
     fitted: dict[int, Scheme] = {}  # place in the protocol → scheme
     for place, scheme in enumerate(protocol.schemes):
@@ -194,7 +195,7 @@ def _batches(
         *(set(pictures.batches((unit.unit for unit in mains), scheme.references)) for scheme in schemes)
     )
     if not common:
-        raise DesignError("the main units have no batch of natural images in common; run the explanations stage again")
+        raise DesignError(f"explanations/stimuli.parquet has no batch of natural images of all main units; {REMAKE}")
     conditions = methods + bool(protocol.none_blocks)
     batches = sorted(common)
     kept = batches[1:] if len(batches) > conditions else batches

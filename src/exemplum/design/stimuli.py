@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from exemplum.errors import UserError
+from exemplum.errors import REMAKE, UserError
 from exemplum.protocols import Scheme
 from exemplum.records import ANY_BATCH, Pole, ReferenceSet, Unit
 
@@ -58,8 +58,8 @@ class Pictures:
             if path is None:
                 name = f"{pole}_{k if pole is Pole.MAX else 0}"
                 raise DesignError(
-                    f"unit {unit} has no natural image {name} in batch {batch} for {k} references; "
-                    "run the explanations stage again"
+                    f"explanations/stimuli.parquet has no natural image {name} of unit {unit} for batch {batch} and "
+                    f"{k} references; {REMAKE}"
                 )
         return {pole: path for pole, path in found.items() if path is not None}
 
@@ -77,7 +77,8 @@ class Pictures:
             if len(images) != scheme.references:
                 raise DesignError(
                     f"method {method!r} has {len(images)} {pole} pictures of unit {unit} for batch {batch}, but "
-                    f"{scheme.name} shows {scheme.references}; make the others, or leave out the unit or the method"
+                    f"scheme {scheme.name} shows {scheme.references} per pole; make as many, or leave out the unit or "
+                    "the method"
                 )
         return ReferenceSet(max=shown.get(Pole.MAX, ()), min=shown.get(Pole.MIN, ()))
 

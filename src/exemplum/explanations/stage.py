@@ -232,7 +232,8 @@ def _choose(study: Study, model: Model, index: ActivationIndex, plan: Protocol) 
     sets = plan.main_sets or ("",)
     practice_sets = (*plan.catch_sets, *plan.practice_sets) or ("",)
     share = plan.practice_units / (plan.units * len(sets))
-    return units.choose(model, index, section, share, rng, sets, practice_sets)
+    with study.setting(""):
+        return units.choose(model, index, section, share, rng, sets, practice_sets)
 
 
 def _success(stimuli: pd.DataFrame) -> dict[str, str]:

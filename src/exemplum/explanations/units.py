@@ -49,20 +49,18 @@ def choose(
         for label, wanted, pool in pools:
             if len(pool) < wanted:
                 raise UserError(
-                    f"study.toml: [units] choose = {section.choose!r}: {label} has too few units left that are not "
-                    "dead; choose fewer"
+                    f"[units] choose = {section.choose!r}: {label} has too few units left that are not dead; choose "
+                    "fewer"
                 )
             chosen += [_study_unit(model, pool.pop(), RANDOM, MAIN, name) for _ in range(wanted)]
     if not chosen:
-        raise UserError('study.toml: [units] chooses no unit: set hand_picked, or choose = "one per branch"')
+        raise UserError('[units] chooses no unit; set hand_picked, or set choose = "one per branch"')
     practice = max(3, round(practice_share * len(chosen))) if section.practice is None else section.practice
     spare = _in_turn([pool for _, _, pool in pools] or [[unit for _, unit in _shuffled(alive, rng)]])
     for place in range(practice):
         unit = next(spare, None)
         if unit is None:
-            raise UserError(
-                f"study.toml: [units] practice = {practice}: only {place} units are left besides the main ones"
-            )
+            raise UserError(f"[units] practice = {practice}: only {place} units are left besides the main ones")
         chosen.append(_study_unit(model, unit, RANDOM, PRACTICE, practice_sets[place % len(practice_sets)]))
     return chosen
 
@@ -82,15 +80,20 @@ def check(model: Model, layers: Iterable[str], section: UnitsSection, sets: int)
             there = sum(Unit(layer.name, channel) not in picked for channel in channels)
             if wanted > there:
                 label = f"{layer.name} {branch}".strip()
-                raise UserError(
-                    f"study.toml: [units] choose = {section.choose!r}: {label} has {there} units, but {wanted} are "
-                    "needed; choose fewer"
-                )
+                raise UserError(_too_few(section, label, there, wanted, sets))
             left += there - wanted
     if section.practice is not None and section.practice > left:
-        raise UserError(
-            f"study.toml: [units] practice = {section.practice}: only {left} units are left besides the main ones"
-        )
+        raise UserError(f"[units] practice = {section.practice}: only {left} units are left besides the main ones")
+
+
+def _too_few(section: UnitsSection, label: str, there: int, wanted: int, sets: int) -> str:
+    """`there`: units that are not hand-picked; `wanted`: of all stimulus sets together."""
+    why = f"the protocol draws {sets} sets, so {wanted}" if sets > 1 else str(wanted)
+    besides = " besides the hand-picked ones" if section.hand_picked else ""
+    return (
+        f"[units] choose = {section.choose!r}: {why} units of {label} are needed, but it has {there}{besides}; choose "
+        f"at most {there // sets}"
+    )
 
 
 def _pools(

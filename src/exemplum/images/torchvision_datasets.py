@@ -61,7 +61,8 @@ class TorchvisionCorpus:
         try:
             return to_rgb(self._dataset[row][0])
         except BROKEN as error:
-            raise ImageError(self.record(row).image_id, " ".join(str(error).split())) from error
+            reason = f"it cannot be decoded: {' '.join(str(error).split())}; download the dataset again"
+            raise ImageError(self.record(row).image_id, reason) from error
 
 
 def _open(name: str, split: str, root: Path) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from exemplum.design import repeated_trials
-from exemplum.errors import UserError
+from exemplum.errors import REMAKE, UserError
 from exemplum.records import Design, Response, Session, Side, Trial
 from exemplum.responses import rows
 from exemplum.study import Study
@@ -122,8 +122,8 @@ class Ideal:
         activation = self.activation.get((unit, path), np.nan)
         if np.isnan(activation):
             raise ObserverError(
-                f"observer ideal cannot answer: the activation of {unit} for {path} is unknown; "
-                "run exemplum explain again"
+                f"observer ideal cannot answer: explanations/stimuli.parquet has no activation of {unit} for {path}; "
+                f"{REMAKE}"
             )
         return activation
 

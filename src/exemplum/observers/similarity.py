@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exemplum import design, store
+from exemplum.errors import REMAKE
 from exemplum.observers.observer import ObserverError, answer, coin, graded
 from exemplum.records import Response, Side, Trial
 from exemplum.runtime import track
@@ -191,7 +192,7 @@ def _print(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()[:24]
     except OSError as error:
-        raise ObserverError(f"{path} cannot be read ({error}); run the explanations stage again") from error
+        raise ObserverError(f"{path} cannot be read ({error.strerror}); {REMAKE}") from error
 
 
 def _read(path: Path, fingerprint: str, layers: list[str]) -> dict[str, np.ndarray]:

@@ -40,7 +40,7 @@ def rows(
         if response.trial_id not in asked:
             raise DesignError(f"{response.observer} answered {response.trial_id}, which is not a trial of this session")
         if response.trial_id in answers:
-            raise DesignError(f"{response.observer} answered {response.trial_id} twice")
+            raise DesignError(f"{response.observer} answered {response.trial_id} twice; give one answer per trial")
         answers[response.trial_id] = response
     fixed = {
         "experiment": experiment,
@@ -168,8 +168,8 @@ def _only(responses: pd.DataFrame, column: str, allowed: Collection[object], sou
     if len(unknown):
         value = unknown[column].iloc[0]
         raise UserError(
-            f"{source}: {column} of {unknown['trial_id'].iloc[0]} is {value!r} ({len(unknown)} rows)"
-            f"{did_you_mean(str(value), map(str, allowed))}"
+            f"{source}: {len(unknown)} rows have an unknown {column}; the first is {str(value)!r}, of trial "
+            f"{unknown['trial_id'].iloc[0]}{did_you_mean(str(value), map(str, allowed))}"
         )
 
 

@@ -88,8 +88,8 @@ def refuse(study: Study, frozen: Mapping[str, Any], answers: int, unblinded: boo
     """Raise FrozenError if a frozen key of study.toml has changed, with every difference and what to do."""
     if changed := changes(frozen, study, unblinded):
         raise FrozenError(
-            f"{study.folder / 'study.toml'}: {'; '.join(changed)}: must not change, since people have given "
-            f"{answers} answers; change it back, or {way_on(study)}"
+            f"{study.folder / 'study.toml'}: must not change, since people have given {answers} answers: "
+            f"{'; '.join(changed)}; change it back, or {way_on(study)}"
         )
 
 

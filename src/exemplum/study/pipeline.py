@@ -192,7 +192,10 @@ def _refuse_force(study: Study, frozen: Status | None, chosen: Iterable[str]) ->
 
 def _refuse_if_served(study: Study, name: str) -> None:
     if name in freezing.STAGES and locks.is_served(study.folder / "server"):
-        raise UserError(f"{study.folder} is being served; stop exemplum serve, then remake its {name}")
+        raise UserError(
+            f"the {name} of {study.folder} must be remade, but the study is being served; stop exemplum serve, then "
+            "run this command again"
+        )
 
 
 def _keep_stage(study: Study, name: str, frozen: Status) -> None:

@@ -42,7 +42,7 @@ class Parametrization:
         numbers = self.start(channels, size, generators, sd)
         if len(numbers) != len(generators):
             raise UserError(
-                f"parametrization: start gave {len(numbers)} rows for {len(generators)} images, not one per image"
+                f"parametrization: start gave {len(numbers)} rows; it must give one per image ({len(generators)})"
             )
         with torch.no_grad():
             shape, owed = tuple(self.image(numbers, size, decay).shape), (len(numbers), channels, size, size)

@@ -219,7 +219,9 @@ def _with_parts(
     try:
         return recipe.with_(transforms=tuple(transform(each) for each in transforms)).check()
     except ValueError as error:
-        raise UserError(str(error)) from error
+        raise UserError(
+            f"transforms: {error}; in Python give ex.transforms.Jitter(8) and the like, or a function"
+        ) from error
 
 
 def _check(recipe: Recipe, model: Model, seed: int) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 from PIL import Image
 
 from exemplum import store
-from exemplum.errors import UserError
+from exemplum.errors import REMAKE, UserError
 from exemplum.runtime import track
 
 ENCODING = 1  # raise when the same settings give other bytes
@@ -116,7 +116,7 @@ def _encoded(path: Path, side: int, form: str, quality: int) -> bytes:
             plain = Image.new("RGB", image.size)
             plain.paste(image.convert("RGB"))  # a new image, so without the file's EXIF, colour profile, text and date
     except OSError as error:
-        raise PictureError(f"{path} cannot be read as an image ({error}); run the explanations stage again") from error
+        raise _unreadable(path, error) from error
     if plain.size != (side, side):
         plain = plain.resize((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
@@ -127,11 +127,16 @@ def _encoded(path: Path, side: int, form: str, quality: int) -> bytes:
     return buffer.getvalue()
 
 
+def _unreadable(path: Path, error: OSError) -> PictureError:
+    reason = error.strerror or "it is broken"
+    return PictureError(f"{path} cannot be read as an image ({reason}); {REMAKE}")
+
+
 def _opened(path: Path) -> Image.Image:
     try:
         return Image.open(path)
     except OSError as error:
-        raise PictureError(f"{path} cannot be read as an image ({error}); run the explanations stage again") from error
+        raise _unreadable(path, error) from error
 
 
 NAME = 44  # characters

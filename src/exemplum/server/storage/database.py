@@ -39,16 +39,19 @@ class Database:
             self.migrated_from = migrate(self._writing)
         except CommandError as error:
             raise DatabaseError(
-                f"database {_shown(url)} was made by a newer Exemplum ({error}); install that version"
+                f"database {_shown(url)} was made by a newer Exemplum ({error}); update Exemplum"
             ) from error
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             raise DatabaseError(
-                f"database {_shown(url)}: {error}; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME "
-                "(PostgreSQL needs: pip install 'exemplum[postgres]')"
+                f"{_shown(url)} is not the address of a database ({error}); write sqlite:///FILE or "
+                "postgresql://USER:PASSWORD@HOST/NAME (PostgreSQL needs: pip install 'exemplum[postgres]')"
             ) from error
         except SQLAlchemyError as error:
             cause = str(getattr(error, "orig", error)).strip().splitlines()[0]
-            raise DatabaseError(f"database {_shown(url)} cannot be opened: {cause}") from error
+            raise DatabaseError(
+                f"database {_shown(url)} cannot be opened: {cause}; check that the address is right, and that "
+                "the server runs or the file can be written"
+            ) from error
         self.writer = GroupWriter(self._writing)
 
     @property

@@ -107,7 +107,7 @@ def _adopted(
         known = ", ".join(f"{row.name} ({real_answers(orm, row.id)} answers)" for row in found)
         raise AmbiguousStudyError(
             f"{where} holds several studies that may be this folder's: {known}; "
-            f'write the one to go on with into {study.folder / "study.json"}, as in "adopt": "{found[0].name}"'
+            f'add the name of the one to continue to {study.folder / "study.json"}, as in "adopt": "{found[0].name}"'
         )
     return found[0] if found else None
 

@@ -213,7 +213,7 @@ def _held(path: Path, columns: list[str]) -> Rows:
         return _rows(pd.read_parquet(path, columns=columns), columns)
     except Exception as error:
         raise UserError(
-            f"{path} cannot be read ({error}); if the database has all answers, delete the file; it is then "
+            f"{path} cannot be read ({error}); if the database has all answers, delete this file, and it will be "
             "written again"
         ) from error
 

@@ -81,8 +81,8 @@ class Recipe(BaseModel):
             raise ValueError("transforms must have crops, if any, as the last")
         if (least := self._smallest_input()) < SMALLEST_INPUT:
             raise ValueError(
-                f"transforms leave {max(least, 0)} pixels of a canvas of {self.canvas}; jitter and scale must leave "
-                f"at least {SMALLEST_INPUT}"
+                f"transforms leave {max(least, 0)} pixels of a canvas of {self.canvas} (from size, zoom and pad); at "
+                f"least {SMALLEST_INPUT} are needed; reduce jitter, raise scale, or raise size"
             )
         return self
 
@@ -181,7 +181,9 @@ def _recipe(given: Any, above: tuple[Path, ...]) -> Recipe:
     if given.endswith(".toml"):
         path = Path(given).expanduser()
         if path in above:
-            raise UserError(f"{path} is its own base; name another, as in base = 'borowski2021'")
+            raise UserError(
+                f"the bases form a circle that leads back to {path}; change one, as in base = 'borowski2021'"
+            )
         return _checked(toml_files.read(path), path.stem, f"{path}: ", "", (*above, path))
     if given not in RECIPES:
         raise UserError(f"there is no recipe {shown(given)}{did_you_mean(given, RECIPES)}")
