@@ -146,6 +146,20 @@ def test_one_answer_freezes_the_study(folder, serve):
     stop(serve(folder=folder))
 
 
+@ON_SQLITE
+@pytest.mark.parametrize("said_now", ['primary = "these_units"', 'secondary = ["scheme"]', "margin = 0.1"])
+def test_what_a_verdict_is_about_is_frozen(folder, serve, said_now):
+    design(folder)
+    client = serve(folder=folder)
+    answer_one(client)
+    stop(client)
+    text = (folder / "study.toml").read_text()
+    assert "[analysis]" not in text
+    (folder / "study.toml").write_text(f"{text}[analysis]\n{said_now}\n")
+    with pytest.raises(FrozenError, match=said_now.partition(" ")[0]):
+        pipeline.run(Study.open(folder), ["analysis"])
+
+
 def test_force_does_not_get_around_it(folder, serve):
     design(folder)
     client = serve(folder=folder)
