@@ -79,7 +79,7 @@ def test_answers_without_unit_effects_do_not_agree_beyond_chance() -> None:
 
 
 def test_interval_of_fleiss_kappa_is_the_jackknife_by_hand() -> None:
-    """Leaving out each participant, each item and each answer in turn, and counting again."""
+    """Leaving out each participant, item and answer in turn, counting again, in the log of the ratio of variances."""
     rng = np.random.default_rng(2)
     right = (rng.random((6, 9)) < rng.random(9)).astype(float)
     person, item = (index.ravel() for index in np.indices(right.shape))
@@ -101,9 +101,11 @@ def test_interval_of_fleiss_kappa_is_the_jackknife_by_hand() -> None:
         .assign(correct=right.ravel() > 0)
     )
     row = agreement.agreement_estimates(trials).set_index("measure").loc["kappa_fleiss"]
-    everyone = np.ones(54, dtype=bool)
-    assert row["estimate"] == pytest.approx(kappa(everyone))
-    assert (row["low"], row["high"]) == (pytest.approx(kappa(everyone) - reach), pytest.approx(kappa(everyone) + reach))
+    value = kappa(np.ones(54, dtype=bool))
+    ratio = (1 + 5 * value) / (1 - value)
+    ends = [f * np.exp(sign * reach * 6 / (1 + 5 * value) / (1 - value)) for f, sign in ((ratio, -1), (ratio, 1))]
+    assert row["estimate"] == pytest.approx(value)
+    assert (row["low"], row["high"]) == pytest.approx(tuple((end - 1) / (end + 5) for end in ends))
 
 
 def test_mean_cohen_and_fleiss_have_about_the_same_interval() -> None:

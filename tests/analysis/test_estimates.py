@@ -148,6 +148,7 @@ def test_people_who_are_all_right_have_an_exact_interval_over_their_trials(answe
     table = estimates(answers(("p1", "natural", "11111"), ("p2", "natural", "111111")), 1, 50)
     found = row(table, interval="exact", condition="natural", aggregate="participants")
     assert (found["low"], found["high"]) == (pytest.approx(0.7150864), 1)
+    assert not (table["low"] == table["high"]).any()  # no interval of any row has width 0
 
 
 def test_nothing_is_known_of_others_from_one_participant_or_without_answers(answers):

@@ -42,7 +42,7 @@ def agreement_estimates(responses: pd.DataFrame) -> pd.DataFrame:
         item, names = pd.factorize(trials["unit"] + "|" + trials["scheme"])
         person, people = pd.factorize(trials["participant"])
         right, size = trials["correct"].to_numpy(dtype=float), cells.size(trials)
-        estimate, interval = _crossed(_fleiss_sums, _fleiss_kappa, item, person, right, KAPPA)
+        estimate, interval = _crossed(_fleiss_sums, _fleiss_kappa, item, person, right, KAPPA, len(trials) / len(names))
         rows.append(cells.row(where, "kappa_fleiss", estimate, interval, size))
         estimate, interval = pairwise_cohen(item, person, right, len(names), len(people))
         rows.append(cells.row(where, "kappa_cohen", estimate, interval, size, "participants"))
@@ -83,6 +83,7 @@ def _crossed(
     person: Array,
     right: Array,
     limits: intervals.Limits,
+    raters: float | None = None,
 ) -> tuple[float, Interval]:
     """A statistic of sums over items, with its interval for new participants and new items.
 
@@ -99,7 +100,7 @@ def _crossed(
     people = np.stack([np.bincount(who, row) for row in change])
     estimate = float(finish(total)[0])
     without = [finish(total - part) for part in (people, each, change)]
-    return estimate, intervals.two_way(estimate, without[0], without[1], without[2], limits)
+    return estimate, intervals.two_way(estimate, without[0], without[1], without[2], limits, raters)
 
 
 def pairwise_cohen(item: Array, person: Array, right: Array, items: int, people: int) -> tuple[float, Interval]:
@@ -130,14 +131,15 @@ def pairwise_cohen(item: Array, person: Array, right: Array, items: int, people:
     kappa = np.where(used, 1 - (1 - observed) / rest, 0)
     mean = float(kappa[used].mean())
     # an item answered x and y adds to a pair's κ: weight · (a + b·x + b'·y + 2·x·y), by the derivative of κ
-    weight = np.where(used, 2 / used.sum() / n / rest, 0)
+    weight = np.where(used, 2 / float(used.sum()) / n / rest, 0)  # a plain float: the arrays stay float32
     slope = (1 - observed) / rest
     a = weight * (1 - observed + slope * ((2 * s - 1) * r + (2 * r - 1) * s))
     b = -weight * (1 + slope * (2 * s - 1))
     x = chose.toarray()
     answer = (seen @ a + chose @ b + x * (seen @ b.T + 2 * (chose @ weight))) * seen.toarray()
     moved = 2 * np.where(used, kappa - mean, 0).sum(axis=1) / used.sum()
-    return mean, intervals.two_way(mean, moved, answer.sum(axis=1) / 2, answer[seen.toarray() > 0], KAPPA, changes=True)
+    parts = moved, answer.sum(axis=1) / 2, answer[seen.toarray() > 0]
+    return mean, intervals.two_way(mean, *parts, limits=KAPPA, raters=len(item) / items, changes=True)
 
 
 def noise_ceiling(right: Array, n: Array) -> tuple[Array, Array]:
@@ -241,7 +243,7 @@ def _clustered(pairs: pd.DataFrame, first: str, second: str, by: tuple[str, ...]
     if len(without) == 2:
         kinds = np.eye(4)[np.flatnonzero(total.ravel())].reshape(-1, 2, 2)
         answers = np.repeat(_kappas(total - kinds), total.ravel()[total.ravel() > 0])
-        interval = intervals.two_way(kappa, without[0], without[1], answers, KAPPA)
+        interval = intervals.two_way(kappa, without[0], without[1], answers, KAPPA, raters=2)
     elif without:
         interval = intervals.jackknife(kappa, without[0], KAPPA)
     return kappa, interval if np.isfinite(interval[1]) else cells.normal(kappa, error)

@@ -29,7 +29,6 @@ BYS = {
 ORDER = ("natural", "synthetic")  # first; then other methods by name, and none last
 SUBSETS = ("all", "correct", "wrong")
 LIMITS = dict.fromkeys(SHARES, intervals.SHARE) | {"confidence": (1.0, 3.0), "intuitiveness": (-100.0, 100.0)}
-SIMULATED = "simulated"  # the one machine whose participants are people who differ: drawn, each with a d′ of their own
 STIMULUS = ["condition", "scheme", "unit", "batch"]
 
 
@@ -63,10 +62,9 @@ def sampled(answers: pd.DataFrame) -> str:
     """What is the sample of these answers of one observer: `participant`, or `unit` for a machine.
 
     A machine is one observer: repeating its sessions says nothing about other observers, so its results vary over
-    units alone. Simulated people are people.
+    units alone.
     """
-    machine = (answers["observer_kind"] == "machine").any() and (answers["observer"] != SIMULATED).any()
-    return "unit" if machine else "participant"
+    return "unit" if (answers["observer_kind"] == "machine").any() else "participant"
 
 
 def weights(trials: pd.DataFrame) -> np.ndarray:

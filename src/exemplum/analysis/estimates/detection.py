@@ -163,18 +163,16 @@ def posterior(hits: float, on_top: float, false: float, on_bottom: float) -> Arr
 def _sensitivity(where: dict[str, Any], trials: pd.DataFrame) -> list[dict[str, Any]]:
     table, sample = counts(trials), cells.sampled(trials)
     total = table.sum().to_numpy()
-    pooled = d_prime(*total[:, None])
+    pooled, made = d_prime(*total[:, None]), pooled_intervals(table.to_numpy())
     each = d_prime(*table.to_numpy().T)
-    errors, df = clustered(table.to_numpy()), len(table) - 1
     n = cells.size(trials)
     rows: list[dict[str, Any]] = []
     for k, measure in enumerate(("d_prime", "criterion")):
-        value = float(pooled[k][0])
-        rows.append(cells.row(where, measure, value, _pooled(value, k, total, float(pooled[k + 2][0]), errors, df), n))
+        rows.append(cells.row(where, measure, float(pooled[k][0]), made[k], n))
         if sample == "unit":
             continue
         mean, interval = cells.over_sample(each[k])
-        if df > 0 and np.isfinite(mean) and not interval[2] - interval[1] > intervals.SAME:
+        if len(table) > 1 and np.isfinite(mean) and not np.isfinite(interval[1]):  # nobody differs
             interval = _bayes(total, k)
         rows.append(cells.row(where, measure, mean, interval, n, "participants"))
         for name, own, error, size in zip(
@@ -185,15 +183,21 @@ def _sensitivity(where: dict[str, Any], trials: pd.DataFrame) -> list[dict[str, 
     return rows + _chose_top(where, table, n, sample)
 
 
-def _pooled(value: float, k: int, total: Array, error: float, errors: Array, df: int) -> tuple[str, float, float]:
-    """t over participants; bayes where a rate is 0 or 1, and so has no spread; normal for one participant."""
-    hits, on_top, false, on_bottom = total
+def pooled_intervals(table: Array) -> list[tuple[str, float, float]]:
+    """Intervals of pooled d′ and criterion, from counts (n, 4) by participant: each name, low and high.
+
+    t over participants, see `clustered`; bayes where a rate is 0 or 1, and so has no spread, see `posterior`; normal
+    over trials for one participant.
+    """
+    total, df = table.sum(axis=0), len(table) - 1
+    values, alone = np.split(np.array(d_prime(*total[:, None]))[:, 0], 2)
     if df < 1:
-        return cells.normal(value, error)
+        return [cells.normal(float(value), float(error)) for value, error in zip(values, alone, strict=True)]
+    hits, on_top, false, on_bottom = total
     if min(hits, on_top - hits, false, on_bottom - false) < intervals.SAME:
-        return _bayes(total, k)
-    reach = intervals.quantile(df) * float(errors[k])
-    return "t", value - reach, value + reach
+        return [_bayes(total, k) for k in range(2)]
+    reach = intervals.quantile(df) * clustered(table)
+    return [("t", float(value - far), float(value + far)) for value, far in zip(values, reach, strict=True)]
 
 
 def _bayes(total: Array, k: int) -> tuple[str, float, float]:

@@ -122,31 +122,45 @@ def jackknife(estimate: float, without: np.ndarray, limits: Limits = SHARE) -> t
 
 
 def two_way(
-    estimate: float, people: np.ndarray, items: np.ndarray, answers: np.ndarray, limits: Limits, changes: bool = False
+    estimate: float,
+    people: np.ndarray,
+    items: np.ndarray,
+    answers: np.ndarray,
+    limits: Limits,
+    raters: float | None = None,
+    changes: bool = False,
 ) -> tuple[str, float, float]:
     """Interval for new participants and new items, from the statistic without each participant, item and answer.
 
     Variance: over participants + over items − over answers, which both contain; not below either (jackknife; Owen &
     Eckles 2012, Ann. Appl. Stat. 6, for crossed samples). Degrees of freedom by Satterthwaite. Cut at the limits. With
-    `changes` the arrays hold how far each moves the statistic. `exact` by `identical` over the fewer of participants
-    and items if nothing changes it; NaN where a part has fewer than two, or is undefined.
+    `changes` the arrays hold how far each moves the statistic. With `raters` the statistic is a κ between so many, and
+    the interval is symmetric in the log of (1 + (raters − 1)κ) / (1 − κ), the ratio of the variances between and within
+    items, which is less skewed. `exact` by `identical` over the fewer of participants and items if nothing changes it;
+    NaN where a part has fewer than two, or leaving out a participant or item makes it undefined.
     """
-    parts = [part[np.isfinite(part)] for part in (people, items, answers)]
-    sizes = [len(part) for part in parts]
-    if min(sizes) < 2 or not np.isfinite(estimate) or min(sizes[0] / len(people), sizes[1] / len(items)) < 1:
+    sizes = len(people), len(items), int(np.isfinite(answers).sum())
+    if min(sizes) < 2 or not np.isfinite([estimate, *people, *items]).all():
         return "jackknife", np.nan, np.nan
+    parts = (people, items, answers[np.isfinite(answers)])
     if changes:
         spread = [n / (n - 1) * float((part**2).sum()) for n, part in zip(sizes, parts, strict=True)]
     else:
         spread = [(n - 1) / n * float(((part - part.mean()) ** 2).sum()) for n, part in zip(sizes, parts, strict=True)]
     total = max(spread[0] + spread[1] - spread[2], spread[0], spread[1])
     if total <= SAME**2:
-        low, high = identical(np.array([estimate]), min(sizes[:2]), limits)
-        return "exact", float(low[0]), float(high[0])
+        ends = identical(np.array([estimate]), min(sizes[:2]), limits)
+        return "exact", float(ends[0][0]), float(ends[1][0])
     freedom = [sizes[0] - 1, sizes[1] - 1, (sizes[0] - 1) * (sizes[1] - 1)]
     df = total**2 / sum(part**2 / n for part, n in zip(spread, freedom, strict=True))
-    reach = quantile(max(1.0, min(df, freedom[0] + freedom[1]))) * np.sqrt(total)
-    return "jackknife", max(estimate - reach, limits[0]), min(estimate + reach, limits[1])
+    reach = quantile(max(1.0, min(df, freedom[0] + freedom[1]))) * float(np.sqrt(total))
+    low, high = estimate - reach, estimate + reach
+    if raters is not None and (raters - 1) * estimate > -1 and estimate < 1:
+        between, within = 1 + (raters - 1) * estimate, 1 - estimate
+        stretch = reach * ((raters - 1) / between + 1 / within)
+        ratios = between / within * np.exp([-stretch, stretch])
+        low, high = map(float, (ratios - 1) / (ratios + raters - 1))
+    return "jackknife", max(low, limits[0]), min(high, limits[1])
 
 
 @lru_cache(maxsize=4096)

@@ -155,7 +155,10 @@ def _ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
 
 
 def _with(rows: Piece, interval: str | np.ndarray, ends: tuple[np.ndarray, np.ndarray]) -> Piece:
-    return rows | {"interval": interval, "low": ends[0], "high": ends[1]}
+    """The rows with an interval; none of width 0, which participants who are alike would have."""
+    open_ends = ends[1] - ends[0] > intervals.SAME
+    return rows | {"interval": interval, "low": np.where(open_ends, ends[0], np.nan),
+                   "high": np.where(open_ends, ends[1], np.nan)}  # fmt: skip
 
 
 def _pooled_medians(trials: pd.DataFrame, by: str, grid: Grid) -> np.ndarray:
