@@ -138,11 +138,6 @@ def test_a_machine_that_is_always_right_has_an_exact_interval_over_units(answers
     assert (found["low"], found["high"]) == (pytest.approx(0.8315665), 1)
 
 
-def test_simulated_people_are_people(answers):
-    table = estimates(answers(*TWO, observer="simulated", observer_kind="machine"), 1, 50)
-    assert row(table, interval="wilson_t", condition="natural", aggregate="participants")["n_participants"] == 2
-
-
 def test_people_who_are_all_right_have_an_exact_interval_over_their_trials(answers):
     # R: binom.test(11, 11)$conf.int: 0.7150864 to 1
     table = estimates(answers(("p1", "natural", "11111"), ("p2", "natural", "111111")), 1, 50)

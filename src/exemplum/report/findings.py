@@ -83,7 +83,8 @@ def conditions(found: list[Finding]) -> list[str]:
 def _finding(tables: Tables, rows: pd.DataFrame, observer: str, experiment: str) -> Finding:
     order = style.ordered(rows["condition"])
     shares = {c: _share(rows[rows["condition"] == c].iloc[0]) for c in order}
-    one = "unit" if (rows["aggregate"] == "units").all() else "participant"
+    answers = tables.responses[tables.responses["observer"] == observer]
+    one = "unit" if (answers["observer_kind"] == "machine").any() else "participant"
     said = _sentence(shares, formatting.count(int(rows["n_participants"].max()), one))
     return Finding(observer, experiment, said, shares, CHECKS.get(observer, ""))
 
