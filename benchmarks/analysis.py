@@ -48,10 +48,10 @@ def main() -> None:
         "lmm": lambda: fits.compare_reaction_time(frame),
         "gee": lambda: fits.compare_population(frame),
         "detection": lambda: detection.detection_estimates(frame),
-        "calibration": lambda: detection.calibration_estimates(frame, 1),
+        "calibration": lambda: detection.calibration_estimates(frame),
         "learning": lambda: fits.learning_estimates(frame),
         "reliability": lambda: agreement.reliability_estimates(frame, 1),
-        "agreement": lambda: agreement.agreement_estimates(frame, 1),
+        "agreement": lambda: agreement.agreement_estimates(frame),
         "order": lambda: order_comparisons(frame),
         "verdict": lambda: verdict.verdicts(frame, AnalysisSection()),
     }

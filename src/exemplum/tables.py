@@ -254,13 +254,17 @@ ESTIMATES = Table(
         ),
         "group": Column("str", "value of the variable named in `by`; several values joined by |; empty for all"),
         "subset": Column("str", "all, correct or wrong"),
-        "aggregate": Column("str", "pooled: over trials; participants: mean of participants' means"),
+        "aggregate": Column("str", "pooled: over trials; participants, or units for a machine: mean of their means"),
         "estimate": Column("float", "the value; NaN where there are no trials"),
-        "interval": Column("str", "none, sem2, wilson, percentile, bca, normal or t; docs/statistics.md"),
+        "interval": Column(
+            "str",
+            "how the interval was made: wilson_t, t, exact (identical answers), bayes, jackknife, wilson, sem2, "
+            "percentile, bca, fisher, normal or none; docs/analysis.md#intervals",
+        ),
         "low": Column("float", "lower end of the interval; NaN for none"),
         "high": Column("float", "upper end of the interval; NaN for none"),
-        "n_trials": Column("int", "trials used for the estimate"),
-        "n_participants": Column("int", "participants used for the estimate"),
+        "n_trials": Column("int", "trials used for the estimate; distinct stimuli for a machine"),
+        "n_participants": Column("int", "participants used for the estimate; units for a machine"),
     },
 )
 

@@ -28,7 +28,7 @@ def test_area_is_the_chance_that_a_right_answer_is_rated_higher(right: list[int]
 
 
 def test_only_right_answers_have_no_area(answers) -> None:
-    found = detection.calibration_estimates(answers(("a", "natural", "111"), ("b", "natural", "1111")), seed=1)
+    found = detection.calibration_estimates(answers(("a", "natural", "111"), ("b", "natural", "1111")))
     area = found[found["measure"] == "type2_auc"]
     assert area["estimate"].isna().all()
     assert area["n_trials"].tolist() == [7, 7]
@@ -38,7 +38,7 @@ def test_only_right_answers_have_no_area(answers) -> None:
 def test_confidence_that_follows_correctness_has_area_one(answers) -> None:
     trials = answers(("a", "natural", "1100"), ("b", "natural", "1010"))
     trials = trials.assign(confidence=np.where(trials["correct"], 3, 1))
-    found = detection.calibration_estimates(trials, seed=1)
+    found = detection.calibration_estimates(trials)
     assert (found.loc[found["measure"] == "type2_auc", "estimate"] == 1).all()
     hits = found[found["measure"] == "type2_hit"].set_index("group")["estimate"]
     false = found[found["measure"] == "type2_false_alarm"].set_index("group")["estimate"]
@@ -48,4 +48,4 @@ def test_confidence_that_follows_correctness_has_area_one(answers) -> None:
 
 def test_same_seed_same_interval(answers) -> None:
     trials = answers(("a", "natural", "110100"), ("b", "natural", "101101"), ("c", "natural", "010110"))
-    assert detection.calibration_estimates(trials, 1).equals(detection.calibration_estimates(trials, 1))
+    assert detection.calibration_estimates(trials).equals(detection.calibration_estimates(trials))

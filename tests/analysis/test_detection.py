@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from exemplum.analysis import simulate
 from exemplum.analysis.estimates import detection
@@ -66,6 +66,53 @@ def test_a_side_without_trials_gives_nan_with_n(answers) -> None:
     assert np.isnan(row["estimate"])
     assert (row["n_trials"], row["n_participants"]) == (4, 1)
     assert detection.detection_estimates(answers(("a", "natural", "1"))[:0]).empty
+
+
+def test_pooled_d_prime_has_the_interval_of_people_who_differ() -> None:
+    """The standard error over participants is that of the jackknife, to a few percent."""
+    rng = np.random.default_rng(8)
+    frame = simulate.trials(20, 60, ["natural"], rng)
+    trials = simulate.detection(frame, {"natural": 1.5}, simulate.Spread(participant=0.5), rng)
+    table = detection.counts(trials).to_numpy()
+    without = np.array([detection.d_prime(*part[:, None])[0][0] for part in table.sum(axis=0) - table])
+    oracle = np.sqrt(19 / 20 * ((without - without.mean()) ** 2).sum())
+    assert detection.clustered(table)[0] == pytest.approx(oracle, rel=0.04)
+    row = pick(detection.detection_estimates(trials), "d_prime")
+    assert row["interval"] == "t"
+    assert (row["high"] - row["low"]) / 2 == pytest.approx(t.ppf(0.975, 19) * oracle, rel=0.04)
+
+
+def test_posterior_of_d_prime_is_that_of_drawn_rates() -> None:
+    """Against 400,000 draws of H and F from Beta(½ + right, ½ + wrong)."""
+    rng = np.random.default_rng(1)
+    hit, false = norm.ppf(rng.beta(20.5, 0.5, 400_000)), norm.ppf(rng.beta(1.5, 21.5, 400_000))
+    found = detection.posterior(20, 20, 1, 22)
+    assert found[0] == pytest.approx(np.quantile((hit - false) / np.sqrt(2), [0.025, 0.975]), abs=0.03)
+    assert found[1] == pytest.approx(np.quantile(-(hit + false) / 2, [0.025, 0.975]), abs=0.03)
+
+
+def test_people_without_an_error_have_an_interval_with_width(answers) -> None:
+    trials = answers(*((name, "natural", "1111") for name in "abc"))
+    trials = trials.assign(max_side=["top", "top", "bottom", "bottom"] * 3)
+    trials["choice"] = trials["max_side"]
+    found = detection.detection_estimates(trials)
+    for aggregate in ("pooled", "participants"):
+        row = pick(found, "d_prime", aggregate)
+        assert row["interval"] == "bayes"
+        assert 0 < row["low"] < row["estimate"] < row["high"] < np.inf
+
+
+def test_repeated_sessions_of_a_machine_change_no_interval(answers) -> None:
+    one, many = ([(f"s{k}", "natural", "110101110110") for k in range(sessions)] for sessions in (1, 6))
+    machine = {"observer": "similarity", "observer_kind": "machine"}
+    sides = ["top", "bottom", "bottom"] * 4
+    found = []
+    for runs in (one, many):
+        trials = answers(*runs, **machine).assign(max_side=sides * len(runs))
+        trials["choice"] = np.where(trials["correct"] == (trials["max_side"] == "top"), "top", "bottom")
+        found.append(detection.detection_estimates(trials))
+    pd.testing.assert_frame_equal(*found)
+    assert set(found[0]["aggregate"]) == {"pooled", "units"}
 
 
 def test_lapse_is_twice_the_share_of_missed_catch_trials() -> None:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from exemplum.analysis.estimates import intervals
 from exemplum.analysis.estimates.measures import estimates
 from exemplum.tables import ESTIMATES, RESPONSES
 
@@ -102,6 +103,63 @@ def test_one_participant_has_no_interval_over_participants(answers):
     over_people = table[table["interval"].isin(["sem2", "percentile", "bca"])]
     assert over_people[["low", "high"]].isna().all(axis=None)
     assert row(table, condition="natural", aggregate="pooled", interval="wilson")["low"] > 0
+
+
+IDEAL = {"observer": "ideal", "observer_kind": "machine", "rt_ms": np.nan}
+
+
+def test_repeated_sessions_of_a_machine_change_nothing(answers):
+    """A machine is one observer: showing it the same stimuli again says nothing new (DESIGN.md)."""
+    sessions = [(f"s{k}", "natural", "110111011110") for k in range(8)]
+    one, eight = (estimates(answers(*runs, **IDEAL), 1, 50) for runs in (sessions[:1], sessions))
+    own, others = (table[table["by"] != "participant"].reset_index(drop=True) for table in (one, eight))
+    pd.testing.assert_frame_equal(own, others)
+    assert "participants" not in set(eight["aggregate"])
+    assert not set(eight["interval"]) & {"sem2", "percentile", "bca"}
+
+
+def test_the_sample_of_a_machine_is_units_and_each_stimulus_counts_once(answers):
+    """Two units: one right in 2 of 3 stimuli, one of them shown twice with both answers, the other right in 1 of 1."""
+    table = answers(("s1", "natural", "111"), ("s2", "natural", "00"), **IDEAL)
+    table = table.assign(unit=["a:0", "a:0", "b:0", "a:0", "a:0"], batch=[1, 2, 1, 3, 2])
+    found = row(estimates(table, 1, 50), condition="natural", aggregate="units")
+    values = np.array([(1 + 0.5 + 0) / 3, 1])
+    assert found["estimate"] == pytest.approx(values.mean())
+    assert (found["n_trials"], found["n_participants"]) == (4, 2)
+    _, low, high = intervals.of_mean(values, intervals.SHARE)
+    assert (found["low"], found["high"]) == (pytest.approx(low[0]), pytest.approx(high[0]))
+
+
+def test_a_machine_that_is_always_right_has_an_exact_interval_over_units(answers):
+    # R: binom.test(20, 20)$conf.int: 0.8315665 to 1; the 20 units, not the 60 answers
+    runs = [(f"s{k}", "natural", "1" * 20) for k in range(3)]
+    found = row(estimates(answers(*runs, **IDEAL), 1, 50), condition="natural", aggregate="units")
+    assert found["interval"] == "exact"
+    assert (found["low"], found["high"]) == (pytest.approx(0.8315665), 1)
+
+
+def test_people_who_are_all_right_have_an_exact_interval_over_their_trials(answers):
+    # R: binom.test(11, 11)$conf.int: 0.7150864 to 1
+    table = estimates(answers(("p1", "natural", "11111"), ("p2", "natural", "111111")), 1, 50)
+    found = row(table, interval="exact", condition="natural", aggregate="participants")
+    assert (found["low"], found["high"]) == (pytest.approx(0.7150864), 1)
+    assert not (table["low"] == table["high"]).any()  # no interval of any row has width 0
+
+
+def test_nothing_is_known_of_others_from_one_participant_or_without_answers(answers):
+    """Attacks: one participant, one with fewer trials than another, reaction times that are all missing or equal."""
+    one = estimates(answers(("p1", "natural", "11")), 1, 20)
+    assert np.isnan(row(one, interval="wilson_t", condition="natural", aggregate="participants")["low"])
+    uneven = estimates(answers(("p1", "natural", "1"), ("p2", "natural", "1" * 30 + "0" * 10), rt_ms=np.nan), 1, 20)
+    found = row(uneven, interval="wilson_t", condition="natural", aggregate="participants")
+    assert 0 <= found["low"] < found["estimate"] == 0.875 < found["high"] <= 1
+    times = row(uneven, "rt_s", "t", aggregate="participants", condition="natural")
+    assert np.isnan([times["estimate"], times["low"]]).all()
+    assert times["n_participants"] == 0
+    equal = estimates(answers(("p1", "natural", "11"), ("p2", "natural", "10"), rt_ms=900.0), 1, 20)
+    times = row(equal, "rt_s", "t", aggregate="participants", condition="natural")
+    assert times["estimate"] == pytest.approx(0.9)
+    assert np.isnan(times["low"])  # not 0.9 to 0.9
 
 
 def test_observers_are_kept_apart(answers):

@@ -31,6 +31,102 @@ def test_wilson_lies_in_the_unit_interval_around_the_share(successes, more):
     assert -1e-12 <= low[0] <= successes / trials + 1e-12 <= high[0] + 2e-12 <= 1 + 3e-12
 
 
+def test_t_matches_r():
+    # R: t.test(SCORES)$conf.int
+    names, low, high = intervals.of_mean(SCORES)
+    oracle = stats.t.interval(0.95, 9, SCORES.mean(), stats.sem(SCORES))
+    assert (names[0], low[0], high[0]) == ("t", pytest.approx(oracle[0]), pytest.approx(oracle[1]))
+
+
+def test_wilson_t_is_wilson_with_as_many_trials_as_have_that_variance():
+    """By solving (mean − p)² = t² · p(1 − p) / n for p, where n = mean(1 − mean) / (s²/10)."""
+    names, low, high = intervals.of_mean(SCORES, intervals.SHARE)
+    n = SCORES.mean() * (1 - SCORES.mean()) / stats.sem(SCORES) ** 2
+    q = stats.t.ppf(0.975, 9)
+    ends = sorted(np.roots([1 + q**2 / n, -(2 * SCORES.mean() + q**2 / n), SCORES.mean() ** 2]))
+    assert (names[0], low[0], high[0]) == ("wilson_t", pytest.approx(ends[0]), pytest.approx(ends[1]))
+
+
+def test_many_people_who_answer_once_have_wilsons_interval():
+    """With one trial each the trials are independent, and t is nearly normal."""
+    right = np.arange(20_000) < 15_000
+    _, low, high = intervals.of_mean(right, intervals.SHARE)
+    wilson = intervals.wilson(np.array([15_000]), np.array([20_000]))
+    assert (low[0], high[0]) == pytest.approx((wilson[0][0], wilson[1][0]), abs=1e-5)
+
+
+def test_clopper_pearson_matches_r():
+    # R: binom.test(18, 24)$conf.int; binom.test(0, 10); binom.test(45, 45)
+    low, high = intervals.clopper_pearson(np.array([18, 0, 45]), np.array([24, 10, 45]))
+    assert low == pytest.approx([0.5328872, 0, 0.9212949], abs=1e-6)
+    assert high == pytest.approx([0.9022696, 0.3084971, 1], abs=1e-6)
+    assert np.isnan(intervals.clopper_pearson(np.array([0]), np.array([0]))).all()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_people_who_do_not_differ_have_the_exact_interval_of_their_trials(share):
+    oracle = stats.binomtest(round(60 * share), 60).proportion_ci(0.95, "exact")
+    names, low, high = intervals.of_mean(np.full(3, share), intervals.SHARE, np.array([60]))
+    assert (names[0], low[0], high[0]) == ("exact", pytest.approx(oracle.low), pytest.approx(oracle.high))
+    assert low[0] < high[0]
+
+
+@given(st.lists(st.integers(0, 9), min_size=2, max_size=12))
+def test_an_interval_of_a_share_holds_it_has_width_and_ends_within_0_and_1(right):
+    values = np.array(right) / 9
+    names, low, high = intervals.of_mean(values, intervals.SHARE, np.array([9 * len(values)]))
+    assert names[0] == ("exact" if len(set(right)) == 1 else "wilson_t")
+    assert 0 <= low[0] <= values.mean() + 1e-12
+    assert values.mean() - 1e-12 <= high[0] <= 1
+    assert high[0] - low[0] > 0.01
+
+
+def test_identical_draws_bound_the_share_of_all_others():
+    """A value that a share p of all have is drawn n times in a row with chance pⁿ: .025 at the end of the interval."""
+    low, high = intervals.identical(np.array([2.0]), 8, (1.0, 3.0))
+    others = 2.0 - low[0]  # if they all gave the rating 1
+    assert (1 - others) ** 8 == pytest.approx(0.025)
+    assert high[0] == pytest.approx(2.0 + others)
+
+
+def test_equal_values_without_limits_have_no_interval():
+    names, low, high = intervals.of_mean(np.full(5, 3.5))
+    assert names[0] == "t"
+    assert np.isnan([low[0], high[0]]).all()
+
+
+def test_cells_have_the_same_interval_alone_and_together():
+    many = np.random.default_rng(1).integers(0, 5, (9, 4)) / 4
+    together = intervals.of_mean(many, intervals.SHARE, np.full(9, 16))
+    for i, row in enumerate(many):
+        assert [part[0] for part in intervals.of_mean(row, intervals.SHARE, np.array([16]))] == [p[i] for p in together]
+
+
+def test_jackknife_of_a_mean_is_t():
+    without = (SCORES.sum() - SCORES) / 9
+    oracle = stats.t.interval(0.95, 9, SCORES.mean(), stats.sem(SCORES))
+    name, low, high = intervals.jackknife(SCORES.mean(), without)
+    assert (name, low, high) == ("jackknife", pytest.approx(oracle[0]), pytest.approx(oracle[1]))
+
+
+def test_two_way_jackknife_of_a_mean_is_the_variance_by_moments():
+    """(MSp + MSu − MSe) / (P U) of a two-way table (Satterthwaite 1946), for its grand mean."""
+    table = np.random.default_rng(3).normal(size=(6, 8)) + np.arange(6)[:, None] / 3 + np.arange(8) / 2
+    mean, rows, columns = table.mean(), table.mean(axis=1), table.mean(axis=0)
+    without = [(6 * mean - rows) / 5, (8 * mean - columns) / 7]
+    residual = table - rows[:, None] - columns + mean
+    # answers: as far as the residual moves the mean
+    changes = [(mean - part) * (n - 1) / n for part, n in zip(without, (6, 8), strict=True)]
+    mse = (residual**2).sum() / 35
+    scaled = residual.ravel() / 48 * np.sqrt(mse * 48 / (residual**2).sum() * 47 / 48)
+    _, low, high = intervals.two_way(mean, changes[0], changes[1], scaled, (-99.0, 99.0), changes=True)
+    msp, msu = 8 * rows.var(ddof=1), 6 * columns.var(ddof=1)
+    total = msp + msu - mse
+    df = total**2 / (msp**2 / 5 + msu**2 / 7 + mse**2 / 35)
+    reach = stats.t.ppf(0.975, df) * np.sqrt(total / 48)
+    assert (low, high) == pytest.approx((mean - reach, mean + reach), rel=1e-9)
+
+
 def test_sem2_is_drawn_with_the_population_standard_deviation():
     low, high = intervals.sem2(SCORES)
     error = np.std(SCORES) / np.sqrt(len(SCORES))  # numpy's default, ddof = 0
@@ -38,7 +134,8 @@ def test_sem2_is_drawn_with_the_population_standard_deviation():
 
 
 def test_one_participant_has_no_interval():
-    for ends in (intervals.sem2([[0.5]]), intervals.bootstrap([[0.5]], None, 1)):
+    over = intervals.of_mean([[0.5]], intervals.SHARE, np.array([20]))[1:]
+    for ends in (intervals.sem2([[0.5]]), intervals.bootstrap([[0.5]], None, 1), over):
         assert np.isnan(np.concatenate(ends, axis=None)).all()
 
 

@@ -13,7 +13,7 @@ from exemplum.analysis import agreement
 
 def test_spearman_brown_of_a_half() -> None:
     assert agreement.spearman_brown(0.5) == pytest.approx(2 / 3)
-    assert agreement.spearman_brown(-0.9) == -1
+    assert agreement.spearman_brown(-0.9) == pytest.approx(-18)  # not cut at −1
 
 
 def test_split_half_recovers_the_share_of_true_variance() -> None:
@@ -68,3 +68,31 @@ def test_kappa_of_any_small_table_is_quiet_and_as_sklearns() -> None:
             continue
         first, second = np.repeat([0, 0, 1, 1], counts), np.repeat([0, 1, 0, 1], counts)
         assert value == pytest.approx(cohen_kappa_score(first, second))
+
+
+def test_people_whose_halves_contradict_each_other_are_not_cut_at_minus_one(answers) -> None:
+    """Two trials each, one right: the halves are opposite, r = −1, and the full length is far below −1."""
+    found = agreement.reliability_estimates(answers(*((name, "natural", "10") for name in "abcdef")), seed=1)
+    row = found[found["measure"] == "split_half_participants"].iloc[0]
+    assert row["estimate"] < -100
+    assert row["low"] < row["estimate"] < row["high"] < 1
+    assert (row["interval"], row["n_trials"], row["n_participants"]) == ("fisher", 12, 6)
+
+
+def test_people_who_repeat_every_choice_have_an_exact_interval(answers) -> None:
+    first = answers(*((name, "natural", "110100") for name in "abc"))
+    again = first.assign(trial_kind="repeated", repeats=first["trial_id"], trial_id="r" + first["trial_id"])
+    found = agreement.reliability_estimates(pd.concat([first, again], ignore_index=True), seed=1)
+    row = found[found["measure"] == "repeat_kappa"].iloc[0]
+    assert (row["estimate"], row["interval"]) == (1, "exact")
+    assert row["low"] < row["high"] == 1
+
+
+def test_a_machine_is_reliable_over_its_distinct_stimuli(answers) -> None:
+    """Four sessions of the same stimuli would make every unit perfectly reliable; each counts once."""
+    once = answers(("s1", "natural", "1101001011010011"), observer="ideal", observer_kind="machine")
+    once = once.assign(unit=[f"a:{k % 8}" for k in range(16)], batch=[k // 8 for k in range(16)])
+    four = pd.concat([once.assign(participant=f"s{k}", trial_id=once["trial_id"] + str(k)) for k in range(4)])
+    found = [agreement.reliability_estimates(trials, seed=1) for trials in (once, four)]
+    pd.testing.assert_frame_equal(*found)
+    assert found[0]["measure"].tolist() == ["split_half_units"]

@@ -54,7 +54,11 @@ def test_no_answers_give_empty_tables() -> None:
 
 
 def test_published_study_ends_in_its_published_verdict(shared_data) -> None:
-    """Natural images help more, in both experiments and every scheme (Borowski et al. 2021); none misleads."""
+    """Natural images help more, in both experiments and every scheme (Borowski et al. 2021); none misleads.
+
+    Whether new participants would be misled too is open: p = .0497 by t of accuracy (docs/reproduction.md), and the
+    interval of d′ just includes 0.
+    """
     trials = borowski2021.read(shared_data / "borowski2021").responses
     found = analyse(trials, settings=FEW)
     verdicts = found["verdicts"]
@@ -69,7 +73,8 @@ def test_published_study_ends_in_its_published_verdict(shared_data) -> None:
     }
     measure = found["estimates"].query("measure == 'd_prime' and by == 'all' and aggregate == 'pooled'")
     none = measure[measure["condition"] == "none"].iloc[0]
-    assert none["high"] < 0
+    assert none["estimate"] < 0
+    assert none["low"] < 0 < none["high"] < 0.01
     ratios = found["comparisons"].query("test in ['glmm', 'glmm_slopes', 'gee'] and a == 'natural' and by == 'all'")
     assert len(ratios) == 9
     assert (ratios["effect_low"] > 1).all()

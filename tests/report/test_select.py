@@ -23,6 +23,19 @@ def test_intervals_over_participants_go_before_those_of_trials():
     assert pick(rows, "accuracy")["interval"].tolist() == ["bca"]
 
 
+def test_the_interval_that_holds_in_small_samples_goes_first():
+    names = ("sem2", "bca", "percentile", "wilson_t")
+    rows = estimates({}, *({"aggregate": "participants", "interval": name} for name in names))
+    assert pick(rows, "accuracy")["interval"].tolist() == ["wilson_t"]
+
+
+def test_a_machine_is_shown_over_its_units():
+    rows = estimates({}, {"aggregate": "units", "interval": "exact", "n_trials": 90, "n_participants": 45})
+    shown = pick(rows, "accuracy")
+    assert how(shown) == "mean of units' means, 95 % exact interval, since all are equal"
+    assert sizes(shown) == "n = 45\u00a0units, 90\u00a0stimuli per value"
+
+
 def test_an_undefined_interval_gives_way_to_a_defined_one():
     bca = {"aggregate": "participants", "interval": "bca", "low": np.nan, "high": np.nan}
     assert pick(estimates(bca, {}), "accuracy")["interval"].tolist() == ["wilson"]

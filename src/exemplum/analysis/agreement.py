@@ -2,47 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
+from scipy.stats import binom
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from exemplum import tables
-from exemplum.analysis.estimates import cells
+from exemplum.analysis.estimates import cells, intervals
 from exemplum.analysis.estimates.cells import order
 from exemplum.analysis.models.crossed import Array
 
 SHARED = 10  # items that two participants must share for a κ between them
-AGREEMENT_RESAMPLES = 2000
+KAPPA = (-1.0, 1.0)
+Interval = tuple[str, float, float]
 
 
-def agreement_estimates(responses: pd.DataFrame, seed: int, resamples: int = AGREEMENT_RESAMPLES) -> pd.DataFrame:
+def agreement_estimates(responses: pd.DataFrame) -> pd.DataFrame:
     """Agreement by condition on main trials: rows of ESTIMATES.
 
     Items are unit and scheme; the judgement is which query, the maximal or the minimal one, was chosen. The natural
     images differ between participants (equally extreme batches), so this is agreement about units, not about images.
 
-    - `kappa_fleiss`: over all participants, with the percentile interval of items drawn with replacement;
+    - `kappa_fleiss`: over all participants;
     - `kappa_cohen`: mean over pairs of participants with 10 shared items or more, aggregate participants;
-    - `noise_ceiling_low`, `noise_ceiling_high` by unit, and their mean over units: see `noise_ceiling`;
-    - `kappa_cohen` by = observer: between two observers on the same trials (people and machines), interval normal.
+    - `noise_ceiling_low`, `noise_ceiling_high` by unit (exact) and their mean over units: see `noise_ceiling`;
+    - `kappa_cohen` by = observer: between two observers on the same trials (people and machines).
 
-    NaN with n if nobody shares an item or all answers are equal.
+    Intervals are for new participants and new items, see `intervals.two_way`. NaN with n if nobody shares an item or
+    all answers are equal. A machine is one observer, whose sessions cannot agree: it has only rows by observer.
     """
     rows = []
     for where, trials in cells.each_condition(responses):
+        if cells.sampled(trials) == "unit":
+            continue
         item, names = pd.factorize(trials["unit"] + "|" + trials["scheme"])
         person, people = pd.factorize(trials["participant"])
-        right = trials["correct"].to_numpy(dtype=float)
-        n, k = np.bincount(item), np.bincount(item, weights=right)
-        size = cells.size(trials)
-        rng = np.random.default_rng([seed, len(names)])
-        rows.append(cells.row(where, "kappa_fleiss", float(fleiss(k, n)), _bootstrap(k, n, rng, resamples), size))
-        pairwise = pairwise_cohen(item, person, right, len(names), len(people))
-        rows.append(cells.row(where, "kappa_cohen", pairwise, n=size, aggregate="participants"))
-        rows += _ceilings(where, trials)
+        right, size = trials["correct"].to_numpy(dtype=float), cells.size(trials)
+        estimate, interval = _crossed(_fleiss_sums, _fleiss_kappa, item, person, right, KAPPA, len(trials) / len(names))
+        rows.append(cells.row(where, "kappa_fleiss", estimate, interval, size))
+        estimate, interval = pairwise_cohen(item, person, right, len(names), len(people))
+        rows.append(cells.row(where, "kappa_cohen", estimate, interval, size, "participants"))
+        rows += _ceilings(where, trials, person, right)
     return tables.ESTIMATES.frame(rows + _between(responses))
 
 
@@ -53,22 +57,57 @@ def fleiss(right: Array, n: Array) -> Array:
     from all answers. NaN when all answers are equal. Source: Fleiss (1971), Psychol. Bull. 76, 378-382; unequal
     numbers: Fleiss, Levin & Paik (2003), Statistical Methods for Rates and Proportions, ch. 18.3.
     """
-    right, n = np.asarray(right, dtype=float), np.asarray(n, dtype=float)
+    return _fleiss_kappa(_fleiss_sums(np.asarray(right, dtype=float), np.asarray(n, dtype=float)).sum(axis=-1))
+
+
+def _fleiss_sums(right: Array, n: Array) -> Array:
+    """What each item adds: agreement, 1, right answers, answers; 0 for fewer than two answers: (4, …, items)."""
     rated = n > 1
     wrong = n - right
-    pairs = np.where(rated, n * (n - 1), 1)
-    agree = np.where(rated, (right * (right - 1) + wrong * (wrong - 1)) / pairs, 0).sum(axis=-1)
-    items, answers = rated.sum(axis=-1), np.where(rated, n, 0).sum(axis=-1)
+    agree = (right * (right - 1) + wrong * (wrong - 1)) / np.where(rated, n * (n - 1), 1)
+    return np.where(rated, np.stack([agree, np.ones_like(n), right, n]), 0)
+
+
+def _fleiss_kappa(sums: Array) -> Array:
+    agree, items, right, answers = sums
     with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(rated, right, 0).sum(axis=-1) / answers
+        share = right / answers
         chance = share**2 + (1 - share) ** 2
-        return np.where(chance < 1, (agree / items - chance) / (1 - chance), np.nan)
+        return np.where(chance < 1 - intervals.SAME, (agree / items - chance) / (1 - chance), np.nan)
 
 
-def pairwise_cohen(item: Array, person: Array, right: Array, items: int, people: int) -> float:
+def _crossed(
+    sums: Callable[[Array, Array], Array],
+    finish: Callable[[Array], Array],
+    item: Array,
+    person: Array,
+    right: Array,
+    limits: intervals.Limits,
+    raters: float | None = None,
+) -> tuple[float, Interval]:
+    """A statistic of sums over items, with its interval for new participants and new items.
+
+    `sums` of right answers and raters by item: (k, items), `finish` of (k, …) totals: (…). It is computed again without
+    each participant, each item, and each participant's answers to one item.
+    """
+    key, pair = np.unique(np.stack([person, item]), axis=1, return_inverse=True)
+    who, what = key
+    x, m = np.bincount(pair.ravel(), right), np.bincount(pair.ravel()).astype(float)
+    k, n = np.bincount(what, x), np.bincount(what, m)
+    each = sums(k, n)
+    total = each.sum(axis=1, keepdims=True)
+    change = each[:, what] - sums(k[what] - x, n[what] - m)
+    people = np.stack([np.bincount(who, row) for row in change])
+    estimate = float(finish(total)[0])
+    without = [finish(total - part) for part in (people, each, change)]
+    return estimate, intervals.two_way(estimate, without[0], without[1], without[2], limits, raters)
+
+
+def pairwise_cohen(item: Array, person: Array, right: Array, items: int, people: int) -> tuple[float, Interval]:
     """Mean Cohen's κ over pairs of people who share at least SHARED items, one answer per item; NaN for no such pair.
 
-    Pairs who both always give the same answer have no κ and are left out.
+    Pairs who both always give the same answer have no κ and are left out. With its interval for new participants and
+    items: the infinitesimal jackknife, how far each participant, item and answer moves the mean.
     """
     shape = (items, people)
     seen = csr_array((np.ones(len(item)), (item, person)), shape=shape)
@@ -79,14 +118,28 @@ def pairwise_cohen(item: Array, person: Array, right: Array, items: int, people:
     shared = (seen.T @ seen).toarray().astype(np.float32)
     both = (chose.T @ chose).toarray().astype(np.float32)
     mine = (chose.T @ seen).toarray().astype(np.float32)  # right answers of the row's person on shared items
-    upper = np.triu(shared >= SHARED, 1)
-    n, a, r, s = shared[upper], both[upper], mine[upper], mine.T[upper]
-    observed = (n - r - s + 2 * a) / n
-    chance = (r * s + (n - r) * (n - s)) / n**2
-    defined = chance < 1 - 1e-6
-    if not defined.any():
-        return np.nan
-    return float(((observed - chance)[defined] / (1 - chance)[defined]).mean())
+    used = shared >= SHARED
+    np.fill_diagonal(used, False)
+    n = np.where(used, shared, 1)
+    r, s = mine / n, mine.T / n
+    observed = 1 - r - s + 2 * both / n
+    chance = r * s + (1 - r) * (1 - s)
+    used &= chance < 1 - 1e-6
+    if not used.any():
+        return np.nan, ("jackknife", np.nan, np.nan)
+    rest = np.where(used, 1 - chance, 1)
+    kappa = np.where(used, 1 - (1 - observed) / rest, 0)
+    mean = float(kappa[used].mean())
+    # an item answered x and y adds to a pair's κ: weight · (a + b·x + b'·y + 2·x·y), by the derivative of κ
+    weight = np.where(used, 2 / float(used.sum()) / n / rest, 0)  # a plain float: the arrays stay float32
+    slope = (1 - observed) / rest
+    a = weight * (1 - observed + slope * ((2 * s - 1) * r + (2 * r - 1) * s))
+    b = -weight * (1 + slope * (2 * s - 1))
+    x = chose.toarray()
+    answer = (seen @ a + chose @ b + x * (seen @ b.T + 2 * (chose @ weight))) * seen.toarray()
+    moved = 2 * np.where(used, kappa - mean, 0).sum(axis=1) / used.sum()
+    parts = moved, answer.sum(axis=1) / 2, answer[seen.toarray() > 0]
+    return mean, intervals.two_way(mean, *parts, limits=KAPPA, raters=len(item) / items, changes=True)
 
 
 def noise_ceiling(right: Array, n: Array) -> tuple[Array, Array]:
@@ -106,19 +159,52 @@ def noise_ceiling(right: Array, n: Array) -> tuple[Array, Array]:
     return low, high
 
 
-def _ceilings(where: dict[str, str], trials: pd.DataFrame) -> list[dict[str, object]]:
-    table = trials.groupby("unit", sort=True)["correct"].agg(["sum", "size"])
+def _ceilings(where: dict[str, str], trials: pd.DataFrame, person: Array, right: Array) -> list[dict[str, object]]:
+    unit, names = pd.factorize(trials["unit"], sort=True)
+    k, n = np.bincount(unit, right), np.bincount(unit)
     people = trials.groupby("unit", sort=True)["participant"].nunique()
     rows = []
-    for name, values in zip(("low", "high"), noise_ceiling(table["sum"], table["size"]), strict=True):
-        defined = values[np.isfinite(values)]
-        mean = float(defined.mean()) if len(defined) else np.nan
-        rows.append(cells.row(where, f"noise_ceiling_{name}", mean, n=cells.size(trials)))
-        for unit, value, n, who in zip(table.index, values, table["size"], people, strict=True):
+    for place, name in enumerate(("low", "high")):
+
+        def sums(right: Array, n: Array, place: int = place) -> Array:
+            values = noise_ceiling(right, n)[place]
+            return np.stack([np.nan_to_num(values), np.isfinite(values)])
+
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean, interval = _crossed(sums, lambda s: s[0] / s[1], unit, person, right, intervals.SHARE)
+        rows.append(cells.row(where, f"noise_ceiling_{name}", mean, interval, cells.size(trials)))
+        values = noise_ceiling(k, n)[place]
+        ends = ceiling_interval(k, n)[place]
+        for unit_name, value, low, high, size, who in zip(names, values, *ends, n, people, strict=True):
+            exact = ("exact", float(low), float(high))
             rows.append(
-                cells.row(where, f"noise_ceiling_{name}", float(value), n=(int(n), int(who)), by="unit", group=unit)
-            )
+                cells.row(where, f"noise_ceiling_{name}", float(value), exact, (int(size), int(who)), by="unit",
+                          group=unit_name)
+            )  # fmt: skip
     return rows
+
+
+def ceiling_interval(right: Array, n: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """Intervals of the low and of the high noise ceiling of each item: ((low, high), (low, high)), NaN for n < 2.
+
+    Both grow with the distance of the item's true share of right answers from ½, for which Clopper and Pearson's
+    interval stands. High: max(p, 1 − p). Low: how often an answer equals the majority of n − 1 others, a tie half. They
+    reach as far as the estimates, which by chance can lie outside of what any p gives.
+    """
+    right, n = np.asarray(right, dtype=float), np.asarray(n, dtype=float)
+    low, high = intervals.clopper_pearson(right, n)
+    far = np.maximum(np.abs(low - 0.5), np.abs(high - 0.5))
+    near = np.where((low < 0.5) & (high > 0.5), 0, np.minimum(np.abs(low - 0.5), np.abs(high - 0.5)))
+    others = np.where(n > 1, n - 1, np.nan)
+
+    def expected(p: Array) -> Array:
+        majority = binom.sf(others / 2, others, p) + binom.pmf(others / 2, others, p) / 2
+        return p * majority + (1 - p) * (1 - majority)
+
+    estimate = noise_ceiling(right, n)
+    at = (expected(0.5 + near), expected(0.5 + far)), (0.5 + near + 0 * others, 0.5 + far + 0 * others)
+    ends = [(np.minimum(a, e), np.maximum(b, e)) for (a, b), e in zip(at, estimate, strict=True)]
+    return ends[0], ends[1]
 
 
 def _between(responses: pd.DataFrame) -> list[dict[str, object]]:
@@ -127,27 +213,49 @@ def _between(responses: pd.DataFrame) -> list[dict[str, object]]:
     rows = []
     for experiment, answers in main.groupby("experiment", sort=True):
         for a, b in combinations(sorted(answers["observer"].unique()), 2):
-            columns = ["trial_id", "condition", "correct", "participant"]
+            columns = ["trial_id", "condition", "correct", "participant", "unit"]
             first, second = (answers.loc[answers["observer"] == name, columns] for name in (a, b))
-            both = first.merge(second, on=["trial_id", "condition"], suffixes=("", "_b"))
+            both = first.merge(second, on=["trial_id", "condition", "unit"], suffixes=("", "_b"))
             for condition in order(both["condition"].unique()):
                 pair = both[both["condition"] == condition]
                 where = {"experiment": experiment, "observer": a, "condition": condition, "trial_kind": "main"}
-                table = np.bincount(2 * pair["correct"].astype(int) + pair["correct_b"].astype(int), minlength=4)
-                kappa, error = cohen(table.reshape(2, 2))
-                interval = cells.normal(kappa, error)
-                rows.append(cells.row(where, "kappa_cohen", kappa, interval, cells.size(pair), by="observer", group=b))
+                kappa, interval = _clustered(pair, "correct", "correct_b", ("participant", "unit"))
+                size = len(pair), pair["participant"].nunique()
+                rows.append(cells.row(where, "kappa_cohen", kappa, interval, size, by="observer", group=b))
     return rows
 
 
-def _bootstrap(right: Array, n: Array, rng: np.random.Generator, resamples: int) -> tuple[str, float, float]:
-    if len(n) < 2:
-        return "percentile", np.nan, np.nan
-    drawn = rng.integers(0, len(n), size=(resamples, len(n)))
-    values = fleiss(right[drawn], n[drawn])
-    values = values[np.isfinite(values)]
-    low, high = np.quantile(values, [0.025, 0.975]) if len(values) else (np.nan, np.nan)
-    return "percentile", float(low), float(high)
+def _clustered(pairs: pd.DataFrame, first: str, second: str, by: tuple[str, ...]) -> tuple[float, Interval]:
+    """Cohen's κ of two columns of answers, with its interval over the clusters named by the columns `by`.
+
+    The jackknife over participants, over units, or both; over answers (normal) where there is only one of them.
+    """
+    code = 2 * pairs[first].to_numpy(dtype=int) + pairs[second].to_numpy(dtype=int)
+    total = np.bincount(code, minlength=4).reshape(2, 2)
+    kappa, error = cohen(total)
+    without = []
+    for column in by:
+        cluster, names = pd.factorize(pairs[column])
+        counts = np.bincount(4 * cluster + code, minlength=4 * len(names)).reshape(-1, 2, 2)
+        if len(names) > 1:
+            without.append(_kappas(total - counts))
+    interval = ("none", np.nan, np.nan)
+    if len(without) == 2:
+        kinds = np.eye(4)[np.flatnonzero(total.ravel())].reshape(-1, 2, 2)
+        answers = np.repeat(_kappas(total - kinds), total.ravel()[total.ravel() > 0])
+        interval = intervals.two_way(kappa, without[0], without[1], answers, KAPPA, raters=2)
+    elif without:
+        interval = intervals.jackknife(kappa, without[0], KAPPA)
+    return kappa, interval if np.isfinite(interval[1]) else cells.normal(kappa, error)
+
+
+def _kappas(tables: Array) -> Array:
+    """Cohen's κ of tables of counts (…, 2, 2) → (…); NaN where all answers are in one cell."""
+    n = tables.sum(axis=(-2, -1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        chance = (tables.sum(axis=-1) * tables.sum(axis=-2)).sum(axis=-1) / n**2
+        observed = np.trace(tables, axis1=-2, axis2=-1) / n
+        return np.where(chance < 1, (observed - chance) / (1 - chance), np.nan)
 
 
 SPLITS = 100
@@ -158,24 +266,27 @@ def reliability_estimates(responses: pd.DataFrame, seed: int, splits: int = SPLI
     """Split-half reliability and repeated-trial consistency by condition: rows of ESTIMATES.
 
     `split_half_participants`, `split_half_units`: how well accuracies of participants (units) in one random half of
-    their main trials agree with those in the other, at full length; see `split_half`. Interval normal on Fisher's z of
-    the half-length correlation. `repeat_kappa`: Cohen's κ between the images chosen at first and second showing of
-    repeated trials (1: always the same, 0: chance level, given how often answers are right), interval normal. NaN
-    with n for fewer than 4 participants or units, or accuracies that do not vary.
+    their main trials agree with those in the other, at full length; see `split_half`. Interval fisher, of the
+    half-length correlation. Below 0 where the halves agree less than by chance; not cut, so low ends may be far below
+    −1. `repeat_kappa`: Cohen's κ between the images chosen at first and second showing of repeated trials (1: always
+    the same, 0: chance level, given how often answers are right), jackknife over participants. NaN with n for fewer
+    than 4 participants or units, or accuracies that do not vary. A machine is one observer: only its units, each
+    stimulus at its first showing.
     """
     rows = []
     rng = np.random.default_rng(seed)
     for where, trials in cells.each_condition(responses):
-        for level in ("participant", "unit"):
-            code, names = pd.factorize(trials[level])
-            half = split_half(code, trials["correct"].to_numpy(dtype=float), rng, splits)
-            full, interval = _at_full_length(half, len(names))
-            rows.append(cells.row(where, f"split_half_{level}s", full, interval, cells.size(trials)))
+        machine, size = cells.sampled(trials) == "unit", cells.size(trials)
+        once = trials.drop_duplicates(cells.STIMULUS) if machine else trials
+        for level in ("unit",) if machine else ("participant", "unit"):
+            code, _ = pd.factorize(once[level])
+            half = split_half(code, once["correct"].to_numpy(dtype=float), rng, splits)
+            full, interval = _at_full_length(half, int((np.bincount(code) > 1).sum()))
+            rows.append(cells.row(where, f"split_half_{level}s", full, interval, size))
     pairs = repeats(responses)
     for where, trials in cells.each_condition(pairs, "repeated"):
-        both = trials["first"].to_numpy(dtype=int) * 2 + trials["correct"].to_numpy(dtype=int)
-        kappa, error = cohen(np.bincount(both, minlength=4).reshape(2, 2))
-        rows.append(cells.row(where, "repeat_kappa", kappa, cells.normal(kappa, error), cells.size(trials)))
+        kappa, interval = _clustered(trials, "first", "correct", (cells.sampled(trials),))
+        rows.append(cells.row(where, "repeat_kappa", kappa, interval, cells.size(trials)))
     return tables.ESTIMATES.frame(rows)
 
 
@@ -200,8 +311,17 @@ def split_half(code: Array, correct: Array, rng: np.random.Generator, splits: in
 
 
 def spearman_brown(half: float) -> float:
-    """Reliability of a test twice as long: 2r / (1 + r), at least -1. Spearman, Brown (1910), Br. J. Psychol. 3."""
-    return max(2 * half / (1 + half), -1.0)
+    """Reliability of a test twice as long: 2r / (1 + r), not cut at −1. Spearman, Brown (1910), Br. J. Psychol. 3."""
+    return 2 * half / (1 + half) if half > -1 else np.nan
+
+
+def _at_full_length(half: float, levels: int) -> tuple[float, Interval]:
+    """Reliability at full length, and Fisher's interval of the half-length correlation converted in the same way."""
+    if not np.isfinite(half):
+        return np.nan, ("fisher", np.nan, np.nan)
+    reach = cells.Z95 / np.sqrt(levels - 3)
+    low, high = (spearman_brown(float(np.tanh(np.arctanh(half) + sign * reach))) for sign in (-1, 1))
+    return spearman_brown(half), ("fisher", low, high)
 
 
 def repeats(responses: pd.DataFrame) -> pd.DataFrame:
@@ -214,14 +334,6 @@ def repeats(responses: pd.DataFrame) -> pd.DataFrame:
     first = responses[[*keys, "trial_id", "correct"]].rename(columns={"trial_id": "repeats", "correct": "first"})
     repeated = responses[(responses["trial_kind"] == "repeated") & (responses["repeats"] != "")]
     return repeated.merge(first, on=[*keys, "repeats"], how="inner")
-
-
-def _at_full_length(half: float, levels: int) -> tuple[float, tuple[str, float, float]]:
-    if not np.isfinite(half):
-        return np.nan, ("normal", np.nan, np.nan)
-    reach = cells.Z95 / np.sqrt(levels - 3)
-    low, high = (spearman_brown(float(np.tanh(np.arctanh(half) + sign * reach))) for sign in (-1, 1))
-    return spearman_brown(half), ("normal", low, high)
 
 
 def cohen(table: Array) -> tuple[float, float]:

@@ -126,10 +126,10 @@ def _estimates(kept: pd.DataFrame, ratings: pd.DataFrame, seed: int, resamples: 
         estimates(kept, seed, resamples),
         estimate(ratings, seed, resamples),
         detection.detection_estimates(kept),
-        detection.calibration_estimates(kept, seed, min(resamples, detection.CALIBRATION_RESAMPLES)),
+        detection.calibration_estimates(kept),
         fits.learning_estimates(kept[kept["observer_kind"] == "person"]),
         agreement.reliability_estimates(kept, seed),
-        agreement.agreement_estimates(kept, seed, min(resamples, agreement.AGREEMENT_RESAMPLES)),
+        agreement.agreement_estimates(kept),
     ]
 
 
@@ -138,8 +138,8 @@ def exclusion_estimates(
 ) -> pd.DataFrame:
     """Accuracy of main trials by condition with nobody excluded, under each rule alone, and under all: ESTIMATES.
 
-    by = exclusion, group = nobody, the rule's name, or all_rules; means of participants' means with t intervals. Only
-    observers with people; no rows where no rule is declared.
+    by = exclusion, group = nobody, the rule's name, or all_rules; means of participants' means, intervals as in
+    `intervals.of_mean`. Only observers with people; no rows where no rule is declared.
     """
     if not exclusions.declared(rules):
         return ESTIMATES.frame()
@@ -158,7 +158,7 @@ def exclusion_estimates(
             same = (kept[cells.KEYS] == pd.Series(where)[cells.KEYS]).all(axis=1) & (kept["trial_kind"] == "main")
             trials = kept[same]
             means = trials.groupby("participant")["correct"].mean().to_numpy(dtype=float)
-            value, interval = cells.over_participants(means)
+            value, interval = cells.over_sample(means, intervals.SHARE, len(trials))
             n = cells.size(trials)
             rows.append(cells.row(where, "accuracy", value, interval, n, "participants", "exclusion", name))
     return ESTIMATES.frame(rows)

@@ -84,7 +84,7 @@ def _finding(tables: Tables, rows: pd.DataFrame, observer: str, experiment: str)
     order = style.ordered(rows["condition"])
     shares = {c: _share(rows[rows["condition"] == c].iloc[0]) for c in order}
     answers = tables.responses[tables.responses["observer"] == observer]
-    one = "session" if (answers["observer_kind"] == "machine").any() else "participant"
+    one = "unit" if (answers["observer_kind"] == "machine").any() else "participant"
     said = _sentence(shares, formatting.count(int(rows["n_participants"].max()), one))
     return Finding(observer, experiment, said, shares, CHECKS.get(observer, ""))
 

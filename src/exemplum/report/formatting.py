@@ -12,9 +12,15 @@ import pandas as pd
 from exemplum import store, tables
 from exemplum.store import csv_text
 
-# The published study reports means of participants' means. Intervals over participants are in order of their coverage
-# in small samples. With one participant only an interval over trials is left.
+# The published study reports means of participants' means; a machine is one observer, whose units are the sample.
+# Intervals are in order of their coverage in small samples. With one participant only an interval over trials is left.
 PREFERENCE = (
+    ("participants", "wilson_t"),
+    ("participants", "t"),
+    ("participants", "exact"),
+    ("units", "wilson_t"),
+    ("units", "t"),
+    ("units", "exact"),
     ("participants", "bca"),
     ("participants", "percentile"),
     ("participants", "sem2"),
@@ -96,29 +102,44 @@ def _place(kind: tuple[str, str]) -> int:
 
 
 def sizes(rows: pd.DataFrame) -> str:
-    """`n = 10 participants, 45 to 450 trials per value` of these rows; `n = 0` without rows."""
-    if rows.empty or int(rows["n_trials"].max()) == 0:
-        return "n = 0"
-    return f"n = {_range(rows['n_participants'], 'participant')}, {_range(rows['n_trials'], 'trial')} per value"
+    """`n = 10 participants, 45 to 450 trials per value` of these rows; `n = 0` without rows.
+
+    Of a machine's rows `n = 45 units, 45 to 90 stimuli per value`; both if there are rows of either.
+    """
+    known = rows[rows["n_trials"] > 0]
+    said = []
+    for units, some in known.groupby(known["aggregate"] == "units"):
+        who, what = ("unit", ("stimulus", "stimuli")) if units else ("participant", ("trial", ""))
+        said.append(f"{_range(some['n_participants'], who)}, {_range(some['n_trials'], *what)} per value")
+    return f"n = {'; '.join(said) or 0}"
 
 
-def _range(counts: pd.Series, noun: str) -> str:
+def _range(counts: pd.Series, noun: str, many: str = "") -> str:
     low, high = int(counts.min()), int(counts.max())
-    return count(low, noun) if low == high else f"{low:,} to {count(high, noun)}"
+    return count(low, noun, many) if low == high else f"{low:,} to {count(high, noun, many)}"
 
 
 UNDEFINED = "—"
 SPACE = "\u00a0"  # no line break between a number and its sign
 
-AGGREGATES = {"pooled": "all trials pooled", "participants": "mean of participants' means"}
+AGGREGATES = {
+    "pooled": "all trials pooled",
+    "participants": "mean of participants' means",
+    "units": "mean of units' means",
+}
 INTERVALS = {
     "none": "no interval",
+    "wilson_t": "95 % Wilson interval with t",
+    "exact": "95 % exact interval, since all are equal",
+    "bayes": "95 % Bayesian interval",
+    "jackknife": "95 % jackknife interval",
+    "fisher": "95 % interval by Fisher's z",
     "sem2": "± 2 standard errors over participants",
     "wilson": "95 % Wilson interval over trials",
     "percentile": "95 % percentile bootstrap interval over participants",
     "bca": "95 % BCa bootstrap interval over participants",
     "normal": "95 % interval, normal",
-    "t": "95 % t interval over participants",
+    "t": "95 % t interval",
 }
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, t
+from scipy.stats import norm
+
+from exemplum.analysis.estimates import intervals
 
 SHARES = ("accuracy", "confidence_1", "confidence_2", "confidence_3", "repeat_same_choice")
 MEASURES = ("accuracy", "rt_s", "rt_median_s", "confidence", "confidence_1", "confidence_2", "confidence_3")
@@ -26,6 +28,8 @@ BYS = {
 }
 ORDER = ("natural", "synthetic")  # first; then other methods by name, and none last
 SUBSETS = ("all", "correct", "wrong")
+LIMITS = dict.fromkeys(SHARES, intervals.SHARE) | {"confidence": (1.0, 3.0), "intuitiveness": (-100.0, 100.0)}
+STIMULUS = ["condition", "scheme", "unit", "batch"]
 
 
 def by_condition(responses: pd.DataFrame) -> pd.DataFrame:
@@ -54,21 +58,52 @@ def order(names: Iterable[str]) -> list[str]:
     return first + sorted(present - set(first) - set(none)) + none
 
 
-def participant_cells(trials: pd.DataFrame, by: str, measures: Sequence[str] = MEASURES) -> pd.DataFrame:
+def sampled(answers: pd.DataFrame) -> str:
+    """What is the sample of these answers of one observer: `participant`, or `unit` for a machine.
+
+    A machine is one observer: repeating its sessions says nothing about other observers, so its results vary over
+    units alone.
+    """
+    return "unit" if (answers["observer_kind"] == "machine").any() else "participant"
+
+
+def weights(trials: pd.DataFrame) -> np.ndarray:
+    """The weight of each answer, (n,): 1, or for a machine 1 / (showings of its stimulus), so that each counts once."""
+    if sampled(trials) == "participant":
+        return np.ones(len(trials))
+    codes = trials.groupby(STIMULUS, sort=False).ngroup().to_numpy()
+    return 1 / np.bincount(codes)[codes]
+
+
+def participant_cells(
+    trials: pd.DataFrame, by: str, measures: Sequence[str] = MEASURES, sample: str = "participant"
+) -> pd.DataFrame:
     """Means by condition, group, subset and participant: one row each, with NaN where a participant has no answers.
 
     `trials` is from `by_condition`, of one experiment, observer and trial kind. Columns: condition, group, subset,
     participant, and for each measure its mean and `n_MEASURE`, the number of answers. Answers without a value of the
-    variable `by` (the scheme of `none`) are left out.
+    variable `by` (the scheme of `none`) are left out. With `sample` unit, for a machine (see `sampled`), units stand in
+    the place of participants, and stimuli, each averaged over its showings, in the place of answers.
     """
     frame = trials.assign(group=groups(trials, by))
     frame = frame[frame["group"] != ""]
     split = frame.assign(subset=np.where(frame["correct"], "correct", "wrong"))
     frame = pd.concat([frame.assign(subset="all"), split], ignore_index=True)
-    keys = ["condition", "group", "subset", "participant"]
+    keys = ["condition", "group", "subset", sample]
+    if sample == "unit":
+        frame = _stimuli(frame, [*keys, "scheme", "batch"], measures)
     codes, table = _codes(frame, keys)
     for measure in measures:
         table[measure], table[f"n_{measure}"] = _mean(frame, measure, codes, len(table))
+    return table
+
+
+def _stimuli(frame: pd.DataFrame, keys: list[str], measures: Sequence[str]) -> pd.DataFrame:
+    """One row per stimulus and cell, averaged over its showings."""
+    codes, table = _codes(frame, keys)
+    for measure in measures:
+        if measure != "rt_median_s":  # made from rt_s
+            table[measure] = _mean(frame, measure, codes, len(table))[0]
     return table
 
 
@@ -171,17 +206,18 @@ def normal(estimate: float, error: float) -> tuple[str, float, float]:
     return "normal", estimate - Z95 * error, estimate + Z95 * error
 
 
-def over_participants(values: np.ndarray) -> tuple[float, tuple[str, float, float]]:
-    """Mean of participants' values with its t interval; NaNs are left out. NaN for none, no interval for one."""
+def over_sample(
+    values: np.ndarray, limits: intervals.Limits | None = None, trials: float | None = None
+) -> tuple[float, tuple[str, float, float]]:
+    """Mean over participants, or units, with the interval of `intervals.of_mean`; NaNs are left out, NaN for none."""
     values = values[np.isfinite(values)]
-    n = len(values)
-    if n == 0:
-        return np.nan, ("t", np.nan, np.nan)
-    mean = float(values.mean())
-    reach = float(t.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n)) if n > 1 else np.nan
-    return mean, ("t", mean - reach, mean + reach)
+    mean = float(values.mean()) if len(values) else np.nan
+    names, low, high = intervals.of_mean(values, limits, None if trials is None else np.array([float(trials)]))
+    return mean, (str(names[0]), float(low[0]), float(high[0]))
 
 
 def size(trials: pd.DataFrame) -> tuple[int, int]:
-    """Trials and participants."""
-    return len(trials), int(trials["participant"].nunique())
+    """Trials and participants; a machine's stimuli and units."""
+    sample = sampled(trials)
+    once = trials if sample == "participant" else trials[STIMULUS].drop_duplicates()
+    return len(once), int(once[sample].nunique())

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
-from scipy.stats import norm
+from scipy.stats import beta, norm
 
 from exemplum import tables
 from exemplum.analysis.estimates import cells, intervals
@@ -19,23 +19,26 @@ COUNTS = ["top_hits", "on_top", "top_false", "on_bottom"]
 def detection_estimates(responses: pd.DataFrame) -> pd.DataFrame:
     """d′, criterion, share of answers `top`, and lapse rate by condition: rows of ESTIMATES.
 
-    `d_prime` and `criterion` of main trials: pooled over trials (interval normal, trials as independent), each
-    participant separately (by = participant), and the mean over participants (interval t). d′ may be negative: if the
-    most extreme images mislead, observers without references answer below chance. `chose_top` is the share of
-    answers top (Wilson; t over participants). With catch trials also `lapse`, see `lapse_rate`, and pooled
-    `d_prime_no_lapse`, see `without_lapses`. NaN with n where there are no trials of a side.
+    `d_prime` and `criterion` of main trials: pooled over trials (interval t over participants, see `clustered`), each
+    participant separately (by = participant, interval normal), and the mean of participants' values (interval t). The
+    latter is of values that the correction pulls towards 0, the more the fewer trials each participant has: for d′ near
+    100 % right read the pooled row. d′ may be negative: if the most extreme images mislead, observers without
+    references answer below chance. `chose_top` is the share of answers top. With catch trials also `lapse`, see
+    `lapse_rate`, and pooled `d_prime_no_lapse`, see `without_lapses`. NaN with n where there are no trials of a side.
+    The sample of a machine is units, its stimuli count once, and it has no rows by participant (cells.sampled).
     """
     rows = []
     for where, trials in cells.each_condition(responses):
         rows += _sensitivity(where, trials)
     for where, trials in cells.each_condition(responses, "catch"):
-        wrong, n = int((~trials["correct"]).sum()), len(trials)
+        weight = cells.weights(trials)
+        wrong, n = float(weight[~trials["correct"].to_numpy()].sum()), float(weight.sum())
         value, low, high = lapse_rate(wrong, n)
         rows.append(cells.row(where, "lapse", value, ("wilson", low, high), cells.size(trials)))
         main = _same(responses, where)
         if len(main):
             total = counts(main).sum()
-            hits, on_top, false, on_bottom = (int(total[name]) for name in COUNTS)
+            hits, on_top, false, on_bottom = (float(total[name]) for name in COUNTS)
             value, error = without_lapses(hits, on_top, false, on_bottom, wrong, n)
             rows.append(
                 cells.row(where | {"trial_kind": "main"}, "d_prime_no_lapse", value, cells.normal(value, error),
@@ -65,7 +68,7 @@ def d_prime(hits: Array, on_top: Array, false: Array, on_bottom: Array) -> tuple
     return (hit - alarm) / np.sqrt(2), -(hit + alarm) / 2, np.sqrt(spread / 2), np.sqrt(spread / 4)
 
 
-def lapse_rate(wrong: int, n: int) -> tuple[float, float, float]:
+def lapse_rate(wrong: float, n: float) -> tuple[float, float, float]:
     """Share of trials answered at random, if only lapses miss catch trials: 2 × errors, with Wilson's interval.
 
     A lapse is wrong half the time, so the share of errors is half the lapse rate. Ends at 1; NaN for n = 0.
@@ -75,7 +78,9 @@ def lapse_rate(wrong: int, n: int) -> tuple[float, float, float]:
     return min(value, 1.0) if n else value, min(2 * float(low[0]), 1.0), min(2 * float(high[0]), 1.0)
 
 
-def without_lapses(hits: int, on_top: int, false: int, on_bottom: int, wrong: int, catch: int) -> tuple[float, float]:
+def without_lapses(
+    hits: float, on_top: float, false: float, on_bottom: float, wrong: float, catch: float
+) -> tuple[float, float]:
     """d′ of the answers that were not lapses, and its standard error, from the counts of main and of catch trials.
 
     Lapses pull both rates towards ½: H = λ/2 + (1 − λ)H*, so H* = (H − λ/2)/(1 − λ) with λ from the catch trials
@@ -111,50 +116,118 @@ def _same(responses: pd.DataFrame, where: dict[str, Any]) -> pd.DataFrame:
 
 
 def counts(trials: pd.DataFrame) -> pd.DataFrame:
-    """Answers top by side of the maximal query, per participant: columns top_hits, on_top, top_false, on_bottom."""
+    """Answers top by side of the maximal query, per participant: columns top_hits, on_top, top_false, on_bottom.
+
+    For a machine per unit, each stimulus with the weight 1 over all its showings.
+    """
     top, upper = trials["choice"] == "top", trials["max_side"] == "top"
     table = pd.DataFrame(dict(zip(COUNTS, (top & upper, upper, top & ~upper, ~upper), strict=True)))
-    return table.groupby(trials["participant"], sort=True).sum()
+    return table.mul(cells.weights(trials), axis=0).groupby(trials[cells.sampled(trials)], sort=True).sum()
+
+
+def clustered(table: Array) -> Array:
+    """Standard errors of the pooled d′ and criterion over participants who differ, from counts (n, 4): (2,).
+
+    The delta method on participants' sums: participant i moves z(H) by (hits_i − H·on_top_i) / (on_top + 1) / φ(z(H)),
+    z(F) likewise, and the variance is n/(n − 1) times the sum of squares (linearization; Binder 1983, Int. Stat. Rev.
+    51). NaN for fewer than two participants, or a side without trials.
+    """
+    people = len(table)
+    if people < 2:
+        return np.full(2, np.nan)
+    moved = []
+    for chosen, n in (table[:, :2].T, table[:, 2:].T):
+        total = n.sum() + 1 if n.sum() > 0 else np.nan
+        share = (chosen.sum() + 0.5) / total
+        moved.append((chosen - share * n) / total / norm.pdf(ndtri(share)))
+    hit, alarm = moved
+    each = np.array([(hit - alarm) / np.sqrt(2), -(hit + alarm) / 2])
+    return np.sqrt((each**2).sum(axis=1) * people / (people - 1))
+
+
+def posterior(hits: float, on_top: float, false: float, on_bottom: float) -> Array:
+    """95 % intervals of d′ and criterion where no participant was wrong, or none differs: [[low, high]] × 2.
+
+    Bayesian, with Jeffreys' prior for H and for F, Beta(½, ½), of which the correction of `d_prime` is the mean:
+    quantiles over a grid of 400 × 400 quantiles of the two posteriors. NaN where a side has no trials.
+    """
+    if not (on_top > 0 and on_bottom > 0):
+        return np.full((2, 2), np.nan)
+    place = (np.arange(400) + 0.5) / 400
+    hit = ndtri(beta.ppf(place, hits + 0.5, on_top - hits + 0.5))[:, None]
+    alarm = ndtri(beta.ppf(place, false + 0.5, on_bottom - false + 0.5))
+    tails = [(1 - intervals.LEVEL) / 2, (1 + intervals.LEVEL) / 2]
+    return np.array([np.quantile(values, tails) for values in ((hit - alarm) / np.sqrt(2), -(hit + alarm) / 2)])
 
 
 def _sensitivity(where: dict[str, Any], trials: pd.DataFrame) -> list[dict[str, Any]]:
-    table = counts(trials)
-    rows: list[dict[str, Any]] = []
+    table, sample = counts(trials), cells.sampled(trials)
+    total = table.sum().to_numpy()
+    pooled, made = d_prime(*total[:, None]), pooled_intervals(table.to_numpy())
+    each = d_prime(*table.to_numpy().T)
     n = cells.size(trials)
-    pooled = d_prime(*(table[[name]].sum().to_numpy() for name in COUNTS))
-    each = d_prime(*(table[name].to_numpy() for name in COUNTS))
+    rows: list[dict[str, Any]] = []
     for k, measure in enumerate(("d_prime", "criterion")):
-        value, error = float(pooled[k][0]), float(pooled[k + 2][0])
-        rows.append(cells.row(where, measure, value, cells.normal(value, error), n))
-        mean, interval = cells.over_participants(each[k])
+        rows.append(cells.row(where, measure, float(pooled[k][0]), made[k], n))
+        if sample == "unit":
+            continue
+        mean, interval = cells.over_sample(each[k])
+        if len(table) > 1 and np.isfinite(mean) and not np.isfinite(interval[1]):  # nobody differs
+            interval = _bayes(total, k)
         rows.append(cells.row(where, measure, mean, interval, n, "participants"))
-        for name, value, error, size in zip(
+        for name, own, error, size in zip(
             table.index, each[k], each[k + 2], table["on_top"] + table["on_bottom"], strict=True
         ):
-            interval = cells.normal(float(value), float(error))
-            rows.append(
-                cells.row(where, measure, float(value), interval, (int(size), 1), "pooled", "participant", name)
-            )
-    chosen, answers = table["top_hits"] + table["top_false"], table["on_top"] + table["on_bottom"]
+            interval = cells.normal(float(own), float(error))
+            rows.append(cells.row(where, measure, float(own), interval, (int(size), 1), "pooled", "participant", name))
+    return rows + _chose_top(where, table, n, sample)
+
+
+def pooled_intervals(table: Array) -> list[tuple[str, float, float]]:
+    """Intervals of pooled d′ and criterion, from counts (n, 4) by participant: each name, low and high.
+
+    t over participants, see `clustered`; bayes where a rate is 0 or 1, and so has no spread, see `posterior`; normal
+    over trials for one participant.
+    """
+    total, df = table.sum(axis=0), len(table) - 1
+    values, alone = np.split(np.array(d_prime(*total[:, None]))[:, 0], 2)
+    if df < 1:
+        return [cells.normal(float(value), float(error)) for value, error in zip(values, alone, strict=True)]
+    hits, on_top, false, on_bottom = total
+    if min(hits, on_top - hits, false, on_bottom - false) < intervals.SAME:
+        return [_bayes(total, k) for k in range(2)]
+    reach = intervals.quantile(df) * clustered(table)
+    return [("t", float(value - far), float(value + far)) for value, far in zip(values, reach, strict=True)]
+
+
+def _bayes(total: Array, k: int) -> tuple[str, float, float]:
+    low, high = posterior(*total)[k]
+    return "bayes", float(low), float(high)
+
+
+def _chose_top(where: dict[str, Any], table: pd.DataFrame, n: tuple[int, int], sample: str) -> list[dict[str, Any]]:
+    chosen = (table["top_hits"] + table["top_false"]).to_numpy()
+    answers = (table["on_top"] + table["on_bottom"]).to_numpy()
     low, high = intervals.wilson(np.array([chosen.sum()]), np.array([answers.sum()]))
-    share = float(chosen.sum() / answers.sum())
-    rows.append(cells.row(where, "chose_top", share, ("wilson", float(low[0]), float(high[0])), n))
-    mean, interval = cells.over_participants((chosen / answers).to_numpy())
-    rows.append(cells.row(where, "chose_top", mean, interval, n, "participants"))
-    return rows
+    interval = ("wilson", float(low[0]), float(high[0]))
+    trials = answers.sum() if sample == "participant" else None
+    mean, over = cells.over_sample(chosen / answers, intervals.SHARE, trials)
+    return [
+        cells.row(where, "chose_top", float(chosen.sum() / answers.sum()), interval, n),
+        cells.row(where, "chose_top", mean, over, n, f"{sample}s"),
+    ]
 
 
 RATINGS = 3
-CALIBRATION_RESAMPLES = 2000
 
 
-def calibration_estimates(responses: pd.DataFrame, seed: int, resamples: int = CALIBRATION_RESAMPLES) -> pd.DataFrame:
+def calibration_estimates(responses: pd.DataFrame) -> pd.DataFrame:
     """The type-2 ROC of each condition's main trials and the area below it: rows of ESTIMATES.
 
     `type2_hit` and `type2_false_alarm` with by = confidence, group = rating k: the shares of right and of wrong answers
-    rated k or above, the points of the curve. `type2_auc`: area, pooled over trials (percentile interval, participants
-    drawn with replacement) and mean over participants (t). ½ means that confidence carries no information. NaN with n
-    if every answer is right, or wrong.
+    rated k or above, the points of the curve. `type2_auc`: area, pooled over trials (jackknife over participants) and
+    mean over participants (t). ½ means that confidence carries no information. NaN with n if every answer is right, or
+    wrong. The sample of a machine is units, as in `detection_estimates`.
 
     Source: Galvin, Podd, Drga & Whitmore (2003), Psychon. Bull. Rev. 10, 843-876.
     """
@@ -167,19 +240,21 @@ def calibration_estimates(responses: pd.DataFrame, seed: int, resamples: int = C
             for rating, above in enumerate(points, start=1):
                 share = above / points[0] if points[0] else np.nan
                 rows.append(cells.row(where, measure, share, n=n, by="confidence", group=str(rating)))
-        rng = np.random.default_rng([seed, len(table)])
-        rows.append(cells.row(where, "type2_auc", float(area(total)), _bootstrap(table, rng, resamples), n))
-        mean, interval = cells.over_participants(area(table))
-        defined = int(np.isfinite(area(table)).sum())
-        rows.append(cells.row(where, "type2_auc", mean, interval, (n[0], defined), "participants"))
+        whole = float(area(total))
+        rows.append(cells.row(where, "type2_auc", whole, intervals.jackknife(whole, area(total - table)), n))
+        if cells.sampled(trials) == "participant":
+            mean, interval = cells.over_sample(area(table), intervals.SHARE)
+            defined = int(np.isfinite(area(table)).sum())
+            rows.append(cells.row(where, "type2_auc", mean, interval, (n[0], defined), "participants"))
     return tables.ESTIMATES.frame(rows)
 
 
 def rating_counts(trials: pd.DataFrame) -> Array:
-    """Answers by participant, wrong (0) or right (1), and rating: (participants, 2, RATINGS)."""
-    person, names = pd.factorize(trials["participant"], sort=True)
+    """Answers by participant (a machine's by unit), wrong (0) or right (1), and rating: (participants, 2, RATINGS)."""
+    person, names = pd.factorize(trials[cells.sampled(trials)], sort=True)
     cell = (person * 2 + trials["correct"].to_numpy(dtype=int)) * RATINGS + trials["confidence"].to_numpy() - 1
-    return np.bincount(cell, minlength=len(names) * 2 * RATINGS).reshape(len(names), 2, RATINGS).astype(float)
+    found = np.bincount(cell, cells.weights(trials), len(names) * 2 * RATINGS)
+    return found.reshape(len(names), 2, RATINGS).astype(float)
 
 
 def area(table: Array) -> Array:
@@ -189,14 +264,3 @@ def area(table: Array) -> Array:
     won = (right * (below + wrong / 2)).sum(axis=-1)
     pairs = right.sum(axis=-1) * wrong.sum(axis=-1)
     return np.divide(won, pairs, out=np.full(np.shape(pairs), np.nan), where=pairs > 0)
-
-
-def _bootstrap(table: Array, rng: np.random.Generator, resamples: int) -> tuple[str, float, float]:
-    n = len(table)
-    if n < 2:
-        return "percentile", np.nan, np.nan
-    weights = rng.multinomial(n, np.full(n, 1 / n), size=resamples)
-    drawn = area((weights @ table.reshape(n, -1)).reshape(resamples, 2, RATINGS))
-    drawn = drawn[np.isfinite(drawn)]
-    low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
-    return "percentile", float(low), float(high)

@@ -1,4 +1,4 @@
-"""Intervals around shares and means: Wilson, two standard errors, and the bootstrap over participants."""
+"""Intervals around shares and means: over trials, over participants or units, and over both at once."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from functools import lru_cache
 
 import numpy as np
 from scipy.special import ndtr, ndtri
+from scipy.stats import beta, t
 from statsmodels.stats.proportion import proportion_confint
 
+Limits = tuple[float, float]
 LEVEL = 0.95
+SHARE = (0.0, 1.0)  # the least and the most that a share can be
+SAME = 1e-9  # relative difference below which two means are the same number
 RESAMPLES = 10_000
 CHUNK = 400  # cells bootstrapped at once: 400 × 10,000 means are 32 MB
 FEW = 64  # participants; up to this number the draws are cached for each number of participants
@@ -25,6 +29,150 @@ def wilson(successes: np.ndarray, trials: np.ndarray, level: float = LEVEL) -> t
     some = trials > 0
     low[some], high[some] = proportion_confint(successes[some], trials[some], alpha=1 - level, method="wilson")
     return low, high
+
+
+def of_mean(
+    values: np.ndarray, limits: Limits | None = None, trials: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """95 % interval of a mean over participants, or over units: (cells, n) → names, low and high, each (cells,).
+
+    - `t`: mean ± t·s/√n, s with n − 1 in the denominator, cut at the `limits` of the values (least, most) if given.
+    - `wilson_t`, for shares, whose limits are SHARE: Wilson's score interval with the quantile of t (n − 1 degrees of
+      freedom), and with the number of independent trials whose variance is s²/n. So it stays between 0 and 1, is skewed
+      near them, and allows for people who differ (Franco, Little, Louis & Slud 2019, J. Surv. Stat. Methodol. 7).
+    - `exact`, where all values are equal and s says nothing. For shares of `trials` trials (cells,) it is Clopper &
+      Pearson's (1934, Biometrika 26) over all trials, as if of one person. Otherwise, if the values have limits, see
+      `identical`; if not, there is no interval (NaN).
+
+    NaN for n < 2: one participant says nothing about others.
+
+    >>> names, low, high = of_mean([[0.8, 0.9, 0.85], [1, 1, 1]], SHARE, np.array([60, 60]))
+    >>> names.tolist(), low.round(3).tolist(), high.round(3).tolist()
+    (['wilson_t', 'exact'], [0.689, 0.94], [0.935, 1.0])
+    """
+    values = np.atleast_2d(np.asarray(values, dtype=float))
+    cells, n = values.shape
+    name = "wilson_t" if limits == SHARE else "t"
+    names, low, high = np.full(cells, name, dtype=object), np.full(cells, np.nan), np.full(cells, np.nan)
+    if n < 2:
+        return names, low, high
+    mean, error = values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(n)
+    flat = np.ptp(values, axis=1) <= SAME * np.maximum(np.abs(mean), 1)
+    q = quantile(n - 1)
+    if limits == SHARE:
+        size = np.where(flat, 1.0, mean * (1 - mean) / np.where(flat, 1.0, error**2))  # of independent trials
+        low, high = _wilson(mean, size, q)
+    else:
+        low, high = mean - q * error, mean + q * error
+    low[flat], high[flat] = np.nan, np.nan
+    if limits is not None:
+        low, high = np.maximum(low, limits[0]), np.minimum(high, limits[1])
+        names[flat] = "exact"
+        if trials is None:
+            low[flat], high[flat] = identical(mean[flat], n, limits)
+        else:
+            low[flat], high[flat] = clopper_pearson(mean[flat] * trials[flat], trials[flat])
+    return names, low, high
+
+
+def clopper_pearson(successes: np.ndarray, trials: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Exact 95 % interval of a share of independent trials: (low, high). R: binom.test(successes, trials)$conf.int.
+
+    >>> low, high = clopper_pearson(np.array([0, 18]), np.array([10, 24]))
+    >>> low.round(4).tolist(), high.round(4).tolist()
+    ([0.0, 0.5329], [0.3085, 0.9023])
+    """
+    tail = (1 - LEVEL) / 2
+    k, n = np.asarray(successes, dtype=float), np.asarray(trials, dtype=float)
+    with np.errstate(invalid="ignore"):
+        low = np.where(k > 0, beta.ppf(tail, np.maximum(k, SAME), n - k + 1), 0.0)
+        high = np.where(k < n, beta.ppf(1 - tail, k + 1, np.maximum(n - k, SAME)), 1.0)
+    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
+
+
+def identical(value: np.ndarray, n: int, limits: Limits) -> tuple[np.ndarray, np.ndarray]:
+    """95 % interval of the mean of a bounded variable of which all of `n` draws gave the same value: (low, high).
+
+    With n equal draws at least a share (1 − LEVEL)/2 to the power 1/n of all values is this one (Clopper & Pearson).
+    The mean is farthest from it if all others lie at a limit. No assumption but independent draws.
+
+    >>> low, high = identical(np.array([1.0]), 45, (0.0, 1.0))  # all of 45 units right
+    >>> low.round(4).tolist(), high.tolist()
+    ([0.9213], [1.0])
+    """
+    others = 1 - ((1 - LEVEL) / 2) ** (1 / n)
+    return value - others * (value - limits[0]), value + others * (limits[1] - value)
+
+
+def jackknife(estimate: float, without: np.ndarray, limits: Limits = SHARE) -> tuple[str, float, float]:
+    """Interval of any statistic from its values without each participant (or unit) in turn, `without` (n,).
+
+    estimate ± t·√((n − 1)/n · Σ(value − mean)²), cut at the limits (Efron & Tibshirani 1993, ch. 11). If leaving out
+    nobody changes it, see `identical`, which is `exact`. NaN for fewer than two, or an undefined value.
+    """
+    n = len(without)
+    if n < 2 or not np.isfinite([estimate, *without]).all():
+        return "jackknife", np.nan, np.nan
+    error = float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum()))
+    if error <= SAME:
+        low, high = identical(np.array([estimate]), n, limits)
+        return "exact", float(low[0]), float(high[0])
+    reach = quantile(n - 1) * error
+    return "jackknife", max(estimate - reach, limits[0]), min(estimate + reach, limits[1])
+
+
+def two_way(
+    estimate: float,
+    people: np.ndarray,
+    items: np.ndarray,
+    answers: np.ndarray,
+    limits: Limits,
+    raters: float | None = None,
+    changes: bool = False,
+) -> tuple[str, float, float]:
+    """Interval for new participants and new items, from the statistic without each participant, item and answer.
+
+    Variance: over participants + over items − over answers, which both contain; not below either (jackknife; Owen &
+    Eckles 2012, Ann. Appl. Stat. 6, for crossed samples). Degrees of freedom by Satterthwaite. Cut at the limits. With
+    `changes` the arrays hold how far each moves the statistic. With `raters` the statistic is a κ between so many, and
+    the interval is symmetric in the log of (1 + (raters − 1)κ) / (1 − κ), the ratio of the variances between and within
+    items, which is less skewed. `exact` by `identical` over the fewer of participants and items if nothing changes it;
+    NaN where a part has fewer than two, or leaving out a participant or item makes it undefined.
+    """
+    sizes = len(people), len(items), int(np.isfinite(answers).sum())
+    if min(sizes) < 2 or not np.isfinite([estimate, *people, *items]).all():
+        return "jackknife", np.nan, np.nan
+    parts = (people, items, answers[np.isfinite(answers)])
+    if changes:
+        spread = [n / (n - 1) * float((part**2).sum()) for n, part in zip(sizes, parts, strict=True)]
+    else:
+        spread = [(n - 1) / n * float(((part - part.mean()) ** 2).sum()) for n, part in zip(sizes, parts, strict=True)]
+    total = max(spread[0] + spread[1] - spread[2], spread[0], spread[1])
+    if total <= SAME**2:
+        ends = identical(np.array([estimate]), min(sizes[:2]), limits)
+        return "exact", float(ends[0][0]), float(ends[1][0])
+    freedom = [sizes[0] - 1, sizes[1] - 1, (sizes[0] - 1) * (sizes[1] - 1)]
+    df = total**2 / sum(part**2 / n for part, n in zip(spread, freedom, strict=True))
+    reach = quantile(max(1.0, min(df, freedom[0] + freedom[1]))) * float(np.sqrt(total))
+    low, high = estimate - reach, estimate + reach
+    if raters is not None and (raters - 1) * estimate > -1 and estimate < 1:
+        between, within = 1 + (raters - 1) * estimate, 1 - estimate
+        stretch = reach * ((raters - 1) / between + 1 / within)
+        ratios = between / within * np.exp([-stretch, stretch])
+        low, high = map(float, (ratios - 1) / (ratios + raters - 1))
+    return "jackknife", max(low, limits[0]), min(high, limits[1])
+
+
+@lru_cache(maxsize=4096)
+def quantile(df: float) -> float:
+    """The quantile of t that a two-sided interval reaches to."""
+    return float(t.ppf((1 + LEVEL) / 2, df))
+
+
+def _wilson(share: np.ndarray, size: np.ndarray, q: float) -> tuple[np.ndarray, np.ndarray]:
+    middle = (share + q**2 / (2 * size)) / (1 + q**2 / size)
+    reach = q * np.sqrt(share * (1 - share) / size + (q / (2 * size)) ** 2) / (1 + q**2 / size)
+    return middle - reach, middle + reach
 
 
 def sem2(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -31,8 +31,11 @@ def estimates(responses: pd.DataFrame, seed: int, resamples: int = intervals.RES
     One row per experiment, observer, trial kind, condition, group, subset (correct and wrong for reaction time and
     confidence), aggregate and interval. `pooled` rows give each trial the same weight: shares get Wilson's interval,
     which assumes independent trials, and all get the bootstrap that draws whole participants. `participants` rows are
-    means of participants' means, with ± 2 standard errors and the bootstrap. Without answers the estimate is NaN and n
-    is 0; intervals over fewer than two participants are NaN.
+    means of participants' means, with the interval of `intervals.of_mean`, ± 2 standard errors, and the bootstrap.
+    Without answers the estimate is NaN and n is 0; intervals over fewer than two participants are NaN.
+
+    A machine is one observer, so its sample is units: each stimulus counts once, however often it was shown, `units`
+    rows are means of units' means, and n is the number of stimuli and of units. More sessions do not change them.
     """
     return together(
         piece | {"experiment": experiment, "observer": observer}
@@ -55,18 +58,18 @@ def together(pieces: Iterable[Piece]) -> pd.DataFrame:
 
 
 def _of_observer(answers: pd.DataFrame, seed: int, resamples: int) -> Iterator[Piece]:
-    trials = cells.by_condition(answers)
+    trials, sample = cells.by_condition(answers), cells.sampled(answers)
     for kind, of_kind in trials.groupby("trial_kind", sort=False):
         for by in BYS[str(kind)]:
             if not cells.has_groups(of_kind, by):
                 continue
             measures = _measures(str(kind), by, timed=bool(of_kind["rt_s"].notna().any()))
-            grid = Grid.of(cells.participant_cells(of_kind, by, measures))
+            grid = Grid.of(cells.participant_cells(of_kind, by, measures, sample), sample)
             medians = _pooled_medians(of_kind, by, grid) if "rt_median_s" in measures else np.empty(0)
             draws = resamples if by in BOOTSTRAPPED else 0
             for measure in measures:
                 for piece in of_measure(grid, measure, seed, draws, medians, fine=by in FINE):
-                    if piece["aggregate"] == "pooled" or by not in ("participant", "confidence"):
+                    if piece["aggregate"] == "pooled" or by not in (sample, "participant", "confidence"):
                         group = {"group": ""} if by == "all" else {}
                         yield piece | group | {"measure": measure, "trial_kind": kind, "by": by}
 
@@ -80,7 +83,7 @@ def _measures(kind: str, by: str, timed: bool) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Grid:
-    """Participants' means with cell numbers: first the cells of all answers, then of right and of wrong answers.
+    """Means of participants (or units) with cell numbers: first the cells of all answers, then of right, of wrong ones.
 
     Every condition and group has a cell in each subset, even if nobody was right, or wrong.
     """
@@ -91,9 +94,10 @@ class Grid:
     group: np.ndarray
     subset: np.ndarray
     whole: int  # number of cells of all answers, which come first
+    sample: str  # participant, or unit
 
     @classmethod
-    def of(cls, table: pd.DataFrame) -> Grid:
+    def of(cls, table: pd.DataFrame, sample: str = "participant") -> Grid:
         pairs = pd.MultiIndex.from_frame(table[["condition", "group"]])
         found = pairs.unique().sort_values()
         cell = found.get_indexer(pairs) + len(found) * pd.Index(cells.SUBSETS).get_indexer(table["subset"])
@@ -101,18 +105,19 @@ class Grid:
         values = table.assign(cell=cell).sort_values("cell", kind="stable")
         return cls(
             values,
-            pd.factorize(values["participant"], sort=True)[0],
+            pd.factorize(values[sample], sort=True)[0],
             np.tile(names["condition"].to_numpy(dtype=object), len(cells.SUBSETS)),
             np.tile(names["group"].to_numpy(dtype=object), len(cells.SUBSETS)),
             np.repeat(np.array(cells.SUBSETS, dtype=object), len(found)),
             len(found),
+            sample,
         )
 
 
 def of_measure(
     grid: Grid, measure: str, seed: int, resamples: int, medians: np.ndarray, fine: bool = False
 ) -> Iterator[Piece]:
-    """The rows of one measure: `pooled`, then `participants`, each with its intervals."""
+    """The rows of one measure: `pooled`, then `participants` (or `units`), each with its intervals."""
     size = grid.whole if fine or measure in ("accuracy", "repeat_same_choice", "intuitiveness") else len(grid.subset)
     counts = grid.values[f"n_{measure}"].to_numpy(dtype=float)
     used = (counts > 0) & (grid.values["cell"].to_numpy() < size)
@@ -137,11 +142,11 @@ def of_measure(
             yield _with(pooled, "wilson", intervals.wilson(np.round(total), trials))
         else:
             yield _with(pooled, "none", (np.full(size, np.nan), np.full(size, np.nan)))
-        if resamples:
+        if resamples and grid.sample == "participant":
             yield from _bootstrapped(pooled, cell, person, value * count, count, seed, resamples)
-    means = base | {"aggregate": "participants", "estimate": _ratio(np.bincount(cell, value, size), people)}
-    yield _with(means, "sem2", _sem2(cell, value, size))
-    if resamples:
+    means = base | {"aggregate": f"{grid.sample}s", "estimate": _ratio(np.bincount(cell, value, size), people)}
+    yield from _of_means(means, measure, grid.sample, cell, value, trials)
+    if resamples and grid.sample == "participant":
         yield from _bootstrapped(means, cell, person, value, np.ones(len(value)), seed, resamples)
 
 
@@ -149,8 +154,11 @@ def _ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
     return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
 
 
-def _with(rows: Piece, interval: str, ends: tuple[np.ndarray, np.ndarray]) -> Piece:
-    return rows | {"interval": interval, "low": ends[0], "high": ends[1]}
+def _with(rows: Piece, interval: str | np.ndarray, ends: tuple[np.ndarray, np.ndarray]) -> Piece:
+    """The rows with an interval; none of width 0, which participants who are alike would have."""
+    open_ends = ends[1] - ends[0] > intervals.SAME
+    return rows | {"interval": interval, "low": np.where(open_ends, ends[0], np.nan),
+                   "high": np.where(open_ends, ends[1], np.nan)}  # fmt: skip
 
 
 def _pooled_medians(trials: pd.DataFrame, by: str, grid: Grid) -> np.ndarray:
@@ -163,11 +171,23 @@ def _pooled_medians(trials: pd.DataFrame, by: str, grid: Grid) -> np.ndarray:
     return medians.reindex(wanted).to_numpy(dtype=float)
 
 
-def _sem2(cell: np.ndarray, value: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    low, high = np.full(size, np.nan), np.full(size, np.nan)
-    for here, rows in _by_size(cell):
-        low[here], high[here] = intervals.sem2(value[rows])
-    return low, high
+def _of_means(
+    rows: Piece, measure: str, sample: str, cell: np.ndarray, value: np.ndarray, trials: np.ndarray
+) -> Iterator[Piece]:
+    """The rows with the interval of `intervals.of_mean`, and those with ± 2 standard errors for participants."""
+    limits, size = cells.LIMITS.get(measure), len(trials)
+    # a unit's answers depend on each other, since its pictures do: the units themselves are its independent trials
+    counted = measure in cells.SHARES and sample == "participant"
+    names = np.full(size, "t" if measure not in cells.SHARES else "wilson_t", dtype=object)
+    ends = np.full((4, size), np.nan)
+    for here, places in _by_size(cell):
+        values = value[places]
+        names[here], ends[0, here], ends[1, here] = intervals.of_mean(values, limits, trials[here] if counted else None)
+        if sample == "participant":
+            ends[2, here], ends[3, here] = intervals.sem2(values)
+    yield _with(rows, names, (ends[0], ends[1]))
+    if sample == "participant":
+        yield _with(rows, "sem2", (ends[2], ends[3]))
 
 
 def _bootstrapped(
