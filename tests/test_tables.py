@@ -36,7 +36,7 @@ def test_an_empty_table_keeps_columns_and_types(tmp_path):
 
 @pytest.mark.parametrize(
     ("rows", "message"),
-    [([{"image": "a"}], "lacks the columns reason"), ([{"image": "a", "reason": "", "x": 1}], "has no columns")],
+    [([{"image": "a"}], "lacks the columns reason"), ([{"image": "a", "reason": "", "x": 1}], "unknown columns")],
 )
 def test_a_wrong_column_is_named(rows, message):
     with pytest.raises(store.StoreError, match=message):

@@ -72,7 +72,10 @@ class Table:
         if missing := set(self.columns) - set(frame):
             raise StoreError(f"table {self.name} lacks the columns {', '.join(sorted(missing))}")
         if unknown := set(frame) - set(self.columns):
-            raise StoreError(f"table {self.name} has no columns {', '.join(sorted(unknown))}")
+            raise StoreError(
+                f"unknown columns for table {self.name}: {', '.join(sorted(unknown))}; remove or rename them "
+                "(docs/tables.md lists the columns)"
+            )
         frame = frame[list(self.columns)].copy()
         for name, column in self.columns.items():
             if column.dtype in DTYPES:

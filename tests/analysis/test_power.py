@@ -60,7 +60,7 @@ def test_all_schemes_are_planned_for_unless_one_is_asked_for() -> None:
     for part, trials in (("all", 160), ("scheme", 40)):
         found = power.table(scenario, [8], [80], "new_units", 10, seed=1, sets=sets, part=part)
         assert found[["part", "trials"]].to_numpy().tolist() == [[part, trials]]
-    with pytest.raises(UserError, match="known: all, scheme"):
+    with pytest.raises(UserError, match="did you mean scheme"):
         power.table(scenario, [8], [80], "new_units", 10, seed=1, part="schemes")
 
 

@@ -267,10 +267,13 @@ def units() -> Iterator[Case]:
         "more units than a layer has",
         setting("units", "choose", "9999 per layer"),
         "[units] choose",
-        "units, but 9999 are needed",
+        "9999 units of mixed3a are needed",
     )
     yield Case(
-        "more units than a branch has", setting("units", "choose", "500 per branch"), "[units] choose", "500 are needed"
+        "more units than a branch has",
+        setting("units", "choose", "500 per branch"),
+        "[units] choose",
+        "500 units of mixed3a 1x1 are needed",
     )
     yield Case("no units", setting("units", "choose", "none"), "[units] choose", "hand_picked")
     yield Case("more practice than units", setting("units", "practice", 9000), "[units] practice", "units are left")
@@ -600,10 +603,10 @@ def responses() -> Iterator[Case]:
     yield row("rt_ms of row 2", finite, rt_ms=-1.0)
     for name in ("none_pre", "none_post", "catch", "a/b", "../x", "a\nb", "x" * 80):
         yield row("condition of row 2", "a method cannot be called", condition=name)
-    yield row("condition of t1", "known: natural", condition="")
-    yield row("choice of t1", "top, bottom", choice="left")
-    yield row("confidence of t1", "1, 2, 3", confidence=4)
-    yield row("answers have correct = False", "must be true exactly if choice", correct=False)
+    yield row("unknown condition", "known: natural", condition="")
+    yield row("unknown choice", "top, bottom", choice="left")
+    yield row("unknown confidence", "1, 2, 3", confidence=4)
+    yield row("correct = False", "must be true exactly if choice", correct=False)
 
 
 def imported(changes: dict[str, Any], folder: Path) -> None:

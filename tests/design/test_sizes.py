@@ -147,7 +147,7 @@ def test_a_missing_query_is_named():
     pictures = stimuli(of, batches=4)
     lost = (pictures["unit"] == of["unit"][1]) & (pictures["batch"] == 2) & (pictures["position"] == 9)
     lost &= pictures["pole"] == "max"
-    with pytest.raises(DesignError, match=r"unit mixed3b:1 has no natural image max_9 in batch 2"):
+    with pytest.raises(DesignError, match=r"no natural image max_9 of unit mixed3b:1 for batch 2"):
         make("borowski2021-1", of, pictures[~lost])
 
 

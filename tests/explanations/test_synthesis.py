@@ -220,5 +220,5 @@ def test_the_searched_diversity_is_borne_by_the_weakest_picture(model, corpus):
     # the same weight is found again, and without diversity the pictures would do more
     plain = synthetic.visualize(model, [unit], chosen, index=index, poles=[Pole.MAX], images=3, steps=40, diversity=0)
     assert np.mean([made.activation for made in plain]) > np.mean([made.activation for made in searched])
-    with pytest.raises(UserError, match="needs an index to search its diversity weight"):
+    with pytest.raises(UserError, match="diversity weight, which needs an index"):
         synthetic.visualize(model, [unit], chosen, images=3, steps=2)

@@ -150,9 +150,9 @@ def test_a_wrong_file_of_weights_says_what_does_not_fit(tmp_path: Path):
     with pytest.raises(models.WeightsError) as caught:
         models.load("embedded", weights=str(tmp_path / "wrong.safetensors"))
     said = str(caught.value)
-    assert "lacks mixed3a.1x1.bias" in said
-    assert "unexpected mixed3a.1x1.extra" in said
-    assert "conv2d0.weight (3, 3, 5, 5) for (32, 3, 5, 5)" in said
+    assert "missing in the file: mixed3a.1x1.bias" in said
+    assert "not in the network: mixed3a.1x1.extra" in said
+    assert "conv2d0.weight (3, 3, 5, 5) instead of (32, 3, 5, 5)" in said
     assert "\n" not in said
 
 

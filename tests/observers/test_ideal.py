@@ -48,5 +48,5 @@ def test_one_unknown_activation_is_named():
     trial = DESIGN.trials[0]
     table = STIMULI.copy()
     table.loc[table["path"] == trial.query_min, "activation"] = np.nan
-    with pytest.raises(ObserverError, match=f"{trial.unit.unit} for {trial.query_min} is unknown"):
+    with pytest.raises(ObserverError, match=f"no activation of {trial.unit.unit} for {trial.query_min}"):
         Ideal(table).respond(trial, np.random.default_rng(0))

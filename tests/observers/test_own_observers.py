@@ -41,8 +41,8 @@ def wrong(field: str, value: str) -> str:
         (wrong("rt_ms", "1e308"), r"rt_ms is 1e\+308; it must be .* the longest is 1000000000"),
         (wrong("choice", "__import__('numpy').ones(2)"), r"choice is array\(\[1., 1.\]\); it must be Side"),
         (wrong("confidence", "__import__('numpy').ones(1)"), r"confidence is array\(\[1.\]\); it must be 1, 2 or 3"),
-        ("class make(Own):\n    name = 'x' * 61", "has the name 'x+; a name has at most 60 printable characters"),
-        ("class make(Own):\n    name = 'a\\nb'", r"has the name 'a\\nb'; a name has at most 60 printable characters"),
+        ("class make(Own):\n    name = 'x' * 61", "has a name of 61 characters; give it one of at most 60"),
+        ("class make(Own):\n    name = 'a\\nb'", r"has the name 'a\\nb'; remove its unprintable characters"),
         (
             "class make(Own):\n    @property\n    def name(self):\n        return {}['x']",
             r"observer own:make failed: KeyError: 'x' \(.*own\.py, line 15\)",

@@ -117,7 +117,7 @@ def test_a_design_of_another_study_toml_is_not_served(folder, serve):
     change(folder, "participants = 6", "participants = 5")
     with pytest.raises(UserError) as error:
         serve(folder=folder)
-    assert "was made from another study.toml" in said(error)
+    assert "is out of date: since it was made, study.toml" in said(error)
     design(folder)
     assert len(serve(folder=folder).experiment.design.sessions) == 5
 
@@ -332,7 +332,7 @@ def test_a_second_server_on_one_sqlite_study_is_refused(serve, study_folder):
     serve(folder=folder)
     with pytest.raises(UserError) as error:
         Experiment.open(Settings(folder))
-    assert "is served already: one server per SQLite database" in said(error)
+    assert "another server already uses" in said(error)
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
@@ -346,7 +346,7 @@ def test_a_lock_left_by_kill_9_blocks_nobody(study_folder):
     folder = study_folder("")
     server = Server(folder)
     server.start()
-    with pytest.raises(UserError, match="is served already"):
+    with pytest.raises(UserError, match="another server already uses"):
         Experiment.open(Settings(folder))
     server.kill()
     assert server.process.returncode == -signal.SIGKILL

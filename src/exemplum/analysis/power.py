@@ -73,7 +73,7 @@ def table(
     """
     for kind, given, known in (("test", test, TESTS), ("part", part, PARTS)):
         if given not in known:
-            raise UserError(f"there is no {kind} {given!r}{did_you_mean(given, known)}; known: {', '.join(known)}")
+            raise UserError(f"there is no {kind} {given!r}{did_you_mean(given, known)}")
     share = sets if part == "scheme" else 1
     rows = []
     for n_units in units:

@@ -40,7 +40,7 @@ def run(study: Study) -> dict[str, Any]:
     found = read_all(folder, _conditions(study))
     responses, ratings, people = blinding.visible(study, found.responses, found.ratings, found.people)
     if responses.empty and (said := blinding.notice(study)):
-        raise UserError(f"{folder} has no answers of machines. {said}")
+        raise UserError(f"there is nothing to analyse: {folder} has no answers of machines. {said}")
     results = analyse(
         responses,
         ratings,

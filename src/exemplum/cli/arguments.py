@@ -11,7 +11,9 @@ import typer
 from exemplum.study import Study, blinding, pipeline
 
 StudyFolder = Annotated[Path, typer.Argument(help="The study's folder, which holds study.toml.")]
-Force = Annotated[bool, typer.Option("--force", help="Remake everything, even if nothing has changed.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Remake this stage, or with run every stage, even if nothing has changed.")
+]
 
 Ray = Annotated[
     str | None,
@@ -36,7 +38,8 @@ DatabaseUrl = Annotated[
     typer.Option(
         "--database",
         envvar="EXEMPLUM_DATABASE",
-        help="PostgreSQL database: postgresql://USER:PASSWORD@HOST/NAME. Default: SQLite in the study folder.",
+        help="Address of a PostgreSQL database, postgresql://…, see docs/server.md. Default: SQLite in the study "
+        "folder.",
     ),
 ]
 

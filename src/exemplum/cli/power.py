@@ -39,14 +39,14 @@ def power(
             help="How much units differ in accuracy over all methods: SD in log odds. Default: from --study, else 0.9."
         ),
     ] = None,
-    sd_participant_condition: Annotated[
+    slope_participant: Annotated[
         float | None,
         typer.Option(
             help="How much the effect of a method differs between participants: SD in log odds (random slope). "
             "Default: from --study, else 0.25."
         ),
     ] = None,
-    sd_unit_condition: Annotated[
+    slope_unit: Annotated[
         float | None,
         typer.Option(
             help="How much the effect of a method differs between units: SD in log odds (random slope). "
@@ -63,9 +63,9 @@ def power(
     test: Annotated[
         str,
         typer.Option(
-            help="new_units: the test of verdicts about new participants and new units. these_units: that of verdicts "
-            "about new participants and these units only. glmm: Wald test of the mixed model (slow). Default: the "
-            "primary claim that --study declares, else new_units."
+            help="new_units: generalizes to new participants and new units. these_units: to new participants, but "
+            "only for the units of this study. glmm: Wald test of the mixed model (slow). Default: the primary claim "
+            "that --study declares, else new_units."
         ),
     ] = "",
     part: Annotated[
@@ -84,7 +84,7 @@ def power(
     """Simulate how many participants and units are needed to detect a difference between two methods."""
     from exemplum.cli import planning  # late: the other commands need no statistics
 
-    given = (sd_participant, sd_unit, sd_participant_condition, sd_unit_condition)
+    given = (sd_participant, sd_unit, slope_participant, slope_unit)
     opened = None if study is None else open_study(study, unblind=unblind, database=database)
     said = None if opened is None else opened.config
     protocol = protocol or (said.design.protocol if said else "borowski2021-1")

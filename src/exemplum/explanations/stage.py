@@ -256,8 +256,8 @@ def distinct(uses: Sequence[Explanation]) -> None:
         key = name.casefold()  # some file systems treat Sharp and sharp as one folder
         if key in taken:
             raise UserError(
-                f"{_shown(taken[key])} and {_shown(use)} would both be the condition {name!r}; "
-                "rename one, or give it a table [explanations.NAME]"
+                f"{_shown(taken[key])} and {_shown(use)} would both be the condition {name!r} (upper and lower case "
+                "are the same); rename one, or give it a table [explanations.NAME]"
             )
         taken[key] = use
 

@@ -90,10 +90,8 @@ def _too_few(section: UnitsSection, label: str, there: int, wanted: int, sets: i
     """`there`: units that are not hand-picked; `wanted`: of all stimulus sets together."""
     why = f"the protocol draws {sets} sets, so {wanted}" if sets > 1 else str(wanted)
     besides = " besides the hand-picked ones" if section.hand_picked else ""
-    return (
-        f"[units] choose = {section.choose!r}: {why} units of {label} are needed, but it has {there}{besides}; choose "
-        f"at most {there // sets}"
-    )
+    way = f"choose at most {there // sets}" if there >= sets else "choose other layers, or a protocol with fewer sets"
+    return f"[units] choose = {section.choose!r}: {why} units of {label} are needed, but it has {there}{besides}; {way}"
 
 
 def _pools(

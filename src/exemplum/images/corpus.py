@@ -78,7 +78,7 @@ class ArrayCorpus:
     def __init__(self, given: Sequence[np.ndarray | Image.Image]) -> None:
         """Raises CorpusError naming the first that is no image, or if there is none."""
         if not len(given):
-            raise CorpusError("there are no images in an empty list; give at least one")
+            raise CorpusError("the list of images is empty; give at least one image")
         self.images = [_rgb(image, place) for place, image in enumerate(given)]
         self.name = f"{len(self.images):,} images in memory"
 

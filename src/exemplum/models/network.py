@@ -210,14 +210,15 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], path: Path, ignore: tupl
     unexpected = [name for name in tensors if name not in own and not name.startswith(ignore or ("\0",))]
     missing = [name for name in own if name not in tensors and name not in optional]
     shapes = [
-        f"{name} {tuple(tensors[name].shape)} for {tuple(own[name].shape)}"
+        f"{name} {tuple(tensors[name].shape)} instead of {tuple(own[name].shape)}"
         for name in own
         if name in tensors and tensors[name].shape != own[name].shape
     ]
-    found = {"lacks": missing, "has unexpected": unexpected, "has other shapes:": shapes}
-    problems = [f"{what} {_few(names)}" for what, names in found.items() if names]
+    found = {"missing in the file": missing, "not in the network": unexpected, "of another shape": shapes}
+    problems = [f"{what}: {_few(names)}" for what, names in found.items() if names]
     if problems:
-        raise WeightsError(f"{path} does not fit {type(module).__name__}: it {'; '.join(problems)}")
+        told = f"{path} does not fit {type(module).__name__} ({'; '.join(problems)}); give weights of this network"
+        raise WeightsError(told)
     module.load_state_dict({name: tensor for name, tensor in tensors.items() if name in own}, strict=False)
 
 

@@ -87,10 +87,12 @@ class OwnFactory:
             raise ObserverError(
                 f"{self.what} is named {ALL}, which is reserved for all observers together; rename it{place}"
             )
-        if len(name) > LONGEST_NAME or not name.isprintable():
+        if len(name) > LONGEST_NAME:
             raise ObserverError(
-                f"{self.what} has the name {name!r:.30}; a name has at most {LONGEST_NAME} printable characters{place}"
+                f"{self.what} has a name of {len(name)} characters; give it one of at most {LONGEST_NAME}{place}"
             )
+        if not name.isprintable():
+            raise ObserverError(f"{self.what} has the name {name!r}; remove its unprintable characters{place}")
         user_code.check_call(respond, None, None, what=f"respond of {self.what}", fault=ObserverError)
         return OwnObserver(self.spec, made, name)
 

@@ -151,9 +151,9 @@ def check(
     if wrong.any():
         row = responses[wrong].iloc[0]
         raise UserError(
-            f"{source}: {int(wrong.sum())} answers have correct = {row['correct']}, which contradicts the chosen "
-            f"side; the first is {row['trial_id']} of {row['participant']}; correct must be true exactly if choice is "
-            "max_side"
+            f"{source}: in {int(wrong.sum())} answers, correct contradicts the chosen side; the first is "
+            f"{row['trial_id']} of {row['participant']} (correct = {row['correct']}); correct must be true exactly if "
+            "choice is max_side"
         )
     _no_duplicates(responses, source)
     return responses
@@ -166,10 +166,11 @@ def _named(responses: pd.DataFrame) -> list[str]:
 def _only(responses: pd.DataFrame, column: str, allowed: Collection[object], source: str) -> None:
     unknown = responses[~responses[column].isin(list(allowed))]
     if len(unknown):
-        value = unknown[column].iloc[0]
+        count = "1 row has" if len(unknown) == 1 else f"{len(unknown)} rows have"
+        value, trial = str(unknown[column].iloc[0]), unknown["trial_id"].iloc[0]
         raise UserError(
-            f"{source}: {len(unknown)} rows have an unknown {column}; the first is {str(value)!r}, of trial "
-            f"{unknown['trial_id'].iloc[0]}{did_you_mean(str(value), map(str, allowed))}"
+            f"{source}: {count} an unknown {column}; the first is {value!r}, of trial {trial}"
+            f"{did_you_mean(value, map(str, allowed))}"
         )
 
 

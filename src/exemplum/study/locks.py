@@ -65,8 +65,8 @@ class ServerLock:
                 self._alone.acquire()
         except Timeout as error:
             raise UserError(
-                f"{database} is served already: one server per SQLite database; stop the other one, or open its pilot "
-                "link for pilots (several servers at once need a PostgreSQL database)"
+                f"another server already uses {database}, and SQLite allows only one; stop that server, or use "
+                "PostgreSQL (to try the study out, open the pilot link of that server)"
             ) from error
         self._present.acquire()
 

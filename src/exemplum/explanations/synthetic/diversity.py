@@ -57,7 +57,8 @@ def weighted(
         return
     if index is None:
         raise UserError(
-            f"recipe {recipe.name} needs an index to search its diversity weight; give index, or a number as diversity"
+            f"recipe {recipe.name} searches for the best diversity weight, which needs an index; give index=, or the "
+            "weight as a number, as in diversity=0.1"
         )
     folder = setup.folder / "search" if setup.folder else None
     once = replace(setup, snapshots=())

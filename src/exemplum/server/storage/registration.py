@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from exemplum.design import stage as design_stage
-from exemplum.errors import UserError
+from exemplum.errors import UserError, command
 from exemplum.server.storage.schema import Answer, Participant, Secret, SessionRow, StudyRow, StudyVersion
 from exemplum.server.storage.tables import missing
 from exemplum.store import StoreError
@@ -157,12 +157,12 @@ def _refuse_stale(study: Study) -> None:
     if not made or not explained:
         raise UserError(
             f"the design or the explanations of {study.folder} are not complete: a run was stopped or is under way; "
-            f"run: exemplum design {study.folder}"
+            f"run: {command('design', study.folder)}"
         )
     if made["fingerprint"] != design_stage.fingerprint(study):
         raise UserError(
-            f"{study.stage('design')} was made from another study.toml, other explanations or by another exemplum; "
-            f"run: exemplum design {study.folder}"
+            f"{study.stage('design')} is out of date: since it was made, study.toml, the explanations or the "
+            f"version of Exemplum has changed; run: {command('design', study.folder)}"
         )
 
 
