@@ -253,7 +253,9 @@ def test_rgb_images_for_four_channels_say_what_to_do(few: Corpus):
 def test_tokens_that_nobody_declared_are_no_units(few: Corpus):
     model = models.load("nets_of_mine:undeclared", input_size=32)
     assert list(model.layers) == ["patches"]
-    with pytest.raises(ShapeError, match=r"layer blocks gives shape \(1, 16, 16\): no axis is known to be channels"):
+    with pytest.raises(
+        ShapeError, match=r"layer blocks gives shape \(1, 16, 16\): it is not known which axis is the channels"
+    ):
         build_index(model, few, ["blocks"], workers=0)
 
 

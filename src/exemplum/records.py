@@ -315,10 +315,12 @@ def check_condition(name: str) -> str:
     """The name, if it is allowed for a method and its condition. Otherwise raises UserError with the reason."""
     if name in RESERVED_CONDITIONS:
         raise UserError(f"a method cannot be called {name!r}: the name is reserved; give it another name")
-    if not CONDITION_NAME.fullmatch(name) or name.endswith(STAGE_FILES):
+    if name.endswith(STAGE_FILES):
+        raise UserError(f"a method cannot be called {shown(name)}: a name must not end in {', '.join(STAGE_FILES)}")
+    if not CONDITION_NAME.fullmatch(name):
         raise UserError(
-            f"a method cannot be called {shown(name)}: names may have letters, digits and _, and inside "
-            "also . + - and spaces, at most 60 characters"
+            f"a method cannot be called {shown(name)}: a name has at most 60 letters, digits and _; . + - and spaces "
+            "are allowed too, except at the start (and . and spaces not at the end)"
         )
     return name
 

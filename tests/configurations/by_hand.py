@@ -65,7 +65,7 @@ def files() -> Iterator[Case]:
     yield Case("a picture", PNG + bytes(range(256)), "is not UTF-8", "save it as UTF-8")
     yield Case("a surrogate", b'[server]\ntitle = "\xed\xa0\x80"', "is not UTF-8", "line 2")
     yield Case("a surrogate's escape", '[server]\ntitle = "\\ud800"', about, "line 2")
-    yield Case("two megabytes", "# " + "x" * 2_000_000, "is larger than", "it must be a TOML file")
+    yield Case("two megabytes", "# " + "x" * 2_000_000, "is larger than", "check that it is the right file")
     yield Case(
         "a folder", "", "is a folder", "it must be a TOML file", prepare=partial(instead, Path.mkdir), command=True
     )

@@ -22,6 +22,7 @@ from exemplum.protocols import protocol as protocol_named
 
 Array = np.ndarray
 ALPHA = 0.05
+ASSUME = "plan without the study: assume a baseline and all four standard deviations"
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(41)
 TESTS = ("new_units", "these_units", "glmm")
 PARTS = ("all", "scheme")
@@ -168,16 +169,11 @@ def fitted(responses: pd.DataFrame, baseline: str, method: str) -> tuple[float, 
         )
     sample = found[0]
     if len(sample.modelled) < 2:
-        raise UserError(
-            f"the mixed model cannot be fitted: {sample.note or 'a condition is missing'}; give a baseline and "
-            "standard deviations instead"
-        )
+        raise UserError(f"the mixed model cannot be fitted: {sample.note or 'a condition is missing'}; {ASSUME}")
     share = float(sample.values[sample.condition == sample.names.index(baseline)].mean())
     model = fits.fit_logistic(sample.usable(), slopes=True)
     if model is None:
-        raise UserError(
-            f"the mixed model cannot be fitted: {fits.SEPARATED}; give a baseline and standard deviations instead"
-        )
+        raise UserError(f"the mixed model cannot be fitted: {fits.SEPARATED}; {ASSUME}")
     return share, spread_of(model.sd)
 
 

@@ -60,7 +60,10 @@ def choose(
     for place in range(practice):
         unit = next(spare, None)
         if unit is None:
-            raise UserError(f"[units] practice = {practice}: only {place} units are left besides the main ones")
+            raise UserError(
+                f"[units] practice = {practice}: only {place} units are left besides the main ones; choose fewer main "
+                f"units, or set practice to at most {place}"
+            )
         chosen.append(_study_unit(model, unit, RANDOM, PRACTICE, practice_sets[place % len(practice_sets)]))
     return chosen
 
@@ -83,7 +86,10 @@ def check(model: Model, layers: Iterable[str], section: UnitsSection, sets: int)
                 raise UserError(_too_few(section, label, there, wanted, sets))
             left += there - wanted
     if section.practice is not None and section.practice > left:
-        raise UserError(f"[units] practice = {section.practice}: only {left} units are left besides the main ones")
+        raise UserError(
+            f"[units] practice = {section.practice}: only {left} units are left besides the main ones; choose fewer "
+            f"main units, or set practice to at most {left}"
+        )
 
 
 def _too_few(section: UnitsSection, label: str, there: int, wanted: int, sets: int) -> str:

@@ -162,8 +162,8 @@ def layout(network: Network, layer: str, shape: tuple[int, ...], larger: tuple[i
     if len(shape) == 4 and len(axes := _channel_axes(shape) & _channel_axes(larger or shape)) == 1:
         return Layout(layer, 4, axes.pop())
     raise ShapeError(
-        f"layer {layer} gives shape {shape}: no axis is known to be channels; choose another layer, or declare it "
-        f"with models.Network (docs/models.md)"
+        f"layer {layer} gives shape {shape}: it is not known which axis is the channels; choose another layer, or "
+        f"declare the axis with models.Network (docs/models.md)"
     )
 
 

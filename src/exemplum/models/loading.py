@@ -211,7 +211,9 @@ def timm(name: str, weights: str | None, input_size: int | None) -> Network:
     try:
         import timm as library
     except ImportError as error:
-        raise ModelError(f"timm:{name} needs the package timm; install it with: pip install exemplum[timm]") from error
+        raise ModelError(
+            f"timm:{name} needs the package timm; install it with: pip install 'exemplum[timm]'"
+        ) from error
     if not library.is_model(name):
         raise ModelError(f"timm has no model {name!r}{did_you_mean(name, library.list_models())}")
     size_option: dict[str, Any] = {"img_size": input_size} if input_size else {}

@@ -67,7 +67,9 @@ def _content(path: Path) -> bytes:
         if path.exists() and not path.is_file():  # a pipe or a device may never end
             raise TomlError(f"{path} is not a plain file; it must be a TOML file")
         if path.stat().st_size > MOST_BYTES:
-            raise TomlError(f"{path} is larger than {MOST_BYTES:,} bytes; it must be a TOML file")
+            raise TomlError(
+                f"{path} is larger than {MOST_BYTES:,} bytes, too large for settings; check that it is the right file"
+            )
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise AbsentError(f"{path} does not exist") from error

@@ -70,7 +70,7 @@ ODDS_RATIO = "odds_ratio"
 ABSURD = (
     15.0  # log odds; beyond this the likelihood keeps growing, because participants or units separate right from wrong
 )
-SEPARATED = "participants or units separate right from wrong"
+SEPARATED = "some participants or units have only right or only wrong answers"
 WEAK_PRIOR = f"weak prior: N(0, {laplace.WEAK.fixed:g}²) on log odds, half-normal({laplace.WEAK.sd:g}) on sds"
 
 

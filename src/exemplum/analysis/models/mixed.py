@@ -177,13 +177,22 @@ def holm(p: Array) -> Array:
     return stepped
 
 
+def _participants_means(sample: Sample, chosen: Array) -> Array:
+    """Each participant's mean over the chosen trials; NaN for those without any."""
+    codes, size = sample.participant[chosen], int(sample.participant.max()) + 1
+    with np.errstate(invalid="ignore"):
+        means: Array = np.bincount(codes, sample.values[chosen], size) / np.bincount(codes, minlength=size)
+    return means
+
+
 def _bare(sample: Sample, test: str, a: str, b: str, effect_name: str) -> dict[str, Any]:
-    """A comparison without a model: the observed difference between the means over trials, and n."""
+    """A comparison without a model: the observed difference as of a paired test, and n."""
     inside = [sample.condition == sample.names.index(name) for name in (a, b)]
+    means = [_participants_means(sample, chosen) for chosen in inside]
     return {
         "experiment": sample.experiment, "observer": sample.observer, "measure": sample.measure,
         "subset": sample.subset, "by": sample.by, "group": sample.group, "a": a, "b": b, "test": test,
-        "difference": float(sample.values[inside[0]].mean() - sample.values[inside[1]].mean()),
+        "difference": float(np.nanmean(means[0] - means[1])) if np.isfinite(means[0] - means[1]).any() else np.nan,
         "effect": np.nan, "effect_name": effect_name, "effect_low": np.nan, "effect_high": np.nan,
         "statistic": np.nan, "df": "", "p": np.nan, "p_adjusted": np.nan,
         "n": len(np.unique(sample.participant[inside[0] | inside[1]])),

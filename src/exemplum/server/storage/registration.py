@@ -106,8 +106,8 @@ def _adopted(
     if len(found) > 1:
         known = ", ".join(f"{row.name} ({real_answers(orm, row.id)} answers)" for row in found)
         raise AmbiguousStudyError(
-            f"{where} holds several studies that may be this folder's: {known}; "
-            f'add the name of the one to continue to {study.folder / "study.json"}, as in "adopt": "{found[0].name}"'
+            f"{where} holds several studies, and any of them may belong to this folder: {known}; choose the one to "
+            f'continue, and write its name into {study.folder / "study.json"}, as in "adopt": "{found[0].name}"'
         )
     return found[0] if found else None
 
