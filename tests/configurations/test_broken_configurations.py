@@ -145,6 +145,9 @@ def test_a_wrong_name_is_told_before_a_network_is_loaded(tmp_path, toml):
         '[images]\nload = "folder:absent"',
         '[explanations]\nmethods = ["natral"]',
         '[synthetic]\nrecipe = "borowski"',
+        '[model]\nweights = "absent.pt"',
+        '[units]\nlayers = ["mixed4f"]',
+        '[units]\nhand_picked = ["mixed4a:999"]',
         '[explanations.mine]\nmethod = "folder:absent"',
     ],
 )

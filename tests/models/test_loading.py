@@ -272,3 +272,25 @@ def test_a_model_that_would_be_another_one_elsewhere_is_refused():
         next(model.module.parameters())[0] += 1
     with pytest.raises(ModelError, match="model embedded is different on "):
         pickle.loads(pickle.dumps(model))
+
+
+def test_the_list_of_the_embedded_networks_layers_is_that_of_the_network():
+    """It is checked without torch, so it lies beside the weights; the network is the oracle."""
+    model = models.load("embedded")
+    listed = models.embedded_layers()
+    assert {name: model.layer(name).channels for name in listed} == listed
+    assert list(listed)[: len(model.layers)] == list(model.layers)
+    others = {name for name, _ in model.module.named_modules()} - set(listed)
+    for name in others:  # whatever is not listed cannot be read
+        with pytest.raises(models.ModelError):
+            model.layer(name)
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+def test_what_torch_saves_is_taken_for_weights(tmp_path: Path, legacy: bool):
+    path = tmp_path / "weights.pt"
+    torch.save({"a": torch.zeros(3)}, path, _use_new_zipfile_serialization=not legacy)
+    models.check_weights(path)
+    path.write_bytes(path.read_bytes()[3:-40])
+    with pytest.raises(models.WeightsError, match="neither a safetensors file nor a torch state dict"):
+        models.check_weights(path)

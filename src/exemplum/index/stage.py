@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from exemplum import images, models, store
-from exemplum.errors import UserError
+from exemplum.errors import UserError, did_you_mean
 from exemplum.images import Corpus
 from exemplum.index.index import ActivationIndex
 from exemplum.records import Unit
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from exemplum.models import Model
 
 VERSION = 2
+OWN = ("embedded", "inceptionv1")  # networks whose weights are a file, and no published set
 
 
 def load_model(study: Study) -> Model:
@@ -58,9 +61,30 @@ def layers(study: Study, model: Model) -> list[str]:
 
 
 def check_names(study: Study) -> None:
-    """Raise UserError if study.toml names images that do not exist."""
+    """Raise UserError for what study.toml names that is known to be absent without torch.
+
+    These are images, files of weights, and layers and units of the embedded network.
+    """
     with study.setting("[images] load"):
         open_corpus(study)
+    section, units = study.config.model, study.config.units
+    if section.weights and (section.load in OWN or section.weights.endswith(models.SUFFIXES)):
+        with study.setting("[model] weights"):
+            models.check_weights(Path(study.weights(section.weights) or ""))
+    if section.load == "embedded" and not section.weights:
+        known = models.embedded_layers()
+        with study.setting("[units] layers"):
+            for name in units.layers:
+                _known_channels(name, known)
+        with study.setting("[units] hand_picked"):
+            for unit in map(Unit.parse, units.hand_picked):
+                _check_channel(unit, _known_channels(unit.layer, known))
+
+
+def _known_channels(layer: str, known: Mapping[str, int]) -> int:
+    if layer not in known:
+        raise models.ModelError(f"model embedded has no layer {layer!r}{did_you_mean(layer, known)}")
+    return known[layer]
 
 
 def check(study: Study) -> None:
@@ -86,11 +110,14 @@ def _readable_model(study: Study) -> Model:
 
 
 def _check_unit(unit: Unit, model: Model, indexed: list[str]) -> None:
-    channels = model.layer(unit.layer).channels
-    if unit.channel >= channels:
-        raise UserError(f"{unit.layer} has channels 0 to {channels - 1}, not {unit.channel}")
+    _check_channel(unit, model.layer(unit.layer).channels)
     if unit.layer not in indexed:
         raise UserError(f"{unit} is in a layer that is not indexed; add {unit.layer} to study.toml: [units] layers")
+
+
+def _check_channel(unit: Unit, channels: int) -> None:
+    if unit.channel >= channels:
+        raise UserError(f"{unit.layer} has channels 0 to {channels - 1}, not {unit.channel}")
 
 
 def fingerprint(study: Study) -> str:

@@ -9,14 +9,19 @@ import lazy_loader
 from exemplum.study import Name, Pixels, Section
 
 if TYPE_CHECKING:
+    from exemplum.models.files import (
+        SUFFIXES as SUFFIXES,
+        ModelError as ModelError,
+        WeightsError as WeightsError,
+        check_weights as check_weights,
+        embedded_layers as embedded_layers,
+    )
     from exemplum.models.loading import load as load
     from exemplum.models.model import Layer as Layer, Model as Model, table as table
     from exemplum.models.network import (
-        ModelError as ModelError,
         Network as Network,
         Preprocessing as Preprocessing,
         ShapeError as ShapeError,
-        WeightsError as WeightsError,
     )
     from exemplum.models.reader import Lanes as Lanes, Reader as Reader, unjoined as unjoined
 
@@ -30,9 +35,10 @@ class ModelSection(Section):
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "files": ["SUFFIXES", "ModelError", "WeightsError", "check_weights", "embedded_layers"],
         "loading": ["load"],
         "model": ["Layer", "Model", "table"],
-        "network": ["ModelError", "Network", "Preprocessing", "ShapeError", "WeightsError"],
+        "network": ["Network", "Preprocessing", "ShapeError"],
         "reader": ["Lanes", "Reader", "unjoined"],
     },
 )

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from exemplum.errors import did_you_mean
+from exemplum.models.files import EMBEDDED, ModelError, WeightsError
 from exemplum.models.inceptionv1 import InceptionV1
 from exemplum.models.model import Model
-from exemplum.models.network import ModelError, Network, Preprocessing, WeightsError, fill, read
+from exemplum.models.network import Network, Preprocessing, fill, read
 from exemplum.study import user_code
 
-EMBEDDED = Path(__file__).parent / "weights" / "inceptionv1_half_tinyimagenet.safetensors"
 OWN = ("embedded", "inceptionv1")
 
 

@@ -20,9 +20,10 @@ import torch
 from torch import nn
 
 from exemplum.errors import did_you_mean
+from exemplum.models.files import ModelError
 from exemplum.models.graph import cut, trace
 from exemplum.models.layers import Layout, channel_branches, layout, stage_ends, useful
-from exemplum.models.network import ModelError, Network, Normalize, Preprocessing, ShapeError
+from exemplum.models.network import Network, Normalize, Preprocessing, ShapeError
 from exemplum.models.reader import HookedBody, Reader
 from exemplum.records import Unit
 

@@ -14,15 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from exemplum.errors import UserError, did_you_mean
-
-
-class ModelError(UserError):
-    """A model, a layer or a unit does not exist, or does not fit."""
-
-
-class WeightsError(ModelError):
-    """Weights are not available: a file is missing, unreadable or of another network, or a download failed."""
+from exemplum.models.files import ModelError, WeightsError, check_weights
 
 
 class ShapeError(ModelError):
@@ -178,9 +170,6 @@ def _resize(image: np.ndarray, height: int, width: int, resample: Image.Resampli
     return np.stack([np.asarray(plane) for plane in planes], axis=-1)
 
 
-SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
-
-
 def read(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file or a torch state dict, by name, on the CPU.
 
@@ -188,8 +177,7 @@ def read(path: Path) -> dict[str, Tensor]:
     Pickled code is not run.
     Raises WeightsError naming close matches if the file is missing, and the reason if it cannot be read.
     """
-    if not _is_file(path):
-        raise WeightsError(f"the weights file {path} does not exist{did_you_mean(path.name, _beside(path))}")
+    check_weights(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns of pickle protocols; it raises for files that it cannot read
@@ -225,22 +213,6 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], path: Path, ignore: tupl
 def _first_sentence(text: str, most: int = 120) -> str:
     sentence = text.partition("\n")[0].partition(". ")[0]
     return sentence if len(sentence) <= most else sentence[:most] + "…"
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # the name is too long
-        return False
-
-
-def _beside(path: Path) -> list[str]:
-    """Files of weights in the folder of this path, or else in the working directory."""
-    try:
-        folder = path.parent if path.parent.is_dir() else Path()
-        return sorted(other.name for other in folder.iterdir() if other.suffix in SUFFIXES)
-    except OSError:
-        return []
 
 
 def _tensors(found: object, path: Path) -> dict[str, Tensor]:

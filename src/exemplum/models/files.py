@@ -1,0 +1,80 @@
+"""What files alone tell of a model, without torch: whether weights can be read, and the embedded network's layers."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import zipfile
+from functools import cache
+from pathlib import Path
+
+from exemplum.errors import UserError, did_you_mean
+
+EMBEDDED = Path(__file__).parent / "weights" / "inceptionv1_half_tinyimagenet.safetensors"
+SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+# how torch.save began its files before they were zip archives: the pickled number 0x1950a86a20f9469cfc6c
+MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+
+
+class ModelError(UserError):
+    """A model, a layer or a unit does not exist, or does not fit."""
+
+
+class WeightsError(ModelError):
+    """Weights are not available: a file is missing, unreadable or of another network, or a download failed."""
+
+
+def check_weights(path: Path) -> None:
+    """Raise WeightsError if a file of weights is missing (with close matches), or by its first bytes cannot be one."""
+    if not _is_file(path):
+        raise WeightsError(f"the weights file {path} does not exist{did_you_mean(path.name, _beside(path))}")
+    sound = _has_header(path) if path.suffix == ".safetensors" else _was_saved_by_torch(path)
+    if not sound:
+        raise WeightsError(
+            f"{path} is neither a safetensors file nor a torch state dict; give a file that was saved by either"
+        )
+
+
+@cache
+def embedded_layers() -> dict[str, int]:
+    """Every readable layer of the embedded network, in the order of execution, with its number of channels.
+
+    >>> embedded_layers()["mixed4a"]
+    256
+    """
+    channels: dict[str, int] = json.loads(EMBEDDED.with_suffix(".layers.json").read_text(encoding="utf-8"))
+    return channels
+
+
+def _has_header(path: Path) -> bool:
+    """Whether a safetensors file begins with the size of its header, and the header is a JSON object."""
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            return 2 <= size <= path.stat().st_size - 8 and isinstance(json.loads(file.read(size)), dict)
+    except (OSError, ValueError):
+        return False
+
+
+def _was_saved_by_torch(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC or zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+    except OSError:
+        return False
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # the name is too long
+        return False
+
+
+def _beside(path: Path) -> list[str]:
+    """Files of weights in the folder of this path, or else in the working directory."""
+    try:
+        folder = path.parent if path.parent.is_dir() else Path()
+        return sorted(other.name for other in folder.iterdir() if other.suffix in SUFFIXES)
+    except OSError:
+        return []
