@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from exemplum.analysis.models import fits
-from exemplum.analysis.models.mixed import holm
+from exemplum.analysis.tests.comparisons import holm
 from exemplum.errors import UserError
 
 from .crossed_data import responses

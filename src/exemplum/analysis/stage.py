@@ -108,7 +108,8 @@ def analyse(
     fitted, difficulty = fits.fits(people), effects.effects(people, stimuli)
     return Results({
         "estimates": (ESTIMATES, ESTIMATES.concat([
-            *_estimates(kept, ratings, seed, settings.bootstrap), exclusion_estimates(responses, rules, sessions),
+            *_estimates(kept, people, ratings, seed, settings.bootstrap),
+            exclusion_estimates(responses, rules, sessions),
         ])),
         "comparisons": (COMPARISONS, COMPARISONS.concat([
             comparisons(people, seed), compare(ratings, seed), *(rows for _, rows in fitted),
@@ -121,13 +122,15 @@ def analyse(
     })  # fmt: skip
 
 
-def _estimates(kept: pd.DataFrame, ratings: pd.DataFrame, seed: int, resamples: int) -> list[pd.DataFrame]:
+def _estimates(
+    kept: pd.DataFrame, people: pd.DataFrame, ratings: pd.DataFrame, seed: int, resamples: int
+) -> list[pd.DataFrame]:
     return [
         estimates(kept, seed, resamples),
         estimate(ratings, seed, resamples),
         detection.detection_estimates(kept),
         detection.calibration_estimates(kept),
-        fits.learning_estimates(kept[kept["observer_kind"] == "person"]),
+        fits.learning_estimates(people),
         agreement.reliability_estimates(kept, seed),
         agreement.agreement_estimates(kept),
     ]

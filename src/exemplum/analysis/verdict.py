@@ -12,7 +12,7 @@ from scipy import stats
 
 from exemplum import tables
 from exemplum.analysis import AnalysisSection
-from exemplum.analysis.estimates.cells import order
+from exemplum.analysis.estimates import cells
 from exemplum.analysis.models.fits import parts
 from exemplum.analysis.models.mixed import grouped
 from exemplum.analysis.tests.comparisons import holm
@@ -27,7 +27,6 @@ POPULATIONS = {  # what is said of each population
     "these_units": "for new participants and these units only",
     "machine": "for new units, judged by this one machine",
 }
-STIMULUS = ["condition", "scheme", "unit", "batch"]  # what a machine answers; its sessions repeat them
 
 
 def verdicts(responses: pd.DataFrame, settings: AnalysisSection) -> pd.DataFrame:
@@ -79,7 +78,7 @@ def paired_means(answers: pd.DataFrame, method: str, machine: bool) -> pd.DataFr
     to one stimulus, in whatever session, are one: a machine that is asked again says nothing new.
     """
     if machine:
-        stimuli = answers.groupby(STIMULUS)["correct"].mean()
+        stimuli = answers.groupby(cells.STIMULUS)["correct"].mean()
         means = stimuli.groupby(["unit", "condition"]).mean().unstack()
     else:
         means = answers.groupby(["participant", "condition"])["correct"].mean().unstack()
@@ -128,13 +127,13 @@ def _smallest(enough: Callable[[int], bool]) -> float:
 def _claims(answers: pd.DataFrame, by: str, settings: AnalysisSection) -> Iterator[dict[str, Any]]:
     if not (answers["condition"] == BASELINE).any():
         return
-    machine = bool((answers["observer_kind"] == "machine").all())
+    machine = cells.sampled(answers) == "unit"
     populations = ("machine",) if machine else ("new_units", "these_units") if by == "all" else (settings.primary,)
-    for method in order(answers["condition"].unique()):
+    for method in cells.order(answers["condition"].unique()):
         for population in populations if method != BASELINE else ():
             shown = answers[answers["condition"].isin([method, BASELINE])]
             found = difference_of_machine(shown, method) if machine else difference_of_people(shown, method, population)
-            role = settings.role("all" if by == "all" else by, settings.primary if machine else population)
+            role = settings.role(by, settings.primary if machine else population)
             yield _row(shown, method, population, role, found, settings.margin)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exemplum import images, models, store
-from exemplum.errors import UserError, did_you_mean
+from exemplum.errors import UserError
 from exemplum.images import Corpus
 from exemplum.index.index import ActivationIndex
 from exemplum.records import Unit
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from exemplum.models import Model
 
 VERSION = 2
-OWN = ("embedded", "inceptionv1")  # networks whose weights are a file, and no published set
 
 
 def load_model(study: Study) -> Model:
@@ -68,7 +67,7 @@ def check_names(study: Study) -> None:
     with study.setting("[images] load"):
         open_corpus(study)
     section, units = study.config.model, study.config.units
-    if section.weights and (section.load in OWN or section.weights.endswith(models.SUFFIXES)):
+    if section.weights and (section.load in models.OWN or section.weights.endswith(models.SUFFIXES)):
         with study.setting("[model] weights"):
             models.check_weights(Path(study.weights(section.weights) or ""))
     if section.load == "embedded" and not section.weights:
@@ -83,7 +82,7 @@ def check_names(study: Study) -> None:
 
 def _known_channels(layer: str, known: Mapping[str, int]) -> int:
     if layer not in known:
-        raise models.ModelError(f"model embedded has no layer {layer!r}{did_you_mean(layer, known)}")
+        raise models.no_layer("embedded", layer, known)
     return known[layer]
 
 

@@ -10,11 +10,13 @@ from exemplum.study import Name, Pixels, Section
 
 if TYPE_CHECKING:
     from exemplum.models.files import (
+        OWN as OWN,
         SUFFIXES as SUFFIXES,
         ModelError as ModelError,
         WeightsError as WeightsError,
         check_weights as check_weights,
         embedded_layers as embedded_layers,
+        no_layer as no_layer,
     )
     from exemplum.models.loading import load as load
     from exemplum.models.model import Layer as Layer, Model as Model, table as table
@@ -35,7 +37,7 @@ class ModelSection(Section):
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "files": ["SUFFIXES", "ModelError", "WeightsError", "check_weights", "embedded_layers"],
+        "files": ["OWN", "SUFFIXES", "ModelError", "WeightsError", "check_weights", "embedded_layers", "no_layer"],
         "loading": ["load"],
         "model": ["Layer", "Model", "table"],
         "network": ["Network", "Preprocessing", "ShapeError"],

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import tarfile
 import zipfile
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 from exemplum.errors import UserError, did_you_mean
 
+OWN = ("embedded", "inceptionv1")  # the networks of this package; their weights are a file, and no published set
 EMBEDDED = Path(__file__).parent / "weights" / "inceptionv1_half_tinyimagenet.safetensors"
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 # how torch.save began its files before they were zip archives: the pickled number 0x1950a86a20f9469cfc6c
@@ -22,6 +24,11 @@ class ModelError(UserError):
 
 class WeightsError(ModelError):
     """Weights are not available: a file is missing, unreadable or of another network, or a download failed."""
+
+
+def no_layer(model: str, name: str, known: Iterable[str]) -> ModelError:
+    """The error that a model has no layer of this name, with close matches."""
+    return ModelError(f"model {model} has no layer {name!r}{did_you_mean(name, known)}")
 
 
 def check_weights(path: Path) -> None:

@@ -14,13 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from exemplum.errors import did_you_mean
-from exemplum.models.files import EMBEDDED, ModelError, WeightsError
+from exemplum.models.files import EMBEDDED, OWN, ModelError, WeightsError
 from exemplum.models.inceptionv1 import InceptionV1
 from exemplum.models.model import Model
 from exemplum.models.network import Network, Preprocessing, fill, read
 from exemplum.study import user_code
-
-OWN = ("embedded", "inceptionv1")
 
 
 def load(

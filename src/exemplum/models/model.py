@@ -19,8 +19,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from exemplum.errors import did_you_mean
-from exemplum.models.files import ModelError
+from exemplum.models.files import ModelError, no_layer
 from exemplum.models.graph import cut, trace
 from exemplum.models.layers import Layout, channel_branches, layout, stage_ends, useful
 from exemplum.models.network import Network, Normalize, Preprocessing, ShapeError
@@ -116,7 +115,7 @@ class Model:
         Raises ModelError naming close matches, ShapeError if its channel axis is not known.
         """
         if name not in self._shapes.layers:
-            raise ModelError(f"model {self.name} has no layer {name!r}{did_you_mean(name, self._names)}")
+            raise no_layer(self.name, name, self._names)
         channels = self._shapes.layers[name][self._layout(name).axis]
         branches = {} if self._traced is None else channel_branches(self._traced, name, self._shapes.nodes)
         return Layer(name, channels, branches)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse, stats
 
+from exemplum.analysis.estimates.intervals import quantile
+
 Array = np.ndarray
-LEVEL = 0.95
 SMALL = 1e-12  # a variance below this share of the largest possible is rounding
 
 
@@ -35,9 +36,9 @@ class Difference:
         """Two-sided p that the difference is 0."""
         return float(2 * stats.t.sf(abs(self.estimate) / self.std_error, self.df))
 
-    def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """The interval of that level, within −1 to 1."""
-        reach = float(stats.t.ppf((1 + level) / 2, self.df)) * self.std_error
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval, within −1 to 1."""
+        reach = quantile(self.df) * self.std_error
         return max(self.estimate - reach, -1.0), min(self.estimate + reach, 1.0)
 
     def p_equivalence(self, margin: float) -> float:
