@@ -119,7 +119,7 @@ PLOTS = (
     Plot(
         "accuracy_by_condition", "Accuracy by condition",
         "Share of main trials in which the maximally activating query was chosen. Large markers: the mean with its "
-        f"interval; dots: participants. {DASHED}",
+        f"interval; dots: participants, or sessions of a machine. {DASHED}",
         (_accuracy("all"), _accuracy("participant")), draw=accuracy.by_condition,
     ),
     Plot(
