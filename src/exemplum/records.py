@@ -163,6 +163,8 @@ class Trial:
     query_min: str
     max_side: Side  # where the maximal query is: the right answer
     repeats: str = ""  # trial_id of the first showing, for repeated trials
+    difficulty: str = ""  # of the queries: extreme, 0.95, occlusion, …; "" where the queries are shown references
+    margin: float | None = None  # between the queries' activations, in the unit's standard deviations over the corpus
 
     @property
     def queries(self) -> dict[Side, str]:

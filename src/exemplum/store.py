@@ -42,6 +42,7 @@ class Column:
 
     dtype: str
     meaning: str
+    default: Any = None  # the value in tables that earlier versions wrote without this column; None: there are none
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Table:
         else:
             rows = list(rows)
             frame = pd.DataFrame(rows, columns=None if rows else list(self.columns))
+        absent = {name: self.columns[name].default for name in self.columns if name not in frame}
+        frame = frame.assign(**{name: value for name, value in absent.items() if value is not None})
         if missing := set(self.columns) - set(frame):
             raise StoreError(f"table {self.name} lacks the columns {', '.join(sorted(missing))}")
         if unknown := set(frame) - set(self.columns):

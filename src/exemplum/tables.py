@@ -144,6 +144,15 @@ TRIALS = Table(
         "query_min": Column("str", "path of the minimal query"),
         "max_side": Column("str", "top or bottom: where the maximal query stands"),
         "repeats": Column("str", "trial_id of the first showing, for repeated trials; empty elsewhere"),
+        "difficulty": Column(
+            "str", "of the queries: extreme, a window such as 0.95, or a name; empty if they are shown references", ""
+        ),
+        "margin": Column(
+            "float",
+            "activation of the maximal query minus that of the minimal one, in the unit's standard deviations over the "
+            "corpus; NaN if not known",
+            float("nan"),
+        ),
     },
 )
 
@@ -192,6 +201,15 @@ RESPONSES = Table(
         "confidence": Column("int", "1 (not confident) to 3 (very confident)"),
         "rt_ms": Column("float", "reaction time in milliseconds; NaN if there is none"),
         "repeats": Column("str", "trial_id of the first showing, for repeated trials; empty elsewhere"),
+        "difficulty": Column(
+            "str", "of the queries: extreme, a window such as 0.95, or a name; empty if they are shown references", ""
+        ),
+        "margin": Column(
+            "float",
+            "activation of the maximal query minus that of the minimal one, in the unit's standard deviations over the "
+            "corpus; NaN if not known",
+            float("nan"),
+        ),
     },
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import Any
 
@@ -120,6 +121,8 @@ def _trial_row(trial: Trial) -> dict[str, Any]:
         "query_min": trial.query_min,
         "max_side": trial.max_side.value,
         "repeats": trial.repeats,
+        "difficulty": trial.difficulty,
+        "margin": float("nan") if trial.margin is None else trial.margin,
     }
 
 
@@ -143,6 +146,8 @@ def _trial(row: dict[Any, Any]) -> Trial:
         query_min=row["query_min"],
         max_side=Side(row["max_side"]),
         repeats=row["repeats"],
+        difficulty=row["difficulty"],
+        margin=None if math.isnan(row["margin"]) else row["margin"],
     )
 
 

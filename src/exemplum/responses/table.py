@@ -72,6 +72,8 @@ def _row(trial: Trial, response: Response) -> dict[str, Any]:
         "confidence": response.confidence,
         "rt_ms": float("nan") if response.rt_ms is None else response.rt_ms,
         "repeats": trial.repeats,
+        "difficulty": trial.difficulty,
+        "margin": float("nan") if trial.margin is None else trial.margin,
     }
 
 
@@ -138,7 +140,9 @@ def check(
     Raises UserError for missing columns, an unknown condition or value, a condition with a reserved name, a negative or
     infinite reaction time, an answer marked right or wrong contrary to the side chosen, or a trial answered twice.
     """
-    if missing := [name for name in RESPONSES.columns if name not in responses]:
+    if missing := [
+        name for name, column in RESPONSES.columns.items() if name not in responses and column.default is None
+    ]:
         raise UserError(
             f"{source} lacks the columns {', '.join(missing)}; docs/tables.md lists the columns of responses"
         )

@@ -87,7 +87,7 @@ class Experiment:
 
     @classmethod
     def _opened(cls, settings: Settings, study: Study, design: Design, url: str, lock: ServerLock) -> Experiment:
-        database, hashed = Database(url), store.digest(asdict(design))
+        database, hashed = Database(url), _hash(design)
         try:
             if database.migrated_from:
                 console.print(f"{database.shown}: updated to this version's schema", highlight=False, soft_wrap=True)
@@ -147,6 +147,16 @@ def _design(study: Study) -> Design:
 def intuitiveness_phases(study: Study) -> tuple[str, ...]:
     said = study.config.server.intuitiveness
     return said if said is not None else BEFORE_AND_AFTER.get(study.config.design.protocol, ("before",))
+
+
+def _hash(design: Design) -> str:
+    """A hash of everything that a design shows. Measures of the queries, which earlier designs lack, show nothing."""
+    as_json = asdict(design)
+    for session in as_json["sessions"]:
+        for block in session["blocks"]:
+            for trial in block["trials"]:
+                del trial["difficulty"], trial["margin"]
+    return store.digest(as_json)
 
 
 def _manifest(
