@@ -42,7 +42,10 @@ from torchvision.transforms import v2
 from exemplum import images, models
 from exemplum.images import Corpus, ImageRecord
 from exemplum.index.activations import Measurer
-from exemplum.index.build import Sweep, shards, spare
+from exemplum.index.build import spare
+from exemplum.index.extremes import Accumulator
+from exemplum.index.sampling import SampleCollector
+from exemplum.index.sweep import Sweep, shards
 from exemplum.models import Model
 from exemplum.runtime import hardware
 
@@ -179,7 +182,8 @@ def swept(model: Model, corpus: Corpus, dtype: torch.dtype) -> Callable[[], int]
 
     def run() -> int:
         with tempfile.TemporaryDirectory() as folder:
-            sweep = Sweep("", rows, units, KEEP + spare(KEEP), rows[:SAMPLE], Path(folder) / "partial.npz")
+            total, sample = Accumulator(units, KEEP + spare(KEEP)), SampleCollector(rows[:SAMPLE], units)
+            sweep = Sweep("", rows, total, sample, Path(folder) / "partial.npz")
             sweep.run(shards(measurer.corpus(corpus, rows, BATCH), SHARD))
         return sweep.done
 

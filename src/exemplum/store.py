@@ -29,7 +29,10 @@ from PIL import Image
 from exemplum.errors import UserError
 
 DAY_S = 24 * 3600.0
-DTYPES = {"str": "str", "int": "int64", "float": "float64", "bool": "bool"}
+DTYPES = {
+    "str": "str", "category": "category", "int": "int64", "int32": "int32", "int16": "int16", "float": "float64",
+    "float32": "float32", "bool": "bool",
+}  # fmt: skip
 
 
 class StoreError(UserError):
@@ -38,7 +41,11 @@ class StoreError(UserError):
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its type (`str`, `int`, `float`, `bool`, `list` of str) and what it holds, with units."""
+    """One column: its type and what it holds, with units.
+
+    Types are `str`, `int`, `float` (of 64 bits; `int32`, `int16` and `float32` where there are very many rows), `bool`,
+    `list` of str, and `category`: a text that is stored as the number of it among the texts of the column.
+    """
 
     dtype: str
     meaning: str
@@ -79,10 +86,11 @@ class Table:
                 f"unknown columns for table {self.name}: {', '.join(sorted(unknown))}; remove or rename them "
                 "(docs/tables.md lists the columns)"
             )
-        frame = frame[list(self.columns)].copy()
-        for name, column in self.columns.items():
-            if column.dtype in DTYPES:
-                frame[name] = frame[name].astype(DTYPES[column.dtype])
+        frame = frame[list(self.columns)]  # columns are copied when they are written to
+        types = {name: DTYPES[column.dtype] for name, column in self.columns.items() if column.dtype in DTYPES}
+        frame = frame.astype(types)
+        for name in (name for name, dtype in types.items() if dtype == "category"):
+            frame[name] = _sorted_categories(frame[name])
         return frame.reset_index(drop=True)
 
     def concat(self, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -113,6 +121,16 @@ class Table:
             return self.frame(frame)
         except StoreError as error:
             raise StoreError(f"{path}: {error}; it was made by another version; run its stage again") from error
+
+
+def _sorted_categories(values: pd.Series) -> pd.Series:
+    """Only the texts that occur, sorted: the order in which a file has them depends on the rows."""
+    used = values.cat.remove_unused_categories()
+    return (
+        used
+        if used.cat.categories.is_monotonic_increasing
+        else used.cat.reorder_categories(sorted(used.cat.categories))
+    )
 
 
 @contextmanager
@@ -241,8 +259,12 @@ def restored(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _texts(frame: pd.DataFrame) -> list[str]:
     """Columns that may hold texts."""
-    is_text = (pd.api.types.is_object_dtype, pd.api.types.is_string_dtype)
+    is_text = (pd.api.types.is_object_dtype, pd.api.types.is_string_dtype, _is_category)
     return [str(name) for name, values in frame.items() if any(test(values) for test in is_text)]
+
+
+def _is_category(values: pd.Series) -> bool:
+    return isinstance(values.dtype, pd.CategoricalDtype)
 
 
 def _has_return(values: pd.Series) -> bool:

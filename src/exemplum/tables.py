@@ -28,6 +28,7 @@ INDEX_UNITS = Table(
     UNIT
     | {
         "count": Column("int", "images measured"),
+        "active": Column("int", "images for which the activation is not zero"),
         "mean": Column("float", "mean activation"),
         "std": Column("float", "standard deviation of the activation (population)"),
         "low": Column("float", "lowest activation"),
@@ -40,20 +41,25 @@ INDEX_UNITS = Table(
         "q95": Column("float", "95th percentile"),
         "q99": Column("float", "99th percentile"),
         "dead": Column("bool", "whether the activation is the same for every image"),
+        "rare": Column("bool", "whether it is zero for all but 19 images or fewer: too few for exemplars"),
     },
 )
 
+# a dictionary has 10⁷ rows: texts as codes, and numbers no wider than they must be
 EXTREMES = Table(
     "extremes",
     "The images that activate each unit most and least; index/extremes.parquet.",
-    UNIT
-    | {
-        "pole": Column("str", "max or min"),
-        "rank": Column("int", "0 is the most extreme"),
+    {
+        "unit": Column("category", UNIT["unit"].meaning),
+        "layer": Column("category", UNIT["layer"].meaning),
+        "channel": Column("int32", UNIT["channel"].meaning),
+        "branch": Column("category", UNIT["branch"].meaning),
+        "pole": Column("category", "max or min"),
+        "rank": Column("int16", "0 is the most extreme"),
         "row": Column("int", "position of the image in the corpus"),
-        "image": Column("str", "id of the image in the corpus"),
-        "group": Column("str", "images of one group are near-duplicates; empty for none"),
-        "activation": Column("float", "the unit's activation for the image"),
+        "image": Column("category", "id of the image in the corpus"),
+        "group": Column("category", "images of one group are near-duplicates; empty for none"),
+        "activation": Column("float32", "the unit's activation for the image"),
     },
 )
 

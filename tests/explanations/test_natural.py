@@ -9,6 +9,7 @@ from exemplum import tables
 from exemplum.errors import UserError
 from exemplum.explanations import units
 from exemplum.index import ActivationIndex, UnitsSection
+from exemplum.index.sample import Sample
 from exemplum.queries import dealing
 from exemplum.records import Pole, Unit
 
@@ -35,9 +36,11 @@ def index_of(images: int, keep: int, groups=lambda row: "", dead: bool = False) 
     ]
     unit = facts | dict.fromkeys(
         ["mean", "std", "low", "high", "q01", "q05", "q25", "q50", "q75", "q95", "q99"], 1.0
-    ) | {"count": images, "dead": dead}  # fmt: skip
+    ) | {"count": images, "active": images, "dead": dead, "rare": False}  # fmt: skip
     broken = pd.DataFrame({"image": [], "reason": []})
-    return ActivationIndex(tables.INDEX_UNITS.frame([unit]), tables.EXTREMES.frame(extremes), broken, rows[None])
+    return ActivationIndex(
+        tables.INDEX_UNITS.frame([unit]), tables.EXTREMES.frame(extremes), broken, Sample.of(rows[None])
+    )
 
 
 @pytest.fixture(scope="module")

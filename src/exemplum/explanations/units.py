@@ -31,26 +31,22 @@ def choose(
     """Draw the study's units: hand-picked ones, `section.choose` for each main set, and some for practice.
 
     The number of practice units is `section.practice`, or else `practice_share` of the number of main units, but at
-    least three; they are distributed over `practice_sets` in turn. No unit is drawn twice, and dead ones never. Raises
-    UserError if there are fewer units than requested.
+    least three; they are distributed over `practice_sets` in turn. No unit is drawn twice, and dead or rare ones never.
+    Raises UserError if there are fewer units than requested.
     """
     picked = [Unit.parse(name) for name in section.hand_picked]
-    dead = set(index.units["unit"][index.units["dead"]])
-    if found := [str(unit) for unit in picked if str(unit) in dead]:
-        raise UserError(
-            f"study.toml: [units] hand_picked: {found[0]} is dead: it has the same activation for every image; "
-            "choose another"
-        )
+    _check_picked(picked, index)
     layers = list(section.layers) or list(dict.fromkeys(index.units["layer"]))
-    alive = index.units[~index.units["dead"] & ~index.units["unit"].isin([str(unit) for unit in picked])]
+    usable = ~index.units["dead"] & ~index.units["rare"]
+    alive = index.units[usable & ~index.units["unit"].isin([str(unit) for unit in picked])]
     pools = list(_pools(alive, layers, section.choose, rng))
     chosen = [_study_unit(model, unit, HAND_PICKED, MAIN, main_sets[0]) for unit in picked]
     for name in main_sets:
         for label, wanted, pool in pools:
             if len(pool) < wanted:
                 raise UserError(
-                    f"[units] choose = {section.choose!r}: {label} has too few units left that are not dead; choose "
-                    "fewer"
+                    f"[units] choose = {section.choose!r}: {label} has too few units left that are not dead or rare "
+                    "(docs/index.md); choose fewer"
                 )
             chosen += [_study_unit(model, pool.pop(), RANDOM, MAIN, name) for _ in range(wanted)]
     if not chosen:
@@ -66,6 +62,18 @@ def choose(
             )
         chosen.append(_study_unit(model, unit, RANDOM, PRACTICE, practice_sets[place % len(practice_sets)]))
     return chosen
+
+
+def _check_picked(picked: Iterable[Unit], index: ActivationIndex) -> None:
+    for unit in picked:
+        facts = index.units.iloc[index.row(unit)]
+        problem = ""
+        if facts["dead"]:
+            problem = "is dead: it has the same activation for every image"
+        elif facts["rare"]:
+            problem = f"is rare: it is zero for all but {facts['active']} of {facts['count']} images"
+        if problem:
+            raise UserError(f"study.toml: [units] hand_picked: {unit} {problem}; choose another")
 
 
 def check(model: Model, layers: Iterable[str], section: UnitsSection, sets: int) -> None:

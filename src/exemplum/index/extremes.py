@@ -83,12 +83,14 @@ class Accumulator:
     count: int = 0
     mean: np.ndarray = field(init=False)
     squares: np.ndarray = field(init=False)  # sum of squared deviations from the mean
+    active: np.ndarray = field(init=False)  # int64, images whose activation is not zero
     highest: Tensor = field(init=False)  # packed keys, (units, ≤ keep)
     lowest: Tensor = field(init=False)  # packed keys of the negated values
 
     def __post_init__(self) -> None:
         self.mean = np.zeros(self.units)
         self.squares = np.zeros(self.units)
+        self.active = np.zeros(self.units, np.int64)
         self.highest, self.lowest = none(self.units), none(self.units)
 
     def add(self, values: np.ndarray, rows: np.ndarray) -> None:
@@ -100,6 +102,7 @@ class Accumulator:
             return
         mean = values.mean(0, dtype=np.float64)
         self._add_moments(len(rows), mean, np.square(values - mean).sum(0))
+        self.active += np.count_nonzero(values, axis=0)
         columns, places = torch.from_numpy(values.T.copy()), torch.tensor(rows)
         self.highest = merge_highest(self.highest, columns, places, self.keep)
         self.lowest = merge_highest(self.lowest, columns.neg_(), places, self.keep)
@@ -134,7 +137,7 @@ class Accumulator:
         with store.atomic(path) as temporary, temporary.open("wb") as handle:
             arrays = {
                 "keep": np.array(self.keep), "count": np.array(self.count), "mean": self.mean, "squares": self.squares,
-                "highest": self.highest.numpy(), "lowest": self.lowest.numpy(),
+                "active": self.active, "highest": self.highest.numpy(), "lowest": self.lowest.numpy(),
             }  # fmt: skip
             np.savez(handle, allow_pickle=False, **arrays, **more)
 
@@ -144,6 +147,6 @@ class Accumulator:
         with np.load(path, allow_pickle=False) as arrays:
             saved = dict(arrays)
         self = cls(len(saved["mean"]), int(saved.pop("keep")), int(saved.pop("count")))
-        self.mean, self.squares = saved.pop("mean"), saved.pop("squares")
+        self.mean, self.squares, self.active = (saved.pop(name) for name in ("mean", "squares", "active"))
         self.highest, self.lowest = (torch.from_numpy(saved.pop(name)) for name in ("highest", "lowest"))
         return self, saved

@@ -14,6 +14,7 @@ import pandas as pd
 from exemplum import images, store, tables
 from exemplum.errors import UserError, command
 from exemplum.images import Corpus
+from exemplum.index.sample import Sample
 from exemplum.records import Pole, Unit
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class ActivationIndex:
     units: pd.DataFrame  # INDEX_UNITS
     extremes: pd.DataFrame  # EXTREMES
     broken: pd.DataFrame  # IMAGES that could not be decoded
-    sample: np.ndarray  # (units, images) float32, ascending: the activations that quantiles and percentiles rest on
+    sample: Sample  # the activations that quantiles, percentiles and rankings rest on
     corpus: Corpus | None = field(default=None, repr=False, compare=False)  # whose images exemplars are
     preprocessing: Preprocessing | None = field(default=None, repr=False, compare=False)  # cuts them to what was seen
 
@@ -75,13 +76,32 @@ class ActivationIndex:
 
     def top(self, unit: Unit | str, pole: Pole | str) -> pd.DataFrame:
         """The unit's extremes of the pole, most extreme first."""
-        self.row(unit)  # raises for a unit that is not in the index
-        start, stop = self._spans[(str(unit), str(pole))]
-        return self.extremes.iloc[start:stop]
+        start, stop = self._spans[self.row(unit), str(pole)]
+        found = self.extremes.iloc[start:stop]
+        return found.astype(dict.fromkeys(found.select_dtypes("category"), "str"))
+
+    def ranked(self, unit: Unit | str) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the corpus and the unit's activations for all images of the sample, highest first.
+
+        Two arrays, (images,): int64 and float32; of images with the same activation the earlier comes first. They are
+        all images that could be decoded if the index is `exact`. Raises UserError if the unit was not indexed.
+
+        >>> import exemplum as ex
+        >>> index = ex.build_index(ex.load("embedded"), ex.open_images("embedded", limit=40), ["mixed3a"])
+        >>> rows, activations = index.ranked("mixed3a:5")
+        >>> len(rows), rows[0] == index.top("mixed3a:5", "max")["row"].iloc[0]
+        (40, np.True_)
+        """
+        return self.sample.ranked(self.row(unit))
+
+    @property
+    def exact(self) -> bool:
+        """Whether the sample is all images that could be decoded, so that percentiles and rankings are exact."""
+        return len(self.sample) == (int(self.units["count"].max()) if len(self.units) else 0)
 
     def percentile(self, unit: Unit | str, activation: float) -> float:
         """Share of the corpus with a lower activation, 0 to 100 percent; exact if the sample is the whole corpus."""
-        values = self.sample[self.row(unit)]
+        values = self.sample.ascending(self.row(unit))
         return 100.0 * float(np.searchsorted(values, activation, side="left")) / len(values)
 
     def beyond(self, unit: Unit | str, pole: Pole | str, activation: float) -> float:
@@ -98,40 +118,43 @@ class ActivationIndex:
     def without_images(self) -> ActivationIndex:
         """The index without extremes and sample, its largest parts: small enough to send to many machines."""
         nothing = {"corpus": None, "preprocessing": None}
-        return replace(self, extremes=self.extremes.iloc[:0], sample=self.sample[:, :0], **nothing)
+        empty = Sample.of(np.empty((len(self.units), 0)))
+        return replace(self, extremes=self.extremes.iloc[:0], sample=empty, **nothing)
 
     @cached_property
     def _rows(self) -> dict[str, int]:
         return {name: row for row, name in enumerate(self.units["unit"])}
 
     @cached_property
-    def _spans(self) -> dict[tuple[str, str], tuple[int, int]]:
-        # rows of one unit and pole are adjacent
-        keys = self.extremes["unit"].str.cat(self.extremes["pole"], sep="|").to_numpy()
-        starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.array([], int)
-        stops = np.r_[starts[1:], len(keys)]
-        return {
-            tuple(keys[start].rsplit("|", 1)): (int(start), int(stop))
-            for start, stop in zip(starts, stops, strict=True)
-        }  # fmt: skip
+    def _spans(self) -> dict[tuple[int, str], tuple[int, int]]:
+        """Where each unit's extremes of each pole lie: rows of one unit and pole are adjacent."""
+        if not len(self.extremes):
+            return {}
+        codes = [self.extremes[name].astype("category").cat.codes.to_numpy() for name in ("unit", "pole")]
+        changes = np.logical_or(*(code[1:] != code[:-1] for code in codes))
+        starts = np.flatnonzero(np.r_[True, changes])
+        stops = np.r_[starts[1:], len(self.extremes)]
+        first = self.extremes.iloc[starts]
+        names = zip(first["unit"], first["pole"], starts.tolist(), stops.tolist(), strict=True)
+        return {(self.row(unit), str(pole)): (start, stop) for unit, pole, start, stop in names}
 
     def save(self, folder: Path) -> None:
         tables.INDEX_UNITS.write(folder / "units.parquet", self.units)
         tables.EXTREMES.write(folder / "extremes.parquet", self.extremes)
         tables.IMAGES.write(folder / "broken.parquet", self.broken)
-        with store.atomic(folder / "sample.npy") as temporary, temporary.open("wb") as handle:
-            np.save(handle, self.sample)
+        self.sample.save(folder)
+        (folder / "sample.npy").unlink(missing_ok=True)  # of the versions until 0.2
 
     @classmethod
     def load(cls, folder: Path) -> ActivationIndex:
         """Read an index. Raises StoreError naming a missing or broken table."""
-        if not (folder / "sample.npy").exists():
+        if not (folder / "units.parquet").exists():
             raise store.StoreError(f"{folder} holds no index; run: {command('index', folder.parent)}")
         return cls(
             tables.INDEX_UNITS.read(folder / "units.parquet"),
             tables.EXTREMES.read(folder / "extremes.parquet"),
             tables.IMAGES.read(folder / "broken.parquet"),
-            np.load(folder / "sample.npy", mmap_mode="r"),
+            Sample.load(folder),
         )
 
 

@@ -19,7 +19,7 @@ from exemplum.study import Stage, Study, user_code
 if TYPE_CHECKING:
     from exemplum.models import Model
 
-VERSION = 2
+VERSION = 3
 
 
 def load_model(study: Study) -> Model:
@@ -163,6 +163,7 @@ def run(study: Study) -> dict[str, Any]:
     return {
         "images": len(corpus) - len(index.broken), "broken": len(index.broken),
         "units": len(index.units), "dead": int(index.units["dead"].sum()),
+        "rare": int(index.units["rare"].sum()),
         "precision": str(dtype(section.precision, len(index.units), section.keep, len(corpus))).removeprefix("torch."),
     }  # fmt: skip
 

@@ -1,0 +1,74 @@
+"""The tables of an index from its finished passes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from exemplum import tables
+from exemplum.images import Corpus
+from exemplum.index.extremes import Accumulator
+from exemplum.index.index import ActivationIndex
+from exemplum.index.sweep import Sweep
+from exemplum.models import Model
+from exemplum.records import Pole
+
+QUANTILES = {"q01": 1, "q05": 5, "q25": 25, "q50": 50, "q75": 75, "q95": 95, "q99": 99}
+# With fewer active images than two sets of nine references and a query, most exemplars of a unit are images for which
+# it is zero.
+FEWEST_ACTIVE = 2 * (9 + 1)
+
+
+def tabulated(first: Sweep, exact: Sweep, model: Model, corpus: Corpus, layers: Sequence[str]) -> ActivationIndex:
+    """Tables from the pass over all images (moments, sample) and the exact pass (extremes), which may be the same."""
+    names = [unit for layer in layers for unit in model.units(layer)]
+    facts = pd.DataFrame({
+        "unit": [str(unit) for unit in names], "layer": [unit.layer for unit in names],
+        "channel": [unit.channel for unit in names], "branch": [model.branch(unit) for unit in names],
+    })  # fmt: skip
+    sample = first.sample.sample(None if exact is first else exact.sample)
+    total = first.total
+    units = facts.assign(count=total.count, active=total.active, mean=total.mean, std=total.std)
+    units["low"], units["high"] = (exact.total.top(pole)[0][:, 0] for pole in ("min", "max"))
+    units[list(QUANTILES)] = sample.quantiles(list(QUANTILES.values()))
+    units["dead"] = units["low"] == units["high"]
+    units["rare"] = (units["active"] < min(FEWEST_ACTIVE, total.count)) & ~units["dead"]
+    return ActivationIndex(
+        tables.INDEX_UNITS.frame(units), _extremes(exact.total, facts, corpus), _broken(first.broken, corpus), sample,
+        corpus, model.preprocessing,
+    )  # fmt: skip
+
+
+def _extremes(total: Accumulator, facts: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
+    """Each unit's extremes of both poles, the units in their order; texts as codes, since there may be 10⁷ rows."""
+    found = [total.top(pole) for pole in Pole]
+    values, rows = (np.stack(parts, axis=1) for parts in zip(*found, strict=True))  # (units, poles, kept)
+    units, poles, kept = rows.shape
+    there = rows.ravel() >= 0
+    axes = (axis.astype(np.int32) for axis in np.ogrid[:units, :poles, :kept])
+    unit, pole, rank = (np.broadcast_to(axis, rows.shape).ravel()[there] for axis in axes)
+    rows = rows.ravel()[there]
+    images, image = np.unique(rows, return_inverse=True)
+    records = [corpus.record(row) for row in images.tolist()]
+    texts: dict[str, tuple[np.ndarray, Sequence[str]]] = {
+        "unit": (unit, list(facts["unit"])), "layer": (unit, list(facts["layer"])), "branch": (unit, list(facts["branch"])),
+        "pole": (pole, list(Pole)), "image": (image, [record.image_id for record in records]),
+        "group": (image, [record.group for record in records]),
+    }  # fmt: skip
+    columns = {name: _coded(codes, list(map(str, named))) for name, (codes, named) in texts.items()}
+    channel = facts["channel"].to_numpy()[unit]
+    numbers = {"channel": channel, "rank": rank, "row": rows, "activation": values.ravel()[there]}
+    return tables.EXTREMES.frame(pd.DataFrame(columns | numbers, copy=False))
+
+
+def _coded(places: np.ndarray, texts: Sequence[str]) -> pd.Categorical:
+    """The text at each place, with the texts that occur as categories, sorted."""
+    names, codes = np.unique(np.array(texts, dtype=object), return_inverse=True)
+    smallest = np.min_scalar_type(-max(len(names), 1))
+    return pd.Categorical.from_codes(codes.astype(smallest)[places], list(names))
+
+
+def _broken(faults: list[tuple[int, str]], corpus: Corpus) -> pd.DataFrame:
+    return tables.IMAGES.frame([{"image": corpus.record(row).image_id, "reason": reason} for row, reason in faults])
