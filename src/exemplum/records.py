@@ -327,6 +327,16 @@ def check_condition(name: str) -> str:
     return name
 
 
+def check_difficulty(name: str) -> str:
+    """The name, if it is allowed for a difficulty of queries. Otherwise raises UserError."""
+    if name == ALL or name.endswith(STAGE_FILES) or not CONDITION_NAME.fullmatch(name):
+        raise UserError(
+            f"a difficulty cannot be called {shown(name)}: a name has at most 60 letters, digits and _; . + - and "
+            f"spaces are allowed too, except at the start; {ALL} and the endings {', '.join(STAGE_FILES)} are reserved"
+        )
+    return name
+
+
 def method_name(spec: str) -> str:
     """The name of a method as a condition: the last part of a path or import."""
     return spec.rstrip("/").replace("\\", "/").split("/")[-1].split(":")[-1]

@@ -65,7 +65,7 @@ EXTREMES = Table(
 
 STUDY_UNITS = Table(
     "study units",
-    "The units that the study tests; explanations/units.parquet.",
+    "The units that the study tests; queries/units.parquet, explanations/units.parquet of finished stimuli.",
     UNIT
     | {
         "selection": Column("str", "random or hand_picked"),
@@ -74,17 +74,44 @@ STUDY_UNITS = Table(
     },
 )
 
+QUERIES = Table(
+    "queries",
+    "Every pair of query images, its truth as measured; queries/queries.parquet.",
+    UNIT
+    | {
+        "difficulty": Column("str", "extreme, a window such as 0.95, or the name of a table of study.toml: [queries]"),
+        "source": Column("str", "the source of the pair: extreme, window, occlusion, …"),
+        "references": Column("int", "references per pole that the pair is shown with; -1: any number"),
+        "batch": Column("int", "number of the batch: which references of natural images it is shown with"),
+        "query_max": Column("str", "file of the image that activates the unit more, relative to the study folder"),
+        "query_min": Column("str", "file of the other image"),
+        "image_max": Column("str", "id in the corpus of the image that it is or was made from; empty if there is none"),
+        "image_min": Column("str", "id of the other image"),
+        "group_max": Column("str", "images of one group are near-duplicates; empty for none"),
+        "group_min": Column("str", "group of the other image"),
+        "activation_max": Column("float", "the unit's activation for the image in float32; NaN without a network"),
+        "activation_min": Column("float", "activation for the other image"),
+        "percentile_max": Column("float", "percentage of the corpus with a lower activation; NaN without an index"),
+        "percentile_min": Column("float", "percentile of the other image"),
+        "margin": Column(
+            "float",
+            "difference of the two activations, in the unit's standard deviations over the corpus; NaN if not known",
+        ),
+        "facts": Column("str", "what the source keeps beside the pair, as JSON; {} for nothing"),
+    },
+)
+
 STIMULI = Table(
     "stimuli",
-    "Every image that may be shown; explanations/stimuli.parquet.",
+    "Every reference picture that may be shown; explanations/stimuli.parquet.",
     UNIT
     | {
         "path": Column("str", "file, relative to the study folder; the identity of the image"),
-        "method": Column("str", "explanation method; queries are taken from natural"),
+        "method": Column("str", "explanation method"),
         "pole": Column("str", "max or min"),
-        "references": Column("int", "references per pole in the image's set; one more is the query"),
-        "batch": Column("int", "number of the set of natural images; -1: the picture is used in every batch"),
-        "position": Column("int", "0 to references; for natural images the rank bin, max_9 and min_0 most extreme"),
+        "references": Column("int", "references per pole in the picture's set"),
+        "batch": Column("int", "number of the batch that the picture is for; -1: it is used in every batch"),
+        "position": Column("int", "from 0; of natural images 0 is the most extreme"),
         "image": Column("str", "id in the corpus; empty for pictures that are not images of the corpus"),
         "group": Column("str", "images of one group are near-duplicates; empty for none"),
         "activation": Column("float", "the unit's activation for this image in float32; NaN without a network"),
@@ -143,7 +170,7 @@ TRIALS = Table(
         "selection": Column("str", "random or hand_picked"),
         "role": Column("str", "main, or practice: a unit for practice and catch trials"),
         "stimulus_set": Column("str", "a to h in borowski2021-2; empty elsewhere"),
-        "batch": Column("int", "set of natural images"),
+        "batch": Column("int", "number of the batch: its queries, and natural references"),
         "max_references": Column("list", "paths of the maximal references"),
         "min_references": Column("list", "paths of the minimal references"),
         "query_max": Column("str", "path of the maximal query: the right answer"),
@@ -200,7 +227,7 @@ RESPONSES = Table(
     | {
         "selection": Column("str", "random or hand_picked"),
         "stimulus_set": Column("str", "a to h in borowski2021-2; empty elsewhere"),
-        "batch": Column("int", "set of natural images"),
+        "batch": Column("int", "number of the batch: its queries, and natural references"),
         "max_side": Column("str", "top or bottom: where the maximal query stood"),
         "choice": Column("str", "top or bottom: the query chosen"),
         "correct": Column("bool", "whether the maximal query was chosen"),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exemplum import store
+from exemplum import queries, store
 from exemplum.analysis import AnalysisSection, agreement, verdict
 from exemplum.analysis.estimates import cells, detection, intervals, measures
 from exemplum.analysis.estimates.measures import estimates
@@ -21,7 +21,7 @@ from exemplum.errors import UserError
 from exemplum.responses import ExclusionsSection, exclusions, files, read_all
 from exemplum.store import Table, csv_text
 from exemplum.study import Stage, Study, blinding
-from exemplum.tables import COMPARISONS, EFFECTS, ESTIMATES, EXCLUSIONS, MODELS, RATINGS, STIMULI, TRIALS, VERDICTS
+from exemplum.tables import COMPARISONS, EFFECTS, ESTIMATES, EXCLUSIONS, MODELS, RATINGS, TRIALS, VERDICTS
 
 VERSION = 4
 
@@ -59,7 +59,7 @@ def run(study: Study) -> dict[str, Any]:
 
 def _stimuli(study: Study) -> pd.DataFrame | None:
     path = study.stage("explanations") / "stimuli.parquet"
-    return STIMULI.read(path) if path.exists() else None
+    return queries.load(study)[0] if path.exists() else None
 
 
 def _conditions(study: Study) -> list[str] | None:

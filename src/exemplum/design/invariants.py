@@ -11,8 +11,9 @@ from scipy.special import bdtrc
 
 from exemplum.design.counterbalancing import STRATEGIES
 from exemplum.design.plan import Plan, plan
-from exemplum.design.stimuli import NATURAL, DesignError, Pictures
+from exemplum.design.stimuli import DesignError, Pictures
 from exemplum.protocols import protocol as protocol_named
+from exemplum.queries import split_queries
 from exemplum.records import NONE, Design, Pole, Session, Trial, TrialKind
 
 FALSE_ALARM = 1e-6  # largest share of fairly drawn designs that `sides_cannot_be_counted` refuses
@@ -25,17 +26,19 @@ def check(
     units: pd.DataFrame,
     stimuli: pd.DataFrame,
     *,
+    queries: pd.DataFrame | None = None,
+    baseline: str = "natural",
     methods: Sequence[str] | None = None,
     practice: int | None = None,
     blocks: int | None = None,
     catch: int | None = None,
     repeated: int | None = None,
 ) -> None:
-    """Check a design against its protocol, units (STUDY_UNITS) and stimuli (STIMULI); sizes as given to `make`.
+    """Check a design against its protocol, units (STUDY_UNITS) and stimuli (STIMULI); all others as given to `make`.
 
     Raises DesignError naming every violated invariant with its first violation.
     """
-    pictures = Pictures(stimuli)
+    pictures = Pictures(*(split_queries(stimuli) if queries is None else (stimuli, queries)), baseline)
     sizes = {"practice": practice, "blocks": blocks, "catch": catch, "repeated": repeated}
     participants = len(design.sessions)
     planned = plan(protocol_named(design.protocol), units, pictures, participants, methods, **sizes)
@@ -155,7 +158,8 @@ def catch_queries_are_shown_references(design: Design, plan: Plan, pictures: Pic
 
 def no_two_images_of_a_group_appear_together(design: Design, _plan: Plan, pictures: Pictures) -> Iterator[str]:
     for trial in design.trials:
-        shown = dict.fromkeys((trial.query_max, trial.query_min, *trial.references))
+        pair = (trial.query_max, trial.query_min)
+        shown = dict.fromkeys((*(pair[:1] if pair in pictures.copies_of_one else pair), *trial.references))
         groups: dict[str, list[str]] = defaultdict(list)
         for path in shown:
             if group := pictures.groups.get(path):
@@ -186,13 +190,15 @@ def references_are_those_of_the_scheme(design: Design, plan: Plan, _pictures: Pi
 def images_are_stimuli_of_their_pole(design: Design, _plan: Plan, pictures: Pictures) -> Iterator[str]:
     for trial in design.trials:
         unit, method = str(trial.unit.unit), trial.condition
-        methods = {NATURAL, method} if trial.kind is TrialKind.CATCH else {NATURAL}
-        images = [(trial.query_max, Pole.MAX, methods), (trial.query_min, Pole.MIN, methods)]
-        images += [(path, Pole.MAX, {method}) for path in trial.references.max]
-        images += [(path, Pole.MIN, {method}) for path in trial.references.min]
-        for path, pole, of in images:
-            if not any((unit, path, pole.value, method) in pictures.known for method in of):
-                yield f"{trial.trial_id}: {path} is not a {pole} stimulus of {unit} for {' or '.join(sorted(of))}"
+        for path, pole in ((trial.query_max, Pole.MAX), (trial.query_min, Pole.MIN)):
+            shown = trial.kind is TrialKind.CATCH and (unit, path, pole.value, method) in pictures.known
+            if not shown and (unit, path, pole.value) not in pictures.asked:
+                yield f"{trial.trial_id}: {path} is not a {pole} query of {unit}"
+        images = [(path, Pole.MAX) for path in trial.references.max]
+        images += [(path, Pole.MIN) for path in trial.references.min]
+        for path, pole in images:
+            if (unit, path, pole.value, method) not in pictures.known:
+                yield f"{trial.trial_id}: {path} is not a {pole} stimulus of {unit} for {method}"
 
 
 def no_batch_appears_in_two_conditions(design: Design, plan: Plan, _pictures: Pictures) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """Leakage: no trial may show a query's own picture among the references.
 
-A query and a reference may be one file, one image of the corpus, or near-duplicates by their group. Pictures of a
-method are also compared by content, whatever image they are said to be made from: a blurred, cropped or highlighted
-copy of a query gives the answer away as well. Catch trials show their queries on purpose.
+No image that is a query of a unit, of any difficulty and in any batch, may be a reference of the unit. A query and a
+reference may be one file, one image of the corpus, or near-duplicates by their group. Pictures of a method are also
+compared by content, whatever image they are said to be made from: a blurred, cropped or highlighted copy of a query
+gives the answer away as well. Catch trials show their queries on purpose.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from exemplum import store
-from exemplum.design.stimuli import NATURAL, DesignError
+from exemplum.design.stimuli import DesignError
 from exemplum.errors import REMAKE
 from exemplum.images import copies, identical, thumbnail
 from exemplum.records import Design, TrialKind
@@ -27,6 +28,7 @@ REMEDY = (
     "make the pictures of your own method from request.exemplars, which has no queries; from finished stimuli, remove "
     "the picture"
 )
+NATURAL = "natural"  # the method whose pictures are whole images of the corpus
 Asked = dict[str, dict[str, str]]  # reference → query shown beside it → one trial that shows both
 
 
@@ -38,17 +40,23 @@ class StimulusIdentity:
     group: str
 
 
-def check(design: Design, stimuli: pd.DataFrame, folder: Path) -> None:
+def check(
+    design: Design, stimuli: pd.DataFrame, queries: pd.DataFrame, folder: Path, *, any_batch: bool = True
+) -> None:
     """Check the references of every trial, except catch trials, against its two queries.
 
-    `stimuli` is the STIMULI table, `folder` the study folder that its paths are below. Raises DesignError naming the
+    `stimuli` is the STIMULI table, `queries` the QUERIES table, `folder` the study folder that their paths are below.
+    With `any_batch` references are also checked against the unit's queries of all batches and difficulties: finished
+    stimuli may show an image as a query in one batch and as a reference in another. Raises DesignError naming the
     unit, method and files of the first leak and how many more the unit has, StoreError if a picture cannot be read.
     """
-    known = _known(stimuli)
+    known = _known(stimuli, queries)
     asked = _asked(design)
+    if any_batch:
+        _check_any_batch(asked, known, queries)
     with track("queries among references", len(asked), "units") as advance:
         for unit, by_method in asked.items():
-            pictures = _Pictures(unit, known, stimuli, folder)
+            pictures = _Pictures(unit, known, stimuli, queries, folder)
             for method, references in by_method.items():
                 if faults := list(pictures.faults(method, references)):
                     more = f" (and {len(faults) - 1} more of this unit)" if len(faults) > 1 else ""
@@ -59,10 +67,14 @@ def check(design: Design, stimuli: pd.DataFrame, folder: Path) -> None:
 class _Pictures:
     """The pictures of one unit, read when they are needed."""
 
-    def __init__(self, unit: str, known: Mapping[str, StimulusIdentity], stimuli: pd.DataFrame, folder: Path) -> None:
+    def __init__(
+        self, unit: str, known: Mapping[str, StimulusIdentity], stimuli: pd.DataFrame, queries: pd.DataFrame,
+        folder: Path,
+    ) -> None:  # fmt: skip
         self.unit, self.known, self.folder = unit, known, folder
         own = stimuli[(stimuli["unit"] == unit) & (stimuli["method"] == NATURAL)]
-        self.natural = list(dict.fromkeys(own["path"]))
+        asked = queries.loc[queries["unit"] == unit, ["query_max", "query_min"]]
+        self.natural = list(dict.fromkeys([*own["path"], *asked.to_numpy().ravel()]))
         self.of_corpus = {path for path, image in zip(own["path"], own["image"], strict=True) if image}
         self._read: dict[str, tuple[list[copies.Look], np.ndarray]] = {}
 
@@ -131,9 +143,28 @@ class _Pictures:
         return self._read[path]
 
 
-def _known(stimuli: pd.DataFrame) -> dict[str, StimulusIdentity]:
-    rows = stimuli[["path", "image", "group"]].itertuples(index=False, name=None)
-    return {path: StimulusIdentity(image, group) for path, image, group in rows}
+def _known(stimuli: pd.DataFrame, queries: pd.DataFrame) -> dict[str, StimulusIdentity]:
+    rows = [stimuli[["path", "image", "group"]].to_numpy()]
+    rows += [queries[[f"query_{pole}", f"image_{pole}", f"group_{pole}"]].to_numpy() for pole in ("max", "min")]
+    return {path: StimulusIdentity(image, group) for path, image, group in np.concatenate(rows)}
+
+
+def _check_any_batch(
+    asked: Mapping[str, dict[str, Asked]], known: Mapping[str, StimulusIdentity], queries: pd.DataFrame
+) -> None:
+    """Raise DesignError for a reference whose image is a query of its unit in any batch, or a near-duplicate of one."""
+    of_unit = dict(tuple(queries.groupby("unit")))
+    for unit, by_method in asked.items():
+        own = of_unit[unit]
+        images = {*own["image_max"], *own["image_min"]} - {""}
+        groups = {*own["group_max"], *own["group_min"]} - {""}
+        for method, references in by_method.items():
+            for path in references:
+                if known[path].image in images or known[path].group in groups:
+                    raise DesignError(
+                        f"{unit}, method {method}: {path} shows the image {known[path].image}, which is a query of the "
+                        f"unit in another trial or a near-duplicate of one; {REMEDY}"
+                    )
 
 
 def _asked(design: Design) -> dict[str, dict[str, Asked]]:

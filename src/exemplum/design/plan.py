@@ -9,9 +9,10 @@ import pandas as pd
 
 from exemplum import records
 from exemplum.design.counterbalancing import rotated
-from exemplum.design.stimuli import NATURAL, DesignError, Pictures
+from exemplum.design.stimuli import DesignError, Pictures
 from exemplum.errors import REMAKE
 from exemplum.protocols import Protocol, Scheme
+from exemplum.queries import ANY
 from exemplum.records import NONE, StudyUnit, Unit
 
 
@@ -27,6 +28,7 @@ class Plan:
     sets: tuple[tuple[StudyUnit, ...], ...]  # main units, by stimulus set; the sets rotate over the schemes
     practice_units: dict[str, tuple[StudyUnit, ...]]  # by stimulus set; "" holds all
     batches: tuple[int, ...]  # for main trials
+    difficulties: tuple[str, ...]  # of the queries
     none_blocks: int
     practice: int
     blocks: int
@@ -74,7 +76,7 @@ def plan(
 ) -> Plan:
     """Fit a protocol to the units (STUDY_UNITS) and pictures of a study; sizes not given are the protocol's.
 
-    Raises DesignError if there are no main units, no natural images in common, or a method without pictures, and
+    Raises DesignError if there are no main units, no queries in common, or a method without pictures, and
     UserError for a method with a reserved or invalid name.
     """
     notes: list[str] = []
@@ -103,19 +105,33 @@ def plan(
     count = participants or protocol.participants
     if count > (room := len(batches) * min(protocol.batch_every, len(sets))):
         notes.append(f"{count} participants, but batches for {room}: some share theirs in the same condition")
-    return Plan(protocol, count, chosen, schemes, orders, sets, easy, batches, notes=tuple(notes), **sizes)
+    return Plan(
+        protocol, count, chosen, schemes, orders, sets, easy, batches, _difficulties(protocol, pictures),
+        notes=tuple(notes), **sizes,
+    )  # fmt: skip
+
+
+def _difficulties(protocol: Protocol, pictures: Pictures) -> tuple[str, ...]:
+    if len(pictures.difficulties) > 1:
+        raise DesignError(
+            f"protocol {protocol.name} shows queries of one difficulty, and the study has "
+            f"{', '.join(pictures.difficulties)}; name one in study.toml: [queries] difficulty"
+        )
+    return pictures.difficulties
 
 
 def _schemes(
     protocol: Protocol, pictures: Pictures, units: list[StudyUnit], notes: list[str]
 ) -> tuple[tuple[Scheme, ...], tuple[tuple[int, ...], ...]]:
-    """The schemes with natural images: for their number of references, or else for the next smaller number."""
+    """The schemes with queries: for their number of references, or else for the next smaller number."""
     sizes = pictures.sizes(unit.unit for unit in units)
     if not sizes:
         raise DesignError(
-            "queries need natural images of all units for one number of references, and "
-            f"explanations/stimuli.parquet has none; {REMAKE}"
+            "the study needs queries of all units for one number of references, and queries/queries.parquet has none; "
+            f"{REMAKE}"
         )
+    if ANY in sizes:
+        return protocol.schemes, protocol.scheme_orders
     fitted: dict[int, Scheme] = {}  # place in the protocol → scheme
     for place, scheme in enumerate(protocol.schemes):
         fewer = [k for k in sizes if k <= scheme.references]
@@ -179,7 +195,9 @@ def _methods(pictures: Pictures, wanted: Sequence[str] | None) -> tuple[str, ...
         return tuple(method for method in pictures.methods if method != NONE)
     if missing := [method for method in wanted if method not in pictures.methods and method != NONE]:
         raise DesignError(f"there are no pictures of the methods {', '.join(missing)}; run the explanations stage")
-    return tuple(sorted((method for method in wanted if method != NONE), key=lambda method: method != NATURAL))
+    return tuple(
+        sorted((method for method in wanted if method != NONE), key=lambda method: method != pictures.baseline)
+    )
 
 
 def _batches(
@@ -195,12 +213,12 @@ def _batches(
         *(set(pictures.batches((unit.unit for unit in mains), scheme.references)) for scheme in schemes)
     )
     if not common:
-        raise DesignError(f"explanations/stimuli.parquet has no batch of natural images of all main units; {REMAKE}")
+        raise DesignError(f"queries/queries.parquet has no batch of queries of all main units; {REMAKE}")
     conditions = methods + bool(protocol.none_blocks)
     batches = sorted(common)
     kept = batches[1:] if len(batches) > conditions else batches
     if len(batches) != protocol.batches:
-        notes.append(f"batches of natural images: {len(batches)} instead of {protocol.batches}")
+        notes.append(f"batches of queries: {len(batches)} instead of {protocol.batches}")
     if len(kept) < conditions:
         shared = "all conditions" if len(kept) == 1 else "some conditions"
         notes.append(f"too few batches: {shared} of a participant show the same queries")

@@ -11,8 +11,9 @@ import pandas as pd
 from exemplum.design import invariants
 from exemplum.design.counterbalancing import SIDES, Deck, coin, generator, shuffled, split
 from exemplum.design.plan import Plan, plan
-from exemplum.design.stimuli import DesignError, Pictures, drawn
+from exemplum.design.stimuli import DesignError, Pictures, Queries, drawn
 from exemplum.protocols import Scheme, protocol as protocol_named
+from exemplum.queries import split_queries
 from exemplum.records import (
     NONE,
     Block,
@@ -37,6 +38,8 @@ def make(
     participants: int | None = None,
     seed: int = 0,
     *,
+    queries: pd.DataFrame | None = None,
+    baseline: str = "natural",
     methods: Sequence[str] | None = None,
     practice: int | None = None,
     blocks: int | None = None,
@@ -45,12 +48,14 @@ def make(
 ) -> Design:
     """Make every session of a study; the same arguments give the same design.
 
-    `units` is a STUDY_UNITS table, `stimuli` a STIMULI table. `methods` are the conditions with references (all methods
-    of the stimuli if not given). `practice` trials per condition, main `blocks` per condition, `catch` trials per main
-    block and `repeated` trials per condition are the protocol's if not given. A participant's session does not depend
-    on the number of participants. Raises DesignError if these units and stimuli do not suffice for the protocol.
+    `units` is a STUDY_UNITS table, `stimuli` a STIMULI table, `queries` a QUERIES table; without it the queries are
+    among the natural stimuli (`split_queries`). The order of conditions begins with `baseline`. `methods` are the
+    conditions with references (all methods of the stimuli if not given). `practice` trials per condition, main
+    `blocks` per condition, `catch` trials per main block and `repeated` trials per condition are the protocol's if not
+    given. A participant's session does not depend on the number of participants. Raises DesignError if these units and stimuli do not suffice for the protocol.
     """
-    pictures = Pictures(stimuli)
+    references, pairs = split_queries(stimuli) if queries is None else (stimuli, queries)
+    pictures = Pictures(references, pairs, baseline)
     sizes = {"practice": practice, "blocks": blocks, "catch": catch, "repeated": repeated}
     planned = plan(protocol_named(protocol), units, pictures, participants, methods, **sizes)
     sessions = tuple(session(planned, pictures, number, seed) for number in range(1, planned.participants + 1))
@@ -167,7 +172,7 @@ def _block(
 ) -> Block:
     scheme = plan.schemes[draft.scheme]
     shown = [(draft.kind, unit) for unit in draft.units] + [(CATCH, unit) for unit in draft.catch]
-    settings = BlockSettings(participant, number, draft.condition, draft.phase, scheme)
+    settings = BlockSettings(participant, number, draft.condition, draft.phase, scheme, plan.difficulties[0])
     trials = tuple(
         trial(settings, place, began + place, kind, unit, coin(sides),
               _batch(plan, pictures, draft, participant, kind, unit), pictures, rng)
@@ -194,6 +199,7 @@ class BlockSettings:
     condition: str
     phase: str
     scheme: Scheme  # for the condition none it only determines the queries
+    difficulty: str  # of the queries
 
     @property
     def scheme_name(self) -> str:
@@ -216,9 +222,10 @@ def trial(
     if settings.condition != NONE:
         references = pictures.references(settings.condition, unit.unit, settings.scheme, batch)
     if kind is TrialKind.CATCH:
-        queries = _shown_queries(settings, unit, references, batch, pictures, rng)
+        difficulty, queries = "", _shown_queries(settings, unit, references, batch, pictures, rng)
     else:
-        queries = pictures.queries(unit.unit, settings.scheme.references, batch)
+        difficulty = settings.difficulty
+        queries = pictures.queries(unit.unit, settings.scheme.references, batch, difficulty)
     return Trial(
         trial_id=trial_id(settings.participant, settings.block, place),
         participant=settings.participant,
@@ -231,9 +238,11 @@ def trial(
         unit=unit,
         batch=batch,
         references=references,
-        query_max=queries[Pole.MAX],
-        query_min=queries[Pole.MIN],
+        query_max=queries.max,
+        query_min=queries.min,
         max_side=max_side,
+        difficulty=difficulty,
+        margin=queries.margin,
     )
 
 
@@ -248,15 +257,16 @@ def _shown_queries(
     batch: int,
     pictures: Pictures,
     rng: np.random.Generator,
-) -> dict[Pole, str]:
+) -> Queries:
     """The queries of a catch trial: shown references. For a pole that is not shown, one of its references (as in
-    Experiment II); if the method has no pictures of the pole, the natural query."""
+    Experiment II); if the method has no pictures of the pole, the query of a main trial."""
     queries = {}
     for pole, shown in ((Pole.MAX, references.max), (Pole.MIN, references.min)):
         k = settings.scheme.references
         images = shown or pictures.explanations(settings.condition, unit.unit, pole, k, batch)
-        queries[pole] = drawn(images, rng) if images else pictures.queries(unit.unit, k, batch)[pole]
-    return queries
+        main = pictures.queries(unit.unit, k, batch, settings.difficulty)
+        queries[pole] = drawn(images, rng) if images else main.of(pole)
+    return Queries(queries[Pole.MAX], queries[Pole.MIN], None)
 
 
 REPEATS = 1  # spawn key: independent of the draws that made the session

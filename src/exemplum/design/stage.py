@@ -8,17 +8,17 @@ from typing import Any
 
 import pandas as pd
 
-from exemplum import store
+from exemplum import queries, store
 from exemplum.design import leakage
 from exemplum.design.schedule import make
-from exemplum.design.stimuli import NATURAL, DesignError
+from exemplum.design.stimuli import DesignError
 from exemplum.errors import command
 from exemplum.protocols import protocol
 from exemplum.records import Block, Design, ReferenceSet, Session, Side, StudyUnit, Trial, TrialKind, Unit
 from exemplum.study import Stage, Study
-from exemplum.tables import BLOCKS, STIMULI, STUDY_UNITS, TRIALS
+from exemplum.tables import BLOCKS, TRIALS
 
-VERSION = 2
+VERSION = 3
 
 
 def check(study: Study) -> None:
@@ -38,13 +38,13 @@ def fingerprint(study: Study) -> str:
 
 def run(study: Study) -> dict[str, Any]:
     section = study.config.design
-    stimuli = STIMULI.read(study.stage("explanations") / "stimuli.parquet")
-    units = STUDY_UNITS.read(study.stage("explanations") / "units.parquet")
+    (stimuli, pairs), units = queries.load(study), queries.load_units(study)
     design = make(
-        section.protocol, units, stimuli, section.participants, study.config.seed, methods=_methods(study, stimuli),
+        section.protocol, units, stimuli, section.participants, study.config.seed, queries=pairs,
+        methods=_methods(study, stimuli),
         practice=section.practice, blocks=section.blocks, catch=section.catch, repeated=section.repeated,
     )  # fmt: skip
-    leakage.check(design, stimuli, study.folder)
+    leakage.check(design, stimuli, pairs, study.folder, any_batch=study.config.stimuli is None)
     study.begin_writing("design")
     save(study, design)
     first = design.sessions[0]
@@ -75,10 +75,10 @@ def load(study: Study) -> Design:
 
 
 def _methods(study: Study, stimuli: pd.DataFrame) -> list[str]:
-    """The methods with pictures, without `natural` if its images only serve as queries."""
+    """The methods of the study that have pictures."""
     present = list(dict.fromkeys(stimuli["method"]))
-    asked = study.config.stimuli is not None or NATURAL in [use.method for use in study.config.explanations.uses]
-    return present if asked else [method for method in present if method != NATURAL]
+    asked = None if study.config.stimuli else {use.name for use in study.config.explanations.uses}
+    return [method for method in present if asked is None or method in asked]
 
 
 def trials_table(trials: tuple[Trial, ...]) -> pd.DataFrame:

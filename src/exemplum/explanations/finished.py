@@ -14,7 +14,7 @@ from typing import Any
 
 from exemplum import images, store
 from exemplum.errors import UserError
-from exemplum.explanations.units import MAIN, PRACTICE, RANDOM
+from exemplum.queries.units import MAIN, PRACTICE, RANDOM
 from exemplum.records import ANY_BATCH, Picture, Pole, StudyUnit, Unit, unit_columns
 
 METHODS = {"natural_images": "natural", "optimized_images": "synthetic"}

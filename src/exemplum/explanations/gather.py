@@ -23,7 +23,6 @@ from exemplum.study import Study, user_code
 if TYPE_CHECKING:
     from exemplum.models import Model
 
-NATURAL = "natural"  # its sets include the query
 MARKER = "key.json"  # in a method's folder: the key of its pictures
 
 
@@ -40,7 +39,7 @@ def pictures(name: str, method: ExplanationMethod, request: Request, study: Path
 
     def record_complete(unit: Unit, stored: list[Picture]) -> None:
         """Record that a unit's pictures are complete. Raises UserError if they are not those that were requested."""
-        if problem := methods.problem(stored, request.references, queries=name == NATURAL):
+        if problem := methods.problem(stored, request.references):
             raise _fault(name, method, f"gave {problem} for {unit}")
         store.write_json(records[unit], {"key": key, "pictures": [_entry(picture) for picture in stored]})
 

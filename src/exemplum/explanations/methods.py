@@ -19,21 +19,24 @@ import numpy as np
 from exemplum import images
 from exemplum.errors import UserError, did_you_mean
 from exemplum.explanations.request import ExplanationMethod, Request
+from exemplum.queries import is_query
 from exemplum.records import ANY_BATCH, Picture, Pole, Unit
 from exemplum.runtime import track
 from exemplum.study import user_code
 
 
 def natural_pictures(request: Request) -> Iterator[Picture]:
-    """The exemplars of every batch, including the queries, cropped as the network sees them."""
+    """The exemplars of every batch without its queries, cropped as the network sees them."""
     with track("exemplars", len(request.units), "units") as advance:
         for unit in request.units:
             for k in request.references:
                 for image in request.dealt(unit, k):
-                    yield Picture(
-                        unit, image.pole, image.position, request.image(image.row), references=k, batch=image.batch,
-                        image_id=image.image_id, group=image.group, activation=image.activation,
-                    )  # fmt: skip
+                    if not is_query(image, k):
+                        position = k - 1 - image.position if image.pole is Pole.MAX else image.position - 1
+                        yield Picture(
+                            unit, image.pole, position, request.image(image.row), references=k, batch=image.batch,
+                            image_id=image.image_id, group=image.group, activation=image.activation,
+                        )  # fmt: skip
             advance(1)
 
 
@@ -178,8 +181,7 @@ def _of_asked(picture: Picture, request: Request) -> str:
     if picture.references is not None and picture.references not in request.references:
         asked = " or ".join(str(k) for k in request.references)
         return f"of {picture.unit} for {picture.references} references; this study shows {asked}"
-    # a set of natural images has one more position, that of the query
-    most = request.most - 1 if picture.references is None else picture.references
+    most = (request.most if picture.references is None else picture.references) - 1
     if not 0 <= picture.position <= most:
         return f"of {picture.unit} at position {picture.position}; positions are 0 to {most}"
     batches = request.most_batches
@@ -223,27 +225,25 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def problem(pictures: Iterable[Picture], schemes: tuple[int, ...], *, queries: bool) -> str:
+def problem(pictures: Iterable[Picture], schemes: tuple[int, ...]) -> str:
     """What is wrong with the stored pictures of one unit; "" if nothing is.
 
-    Pictures with the same references and batch are a set. A set for k references must have k pictures of each pole
-    (k + 1 if `queries` are among them), at positions 0, 1, … There must be a set for at least as many references as
-    each of `schemes` shows.
+    Pictures with the same references and batch are a set. A set for k references must have k pictures of each pole, at
+    positions 0, 1, … There must be a set for at least as many references as each of `schemes` shows.
     """
     sets: dict[tuple[int, int], dict[str, Counter[int]]] = defaultdict(lambda: {pole.value: Counter() for pole in Pole})
     for picture in pictures:
         assert picture.references is not None  # it is stored
         sets[picture.references, picture.batch][str(picture.pole)][picture.position] += 1
     for (references, batch), poles in sorted(sets.items()):
-        owed = references + queries
         where = "" if batch == ANY_BATCH else f" in batch {batch}"
         found = " and ".join(f"{positions.total()} {pole}" for pole, positions in poles.items())
         for pole, positions in poles.items():
-            if positions.total() != owed:
-                return f"{found} pictures{where}, not {owed} of each pole"
-            if sorted(positions) != list(range(owed)):
+            if positions.total() != references:
+                return f"{found} pictures{where}, not {references} of each pole"
+            if sorted(positions) != list(range(references)):
                 given = ", ".join(str(position) for position in sorted(positions.elements()))
-                return f"{pole} pictures{where} at positions {given}, not 0 to {owed - 1}, each once"
+                return f"{pole} pictures{where} at positions {given}, not 0 to {references - 1}, each once"
     most = max((references for references, _ in sets), default=0)
     if most < max(schemes):
         return f"pictures for {most} references, but the protocol shows {max(schemes)},"

@@ -2,50 +2,23 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
 from exemplum.errors import UserError
 from exemplum.explanations.synthetic import SyntheticSection
-from exemplum.images import Corpus, thumbnail
+from exemplum.images import Corpus
 from exemplum.index import ActivationIndex
-from exemplum.queries import dealing
+from exemplum.queries import CorpusImages, DealtImage, is_query, without_queries
 from exemplum.records import Picture, Pole, Unit
 
 if TYPE_CHECKING:
     from exemplum.models import Model
-
-IMAGES = 500  # decoded images in memory: one unit needs 400 (9 references, 20 batches); 500 of 224 px take 75 MB
-
-
-@dataclass
-class ImageCache:
-    """Thumbnails of all images decoded so far, the latest of these images, and the images dealt to each unit."""
-
-    thumbnails: dict[int, np.ndarray] = field(default_factory=dict)  # row of the corpus → uint8 (16, 16, 3)
-    images: OrderedDict[int, np.ndarray] = field(default_factory=OrderedDict)
-    dealt: dict[Hashable, Any] = field(default_factory=dict)
-
-    def image(self, row: int, corpus: Corpus, model: Model) -> np.ndarray:
-        """The image as the network sees it: uint8 (input_size, input_size, 3)."""
-        if row not in self.images:
-            self.images[row] = model.crop(corpus.decode(row))
-            self.thumbnails[row] = thumbnail(self.images[row])
-        self.images.move_to_end(row)
-        while len(self.images) > IMAGES:
-            self.images.popitem(last=False)
-        return self.images[row]
-
-    def thumbnail(self, row: int, corpus: Corpus, model: Model) -> np.ndarray:
-        if row not in self.thumbnails:
-            self.image(row, corpus, model)
-        return self.thumbnails[row]
 
 
 @dataclass(frozen=True)
@@ -70,9 +43,8 @@ class Settings:
     """The settings of study.toml that pictures depend on."""
 
     seed: int
-    batches: int = 20  # largest number of sets that a unit's natural images are dealt into
     relu: Literal["before", "after"] = "before"  # activations before or after the layer's ReLU
-    objective: Literal["channel", "neuron"] = "channel"  # the spatial mean of a unit's map, or its centre: neuron
+    objective: str = "channel"  # the number that stands for a unit's map
     synthetic: SyntheticSection = field(default_factory=SyntheticSection)  # with the parameters of this use
 
 
@@ -81,14 +53,28 @@ class Request:
     """The units that pictures are requested for, and everything that a method may use to make them."""
 
     units: Sequence[Unit]
-    references: tuple[int, ...]  # how many pictures per pole each scheme of the study shows: (9,) or (1, 9)
-    model: Model
-    corpus: Corpus
-    index: ActivationIndex
+    corpus_images: CorpusImages = field(repr=False)  # the corpus, dealt into queries and references
     settings: Settings
     folder: Path  # the method's own; files that it writes there are kept until the method is edited
     ray: str | None = None  # address of a Ray cluster to distribute the work to; None: this machine
-    cache: ImageCache = field(default_factory=ImageCache, repr=False, compare=False)
+    asked: Mapping[Unit, Collection[str]] = field(default_factory=dict, repr=False)  # ids of images made into queries
+
+    @property
+    def references(self) -> tuple[int, ...]:
+        """How many pictures per pole each scheme of the study shows: (9,) or (1, 9)."""
+        return self.corpus_images.references
+
+    @property
+    def model(self) -> Model:
+        return self.corpus_images.model
+
+    @property
+    def corpus(self) -> Corpus:
+        return self.corpus_images.corpus
+
+    @property
+    def index(self) -> ActivationIndex:
+        return self.corpus_images.index
 
     @property
     def seed(self) -> int:
@@ -98,7 +84,7 @@ class Request:
     @property
     def most_batches(self) -> int:
         """How many batches study.toml asks for; small corpora have fewer (`batches`)."""
-        return self.settings.batches
+        return self.corpus_images.batches
 
     @property
     def most(self) -> int:
@@ -142,7 +128,7 @@ class Request:
                 raise UserError(f"{unit} has batches 0 to {self.batches(unit, references=k)[-1]}, not {batch}")
             mine = [image for image in self.dealt(unit, k) if (image.pole, image.batch) == (pole, batch)]
             mine.sort(key=lambda image: image.position, reverse=pole is Pole.MAX)
-            chosen = [image for image in mine if not dealing.is_query(image, k)]
+            chosen = [image for image in mine if not is_query(image, k)]
         return [
             Exemplar(image.image_id, image.group, image.activation, partial(self.image, image.row)) for image in chosen
         ]
@@ -152,28 +138,23 @@ class Request:
         dealt = self.dealt(unit, self.most if references is None else references)
         return range(1 + max(image.batch for image in dealt))
 
-    def dealt(self, unit: Unit, references: int) -> list[dealing.DealtImage]:
-        """The natural images of every batch, including the queries, for sets of this many references."""
-        batches, seed = self.settings.batches, self.settings.seed
-        key = (unit, references, batches, seed)
-        if key not in self.cache.dealt:
-            self.cache.dealt[key] = dealing.exemplars(self.index, unit, references, batches, seed, self.thumbnail)
-        return list(self.cache.dealt[key])
+    def dealt(self, unit: Unit, references: int) -> list[DealtImage]:
+        """The natural images of every batch, including extreme queries, for sets of this many references."""
+        return list(self.corpus_images.deal(unit).exemplars[references])
 
     def image(self, row: int) -> np.ndarray:
         """An image of the corpus as the network sees it: uint8 (input_size, input_size, 3)."""
-        return self.cache.image(row, self.corpus, self.model)
+        return self.corpus_images.image(row)
 
     def thumbnail(self, row: int) -> np.ndarray:
-        return self.cache.thumbnail(row, self.corpus, self.model)
+        """The same at 16 px, as images that look the same are found: uint8 (16, 16, 3)."""
+        return self.corpus_images.thumbnail(row)
 
-    def _of_any_batch(self, unit: Unit, count: int) -> dict[Pole, list[dealing.DealtImage]]:
-        key = (unit, "any batch", count, self.settings.batches, self.settings.seed)
-        if key not in self.cache.dealt:
-            queries = [image for k in self.references for image in self.dealt(unit, k) if dealing.is_query(image, k)]
-            self.cache.dealt[key] = dealing.of_any_batch(self.index, unit, queries, count, self.thumbnail)
-        chosen: dict[Pole, list[dealing.DealtImage]] = self.cache.dealt[key]
-        return chosen
+    def _of_any_batch(self, unit: Unit, count: int) -> dict[Pole, list[DealtImage]]:
+        given = self.corpus_images
+        return without_queries(
+            self.index, unit, given.deal(unit).queries, count, given.thumbnail, self.asked.get(unit, ())
+        )
 
 
 class ExplanationMethod(Protocol):

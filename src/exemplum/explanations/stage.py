@@ -1,4 +1,4 @@
-"""The explanations stage: choose units, let every method make pictures, measure them, and list all stimuli."""
+"""The explanations stage: let every method make pictures of the study's units, measure them, and list them."""
 
 from __future__ import annotations
 
@@ -7,28 +7,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from exemplum import records, store, tables
+from exemplum import queries, records, store, tables
 from exemplum.errors import UserError, command, shown
-from exemplum.explanations import Explanation, ExplanationsSection, finished, gather, synthetic as synthesis, units
+from exemplum.explanations import Explanation, ExplanationsSection, finished, gather, synthetic as synthesis
 from exemplum.explanations.gather import measured
 from exemplum.explanations.methods import OwnMethod, load_method
-from exemplum.explanations.request import ExplanationMethod, ImageCache, Request, Settings
+from exemplum.explanations.request import ExplanationMethod, Request, Settings
 from exemplum.explanations.synthetic import SyntheticSection
-from exemplum.images import Corpus
-from exemplum.index import ActivationIndex, stage as index_stage
-from exemplum.protocols import Protocol, protocol
-from exemplum.records import Picture, StudyUnit
+from exemplum.index import stage as index_stage
+from exemplum.protocols import protocol
+from exemplum.queries import stage as queries_stage, units
+from exemplum.records import Picture, Unit
 from exemplum.study import Config, Stage, Study, StudyError, toml_files, user_code
 
 if TYPE_CHECKING:
     from exemplum.explanations.synthetic.recipes import Recipe
-    from exemplum.models import Model
 
-VERSION = 2
+VERSION = 3
+PICTURES = 2  # version of how pictures are stored; only with a new one are all pictures made again
 FOLDER = "explanations"
 NATURAL = "natural"  # the condition, and the method of that name
 
@@ -52,28 +51,13 @@ def check_names(study: Study) -> None:
         _check_synthetic(study, config.synthetic, "[synthetic]")
 
 
-def check(study: Study) -> None:
-    """Raise UserError if there are too few images, or the model lacks units that study.toml requests."""
-    config = study.config
-    if config.stimuli:
-        return
-    plan = protocol(config.design.protocol)
-    with study.setting(""):
-        model = index_stage.load_model(study)
-        images(index_stage.open_corpus(study), config, plan)
-        units.check(model, index_stage.layers(study, model), config.units, len(plan.main_sets) or 1)
-
-
 def fingerprint(study: Study) -> str:
     config = study.config
     if config.stimuli:
         files = gather.files(study.resolve(config.stimuli.load.removeprefix("folder:")))
         return store.digest(VERSION, config.stimuli.model_dump(), config.units.practice, files)
-    index = index_stage.made(study)
-    return store.digest(
-        VERSION, index, config.units.model_dump(), config.design.protocol,
-        [_key(study, use, _load(study, use), index) for use in _uses(study)],
-    )  # fmt: skip
+    made = queries_stage.made(study)
+    return store.digest(VERSION, made, [_key(study, use, _load(study, use)) for use in _uses(study)])
 
 
 def forget(study: Study) -> None:
@@ -108,46 +92,48 @@ def _run_finished(study: Study) -> dict[str, Any]:
 
 
 def _run_methods(study: Study) -> dict[str, Any]:
-    if not study.is_current("index", index_stage.fingerprint(study)):
+    if not study.is_current("queries", queries_stage.fingerprint(study)):
         raise UserError(
-            f"the index of {study.folder} was made from other images or settings; run: {command('index', study.folder)}"
+            f"the queries of {study.folder} were made from other images or settings; run: "
+            f"{command('query', study.folder)}"
         )
     model, index, folder = index_stage.load_model(study), index_stage.load(study), study.stage(FOLDER)
-    plan = protocol(study.config.design.protocol)
-    chosen = _choose(study, model, index, plan)
+    chosen = [Unit.parse(name) for name in queries.load_units(study)["unit"]]
     methods = [(use, _load(study, use)) for use in _uses(study)]
-    made = index_stage.made(study)
-    keys = {use.name: _key(study, use, method, made) for use, method in methods}
+    keys = {use.name: _key(study, use, method) for use, method in methods}
+    asked = _asked(study)
     stored: list[Picture] = []
-    cache = ImageCache()
     for use, method in methods:
-        request = Request(
-            [entry.unit for entry in chosen], plan.reference_counts, model, index_stage.open_corpus(study), index,
-            _settings(study, use), folder / use.name, study.ray, cache,
-        )  # fmt: skip
+        given = queries.corpus_images(study, model, index)
+        request = Request(chosen, given, _settings(study, use), folder / use.name, study.ray, asked)
         stored += gather.pictures(use.name, method, request, study.folder, keys[use.name])
     study.begin_writing(FOLDER)
     for name, key in keys.items():
         gather.settle(folder / name, key)
-    tables.STUDY_UNITS.write(folder / "units.parquet", units.rows(chosen))
+    (folder / "units.parquet").unlink(missing_ok=True)  # of a version that chose the units here
     stimuli = tables.STIMULI.write(folder / "stimuli.parquet", measured(stored, model, index, study))
     tables.PICTURES.write(folder / "pictures.parquet", gather.picture_rows(stored))
     tables.TRACES.write(folder / "traces.parquet", gather.trace_rows(stored))
     return {"units": len(chosen), "pictures": stimuli["path"].nunique(), **_success(stimuli)}
 
 
+def _asked(study: Study) -> dict[Unit, set[str]]:
+    """The ids of all images of the corpus that each unit's queries are or were made from."""
+    table = tables.QUERIES.read(study.stage("queries") / "queries.parquet")
+    named = pd.concat(
+        [table[["unit", name]].set_axis(["unit", "image"], axis=1) for name in ("image_max", "image_min")]
+    )
+    return {Unit.parse(str(unit)): set(of["image"]) - {""} for unit, of in named.groupby("unit")}
+
+
 def _uses(study: Study) -> list[Explanation]:
-    """The methods of study.toml; natural images are needed as queries in any case."""
-    uses = list(study.config.explanations.uses)
-    return uses if NATURAL in [use.method for use in uses] else [Explanation(NATURAL, NATURAL), *uses]
+    return list(study.config.explanations.uses)
 
 
 def _check_use(study: Study, use: Explanation) -> None:
     """Raise UserError for a method that does not exist, or does not take its parameters."""
     with study.setting(use.setting):
         method = _load(study, use)
-        if use.method == NATURAL != use.name:
-            raise UserError("method natural can only be used under the name natural: write [explanations.natural]")
         if isinstance(method, OwnMethod):
             if use.has_table:
                 method.check()
@@ -192,24 +178,21 @@ def _with_path(study: Study, section: SyntheticSection) -> SyntheticSection:
 def _settings(study: Study, use: Explanation) -> Settings:
     config = study.config
     synthetic = _with_path(study, _synthetic(study, use))
-    return Settings(config.seed, config.explanations.batches, config.index.relu, config.index.objective, synthetic)
+    return Settings(config.seed, config.index.relu, config.index.objective, synthetic)
 
 
-def _key(study: Study, use: Explanation, method: ExplanationMethod, index: str) -> str:
-    """Hash of everything that a method's pictures depend on; pictures with another key are remade.
-
-    `index` is what tells this index from others: `made` of its stage.
-    """
+def _key(study: Study, use: Explanation, method: ExplanationMethod) -> str:
+    """Hash of everything that a method's pictures depend on; pictures with another key are remade."""
     config, section = study.config, _synthetic(study, use)
     plan = protocol(config.design.protocol)
-    common = [VERSION, use.method, index, plan.reference_counts, config.seed]
+    common = [PICTURES, use.method, index_stage.made(study), plan.reference_counts, config.seed]
     own: Any
     if use.method == NATURAL:
-        own = config.explanations.batches
+        own = queries_stage.made(study)
     elif use.method == "synthetic":
         own = section.model_dump()
     elif isinstance(method, OwnMethod):
-        own = [method.source, _deciding(config).model_dump(), *([use.parameters] if use.parameters else [])]
+        own = [method.source, _deciding(config).model_dump(), queries_stage.made(study), use.parameters]
     else:
         own = gather.files(study.resolve(use.method.removeprefix("folder:")))
     found = _with_path(study, section)
@@ -224,16 +207,6 @@ def _deciding(config: Config) -> Config:
         explanations=ExplanationsSection(batches=config.explanations.batches),
         design=type(config.design)(protocol=config.design.protocol),
     )  # fmt: skip
-
-
-def _choose(study: Study, model: Model, index: ActivationIndex, plan: Protocol) -> list[StudyUnit]:
-    section = study.config.units
-    rng = np.random.default_rng([study.config.seed, 1])
-    sets = plan.main_sets or ("",)
-    practice_sets = (*plan.catch_sets, *plan.practice_sets) or ("",)
-    share = plan.practice_units / (plan.units * len(sets))
-    with study.setting(""):
-        return units.choose(model, index, section, share, rng, sets, practice_sets)
 
 
 def _success(stimuli: pd.DataFrame) -> dict[str, str]:
@@ -274,17 +247,4 @@ def snapshots(section: SyntheticSection, recipe: Recipe) -> None:
         raise UserError(f"step {late[0]} is never reached; steps go from 0 to {last}")
 
 
-def images(corpus: Corpus, config: Config, plan: Protocol) -> None:
-    """Raise UserError if there are too few images, or too few of them kept, for one batch of natural exemplars."""
-    bins = min(plan.reference_counts) + 1
-    if len(corpus) < 2 * bins:
-        key = "limit" if config.images.limit else "load"
-        raise UserError(
-            f"[images] {key} gives {len(corpus)} images; protocol {plan.name} needs at least {2 * bins} "
-            f"({bins} for each pole)"
-        )
-    if config.index.keep < bins:
-        raise UserError(f"[index] keep must be at least {bins} for protocol {plan.name} (got {config.index.keep})")
-
-
-STAGE = Stage(FOLDER, fingerprint, run, check_names, check, forget, VERSION)
+STAGE = Stage(FOLDER, fingerprint, run, check_names, forget=forget, version=VERSION)

@@ -9,12 +9,12 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from exemplum import queries
 from exemplum.design import repeated_trials
 from exemplum.errors import REMAKE, UserError
 from exemplum.records import Design, Response, Session, Side, Trial
 from exemplum.responses import rows
 from exemplum.study import Study
-from exemplum.tables import STIMULI
 
 
 class ObserverError(UserError):
@@ -90,25 +90,23 @@ THRESHOLDS = (0.5, 1.0)
 class Ideal:
     """Chooses the query that activates the unit more.
 
-    Confidence grades the difference of the two activations in units of the spread of the unit: mean activation of its
-    natural images of pole max minus that of pole min. Below 0.5: confidence 1; below 1: 2; else 3. Equal activations
-    are decided by a coin toss.
+    Confidence grades the difference of the two activations in units of the spread of the unit: the mean difference
+    between its queries. Below 0.5: confidence 1; below 1: 2; else 3. Equal activations are decided by a coin toss.
     """
 
     name = "ideal"
 
-    def __init__(self, stimuli: pd.DataFrame) -> None:
-        """`stimuli`: a STIMULI table. Raises UnableError if it has no activations (a study of finished stimuli)."""
-        if stimuli["activation"].isna().all():
+    def __init__(self, stimuli: pd.DataFrame, queries: pd.DataFrame) -> None:
+        """Of STIMULI and QUERIES. Raises UnableError if these have no activations (a study of finished stimuli)."""
+        if queries["activation_max"].isna().all():
             raise UnableError(
                 "ideal needs the units' activations, which finished stimuli lack, since they come without a network"
             )
-        columns = ["unit", "path", "activation"]
-        rows = stimuli[columns].itertuples(index=False, name=None)
-        self.activation = {(unit, path): activation for unit, path, activation in rows}
-        natural = stimuli[stimuli["method"] == "natural"]
-        means = natural.groupby(["unit", "pole"])["activation"].mean().unstack()
-        self.spread = (means["max"] - means["min"]).to_dict()
+        rows = [stimuli[["unit", "path", "activation"]]]
+        rows += [queries[["unit", f"query_{pole}", f"activation_{pole}"]] for pole in ("max", "min")]
+        self.activation = {(unit, path): value for part in rows for unit, path, value in part.itertuples(False, None)}
+        apart = queries["activation_max"] - queries["activation_min"]
+        self.spread = apart.groupby(queries["unit"]).mean().to_dict()
 
     def respond(self, trial: Trial, rng: np.random.Generator) -> Response:
         """Raises ObserverError naming an image whose activation is not known."""
@@ -129,7 +127,7 @@ class Ideal:
 
 
 def ideal(study: Study) -> Ideal:
-    return Ideal(STIMULI.read(study.stage("explanations") / "stimuli.parquet"))
+    return Ideal(*queries.load(study))
 
 
 class Chance:

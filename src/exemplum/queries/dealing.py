@@ -8,7 +8,7 @@ The most extreme image of a batch is its query, the others are its references.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from exemplum.index import ActivationIndex
 from exemplum.records import Pole, Unit
 
 Thumbnails = Callable[[int], np.ndarray]  # of a row of the corpus
+WINDOW = -2  # position of an image that no rank bin holds, since it is a query of a window
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class DealtImage:
 
     unit: Unit
     pole: Pole
-    position: int  # rank bin: max_k (k references per pole) and min_0 are the most extreme
+    position: int  # rank bin: max_k (k references per pole) and min_0 are the most extreme; of a window WINDOW
     batch: int
     row: int  # in the corpus
     image_id: str
@@ -40,30 +41,54 @@ class DealtImage:
 
 
 def exemplars(
-    index: ActivationIndex, unit: Unit, references: int, batches: int, seed: int, thumbnails: Thumbnails | None = None
-) -> list[DealtImage]:
+    index: ActivationIndex, unit: Unit, references: int, batches: int, seed: int, thumbnails: Thumbnails | None = None,
+    windows: Sequence[DealtImage] = (),
+) -> list[DealtImage]:  # fmt: skip
     """Distribute a unit's extremes over at most `batches` batches of references + 1 images per pole.
 
     No batch has two images of one group, and no image stands for both poles. With `thumbnails`, images that look the
-    same are treated as one group. If the corpus or the index is too small there are fewer batches. Raises UserError if
-    there is not even one.
+    same are treated as one group. Every image is more extreme than those of `windows`, queries of other difficulties,
+    and in no group with one. If the corpus or the index is too small there are fewer batches. Raises UserError if there
+    is not even one.
     """
     bins = references + 1
-    candidates = list(_candidates(index, unit))
+    candidates = _beyond(list(_candidates(index, unit)), windows)
     for count in range(batches, 0, -1):
-        while chosen := _choose(candidates, bins * count, count):
-            told = _joined_by_look(candidates, [image for images in chosen.values() for image in images], thumbnails)
-            if told == candidates:
+        while chosen := _choose(_apart_from(candidates, windows), bins * count, count):
+            shown = [*windows, *(image for images in chosen.values() for image in images)]
+            told = _joined_by_look([*windows, *candidates], shown, thumbnails)
+            if told == [*windows, *candidates]:
                 rng = np.random.default_rng([seed, references, unit.channel, *unit.layer.encode()])
                 return _deal(chosen, bins, count, rng)
-            candidates = told  # some of the chosen images are now in one group: choose again
+            # some of the chosen images are now in one group: choose again
+            windows, candidates = told[: len(windows)], told[len(windows) :]
     row = index.units[index.units["unit"] == str(unit)]
     if row["dead"].any():
         raise UserError(f"{unit} is dead: it has the same activation for every image; choose another unit")
+    between = " that are more extreme than the queries of its windows" if windows else ""
     raise UserError(
-        f"{unit} has too few images for {references} references per pole: it needs {bins} for each pole, none of "
-        f"them shared by both poles, and no two of one group; use more images, or raise study.toml: [index] keep"
+        f"{unit} has too few images{between} for {references} references per pole: it needs {bins} for each pole, none "
+        f"of them shared by both poles, and no two of one group; use more images, or raise study.toml: [index] keep"
     )
+
+
+def _beyond(candidates: list[DealtImage], windows: Sequence[DealtImage]) -> list[DealtImage]:
+    """The candidates that are more extreme than every image of the windows of their pole."""
+    ends = {
+        Pole.MAX: max((image.activation for image in windows if image.pole is Pole.MAX), default=-np.inf),
+        Pole.MIN: min((image.activation for image in windows if image.pole is Pole.MIN), default=np.inf),
+    }
+    return [
+        image for image in candidates
+        if (image.activation > ends[Pole.MAX] if image.pole is Pole.MAX else image.activation < ends[Pole.MIN])
+    ]  # fmt: skip
+
+
+def _apart_from(candidates: list[DealtImage], queries: Sequence[DealtImage]) -> list[DealtImage]:
+    """The candidates that are neither a query nor in the group of one."""
+    taken = {image.row for image in queries}
+    groups = {image.group for image in queries if image.group}
+    return [image for image in candidates if image.row not in taken and image.group not in groups]
 
 
 def references(index: ActivationIndex, unit: Unit, batch: int = 0, count: int = 9, seed: int = 0) -> list[DealtImage]:
@@ -73,20 +98,22 @@ def references(index: ActivationIndex, unit: Unit, batch: int = 0, count: int = 
 
 
 def is_query(image: DealtImage, references: int) -> bool:
-    return image.position == (references if image.pole is Pole.MAX else 0)
+    return image.position in (WINDOW, references if image.pole is Pole.MAX else 0)
 
 
-def of_any_batch(
-    index: ActivationIndex, unit: Unit, queries: Iterable[DealtImage], count: int, thumbnails: Thumbnails | None = None
-) -> dict[Pole, list[DealtImage]]:
-    """The `count` most extreme images of each pole that are neither a query nor in the group of one.
+def without_queries(
+    index: ActivationIndex, unit: Unit, queries: Iterable[DealtImage], count: int, thumbnails: Thumbnails | None = None,
+    named: Collection[str] = (),
+) -> dict[Pole, list[DealtImage]]:  # fmt: skip
+    """The `count` most extreme images of each pole that are neither a query of any batch nor in the group of one.
 
-    No two are in one group, and no image stands for both poles. Raises UserError if there are fewer.
+    `named` are the ids of images that queries were made from besides `queries`. No two of the images are in one group,
+    and none stands for both poles. Raises UserError if there are fewer.
     """
     asked = list(queries)
-    candidates = list(_candidates(index, unit))
+    candidates = _beyond(list(_candidates(index, unit)), [image for image in asked if image.position == WINDOW])
     while True:
-        taken = {image.row for image in asked}
+        taken = {image.row for image in asked} | {image.row for image in candidates if image.image_id in named}
         groups = {image.group for image in asked if image.group}
         groups |= {image.group for image in candidates if image.row in taken and image.group}
         free = [image for image in candidates if image.row not in taken and image.group not in groups]

@@ -42,6 +42,7 @@ class Tables:
     responses: pd.DataFrame = field(default_factory=tables.RESPONSES.frame)
     units: pd.DataFrame = field(default_factory=tables.STUDY_UNITS.frame)
     stimuli: pd.DataFrame = field(default_factory=tables.STIMULI.frame)
+    queries: pd.DataFrame = field(default_factory=tables.QUERIES.frame)
     trials: pd.DataFrame = field(default_factory=tables.TRIALS.frame)
     ratings: pd.DataFrame = field(default_factory=tables.RATINGS.frame)
     people: pd.DataFrame = field(default_factory=tables.PEOPLE.frame)

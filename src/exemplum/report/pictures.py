@@ -285,7 +285,7 @@ def _screen(trial: pd.Series, tables: Tables, pictures: Pictures) -> Screen:
         maximal=small(trial["max_references"]),
         queries=(pictures.uri(queries["top"], SIZES["query"]), pictures.uri(queries["bottom"], SIZES["query"])),
         right=trial["max_side"],
-        evidence=_evidence(trial, tables.stimuli),
+        evidence=_evidence(trial, tables.queries),
         answers=_answers(trial, tables.responses),
     )
 
@@ -294,8 +294,11 @@ def _heading(condition: str) -> str:
     return "Without references" if condition == "none" else style.label(condition).capitalize()
 
 
-def _evidence(trial: pd.Series, stimuli: pd.DataFrame) -> str:
-    known = stimuli.drop_duplicates("path").set_index("path")["activation"]
+def _evidence(trial: pd.Series, queries: pd.DataFrame) -> str:
+    known = pd.concat([
+        queries[[f"query_{pole}", f"activation_{pole}"]].set_axis(["path", "activation"], axis=1)
+        for pole in ("max", "min")
+    ]).drop_duplicates("path").set_index("path")["activation"]  # fmt: skip
     best, least = (float(known.get(trial[query], np.nan)) for query in ("query_max", "query_min"))
     if formatting.undefined(best) or formatting.undefined(least):
         return "The unit's activations for the two images are unknown: the study was made from finished stimuli."

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from exemplum import store, tables
+from exemplum import queries, store, tables
 from exemplum.report import figures, findings, formatting, page, pictures as strengths, style
 from exemplum.report.formatting import Tables, how, pick
 from exemplum.report.page import Pictures
@@ -47,7 +47,8 @@ def read(study: Study) -> Tables:
     Raises UserError for answers that `responses.check` refuses.
     """
     found = read_all(study.stage("responses"), allow_none=True)
-    analysis, made = study.stage("analysis"), study.stage("explanations")
+    analysis = study.stage("analysis")
+    stimuli, pairs = queries.load(study)
     shown = blinding.visible(
         study,
         found.responses,
@@ -64,8 +65,9 @@ def read(study: Study) -> Tables:
         "responses", "ratings", "people", "estimates", "comparisons", "exclusions", "verdicts", "models", "effects",
     )  # fmt: skip
     return Tables(
-        units=tables.STUDY_UNITS.read(made / "units.parquet"),
-        stimuli=tables.STIMULI.read(made / "stimuli.parquet"),
+        units=queries.load_units(study),
+        stimuli=stimuli,
+        queries=pairs,
         trials=tables.TRIALS.read(study.stage("design") / "trials.parquet"),
         **dict(zip(names, shown, strict=True)),
     )
@@ -89,6 +91,7 @@ def _export(study: Study, found: Tables) -> list[formatting.ExportedTable]:
         ("responses", found.responses, tables.RESPONSES.meaning),
         ("trials", found.trials, tables.TRIALS.meaning),
         ("stimuli", found.stimuli, tables.STIMULI.meaning),
+        ("queries", found.queries, tables.QUERIES.meaning),
         ("units", found.units, tables.STUDY_UNITS.meaning),
     ]
     index = study.stage("index") / "units.parquet"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from exemplum.index import IndexSection, UnitsSection
     from exemplum.models import ModelSection
     from exemplum.observers import ObserversSection
+    from exemplum.queries import QueriesSection
     from exemplum.responses import ExclusionsSection
     from exemplum.server import ServerSection
 
@@ -32,6 +33,7 @@ SECTIONS = {
     "stimuli": "exemplum.explanations:StimuliSection",  # finished stimuli instead of model and images
     "units": "exemplum.index:UnitsSection",
     "index": "exemplum.index:IndexSection",
+    "queries": "exemplum.queries:QueriesSection",
     "explanations": "exemplum.explanations:ExplanationsSection",
     "synthetic": "exemplum.explanations.synthetic:SyntheticSection",
     "design": "exemplum.design:DesignSection",
@@ -97,6 +99,7 @@ if TYPE_CHECKING:
         stimuli: StimuliSection | None = None
         units: UnitsSection = UnitsSection()
         index: IndexSection = IndexSection()
+        queries: QueriesSection = QueriesSection()
         explanations: ExplanationsSection = ExplanationsSection()
         synthetic: SyntheticSection = SyntheticSection()
         design: DesignSection = DesignSection()

@@ -24,7 +24,7 @@ from exemplum.study import blinding, blinding as statuses
 from exemplum.study.blinding import Status
 from exemplum.study.folder import DATABASE, Study, versions
 
-STAGES = ("index", "explanations", "design")  # never remade once people have answered
+STAGES = ("index", "queries", "explanations", "design")  # never remade once people have answered
 # Of study.toml, as SECTION or SECTION.KEY. The texts in STUDY/texts may change, too.
 MAY_CHANGE = (
     "observers", "analysis.bootstrap", "server.title", "server.contact", "server.recruit", "server.codes",
@@ -33,10 +33,16 @@ MAY_CHANGE = (
 UNTIL_UNBLINDED = ("exclusions",)  # may change until somebody has looked at accuracy by condition
 MAY_GROW = ("server.languages",)
 # The stages whose code a stage's fingerprint depends on, and (SOURCES) what it depends on besides study.toml
-UPSTREAM = {"index": ("index",), "explanations": ("index", "explanations"), "design": ("design",)}
+UPSTREAM = {
+    "index": ("index",),
+    "queries": ("index", "queries"),
+    "explanations": ("index", "queries", "explanations"),
+    "design": ("design",),
+}
 SOURCES = {
     "index": "the model or the images have",
-    "explanations": "the images or the source of a method have",
+    "queries": "the images or the source of a query source have",
+    "explanations": "the queries or the source of a method have",
     "design": "the explanations have",
 }
 NOTHING: Any = object()

@@ -39,6 +39,7 @@ class Stage:
 # Imported late and by name: these packages import `study`, never the reverse, and design and analysis need no torch.
 MODULES = {
     "index": "exemplum.index.stage",
+    "queries": "exemplum.queries.stage",
     "explanations": "exemplum.explanations.stage",
     "design": "exemplum.design.stage",
     "responses": "exemplum.observers.stage",
@@ -46,7 +47,12 @@ MODULES = {
     "report": "exemplum.report.stage",
 }
 WITHOUT_TORCH = ("design",)  # their `check` needs no network, and imports nothing slow
-NEED_TORCH = ("index", "explanations", "responses")  # their fingerprints do (of observers only that of `similarity`)
+NEED_TORCH = (
+    "index",
+    "queries",
+    "explanations",
+    "responses",
+)  # their fingerprints do (of observers only that of `similarity`)
 
 
 def stage(name: str) -> Stage:
@@ -56,8 +62,8 @@ def stage(name: str) -> Stage:
 
 
 def stages(study: Study) -> tuple[str, ...]:
-    """The stages of this study: one made from finished stimuli has no index."""
-    return STAGES[1:] if study.config.stimuli else STAGES
+    """The stages of this study: one made from finished stimuli has no index, and its queries are among the stimuli."""
+    return STAGES[2:] if study.config.stimuli else STAGES
 
 
 def run(study: Study, only: Iterable[str] | None = None, force: bool = False) -> None:
@@ -123,7 +129,7 @@ def before(study: Study, stage: str) -> list[str]:
     """
     needed = [name for name in stages(study) if STAGES.index(name) < STAGES.index(stage)]
     if stage not in freezing.STAGES and freezing.frozen_by(study):
-        console.print(styled(("index, explanations, design: kept, as people saw them", "dim")))
+        console.print(styled(("index, queries, explanations, design: kept, as people saw them", "dim")))
         needed = [name for name in needed if name not in freezing.STAGES]
     if kept := _uncheckable_without_torch(study, needed):
         told = f"{', '.join(kept)}: kept as they are; whether they are up to date cannot be checked without torch"

@@ -58,7 +58,7 @@ class Setup:
 
     model: Model
     relu: Literal["before", "after"] = "before"
-    objective: Literal["channel", "neuron"] = "channel"
+    objective: str = "channel"
     precision: str = "auto"
     seed: int = 0  # the study's: for the starts of pictures, and for the geometry
     folder: Path | None = None  # where the state of the current batch and the snapshots are saved

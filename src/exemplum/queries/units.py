@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,32 +27,32 @@ def choose(
     rng: np.random.Generator,
     main_sets: tuple[str, ...] = ("",),
     practice_sets: tuple[str, ...] = ("",),
+    unable: Callable[[Unit], str] = lambda _unit: "",
 ) -> list[StudyUnit]:
     """Draw the study's units: hand-picked ones, `section.choose` for each main set, and some for practice.
 
     The number of practice units is `section.practice`, or else `practice_share` of the number of main units, but at
-    least three; they are distributed over `practice_sets` in turn. No unit is drawn twice, and dead or rare ones never.
-    Raises UserError if there are fewer units than requested.
+    least three; they are distributed over `practice_sets` in turn. No unit is drawn twice, and dead or rare ones never,
+    nor those for which `unable` gives a reason why they cannot be tested. Raises UserError if there are fewer units
+    than requested, or a hand-picked one cannot be tested.
     """
     picked = [Unit.parse(name) for name in section.hand_picked]
-    _check_picked(picked, index)
+    _check_picked(picked, index, unable)
     layers = list(section.layers) or list(dict.fromkeys(index.units["layer"]))
     usable = ~index.units["dead"] & ~index.units["rare"]
     alive = index.units[usable & ~index.units["unit"].isin([str(unit) for unit in picked])]
-    pools = list(_pools(alive, layers, section.choose, rng))
+    pools = [(label, wanted, _Pool(own, unable)) for label, wanted, own in _pools(alive, layers, section.choose, rng)]
     chosen = [_study_unit(model, unit, HAND_PICKED, MAIN, main_sets[0]) for unit in picked]
     for name in main_sets:
         for label, wanted, pool in pools:
-            if len(pool) < wanted:
-                raise UserError(
-                    f"[units] choose = {section.choose!r}: {label} has too few units left that are not dead or rare "
-                    "(docs/index.md); choose fewer"
-                )
-            chosen += [_study_unit(model, pool.pop(), RANDOM, MAIN, name) for _ in range(wanted)]
+            for _ in range(wanted):
+                if (unit := pool.draw()) is None:
+                    raise UserError(_none_left(section.choose, label, pool.reason))
+                chosen.append(_study_unit(model, unit, RANDOM, MAIN, name))
     if not chosen:
         raise UserError('[units] chooses no unit; set hand_picked, or set choose = "one per branch"')
     practice = max(3, round(practice_share * len(chosen))) if section.practice is None else section.practice
-    spare = _in_turn([pool for _, _, pool in pools] or [[unit for _, unit in _shuffled(alive, rng)]])
+    spare = _in_turn([pool for _, _, pool in pools] or [_Pool([unit for _, unit in _shuffled(alive, rng)], unable)])
     for place in range(practice):
         unit = next(spare, None)
         if unit is None:
@@ -64,7 +64,7 @@ def choose(
     return chosen
 
 
-def _check_picked(picked: Iterable[Unit], index: ActivationIndex) -> None:
+def _check_picked(picked: Iterable[Unit], index: ActivationIndex, unable: Callable[[Unit], str]) -> None:
     for unit in picked:
         facts = index.units.iloc[index.row(unit)]
         problem = ""
@@ -74,6 +74,17 @@ def _check_picked(picked: Iterable[Unit], index: ActivationIndex) -> None:
             problem = f"is rare: it is zero for all but {facts['active']} of {facts['count']} images"
         if problem:
             raise UserError(f"study.toml: [units] hand_picked: {unit} {problem}; choose another")
+        if reason := unable(unit):
+            raise UserError(f"study.toml: [units] hand_picked: {reason}")
+
+
+def _none_left(choose: str, label: str, reason: str) -> str:
+    if reason:
+        return f"[units] choose = {choose!r}: no other unit of {label} can be tested; the last one tried: {reason}"
+    return (
+        f"[units] choose = {choose!r}: {label} has too few units left that are not dead or rare (docs/index.md); "
+        "choose fewer"
+    )
 
 
 def check(model: Model, layers: Iterable[str], section: UnitsSection, sets: int) -> None:
@@ -128,13 +139,36 @@ def _shuffled(rows: pd.DataFrame, rng: np.random.Generator) -> list[tuple[str, U
     return [(name, Unit.parse(name)) for name in rows["unit"].to_numpy()[order]]
 
 
-def _in_turn(pools: list[list[Unit]]) -> Iterator[Unit]:
+MOST_UNABLE = 50  # units of a pool that are tried one after the other; if none can be tested, the rest cannot either
+
+
+class _Pool:
+    """Units in random order, to be drawn from the end."""
+
+    def __init__(self, units: list[Unit], unable: Callable[[Unit], str]) -> None:
+        self.units, self.unable = units, unable
+        self.reason = ""  # why the last unit that was left out cannot be tested
+
+    def draw(self) -> Unit | None:
+        """The next unit that can be tested; None if there is none."""
+        for _ in range(min(MOST_UNABLE, len(self.units))):
+            unit = self.units.pop()
+            if not (reason := self.unable(unit)):
+                return unit
+            self.reason = reason
+        return None
+
+
+def _in_turn(pools: list[_Pool]) -> Iterator[Unit]:
     """Units from the pools in turn; pools are visited in a scattered order, so that a few units cover all depths."""
     places = np.argsort([(place * 7) % max(len(pools), 1) for place in range(len(pools))], kind="stable")
-    while any(pools):
+    found = True
+    while found:
+        found = False
         for place in places:
-            if pools[place]:
-                yield pools[place].pop()
+            if (unit := pools[place].draw()) is not None:
+                found = True
+                yield unit
 
 
 def _study_unit(model: Model, unit: Unit, selection: str, role: str, stimulus_set: str) -> StudyUnit:

@@ -1,0 +1,190 @@
+"""Query sources by name: extremes, windows of the ranking, folders of pairs, and functions of the user's own."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exemplum import images
+from exemplum.errors import UserError, did_you_mean
+from exemplum.queries import EXTREME, WINDOW, dealing, windows
+from exemplum.queries.dealing import DealtImage
+from exemplum.queries.request import QueryImage, QueryPair, QueryRequest, QuerySource
+from exemplum.records import Pole, Unit
+from exemplum.study import user_code
+
+GROUP = "exemplum.queries"  # entry points of other packages
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def extreme(request: QueryRequest) -> Iterator[QueryPair]:
+    """The most extreme image of each pole in every batch, as in Borowski, Zimmermann et al. (2021)."""
+    for unit in request.units:
+        for k in request.references:
+            asked = [image for image in request.dealt(unit, k) if dealing.is_query(image, k)]
+            yield from _pairs(request, unit, asked, k)
+
+
+def window(request: QueryRequest, *, percentile: float) -> Iterator[QueryPair]:
+    """Images near a percentile of the unit's activation, and near the mirrored one, in every batch."""
+    for unit in request.units:
+        dealt = request.corpus_images.deal(unit).windows[percentile]
+        # in a sample of a large corpus activations may be of lower precision: these are measured again
+        known = request.index.exact
+        yield from _pairs(request, unit, dealt, None, known=known, sampled=len(request.index.ranked(unit)[0]))
+
+
+def _pairs(
+    request: QueryRequest, unit: Unit, asked: Iterable[DealtImage], references: int | None, known: bool = True,
+    sampled: int = 0,
+) -> Iterator[QueryPair]:  # fmt: skip
+    facts = {"candidates": sampled} if sampled else {}
+    for batch, poles in sorted(windows.pairs(asked).items()):
+        first, second = (
+            QueryImage(request.image(image.row), image.image_id, image.group, image.activation if known else None)
+            for image in (poles[Pole.MAX], poles[Pole.MIN])
+        )
+        yield QueryPair(unit, batch, (first, second), references, facts)
+
+
+def pairs_in_folder(request: QueryRequest, *, path: str) -> Iterator[QueryPair]:
+    """Pairs PATH/UNIT/{max,min}_K.png, UNIT as in mixed4a-17, K the batch; batches without a pair repeat the others.
+
+    Which image activates the unit more is measured. Raises UserError naming a unit's folder or a file that is missing.
+    """
+    root = Path(path)
+    for unit in request.units:
+        names = (unit.slug, str(unit), f"{unit.layer}/{unit.channel}")
+        home = next((root / name for name in names if (root / name).is_dir()), None)
+        if home is None:
+            raise UserError(f"{root} has no folder for {unit}; it may be called {', '.join(names[:-1])} or {names[-1]}")
+        there = 0
+        while _file(home, Pole.MAX, there) or _file(home, Pole.MIN, there):
+            there += 1
+        if not there:
+            raise UserError(f"{home} has no pair max_0.png and min_0.png; pairs are numbered from 0, without gaps")
+        for batch in request.batches(unit):
+            yield QueryPair(unit, batch, (_read(home, Pole.MAX, batch % there), _read(home, Pole.MIN, batch % there)))
+
+
+def _file(home: Path, pole: Pole, number: int) -> Path | None:
+    return next((path for suffix in SUFFIXES if (path := home / f"{pole}_{number}{suffix}").exists()), None)
+
+
+def _read(home: Path, pole: Pole, number: int) -> QueryImage:
+    if (path := _file(home, pole, number)) is None:
+        raise UserError(f"{home} has no {pole}_{number}.png beside the other image of the pair; add it, or remove both")
+    return QueryImage(images.decode_file(path))
+
+
+@dataclass(frozen=True)
+class OwnSource:
+    """A user's query source. Whatever it raises, and whatever it gives unasked, becomes a UserError of one line."""
+
+    spec: str
+    source: Callable[..., Iterable[QueryPair]]
+    fingerprint: str  # hash of the code that it depends on
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # given to the function by name
+
+    @property
+    def what(self) -> str:
+        return f"query source {self.spec}"
+
+    def check(self) -> None:
+        """Raise UserError unless it is a function that takes a request and these parameters."""
+        user_code.check_call(self.source, None, what=self.what, named=self.parameters)
+
+    def __call__(self, request: QueryRequest) -> Iterator[QueryPair]:
+        self.check()
+        with user_code.telling(f"{self.what} failed"):
+            left = iter(self.source(request, **self.parameters))
+        while True:
+            with user_code.telling(f"{self.what} failed"):
+                try:
+                    pair = next(left)
+                except StopIteration:
+                    return
+            if problem := _problem(pair, request):
+                raise UserError(f"{self.what} gave {problem}{user_code.place(self.source)}")
+            yield replace(pair, batch=operator.index(pair.batch))
+
+
+def _problem(pair: Any, request: QueryRequest) -> str:
+    """What is wrong with a pair of a user's source; "" if nothing is."""
+    if not isinstance(pair, QueryPair):
+        return f"a {type(pair).__name__}; it must yield QueryPair(…)"
+    if pair.unit not in set(request.units):
+        return f"a pair of {pair.unit}, which was not requested; give pairs of request.units only"
+    if not isinstance(pair.batch, int | np.integer) or pair.batch not in request.batches(pair.unit):
+        last = request.batches(pair.unit)[-1]
+        return f"a pair of {pair.unit} for batch {pair.batch!r:.40}; batches are whole numbers from 0 to {last}"
+    if pair.references is not None and pair.references not in request.references:
+        shown = " or ".join(map(str, request.references))
+        return f"a pair of {pair.unit} for {pair.references} references; this study shows {shown}"
+    if not (isinstance(pair.images, tuple) and len(pair.images) == 2):
+        return f"a pair of {pair.unit} whose images are not two; give images=(QueryImage(…), QueryImage(…))"
+    for image in pair.images:
+        array = image.image if isinstance(image, QueryImage) else None
+        if not (isinstance(array, np.ndarray) and array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3):
+            return f"a pair of {pair.unit} whose image is not QueryImage(array), uint8 (height, width, 3)"
+        if array.shape[0] != array.shape[1]:
+            return f"a pair of {pair.unit} whose image has shape {array.shape}; it must be square"
+    try:
+        json.dumps(dict(pair.facts))
+    except (TypeError, ValueError) as error:
+        return f"a pair of {pair.unit} whose facts cannot be saved as JSON: {error}"
+    return ""
+
+
+BUILT_IN: dict[str, Callable[..., Iterator[QueryPair]]] = {EXTREME: extreme, WINDOW: window}
+
+
+def load_source(
+    spec: str, parameters: Mapping[str, Any], places: Sequence[Path] | None = None,
+    resolve: Callable[[str], Path] = Path,
+) -> QuerySource:  # fmt: skip
+    """A source by `extreme`, `window`, `folder:PATH`, `package.module:function`, or the name of an entry point.
+
+    Modules are searched for in `places` (the working directory if not given), then among the installed packages.
+    `resolve` turns PATH into the folder's full path. Raises UserError, with close matches, if there is no such source,
+    if it does not take the parameters, and in one line if the user's module cannot be imported.
+    """
+    if spec in BUILT_IN:
+        return _with(BUILT_IN[spec], spec, parameters)
+    kind, colon, rest = spec.partition(":")
+    if kind == "folder" and colon:
+        path = resolve(rest)
+        if not rest or not path.is_dir():
+            raise UserError(f"the folder {path} does not exist; check the path after folder:")
+        return partial(_with(pairs_in_folder, spec, {**parameters, "path": str(path)}))
+    places = user_code.places() if places is None else places
+    if colon:
+        loaded = user_code.load(spec, "query source", places)
+    else:
+        registered = {point.name: point for point in entry_points(group=GROUP)}
+        if spec not in registered:
+            known = [*BUILT_IN, *registered, "folder:PATH", "MODULE:FUNCTION"]
+            raise UserError(f"there is no query source {spec!r}{did_you_mean(spec, known)}")
+        loaded = user_code.registered(registered[spec], "query source", places)
+    found = OwnSource(spec, loaded.value, loaded.fingerprint, dict(parameters))
+    found.check()
+    return found
+
+
+def _with(source: Callable[..., Iterator[QueryPair]], spec: str, parameters: Mapping[str, Any]) -> QuerySource:
+    """A built-in source with its parameters. Raises UserError for one that it does not have, or that is missing."""
+    taken = list(inspect.signature(source).parameters)[1:]
+    if unknown := [name for name in parameters if name not in taken]:
+        has = f"it has {', '.join(taken)}" if taken else "it has none"
+        raise UserError(f"query source {spec} has no parameter {unknown[0]!r}; {has}")
+    user_code.check_call(source, None, what=f"query source {spec}", named=parameters)
+    return partial(source, **parameters)
