@@ -226,7 +226,7 @@ steps = 2
 participants = 2
 """
     study = new_study(tmp_path, toml)
-    pipeline.run(study, ["index", "explanations", "design"])
+    pipeline.run(study, ["index", "queries", "explanations", "design"])
     units = pd.read_parquet(tmp_path / "explanations/units.parquet").query("role == 'main'")
     assert units["branch"].tolist() == ["1x1", "3x3", "5x5", "pool"]
     assert len(pd.read_parquet(tmp_path / "design/trials.parquet")) > 0

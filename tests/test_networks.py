@@ -231,7 +231,7 @@ precision = "float32"
 def test_a_study_of_a_grey_network_measures_what_is_shown(tmp_path: Path):
     store.write_text(tmp_path / "study" / "study.toml", STUDY)
     study = Study.open(tmp_path / "study")
-    pipeline.run(study, only=["index", "explanations"])
+    pipeline.run(study, only=["index", "queries", "explanations"])
     case = next(case for case in CASES if case.spec == "nets_of_mine:grey")
     model = models.load(case.spec)  # as the study has it
     stimuli = pd.read_parquet(study.folder / "explanations/stimuli.parquet")

@@ -10,6 +10,7 @@ from exemplum.explanations import Picture, Pole, Request, Unit, gather
 from exemplum.explanations.methods import problem
 from exemplum.explanations.request import Settings
 from exemplum.index import build_index
+from exemplum.queries import CorpusImages
 
 UNITS = (Unit("mixed3b", 8), Unit("mixed3b", 100))
 
@@ -29,7 +30,12 @@ def index(model, corpus):
 
 @pytest.fixture
 def asked(model, corpus, index, tmp_path):
-    return Request(UNITS, (1, 3), model, corpus, index, Settings(seed=2021), tmp_path / "explanations" / "own")
+    return Request(
+        UNITS,
+        CorpusImages(model, corpus, index, (1, 3), seed=2021),
+        Settings(seed=2021),
+        tmp_path / "explanations" / "own",
+    )
 
 
 def gathered(asked: Request, pictures: list[Picture]):
@@ -111,10 +117,10 @@ def test_a_unit_is_kept_whole_before_the_next_one_comes(asked):
     gather.pictures("own", method, asked, asked.folder.parents[1], "key")
 
 
-def test_natural_sets_hold_their_query_too():
+def test_every_batch_has_as_many_as_the_scheme_shows():
     pictures = [
         picture(UNITS[0], pole, position, references=2, batch=batch)
-        for batch in range(3) for pole in Pole for position in range(3)
+        for batch in range(3) for pole in Pole for position in range(2)
     ]  # fmt: skip
-    assert problem(pictures, (2,), queries=True) == ""
-    assert problem(pictures, (2,), queries=False) == "3 max and 3 min pictures in batch 0, not 2 of each pole"
+    assert problem(pictures, (2,)) == ""
+    assert problem(pictures[1:], (2,)) == "1 max and 2 min pictures in batch 0, not 2 of each pole"

@@ -13,21 +13,21 @@ from exemplum.errors import UserError
 from exemplum.explanations import Pole, Request, Unit
 from exemplum.explanations.request import Settings
 from exemplum.index import build_index
-from exemplum.queries import dealing
+from exemplum.queries import CorpusImages, dealing
 from exemplum.records import TrialKind
 from exemplum.study import pipeline
 from exemplum.study.folder import Study
 from exemplum.tables import STIMULI
 
 UNITS = (Unit("mixed3b", 8), Unit("mixed3b", 100))
-SETTINGS = Settings(seed=2021, batches=3)
+SETTINGS = Settings(seed=2021)
 
 
 @pytest.fixture(scope="module")
 def request_(model, tmp_path_factory) -> Request:
     corpus = images.subset(images.open_corpus("embedded"), 300, np.random.default_rng(1))
     index = build_index(model, corpus, ["mixed3b"], keep=60, workers=0)
-    return Request(UNITS, (1, 4), model, corpus, index, SETTINGS, tmp_path_factory.mktemp("own"))
+    return Request(UNITS, CorpusImages(model, corpus, index, (1, 4), 3, 2021), SETTINGS, tmp_path_factory.mktemp("own"))
 
 
 def test_exemplars_of_every_batch_are_queries_of_none(request_):
@@ -99,7 +99,7 @@ def test_two_files_of_one_image_do_not_meet_in_a_batch(model, copied_folder, tmp
     """A folder has no groups: what looks the same is dealt as one."""
     corpus = images.open_corpus(f"folder:{copied_folder}")
     index = build_index(model, corpus, ["mixed3b"], keep=60, workers=0)
-    request = Request(UNITS, (4,), model, corpus, index, SETTINGS, tmp_path)
+    request = Request(UNITS, CorpusImages(model, corpus, index, (4,), 3, 2021), SETTINGS, tmp_path)
 
     def source(image_id: str) -> str:
         return image_id.removeprefix("copy of ").partition(".")[0]
@@ -219,7 +219,7 @@ def study_of(tmp_path_factory):
     def run(method: str) -> Study:
         store.write_text(folder / "study.toml", TOML.format(method=method))
         study = Study.open(folder)
-        pipeline.run(study, ["index", "explanations", "design"])
+        pipeline.run(study, ["index", "queries", "explanations", "design"])
         return study
 
     return run

@@ -10,6 +10,7 @@ from exemplum.errors import UserError
 from exemplum.explanations import Picture, Pole, Request, Unit, gather, methods
 from exemplum.explanations.request import Settings
 from exemplum.index import build_index
+from exemplum.queries import CorpusImages
 from exemplum.records import method_name
 
 UNITS = (Unit("mixed3b", 8), Unit("mixed3b", 100))
@@ -36,7 +37,10 @@ def request_for(model, corpus, tmp_path):
 
     def make(units=UNITS) -> Request:
         return Request(
-            units, (2,), model, corpus, index, Settings(seed=2021), tmp_path / "study" / "explanations" / "own"
+            units,
+            CorpusImages(model, corpus, index, (2,), seed=2021),
+            Settings(seed=2021),
+            tmp_path / "study" / "explanations" / "own",
         )
 
     return make

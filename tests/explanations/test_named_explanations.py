@@ -67,7 +67,7 @@ def study_of(folder: Path, toml: str = TOML) -> Study:
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> Study:
     study = study_of(tmp_path_factory.mktemp("named"))
-    pipeline.run(study, ["index", "explanations", "design"])
+    pipeline.run(study, ["index", "queries", "explanations", "design"])
     return study
 
 
@@ -116,7 +116,6 @@ def test_another_parameter_makes_only_its_use_again(study):
         ('recipe = "maco"\nsteps = 0', 'recipe = "maco"', r"\[explanations.maco\] steps must be a whole number from 1"),
         ("[explanations.natural]\nradius = 1", "[explanations.natural]", "method natural takes no parameters"),
         ("[explanations.Strong]", "[explanations.slight]", r"\[explanations.strong\] would both be the condition"),
-        ('[explanations.best]\nmethod = "natural"', "[explanations.natural]", "only be used under the name natural"),
         ("batches = 2\nmethod = 3", "batches = 2", r"unknown key 'method' in \[explanations\]; did you mean methods\?"),
     ],
 )  # fmt: skip

@@ -7,10 +7,9 @@ from hypothesis import given, strategies as st
 
 from exemplum import tables
 from exemplum.errors import UserError
-from exemplum.explanations import units
 from exemplum.index import ActivationIndex, UnitsSection
 from exemplum.index.sample import Sample
-from exemplum.queries import dealing
+from exemplum.queries import dealing, units
 from exemplum.records import Pole, Unit
 
 UNIT = Unit("mixed4a", 3)

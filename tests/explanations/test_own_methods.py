@@ -6,6 +6,7 @@ from exemplum.errors import UserError
 from exemplum.explanations import ExplanationsSection, Request, Unit, gather, methods, stage
 from exemplum.explanations.request import Settings
 from exemplum.index import build_index
+from exemplum.queries import CorpusImages
 from exemplum.study import user_code
 
 UNITS = (Unit("mixed3b", 8), Unit("mixed3b", 100))
@@ -115,7 +116,12 @@ def run(model, corpus, index, tmp_path):
     def run(text: str):
         (tmp_path / "faulty.py").write_text(text)
         method = methods.load_method("faulty:method", user_code.places(tmp_path))
-        request = Request(UNITS, (2,), model, corpus, index, Settings(seed=2021), tmp_path / "explanations" / "method")
+        request = Request(
+            UNITS,
+            CorpusImages(model, corpus, index, (2,), seed=2021),
+            Settings(seed=2021),
+            tmp_path / "explanations" / "method",
+        )
         return gather.pictures("method", method, request, tmp_path, method.source)
 
     return run

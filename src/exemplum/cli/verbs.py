@@ -19,7 +19,7 @@ def run(
 ) -> None:
     """Run every stage whose inputs have changed. Continues where a stopped run left off.
 
-    The stages are index, explanations, design, responses, analysis and report.
+    The stages are index, queries, explanations, design, responses, analysis and report.
     """
     opened = open_study(study, ray, unblind, database, before=lambda study: pipeline.refuse(study, force=force))
     pipeline.run(opened, force=force)
@@ -34,8 +34,13 @@ def index(study: StudyFolder, force: Force = False, ray: Ray = None) -> None:
     run_until(study, "index", force, ray)
 
 
+def query(study: StudyFolder, force: Force = False) -> None:
+    """Choose units, and the pairs of images that test each of them. Continues where a stopped run left off."""
+    run_until(study, "queries", force)
+
+
 def explain(study: StudyFolder, force: Force = False, ray: Ray = None) -> None:
-    """Choose units and make their pictures with every method. Continues where a stopped run left off."""
+    """Make the units' reference pictures with every method. Continues where a stopped run left off."""
     run_until(study, "explanations", force, ray)
 
 

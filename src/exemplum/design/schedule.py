@@ -52,7 +52,8 @@ def make(
     among the natural stimuli (`split_queries`). The order of conditions begins with `baseline`. `methods` are the
     conditions with references (all methods of the stimuli if not given). `practice` trials per condition, main
     `blocks` per condition, `catch` trials per main block and `repeated` trials per condition are the protocol's if not
-    given. A participant's session does not depend on the number of participants. Raises DesignError if these units and stimuli do not suffice for the protocol.
+    given. A participant's session does not depend on the number of participants. Raises DesignError if these units and
+    stimuli do not suffice for the protocol.
     """
     references, pairs = split_queries(stimuli) if queries is None else (stimuli, queries)
     pictures = Pictures(references, pairs, baseline)
