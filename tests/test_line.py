@@ -54,8 +54,9 @@ bootstrap = 200
 """
 
 TABLES = (
-    "index/units.parquet", "index/extremes.parquet", "explanations/units.parquet", "explanations/stimuli.parquet",
-    "explanations/traces.parquet", "design/trials.parquet", "responses/machines.parquet", "analysis/estimates.parquet",
+    "index/units.parquet", "index/extremes.parquet", "queries/units.parquet", "queries/queries.parquet",
+    "explanations/stimuli.parquet", "explanations/traces.parquet", "design/trials.parquet",
+    "responses/machines.parquet", "analysis/estimates.parquet",
 )  # fmt: skip
 
 
@@ -97,10 +98,14 @@ def test_machines_score_as_they_must(study):
 
 def test_queries_are_more_extreme_than_references(study):
     stimuli = pd.read_parquet(study.folder / "explanations/stimuli.parquet").query("method == 'natural'")
-    for (_, batch), shown in stimuli.groupby(["unit", "batch"]):
+    queries = pd.read_parquet(study.folder / "queries/queries.parquet").set_index(["unit", "batch"])
+    for key, shown in stimuli.groupby(["unit", "batch"]):
         highest, lowest = shown[shown["pole"] == "max"], shown[shown["pole"] == "min"]
-        assert highest.loc[highest["position"] == 9, "activation"].item() >= highest["activation"].max(), batch
-        assert lowest.loc[lowest["position"] == 0, "activation"].item() <= lowest["activation"].min()
+        assert queries.loc[key, "activation_max"] >= highest["activation"].max(), key
+        assert queries.loc[key, "activation_min"] <= lowest["activation"].min()
+        assert highest.sort_values("position")["activation"].is_monotonic_decreasing
+        assert lowest.sort_values("position")["activation"].is_monotonic_increasing
+        assert not {*queries.loc[key, ["image_max", "image_min"]]} & {*shown["image"]}
         assert shown["path"].is_unique
 
 
@@ -192,7 +197,7 @@ def test_killed_in_index_and_synthesis_it_gives_the_same(study, tmp_path):
     kill_when(killed.folder, "index", "index/partial.npz")
     with np.load(killed.folder / "index" / "partial.npz") as state:
         assert 0 < int(state["done"]) < 700
-    pipeline.run(killed, ["index"])
+    pipeline.run(killed, ["index", "queries"])
     kill_when(killed.folder, "explanations", "explanations/synthetic/partial-*.pt")
     assert killed.record("explanations") is None
     kill_when(killed.folder, "explanations", "explanations/synthetic/*/pictures.json")
@@ -227,6 +232,6 @@ participants = 2
 """
     study = new_study(tmp_path, toml)
     pipeline.run(study, ["index", "queries", "explanations", "design"])
-    units = pd.read_parquet(tmp_path / "explanations/units.parquet").query("role == 'main'")
+    units = pd.read_parquet(tmp_path / "queries/units.parquet").query("role == 'main'")
     assert units["branch"].tolist() == ["1x1", "3x3", "5x5", "pool"]
     assert len(pd.read_parquet(tmp_path / "design/trials.parquet")) > 0

@@ -13,11 +13,10 @@ from exemplum.errors import UserError
 from exemplum.explanations import Pole, Request, Unit
 from exemplum.explanations.request import Settings
 from exemplum.index import build_index
-from exemplum.queries import CorpusImages, dealing
+from exemplum.queries import CorpusImages, dealing, load as load_queries
 from exemplum.records import TrialKind
 from exemplum.study import pipeline
 from exemplum.study.folder import Study
-from exemplum.tables import STIMULI
 
 UNITS = (Unit("mixed3b", 8), Unit("mixed3b", 100))
 SETTINGS = Settings(seed=2021)
@@ -232,7 +231,7 @@ def test_the_obvious_first_ideas_are_stopped(study_of, method):
         study_of(method)
     message = str(error.value)
     assert f"method {method}: explanations/{method}/" in message
-    assert "explanations/natural/" in message
+    assert "queries/extreme/" in message or "is a query of the unit" in message
     assert len(message.splitlines()) == 1
 
 
@@ -243,8 +242,10 @@ SAFE = ("safe_top", "safe_blurred", "safe_cropped", "safe_blurred_without_id", "
 def test_the_same_ideas_pass_with_the_requests_exemplars(study_of, method):
     study = study_of(method)
     made = load(study)
-    stimuli = STIMULI.read(study.stage("explanations") / "stimuli.parquet")
+    stimuli, queries = load_queries(study)
     image = dict(zip(stimuli["path"], stimuli["image"], strict=True))
+    for pole in ("max", "min"):
+        image |= dict(zip(queries[f"query_{pole}"], queries[f"image_{pole}"], strict=True))
     shown = [t for t in made.trials if t.condition == method and t.kind is not TrialKind.CATCH]
     assert shown
     for trial in shown:

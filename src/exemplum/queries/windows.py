@@ -82,7 +82,9 @@ def _draw(
     groups: set[str] = set()
     rng = np.random.default_rng([seed, round(1e4 * percentile), unit.channel, *unit.layer.encode()])
     for pole in Pole:
-        centre = (1 - percentile if pole is Pole.MAX else percentile) * len(rows) - 0.5
+        # of two images that are equally near the less extreme one, which leaves more ranks to the references
+        inwards = 1e-6 if pole is Pole.MAX else -1e-6
+        centre = (1 - percentile if pole is Pole.MAX else percentile) * len(rows) - 0.5 + inwards
         half = np.arange(len(rows)) < len(rows) / 2
         own = np.flatnonzero(half if pole is Pole.MAX else ~half)
         chosen: list[tuple[int, ImageRecord, float]] = []
@@ -108,7 +110,7 @@ def pairs(images: Iterable[DealtImage]) -> dict[int, dict[Pole, DealtImage]]:
 
 def _too_small(index: ActivationIndex, unit: Unit, references: int, percentiles: Sequence[float]) -> UserError:
     level = max(percentiles)
-    least = math.ceil((references + 1.5) / (1 - level))
+    least = math.ceil(round((references + 1) / (1 - level), 6))
     images = int(index.units["count"].max())
     return UserError(
         f"{unit}: with {images:,} images, the {references + 1} most extreme of a pole are not all more extreme than "
