@@ -55,8 +55,8 @@ class QueryTable(Section):
 
 
 def _listed(value: Any) -> Any:
-    """A list of one for a single difficulty, and floats for whole numbers, which TOML would refuse as windows."""
-    return value if isinstance(value, list | tuple) else [value]
+    """A list of one for a single difficulty."""
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 class QueriesSection(Section):

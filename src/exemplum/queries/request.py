@@ -14,7 +14,7 @@ from exemplum.errors import UserError
 from exemplum.images import Corpus, thumbnail
 from exemplum.index import ActivationIndex
 from exemplum.queries import windows
-from exemplum.queries.dealing import DealtImage
+from exemplum.queries.dealing import DealtImage, is_query
 from exemplum.queries.windows import Deal
 from exemplum.records import Unit
 
@@ -132,6 +132,15 @@ class QueryRequest:
         if k not in self.references:
             raise UserError(f"this study shows {' or '.join(map(str, self.references))} references per pole, not {k}")
         return list(self.corpus_images.deal(unit).exemplars[k])
+
+    def extremes(self, unit: Unit, references: int | None = None) -> list[DealtImage]:
+        """The most extreme image per pole and batch, for this many references per pole (the most if not given).
+
+        No explanation shows them, so make your own queries from these, or from images that no method uses: the design
+        refuses a study in which a query's image is a reference.
+        """
+        k = max(self.references) if references is None else references
+        return [image for image in self.dealt(unit, k) if is_query(image, k)]
 
     def batches(self, unit: Unit) -> range:
         """The batches of a unit, for every number of references; small corpora have fewer than study.toml asks for."""

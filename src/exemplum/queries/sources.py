@@ -16,7 +16,7 @@ import numpy as np
 
 from exemplum import images
 from exemplum.errors import UserError, did_you_mean
-from exemplum.queries import EXTREME, WINDOW, dealing, windows
+from exemplum.queries import EXTREME, WINDOW, windows
 from exemplum.queries.dealing import DealtImage
 from exemplum.queries.request import QueryImage, QueryPair, QueryRequest, QuerySource
 from exemplum.records import Pole, Unit
@@ -30,8 +30,7 @@ def extreme(request: QueryRequest) -> Iterator[QueryPair]:
     """The most extreme image of each pole in every batch, as in Borowski, Zimmermann et al. (2021)."""
     for unit in request.units:
         for k in request.references:
-            asked = [image for image in request.dealt(unit, k) if dealing.is_query(image, k)]
-            yield from _pairs(request, unit, asked, k)
+            yield from _pairs(request, unit, request.extremes(unit, k), k)
 
 
 def window(request: QueryRequest, *, percentile: float) -> Iterator[QueryPair]:
@@ -186,5 +185,7 @@ def _with(source: Callable[..., Iterator[QueryPair]], spec: str, parameters: Map
     if unknown := [name for name in parameters if name not in taken]:
         has = f"it has {', '.join(taken)}" if taken else "it has none"
         raise UserError(f"query source {spec} has no parameter {unknown[0]!r}; {has}")
-    user_code.check_call(source, None, what=f"query source {spec}", named=parameters)
+    needed = [name for name, of in inspect.signature(source).parameters.items() if of.default is of.empty][1:]
+    if missing := [name for name in needed if name not in parameters]:
+        raise UserError(f"query source {spec} needs the parameter {missing[0]}; set it in its table of study.toml")
     return partial(source, **parameters)

@@ -1,0 +1,153 @@
+"""Query sources in whole studies: windows, folders and a user's own. Oracle: the index, and the network itself."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from exemplum import store
+from exemplum.design import load as load_design
+from exemplum.errors import UserError
+from exemplum.index import stage as index_stage
+from exemplum.queries import load as load_queries
+from exemplum.records import TrialKind
+from exemplum.study import Study, pipeline
+
+TOML = """
+seed = 5
+[model]
+input_size = 48
+[images]
+limit = 240
+[units]
+layers = ["mixed3a"]
+practice = 2
+[explanations]
+methods = ["natural"]
+batches = 6
+[design]
+participants = 2
+[observers]
+run = ["ideal", "chance"]
+"""
+STAGES = ["index", "queries", "explanations", "design", "responses"]
+
+OWN = """
+from exemplum.queries import QueryImage, QueryPair
+
+def halves(request, side=0):
+    for unit in request.units:
+        for batch in request.batches(unit):
+            images = [image for image in request.extremes(unit) if image.batch == batch]
+            first, second = images[side], images[1 - side]
+            yield QueryPair(unit, batch, (
+                QueryImage(request.image(first.row)[::-1].copy(), first.image_id),
+                QueryImage(request.image(second.row)[::-1].copy(), second.image_id),
+            ), facts={"turned": True})
+
+def fails(request):
+    yield from []
+    raise KeyError("left")
+
+def of_none(request):
+    yield QueryPair(request.units[0], 99, ())
+"""
+
+
+def study_of(folder: Path, queries: str) -> Study:
+    store.write_text(folder / "mine.py", OWN)
+    store.write_text(folder / "study.toml", TOML + queries)
+    return Study.open(folder)
+
+
+@pytest.fixture(scope="module")
+def hard(tmp_path_factory) -> Study:
+    study = study_of(tmp_path_factory.mktemp("hard"), "[queries]\ndifficulty = 0.85\n")
+    pipeline.run(study, STAGES)
+    return study
+
+
+def test_queries_lie_in_the_window_and_references_beyond_it(hard):
+    stimuli, queries = load_queries(hard)
+    assert set(queries["difficulty"]) == {"0.85"}
+    assert queries["percentile_max"].between(80, 90).all()
+    assert queries["percentile_min"].between(10, 20).all()
+    for unit, asked in queries.groupby("unit"):
+        own = stimuli[stimuli["unit"] == unit]
+        assert own.loc[own["pole"] == "max", "activation"].min() > asked["activation_max"].max()
+        assert own.loc[own["pole"] == "min", "activation"].max() < asked["activation_min"].min()
+        assert not {*asked["image_max"], *asked["image_min"]} & {*own["image"]}
+        assert asked["batch"].nunique() == 3  # of 6: 4 × 10 ranks do not fit before the window at 36
+
+
+def test_the_truth_and_the_margin_are_measured(hard):
+    _, queries = load_queries(hard)
+    index = index_stage.load(hard)
+    std = index.units.set_index("unit")["std"]
+    apart = queries["activation_max"] - queries["activation_min"]
+    assert (apart > 0).all()
+    np.testing.assert_allclose(queries["margin"], apart / queries["unit"].map(std), rtol=1e-6)
+    rows, values = index.ranked(queries.loc[0, "unit"])
+    corpus = index_stage.open_corpus(hard)
+    known = {corpus.record(int(row)).image_id: value for row, value in zip(rows, values, strict=True)}
+    assert queries.loc[0, "activation_max"] == pytest.approx(known[queries.loc[0, "image_max"]], rel=1e-5)
+
+
+def test_trials_and_answers_say_difficulty_and_margin(hard):
+    main = [trial for trial in load_design(hard).trials if trial.kind is TrialKind.MAIN]
+    assert {trial.difficulty for trial in main} == {"0.85"}
+    answers = pd.read_parquet(hard.folder / "responses/machines.parquet").query("trial_kind == 'main'")
+    assert (answers["margin"] > 0).all()
+    assert answers.query("observer == 'ideal'")["correct"].all()
+    catch = [trial for trial in load_design(hard).trials if trial.kind is TrialKind.CATCH]
+    assert {(trial.difficulty, trial.margin) for trial in catch} == {("", None)}
+
+
+def test_a_second_run_makes_nothing_and_another_percentile_only_what_depends_on_it(hard):
+    pairs = {path: path.stat().st_mtime_ns for path in hard.folder.glob("queries/*/*/*/pairs.json")}
+    pipeline.run(Study.open(hard.folder), STAGES)
+    assert pairs == {path: path.stat().st_mtime_ns for path in hard.folder.glob("queries/*/*/*/pairs.json")}
+
+
+def test_several_difficulties_need_a_protocol_that_shows_several(tmp_path):
+    study = study_of(tmp_path, '[queries]\ndifficulty = ["extreme", 0.85]\n')
+    with pytest.raises(UserError, match=r"protocol borowski2021-1 shows queries of one difficulty"):
+        pipeline.run(study, STAGES)
+
+
+def test_own_pairs_are_measured_and_ordered_by_the_network(tmp_path):
+    study = study_of(tmp_path, '[queries.turned]\nsource = "mine:halves"\nside = 1\n')
+    pipeline.run(study, STAGES)
+    _, queries = load_queries(study)
+    assert set(queries["difficulty"]) == {"turned"}
+    assert (queries["activation_max"] > queries["activation_min"]).all()
+    assert set(queries["facts"]) == {'{"turned": true}'}
+
+
+@pytest.mark.parametrize(
+    ("toml", "told"),
+    [
+        ("[queries]\ndifficulty = 0.4", r"\[queries\] difficulty"),
+        ('[queries]\ndifficulty = ["hard"]', r"\[queries\] difficulty"),
+        ('[queries.a]\nsource = "windows"', r"\[queries.a\]: there is no query source 'windows'; did you mean window"),
+        ('[queries.a]\nsource = "window"\npercent = 0.9', r"query source window has no parameter 'percent'"),
+        ('[queries.a]\nsource = "window"', r"query source window needs the parameter percentile"),
+        ('[queries.a]\nsource = "mine:halves"\nsize = 3', r"\[queries.a\]: query source mine:halves cannot be called"),
+        ('[queries.a]\nsource = "mine:absent"', r"mine has no 'absent'"),
+        ('[queries.a]\nsource = "folder:nowhere"', r"the folder .*nowhere does not exist"),
+        ('[queries.all]\nsource = "extreme"', r"a difficulty cannot be called 'all'"),
+    ],
+)
+def test_what_is_wrong_is_told_before_any_work(toml, told, tmp_path):
+    with pytest.raises(UserError, match=told) as error:
+        pipeline.check(study_of(tmp_path, toml + "\n"), ["index", "queries"])
+    assert "\n" not in str(error.value)
+
+
+def test_faults_of_a_users_source_are_one_line_with_its_place(hard, tmp_path):
+    for source, told in (("fails", r"KeyError: 'left' \(.*mine.py, line \d+\)"), ("of_none", r"for batch 99; batches")):
+        study = study_of(tmp_path, f'[queries.a]\nsource = "mine:{source}"\n')
+        with pytest.raises(UserError, match=told) as error:
+            pipeline.run(study, ["index", "queries"])
+        assert "\n" not in str(error.value)
