@@ -12,7 +12,13 @@ from .explanations.synthetic import (
 )
 from .images import open_images as open_images
 from .index import ActivationIndex as ActivationIndex, build_index as build_index
-from .models import Model as Model, Network as Network, Preprocessing as Preprocessing, load as load
+from .models import (
+    Model as Model,
+    Network as Network,
+    Preprocessing as Preprocessing,
+    dictionaries as dictionaries,
+    load as load,
+)
 from .observers import observe as observe
 from .records import (
     Picture as Picture,

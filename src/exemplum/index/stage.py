@@ -23,12 +23,36 @@ VERSION = 3
 
 
 def load_model(study: Study) -> Model:
-    """The model of study.toml with its weights; loaded once per command, since every stage needs it."""
+    """The model of study.toml with weights and dictionaries; loaded once per command, since every stage needs it."""
     if "model" not in study.opened:
-        section, places = study.config.model, user_code.places(study.folder)
-        study.opened["model"] = models.load(section.load, study.weights(section.weights), section.input_size, places)
+        study.opened["model"] = _with_dictionaries(study, _network(study))
     model: Model = study.opened["model"]
     return model
+
+
+def _network(study: Study) -> Model:
+    """The model without its dictionaries."""
+    if "network" not in study.opened:
+        section, places = study.config.model, user_code.places(study.folder)
+        study.opened["network"] = models.load(section.load, study.weights(section.weights), section.input_size, places)
+    network: Model = study.opened["network"]
+    return network
+
+
+def _with_dictionaries(study: Study, model: Model) -> Model:
+    for name, table in study.config.dictionaries.tables.items():
+        with study.setting(f"[dictionaries.{name}]"):
+            file = _dictionary_file(study, table.load)
+            spec, places = table.load if file is None else str(file), user_code.places(study.folder)
+            loaded = models.dictionaries.load(spec, places=places, **table.settings)
+            model = model.with_dictionary(name, table.layer, loaded)
+    return model
+
+
+def _dictionary_file(study: Study, load: str) -> Path | None:
+    """The file or folder of a dictionary; None if it is made by code, package.module:factory."""
+    path = study.resolve(load)
+    return path if ":" not in load or path.exists() else None
 
 
 def open_corpus(study: Study) -> Corpus:
@@ -70,20 +94,33 @@ def check_names(study: Study) -> None:
     if section.weights and (section.load in models.OWN or section.weights.endswith(models.SUFFIXES)):
         with study.setting("[model] weights"):
             models.check_weights(Path(study.weights(section.weights) or ""))
-    if section.load == "embedded" and not section.weights:
-        known = models.embedded_layers()
-        with study.setting("[units] layers"):
-            for name in units.layers:
-                _known_channels(name, known)
-        with study.setting("[units] hand_picked"):
-            for unit in map(Unit.parse, units.hand_picked):
-                _check_channel(unit, _known_channels(unit.layer, known))
+    known: Mapping[str, int | None] | None = (
+        models.embedded_layers() if section.load == "embedded" and not section.weights else None
+    )
+    for name, table in study.config.dictionaries.tables.items():
+        with study.setting(f"[dictionaries.{name}]"):
+            models.check_dictionary_name(name, known or {})
+            if file := _dictionary_file(study, table.load):
+                models.check_dictionary(file)
+        with study.setting(f"[dictionaries.{name}] layer"):
+            _known_channels(table.layer, known)
+    if known is not None:
+        known = {**known, **dict.fromkeys(study.config.dictionaries.tables)}
+    with study.setting("[units] layers"):
+        for name in units.layers:
+            _known_channels(name, known)
+    with study.setting("[units] hand_picked"):
+        for unit in map(Unit.parse, units.hand_picked):
+            channels = _known_channels(unit.layer, known)
+            if channels is not None:
+                _check_channel(unit, channels)
 
 
-def _known_channels(layer: str, known: Mapping[str, int]) -> int:
-    if layer not in known:
+def _known_channels(layer: str, known: Mapping[str, int | None] | None) -> int | None:
+    """The channels of a layer, as far as they are known without torch; `known` is None if no layer is."""
+    if known is not None and layer not in known:
         raise models.no_layer("embedded", layer, known)
-    return known[layer]
+    return None if known is None else known[layer]
 
 
 def check(study: Study) -> None:
@@ -99,13 +136,12 @@ def check(study: Study) -> None:
 def _readable_model(study: Study) -> Model:
     """The model, once it has taken an image of its input size."""
     try:
-        model = load_model(study)
-        model.layers  # noqa: B018  # found by running the network
-        return model
+        _network(study).layers  # noqa: B018  # found by running the network
     except UserError as error:  # of the network, its weights file, or an invalid path
         of_network = isinstance(error, models.ModelError) and not isinstance(error, models.WeightsError)
         with study.setting("[model] load" if of_network else "[model] weights"):
             raise
+    return load_model(study)
 
 
 def _check_unit(unit: Unit, model: Model, indexed: list[str]) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import tarfile
 import zipfile
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from exemplum.errors import UserError, did_you_mean
+from exemplum.errors import UserError, did_you_mean, shown
 
 OWN = ("embedded", "inceptionv1")  # the networks of this package; their weights are a file, and no published set
 EMBEDDED = Path(__file__).parent / "weights" / "inceptionv1_half_tinyimagenet.safetensors"
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+NAME = re.compile(r"[A-Za-z0-9_][\w.-]{0,59}", re.ASCII)  # of a dictionary: part of units' names, and of folders'
 # how torch.save began its files before they were zip archives: the pickled number 0x1950a86a20f9469cfc6c
 MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
@@ -42,6 +44,28 @@ def check_weights(path: Path) -> None:
         )
 
 
+def check_dictionary(path: Path) -> None:
+    """Raise WeightsError if a dictionary's file or folder is missing, or by its first bytes cannot be one."""
+    if path.is_dir():
+        return
+    if path.suffix in (".npy", ".npz") or _begins_with(path, b"{"):  # NumPy's, and saev's
+        if not _is_file(path):
+            raise WeightsError(f"the dictionary {path} does not exist{did_you_mean(path.name, _beside(path))}")
+        return
+    check_weights(path)
+
+
+def check_dictionary_name(name: str, taken: Iterable[str]) -> None:
+    """Raise ModelError if a dictionary cannot have this name, or another layer has it."""
+    if not NAME.fullmatch(name):
+        raise ModelError(
+            f"a dictionary cannot be called {shown(name)}: a name has at most 60 letters, digits and _ - ., and begins "
+            "with a letter, a digit or _"
+        )
+    if name in taken:
+        raise ModelError(f"the model has a layer {name!r} already; give the dictionary another name")
+
+
 @cache
 def embedded_layers() -> dict[str, int]:
     """Every readable layer of the embedded network, in the order of execution, with its number of channels.
@@ -67,6 +91,14 @@ def _was_saved_by_torch(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC or zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+    except OSError:
+        return False
+
+
+def _begins_with(path: Path, start: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(start)) == start
     except OSError:
         return False
 

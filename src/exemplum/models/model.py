@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import html
-import inspect
 import platform
-import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
-from exemplum.models.files import ModelError, no_layer
+from exemplum import store
+from exemplum.models.dictionaries.dictionary import Dictionary, Matrix, Relu, VirtualLayer, as_dictionary
+from exemplum.models.files import ModelError, check_dictionary_name, no_layer
+from exemplum.models.fingerprints import fingerprint
 from exemplum.models.graph import cut, trace
 from exemplum.models.layers import Layout, channel_branches, layout, stage_ends, useful
 from exemplum.models.network import Network, Normalize, Preprocessing, ShapeError
 from exemplum.models.reader import HookedBody, Reader
 from exemplum.records import Unit
 
-LIBRARIES = ("torch", "torchvision", "timm", "exemplum")
+CACHED = ("fingerprint", "layers", "default_layers")  # what a dictionary changes
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,10 @@ class Layer:
 
 
 class Model:
-    """A network with preprocessing and layers. `module` is in evaluation mode, its weights frozen."""
+    """A network with preprocessing and layers. `module` is in evaluation mode, its weights frozen.
+
+    `dictionaries` are virtual layers by name: their channels are features over the channels of another layer.
+    """
 
     def __init__(self, name: str, network: Network, again: Callable[[], Model] | None = None, source: str = "") -> None:
         """`again` loads the same model in another process; without it the model cannot be pickled. `source` is a hash
@@ -49,6 +52,7 @@ class Model:
         self.network = network
         self.again = again
         self.source = source
+        self.dictionaries: dict[str, VirtualLayer] = {}
         self.module: nn.Module = network.module.eval().requires_grad_(False)
         self.preprocessing: Preprocessing = network.preprocessing
         self.input_size = network.preprocessing.size
@@ -80,20 +84,16 @@ class Model:
         """A hash of weights, architecture and preprocessing, the same in every process: 16 hex digits.
 
         For a user's factory it includes the source of its modules, and for classes that belong to no library their own
-        source: a forward may change without any change in names and weights.
+        source: a forward may change without any change in names and weights. Attached dictionaries count.
         """
-        architecture = re.sub(r" at 0x[0-9a-f]+", "", repr(self.module))
         declared = (self.preprocessing, self.channels, self.network.map_axis, self.network.token_axis)
-        sha = hashlib.sha256(repr((architecture, declared, self.network.prefix_tokens)).encode())
-        sha.update((_own_source(self.module) + self.source).encode())
-        for key, tensor in sorted(self.module.state_dict().items()):
-            sha.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            sha.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-        return sha.hexdigest()[:16]
+        own = fingerprint(self.module, declared, self.network.prefix_tokens, source=self.source)
+        attached = [layer.fingerprint for layer in self.dictionaries.values()]
+        return store.digest(own, attached) if attached else own
 
     @cached_property
     def layers(self) -> dict[str, Layer]:
-        """The main layers, in the order of execution, without those with unknown axes.
+        """The main layers, in the order of execution, without those with unknown axes; then the dictionaries.
 
         `layer` and `reader` also accept the name of any other module that is called once.
         """
@@ -101,24 +101,62 @@ class Model:
         for name in useful(self.module, self._shapes.layers):
             with suppress(ShapeError):
                 found[name] = self.layer(name)
-        return found
+        return found | {name: self.layer(name) for name in self.dictionaries}
 
     @cached_property
     def default_layers(self) -> list[str]:
-        """Blocks with branches if there are any (the paper's), else the last block of each stage, else all layers."""
-        branched = [name for name, layer in self.layers.items() if layer.branches]
-        return branched or stage_ends(self.module, list(self.layers))
+        """Blocks with branches if there are any (the paper's), else the last block of each stage, else all layers; and
+        the dictionaries.
+        """
+        real = [name for name in self.layers if name not in self.dictionaries]
+        branched = [name for name in real if self.layers[name].branches]
+        return [*(branched or stage_ends(self.module, real)), *self.dictionaries]
 
     def layer(self, name: str) -> Layer:
         """Any layer whose output can be read.
 
         Raises ModelError naming close matches, ShapeError if its channel axis is not known.
         """
+        if name in self.dictionaries:
+            return Layer(name, self.dictionaries[name].features)
         if name not in self._shapes.layers:
             raise no_layer(self.name, name, self._names)
         channels = self._shapes.layers[name][self._layout(name).axis]
         branches = {} if self._traced is None else channel_branches(self._traced, name, self._shapes.nodes)
         return Layer(name, channels, branches)
+
+    def base(self, name: str) -> str:
+        """The layer of the network that a layer is read from: of a dictionary, the one that it is attached to."""
+        return self.dictionaries[name].layer if name in self.dictionaries else name
+
+    def with_dictionary(
+        self, name: str, layer: str, dictionary: Dictionary | nn.Module | Matrix, *, relu: Relu | None = None
+    ) -> Model:
+        """The same model with a virtual layer `name`, whose channels are the dictionary's features over `layer`.
+
+        dictionary: one of `ex.dictionaries` (`load`, `sae`, `directions`, `of_module`); an nn.Module from vectors
+        (positions, channels) to features; or a matrix of directions, (features, channels).
+        relu: whether `layer` is read before or after its ReLU; what the dictionary says (after, unless it was told) if
+        not given. The features are those after the dictionary's own activation in any case.
+        Raises ModelError if the name is taken or no name, there is no such layer, or the dictionary does not fit it.
+
+        >>> import exemplum as ex
+        >>> model = ex.load("embedded").with_dictionary("concepts", "mixed4a", np.eye(3, 256))
+        >>> model.units("concepts")
+        [Unit(layer='concepts', channel=0), Unit(layer='concepts', channel=1), Unit(layer='concepts', channel=2)]
+        """
+        own = (*self.dictionaries, *self._shapes.layers, *dict(self.module.named_modules()))
+        check_dictionary_name(name, own)
+        if layer in self.dictionaries:
+            raise ModelError(f"{layer} is a dictionary itself; attach {name} to {self.base(layer)} or another layer")
+        given = as_dictionary(dictionary)
+        given = given if relu is None else replace(given, relu=relu)
+        attached = VirtualLayer(name, layer, given, given.encoder(self.layer(layer).channels, layer))
+        model = object.__new__(type(self))  # copy.copy would load the model again
+        model.__dict__ = {key: value for key, value in self.__dict__.items() if key not in CACHED}
+        model.dictionaries = {**self.dictionaries, name: attached}
+        model.again = None if self.again is None else partial(_attached_again, self.again, name, layer, given)
+        return model
 
     def units(self, layer: str) -> list[Unit]:
         """Every channel of a layer. Raises as `layer` does."""
@@ -150,30 +188,36 @@ class Model:
     def reader(
         self,
         layers: Iterable[str],
-        relu: Literal["before", "after"] = "before",
+        relu: Relu = "before",
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
         fuse: bool = True,
     ) -> Reader:
         """A module from RGB images in [0, 1] to the maps of `layers`; nothing beyond the deepest is computed.
 
-        relu: whether a layer that ends in a ReLU (or a concatenation of them) returns the value before or after it.
+        relu: whether a layer that ends in a ReLU (or a concatenation of them) returns the value before or after it; a
+        dictionary reads its own layer as it needs it.
         dtype: of the network's weights and of the maps; images are normalized in float32.
         fuse: whether BatchNorms are folded into the convolutions before them.
         A network that takes only its own input size gets images of other sizes resized (bilinear).
         Raises as `layer` does.
         """
         layers = list(dict.fromkeys(layers))
-        layouts = {name: self._layout(self.layer(name).name) for name in layers}  # layer() raises for unknown names
+        attached = {name: self.dictionaries[name] for name in layers if name in self.dictionaries}
+        layouts = {name: self._layout(self.base(self.layer(name).name)) for name in layers}  # raises for unknown names
+        real = [self.base(name) for name in layers]
+        before = [(attached[name].dictionary.relu if name in attached else relu) == "before" for name in layers]
         body: nn.Module
         if self._traced is None:
-            body = HookedBody(copy.deepcopy(self.module), layers, before_relu=relu == "before")
+            body = HookedBody(copy.deepcopy(self.module), real, before)
         else:
-            body = cut.cut(self._traced, layers, before_relu=relu == "before", fuse=fuse)
+            body = cut.cut(self._traced, real, before, fuse=fuse)
+        encoders = {name: copy.deepcopy(layer.encoder).to(device, dtype) for name, layer in attached.items()}
         body = body.to(device=device, dtype=dtype)
-        _channels_last(body)
+        for part in (body, *encoders.values()):
+            _channels_last(part)
         normalize = Normalize(self.preprocessing, self.channels, dtype).to(device)
-        return Reader(normalize, body, layouts, self._fixed_size(layers)).eval()
+        return Reader(normalize, body, layouts, self._fixed_size(real), encoders).eval()
 
     @cached_property
     def _traced(self) -> trace.TracedNetwork | None:
@@ -209,21 +253,11 @@ class Model:
         )  # it is ambiguous, so look again
         return layout(self.network, name, shape, other)
 
-    @cached_property
+    @property
     def _names(self) -> list[str]:
         """Names to suggest, the main layers first."""
-        return list(dict.fromkeys([*useful(self.module, self._shapes.layers), *self._shapes.layers]))
-
-
-def _own_source(module: nn.Module) -> str:
-    """Source of the classes of a network's modules that belong to no library, as far as it can be read."""
-    found = {f"{kind.__module__}.{kind.__qualname__}": kind for kind in map(type, module.modules())}
-    sources = []
-    for name, kind in sorted(found.items()):
-        if name.partition(".")[0] not in LIBRARIES:
-            with suppress(OSError, TypeError):  # a class of an interactive session has no source
-                sources.append(inspect.getsource(kind))
-    return "".join(sources)
+        real = (*useful(self.module, self._shapes.layers), *self._shapes.layers)
+        return list(dict.fromkeys([*self.dictionaries, *real]))
 
 
 def _loaded_again(again: Callable[[], Model], fingerprint: str) -> Model:
@@ -236,9 +270,13 @@ def _loaded_again(again: Callable[[], Model], fingerprint: str) -> Model:
     return model
 
 
+def _attached_again(again: Callable[[], Model], name: str, layer: str, dictionary: Dictionary) -> Model:
+    return again().with_dictionary(name, layer, dictionary)
+
+
 def _channels_last(body: nn.Module) -> None:
     """Weights of convolutions in the memory format that convolutions run fastest in."""
-    for weight in body.parameters():
+    for weight in (*body.parameters(), *body.buffers()):
         if weight.ndim == 4:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 

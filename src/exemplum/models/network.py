@@ -185,7 +185,7 @@ def read(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # each reader raises other exceptions for a broken file, including KeyError
         reason = f"{type(error).__name__}: {_first_sentence(str(error))}"
         raise WeightsError(f"{path} is neither a safetensors file nor a torch state dict ({reason})") from error
-    return _tensors(found, path)
+    return state_dict(found, path)
 
 
 def fill(module: nn.Module, tensors: dict[str, Tensor], path: Path, ignore: tuple[str, ...] = ()) -> None:
@@ -215,7 +215,8 @@ def _first_sentence(text: str, most: int = 120) -> str:
     return sentence if len(sentence) <= most else sentence[:most] + "…"
 
 
-def _tensors(found: object, path: Path) -> dict[str, Tensor]:
+def state_dict(found: object, path: Path) -> dict[str, Tensor]:
+    """The names and tensors in what torch read from a file. Raises WeightsError if it has none."""
     for key in ("state_dict", "model_state_dict", "model"):
         if isinstance(found, dict) and isinstance(found.get(key), dict):
             found = found[key]

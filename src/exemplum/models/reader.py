@@ -18,6 +18,7 @@ from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 from torch.overrides import TorchFunctionMode
 
+from exemplum.models.dictionaries.encoders import ModuleEncoder
 from exemplum.models.graph.rewrite import ReLU
 from exemplum.models.graph.trace import concatenated
 from exemplum.models.layers import Layout
@@ -30,16 +31,23 @@ class Reader(nn.Module):
     """RGB images in [0, 1], (n, 3, h, w) → {layer: maps (n, channels, h, w)}.
 
     Normalizes inside; gradients flow to the images, none to the weights. `body` takes the normalized images and
-    returns one tensor per layer; `layouts` convert each to maps. Tokens without a known grid are
-    (n, channels, tokens, 1), vectors (n, channels, 1, 1). Maps have the dtype of the body. Images of another size
-    than `fixed_size` are resized to it, if it is not None.
+    returns one tensor per layer; `layouts` convert each to maps, and `encoders` those of a dictionary's layer to the
+    maps of its features. Tokens without a known grid are (n, channels, tokens, 1), vectors (n, channels, 1, 1). Maps
+    have the dtype of the body. Images of another size than `fixed_size` are resized to it, if it is not None.
     """
 
     def __init__(
-        self, normalize: Normalize, body: nn.Module, layouts: Mapping[str, Layout], fixed_size: int | None = None
+        self,
+        normalize: Normalize,
+        body: nn.Module,
+        layouts: Mapping[str, Layout],
+        fixed_size: int | None = None,
+        encoders: Mapping[str, nn.Module] | None = None,
     ) -> None:
         super().__init__()
         self.normalize, self.body, self.layouts, self.fixed_size = normalize, body, dict(layouts), fixed_size
+        self.encoders = dict(encoders or {})
+        self._held = nn.ModuleList(self.encoders.values())  # so that they are moved with the reader
         self._compiled: Callable[[Tensor], Sequence[Tensor]] | None = None
         self._redirecting = False
 
@@ -49,8 +57,11 @@ class Reader(nn.Module):
         height, width = images.shape[-2:]
         inputs = self.normalize(images).contiguous(memory_format=torch.channels_last)
         values = self.body(inputs) if self._compiled is None or self._redirecting else self._compiled(inputs)
-        layouts = self.layouts.items()
-        return {name: layout.maps(value, height, width) for (name, layout), value in zip(layouts, values, strict=True)}
+        found = {}
+        for (name, layout), value in zip(self.layouts.items(), values, strict=True):
+            maps = layout.maps(value, height, width)
+            found[name] = self.encoders[name](maps) if name in self.encoders else maps
+        return found
 
     def compile_body(self, **options: Any) -> None:
         """Compile the network, once for each shape of images; `options` are torch.compile's.
@@ -94,16 +105,17 @@ IN_PLACE = {
 class HookedBody(nn.Module):
     """A network's input → the values of `layers`, as from `cut.cut`, read with hooks from the unchanged network."""
 
-    def __init__(self, module: nn.Module, layers: Sequence[str], before_relu: bool) -> None:
+    def __init__(self, module: nn.Module, layers: Sequence[str], before_relu: Sequence[bool]) -> None:
         super().__init__()
         self.module = module
-        self.layers, self.before_relu = tuple(layers), before_relu
+        self.layers, self.before_relu = tuple(layers), tuple(before_relu)
         self.relus = nn.ModuleDict({"relu": ReLU(), "relu6": ReLU(6.0)})
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
         values: dict[str, Tensor] = {}
         handles = [
-            self.module.get_submodule(name).register_forward_hook(self._keep(name, values)) for name in self.layers
+            self.module.get_submodule(name).register_forward_hook(self._keep(name, values))
+            for name in dict.fromkeys(self.layers)
         ]
         tape = _InputRecorder(self.relus)
         try:
@@ -114,14 +126,13 @@ class HookedBody(nn.Module):
         finally:
             for handle in handles:
                 handle.remove()
-        if self.before_relu:
-            values = {name: tape.before_relu(value) for name, value in values.items()}
-        return tuple(values[name] for name in self.layers)
+        asked = zip(self.layers, self.before_relu, strict=True)
+        return tuple(tape.before_relu(values[name]) if before else values[name] for name, before in asked)
 
     def _keep(self, name: str, values: dict[str, Tensor]) -> Callable[..., None]:
         def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
             values[name] = output
-            if len(values) == len(self.layers):
+            if len(values) == len(set(self.layers)):
                 raise _AllLayersRead
 
         return hook
@@ -184,7 +195,8 @@ def unjoined(reader: Reader) -> Reader:
     values: list[fx.Node] = []
     layouts: dict[str, Layout] = {}
     for (name, layout), node in zip(reader.layouts.items(), output.args[0], strict=True):
-        parts = concatenated(node) if (layout.ndim, layout.axis) == (4, 1) and len(node.users) == 1 else []
+        whole = name in reader.encoders or (layout.ndim, layout.axis) != (4, 1) or len(node.users) > 1
+        parts = [] if whole else concatenated(node)
         values += parts or [node]
         layouts |= {f"{name}/{place}": layout for place in range(len(parts))} or {name: layout}
     body.graph.erase_node(output)
@@ -192,7 +204,7 @@ def unjoined(reader: Reader) -> Reader:
     body.graph.eliminate_dead_code()
     body.graph.lint()
     body.recompile()
-    return Reader(reader.normalize, body, layouts, reader.fixed_size).eval()
+    return Reader(reader.normalize, body, layouts, reader.fixed_size, reader.encoders).eval()
 
 
 Function = Callable[..., Iterable[Tensor]]
@@ -203,8 +215,12 @@ class Lanes:
 
     def __init__(self, reader: Reader) -> None:
         """Lanes for a reader and for what comes before and after it."""
-        # a network that is read with hooks stores their results in itself, so only one thread can use it
-        divides = reader.device.type == "cpu" and isinstance(reader.body, fx.GraphModule)
+        # a network that is read with hooks stores their results in itself, so only one thread can use it; a module of
+        # the user's may do so too
+        shared = isinstance(reader.body, fx.GraphModule) and not any(
+            isinstance(encoder, ModuleEncoder) for encoder in reader.encoders.values()
+        )
+        divides = reader.device.type == "cpu" and shared
         self.count = torch.get_num_threads() if divides else 1
         self.pool = ThreadPoolExecutor(self.count, initializer=torch.set_num_threads, initargs=(1,))
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from exemplum.explanations.synthetic import SyntheticSection
     from exemplum.images import ImagesSection
     from exemplum.index import IndexSection, UnitsSection
-    from exemplum.models import ModelSection
+    from exemplum.models import DictionariesSection, ModelSection
     from exemplum.observers import ObserversSection
     from exemplum.queries import QueriesSection
     from exemplum.responses import ExclusionsSection
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # never the reverse.
 SECTIONS = {
     "model": "exemplum.models:ModelSection",
+    "dictionaries": "exemplum.models:DictionariesSection",
     "images": "exemplum.images:ImagesSection",
     "stimuli": "exemplum.explanations:StimuliSection",  # finished stimuli instead of model and images
     "units": "exemplum.index:UnitsSection",
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
 
         seed: int = 2021
         model: ModelSection = ModelSection()
+        dictionaries: DictionariesSection = DictionariesSection()
         images: ImagesSection = ImagesSection()
         stimuli: StimuliSection | None = None
         units: UnitsSection = UnitsSection()

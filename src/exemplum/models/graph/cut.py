@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,17 +22,20 @@ OVERWRITABLE = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.BatchNorm2d, nn.Linear)
 OVERWRITABLE_FUNCTIONS = (torch.conv2d, torch.cat)
 
 
-def cut(traced: TracedNetwork, layers: Iterable[str], before_relu: bool, fuse: bool = True) -> fx.GraphModule:
+def cut(
+    traced: TracedNetwork, layers: Sequence[str], before_relu: bool | Sequence[bool], fuse: bool = True
+) -> fx.GraphModule:
     """The network up to `layers`, as a module with copied, frozen weights: input → tuple of the layers' values.
 
-    With `before_relu` a layer that ends in a ReLU, or in a concatenation of ReLUs, returns the ReLUs' inputs.
+    With `before_relu`, for all layers or one by one, a layer that ends in a ReLU, or in a concatenation of ReLUs,
+    returns the ReLUs' inputs. A layer may be named twice.
     With `fuse` a BatchNorm is folded into the convolution before it, and the rewrites of rewrite.py are applied.
     """
+    before = [before_relu] * len(layers) if isinstance(before_relu, bool) else before_relu
     body = fx.GraphModule(traced.graph, copy.deepcopy(traced.graph.graph))
     nodes = {node.name: node for node in body.graph.nodes}
     wanted = [nodes[traced.outputs[layer].name] for layer in layers]
-    if before_relu:
-        wanted = [_before_relu(body, node) for node in wanted]
+    wanted = [_before_relu(body, node) if asked else node for node, asked in zip(wanted, before, strict=True)]
     _drop_unused(body, wanted)
     body = copy.deepcopy(body)
     if fuse:
