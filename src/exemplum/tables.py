@@ -28,7 +28,7 @@ INDEX_UNITS = Table(
     UNIT
     | {
         "count": Column("int", "images measured"),
-        "active": Column("int", "images for which the activation is not zero"),
+        "active": Column("int", "images for which the activation is not zero; -1 if not counted", -1),
         "mean": Column("float", "mean activation"),
         "std": Column("float", "standard deviation of the activation (population)"),
         "low": Column("float", "lowest activation"),
@@ -41,7 +41,7 @@ INDEX_UNITS = Table(
         "q95": Column("float", "95th percentile"),
         "q99": Column("float", "99th percentile"),
         "dead": Column("bool", "whether the activation is the same for every image"),
-        "rare": Column("bool", "whether it is zero for all but 19 images or fewer: too few for exemplars"),
+        "rare": Column("bool", "whether it is zero for all but 19 images or fewer: too few for exemplars", False),
     },
 )
 
