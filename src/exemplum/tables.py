@@ -60,6 +60,12 @@ EXTREMES = Table(
         "image": Column("category", "id of the image in the corpus"),
         "group": Column("category", "images of one group are near-duplicates; empty for none"),
         "activation": Column("float32", "the unit's activation for the image"),
+        "y": Column("int16", "row of the cell of the unit's map that makes the image an extreme; -1 for none"),
+        "x": Column("int16", "column of that cell; -1 for none"),
+        "top": Column("int16", "box of that cell, in pixels of the image as the network sees it: its first row"),
+        "left": Column("int16", "its first column"),
+        "bottom": Column("int16", "the row after its last; the box is the whole image if there is no cell"),
+        "right": Column("int16", "the column after its last"),
     },
 )
 

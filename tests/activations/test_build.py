@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from scipy import stats
 
-from exemplum import images
+from exemplum import images, models
 from exemplum.errors import UserError
 from exemplum.index import ActivationIndex, build_index
 from exemplum.index.build import dtype
@@ -111,8 +111,6 @@ def test_objective_and_relu_change_what_is_measured(model, corpus):
 
 
 def test_a_constant_unit_is_marked_dead(corpus):
-    from exemplum import models
-
     model = models.load("embedded", input_size=48)
     with torch.no_grad():
         block = model.module.mixed3a
@@ -123,6 +121,66 @@ def test_a_constant_unit_is_marked_dead(corpus):
     part = images.subset(corpus, 8, np.random.default_rng(1))
     units = build_index(model, part, ["mixed3a"], keep=2, workers=0).units
     assert units["unit"][units["dead"]].tolist() == ["mixed3a:7"]
+
+
+@pytest.fixture(scope="module")
+def maps(model, corpus):
+    """(images, channels, 6, 6) of mixed4b before the ReLU."""
+    cropped = np.stack([model.crop(corpus.decode(row)) for row in range(len(corpus))])
+    with torch.inference_mode():
+        return model.reader(["mixed4b"])(torch.from_numpy(cropped).permute(0, 3, 1, 2) / 255)["mixed4b"].numpy()
+
+
+@pytest.mark.parametrize("objective", ["channel", "max", "neuron"])
+def test_each_extreme_has_its_place(model, corpus, maps, objective):
+    found = build_index(model, corpus, ["mixed4b"], objective=objective, keep=5, workers=0).extremes
+    of_row = maps[found["row"], found["channel"]]
+    is_low = (found["pole"] == "min").to_numpy() & (objective == "channel")
+    extreme = np.where(is_low, of_row.min((1, 2)), of_row.max((1, 2)))
+    at = of_row[np.arange(len(found)), found["y"], found["x"]]
+    if objective == "neuron":
+        assert set(found["y"]) == set(found["x"]) == {of_row.shape[1] // 2}
+    else:
+        np.testing.assert_allclose(at, extreme, atol=1e-4)
+    if objective == "channel":
+        np.testing.assert_allclose(found["activation"], of_row.mean((1, 2)), atol=1e-4)
+    else:
+        np.testing.assert_allclose(found["activation"], at, atol=1e-4)
+    grid = model.grid("mixed4b")
+    for place, low, high in (("y", "top", "bottom"), ("x", "left", "right")):
+        centre = grid.first[0] + grid.stride[0] * found[place] + 0.5
+        assert found[low].between(0, centre).all()
+        assert found[high].between(centre, 48).all()
+
+
+def test_logits_have_no_place(model, corpus):
+    part = images.subset(corpus, 12, np.random.default_rng(1))
+    found = build_index(model, part, ["softmax2"], keep=2, workers=0).extremes
+    assert found[["y", "x"]].eq(-1).all(axis=None)
+    assert found[["top", "left", "bottom", "right"]].eq([0, 0, 48, 48]).all(axis=None)
+
+
+def test_a_spot_is_in_the_box_of_its_detector(tmp_path):
+    """A unit that finds a red spot; the spot is drawn anywhere."""
+    rng = np.random.default_rng(0)
+    spots = rng.integers(2, 30, (12, 2))
+    for number, (y, x) in enumerate(spots):
+        image = np.full((40, 40, 3), 90, np.uint8)
+        image[y : y + 6, x : x + 6] = 255, 0, 0
+        Image.fromarray(image).save(tmp_path / f"{number:02}.png")
+    detector = torch.nn.Sequential(torch.nn.Conv2d(3, 1, 5, 2, 2), torch.nn.Conv2d(1, 1, 3, 2, 1))
+    with torch.no_grad():
+        for part in detector:
+            part.bias.zero_()
+            part.weight.copy_(torch.tensor([1.0, -1.0, -1.0]).view(1, 3, 1, 1) if part.in_channels == 3 else 1.0)
+    model = models.load(detector, input_size=40)
+    found = build_index(model, images.open_corpus(f"folder:{tmp_path}"), ["1"], keep=12, workers=0).top("1:0", "max")
+    y, x = (spots[found["row"]] + 3).T
+    assert found["top"].le(y).all()
+    assert found["bottom"].gt(y).all()
+    assert found["left"].le(x).all()
+    assert found["right"].gt(x).all()
+    assert (found["bottom"] - found["top"]).max() <= model.grid("1").field[0]
 
 
 def same_sample(one, other):
@@ -272,8 +330,6 @@ def test_stopped_while_measuring_again_it_goes_on_there(model, photographs, low,
 @pytest.mark.slow
 def test_low_precision_finds_extremes_of_untrained_googlenet(photographs):
     """Random weights: units differ little from image to image, so that rounding weighs most."""
-    from exemplum import models
-
     google = models.load("torchvision:googlenet")
     arguments = {"layers": ["inception3a.branch1"], "keep": 20, "workers": 1}
     wanted = build_index(google, photographs, precision="float32", **arguments).extremes

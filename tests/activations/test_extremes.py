@@ -34,6 +34,20 @@ def test_extremes_are_those_of_a_sort_however_the_stream_is_cut(values, keep, da
             np.testing.assert_array_equal(found[unit], values[expected, unit])
 
 
+@given(
+    hnp.arrays(np.float32, st.tuples(st.integers(1, 40), st.just(2)), elements=VALUES), st.integers(1, 12), st.data()
+)
+def test_cells_stay_with_their_images(values, keep, data):
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(values)), max_size=4)))
+    cells = np.stack([np.add.outer(np.arange(len(values)) * 10, [1, 2]) + 5 * pole for pole in range(2)], 2)
+    total = Accumulator(units=2, keep=keep)
+    for rows in np.split(np.arange(len(values)), cuts):
+        total.add(values[rows], rows, cells[rows].astype(np.int16))
+    for number, pole in enumerate(("max", "min")):
+        rows = total.top(pole)[1]
+        np.testing.assert_array_equal(total.cells(pole), 10 * rows + [[1], [2]] + 5 * number)
+
+
 @given(hnp.arrays(np.float32, st.tuples(st.integers(1, 50), st.just(2)), elements=st.floats(-1e3, 1e3, width=32)))
 def test_moments_are_numpys(values):
     total = Accumulator(units=2, keep=1)
@@ -67,5 +81,5 @@ def test_state_comes_back_from_disk(tmp_path):
     back, more = Accumulator.load(tmp_path / "state.npz")
     assert int(more["done"]) == 9
     assert back.count == total.count
-    np.testing.assert_array_equal(back.highest, total.highest)
+    np.testing.assert_array_equal(back.highest.keys, total.highest.keys)
     np.testing.assert_array_equal(back.squares, total.squares)

@@ -11,9 +11,10 @@ from exemplum.records import Unit
 from exemplum.study import Names, Precision, Section, once
 
 if TYPE_CHECKING:
-    from exemplum.index.activations import POOLINGS as POOLINGS, Measurer as Measurer, pool as pool
+    from exemplum.index.activations import Measurer as Measurer
     from exemplum.index.build import build_index as build_index
     from exemplum.index.index import ActivationIndex as ActivationIndex, Exemplars as Exemplars
+    from exemplum.index.pooling import POOLINGS as POOLINGS, pool as pool
 
 
 class UnitsSection(Section):
@@ -54,9 +55,10 @@ class IndexSection(Section):
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "activations": ["POOLINGS", "Measurer", "pool"],
+        "activations": ["Measurer"],
         "build": ["build_index"],
         "index": ["ActivationIndex", "Exemplars"],
+        "pooling": ["POOLINGS", "pool"],
     },
 )
 __all__ += ["IndexSection", "UnitsSection"]

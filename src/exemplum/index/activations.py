@@ -6,7 +6,7 @@ import ctypes
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from exemplum.images import Corpus, ImageError
+from exemplum.index.pooling import cells, pool
 from exemplum.models import Lanes, Model, Preprocessing, unjoined
 from exemplum.runtime import hardware
 
@@ -32,6 +33,7 @@ class Measurements:
     rows: np.ndarray  # int64 (images,)
     values: np.ndarray  # float32 (images, units), layers side by side
     broken: tuple[tuple[int, str], ...]  # (row, reason)
+    cells: np.ndarray | None = None  # int (images, units, 2), as `pooling.cells` gives them, if asked for
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,16 @@ class Measurer:
     """Reads activations of chosen layers for many images, on the GPU if there is one."""
 
     def __init__(
-        self, model: Model, layers: Sequence[str], relu: Relu, objective: str, dtype: torch.dtype = torch.float32
+        self,
+        model: Model,
+        layers: Sequence[str],
+        relu: Relu,
+        objective: str,
+        dtype: torch.dtype = torch.float32,
+        with_cells: bool = False,
     ):
-        self.model, self.layers, self.objective = model, tuple(layers), objective
+        """`with_cells`: whether measurements say where in the maps the activations stem from."""
+        self.model, self.layers, self.objective, self.with_cells = model, tuple(layers), objective, with_cells
         self.device = hardware.device()
         hardware.reuse()
         self.reader = unjoined(model.reader(self.layers, relu=relu, dtype=dtype, device=self.device))
@@ -79,7 +88,7 @@ class Measurer:
 
     def images(self, images: np.ndarray) -> np.ndarray:
         """Activations, float32 (images, units), of images in the model's geometry, uint8 (images, h, w, 3)."""
-        return self._launch(images).cpu().numpy()
+        return self._launch(images)[0].cpu().numpy()
 
     def corpus(
         self, corpus: Corpus, rows: np.ndarray, batch: int, workers: int | None = None
@@ -91,7 +100,7 @@ class Measurer:
             collate_fn=_as_it_is, prefetch_factor=2 if workers else None, worker_init_fn=_end_with_parent,
         )  # fmt: skip
         ahead = 1 if self.device.type == "cuda" else 0  # a GPU works while the previous batch is merged
-        launched: deque[tuple[Batch, Tensor]] = deque()
+        launched: deque[tuple[Batch, tuple[Tensor, ...]]] = deque()
         for decoded in loader:
             launched.append((decoded, self._launch(decoded.images)))
             if len(launched) > ahead:
@@ -99,22 +108,31 @@ class Measurer:
         for batch_and_values in launched:
             yield _measured(*batch_and_values)
 
-    def _launch(self, images: np.ndarray) -> Tensor:
+    def _launch(self, images: np.ndarray) -> tuple[Tensor, ...]:
+        """Activations, (images, units), and with `with_cells` their cells, (images, units, 2)."""
         if not len(images):
-            return torch.empty((0, sum(self.model.layer(name).channels for name in self.layers)))
+            units = sum(self.model.layer(name).channels for name in self.layers)
+            nothing = torch.empty((0, units)), torch.empty((0, units, 2), dtype=torch.int16)
+            return nothing if self.with_cells else nothing[:1]
         tensor = torch.from_numpy(images)
         if self.device.type == "cuda":
             tensor = tensor.pin_memory().to(self.device, non_blocking=True)
         return self.lanes.map(self._activations, tensor)
 
-    def _activations(self, images: Tensor) -> Tensor:
+    def _activations(self, images: Tensor) -> tuple[Tensor, ...]:
         with torch.inference_mode(), _true_float32(self.device):
-            maps = self.reader(images.permute(0, 3, 1, 2).float().div_(255))
-            return torch.cat([pool(values, self.objective).float() for values in maps.values()], 1)
+            maps = self.reader(images.permute(0, 3, 1, 2).float().div_(255)).values()
+            values = torch.cat([pool(layer, self.objective).float() for layer in maps], 1)
+            return (
+                (values, torch.cat([cells(layer, self.objective) for layer in maps], 1))
+                if self.with_cells
+                else (values,)
+            )
 
 
-def _measured(batch: Batch, values: Tensor) -> Measurements:
-    return Measurements(batch.rows, values.cpu().numpy(), batch.broken)
+def _measured(batch: Batch, found: tuple[Tensor, ...]) -> Measurements:
+    values, *places = (tensor.cpu().numpy() for tensor in found)
+    return Measurements(batch.rows, values, batch.broken, *places)
 
 
 def _workers(device: torch.device) -> int:
@@ -139,43 +157,3 @@ def _end_with_parent(_worker: int) -> None:
 def _as_it_is(batch: T) -> T:
     # arrays are sent through a pipe; tensors would need shared memory, which is small in containers
     return batch
-
-
-CACHED = 2**19  # numbers, 2 MB in float32
-
-
-def channel(maps: Tensor) -> Tensor:
-    """Average maps over space in float32: (images, channels, h, w) → (images, channels). Raises ValueError if not 4-D.
-
-    The result has the dtype of the maps, or float32 if theirs is a smaller one.
-    """
-    _check(maps)
-    if maps.dtype.itemsize >= torch.float32.itemsize:
-        return maps.mean((2, 3))
-    if maps.device.type != "cpu":
-        return maps.mean((2, 3), dtype=torch.float32)
-    # torch sums bfloat16 at a quarter of the speed of float32; a copy of a few images stays in the processor's cache
-    few = max(1, CACHED // max(1, maps[:1].numel()))
-    return torch.cat([part.float().mean((2, 3)) for part in maps.split(few)])
-
-
-def neuron(maps: Tensor) -> Tensor:
-    """Take the centre of maps: (images, channels, h, w) → (images, channels). Raises ValueError if not 4-D.
-
-    The centre of an even side is the later of the two middle positions (h // 2), as in Lucid.
-    """
-    _check(maps)
-    return maps[:, :, maps.shape[2] // 2, maps.shape[3] // 2]
-
-
-POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {"channel": channel, "neuron": neuron}
-
-
-def pool(maps: Tensor, objective: str) -> Tensor:
-    """The activation of every unit by the objective's name, `channel` or `neuron`."""
-    return POOLINGS[objective](maps)
-
-
-def _check(maps: Tensor) -> None:
-    if maps.ndim != 4:
-        raise ValueError(f"activation maps are (images, channels, h, w), got shape {tuple(maps.shape)}")

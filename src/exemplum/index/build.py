@@ -74,7 +74,7 @@ def build_index(
         started = Sweep(store.digest(key, str(dtype), len(rows)), rows, total, part, path)
         with track("index" if name == "partial" else "float32", len(rows), "images", done=started.done) as advance:
             if len(started.left):
-                make = partial(Measurer, model, layers, relu, objective, dtype)
+                make = partial(Measurer, model, layers, relu, objective, dtype, dtype is torch.float32)
                 if cluster:
                     measured = spread(cluster, make, corpus, started.left, batch, shard)
                     started.run(_told(measured, advance))

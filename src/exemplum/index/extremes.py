@@ -21,24 +21,39 @@ ROW_BITS = 32
 ROW_MASK = (1 << ROW_BITS) - 1
 
 
-def none(units: int) -> Tensor:
-    """The keys of an empty stream: int64 (units, 0)."""
-    return torch.empty((units, 0), dtype=torch.int64)
+@dataclass
+class Highest:
+    """The highest activations of every unit, as packed keys, greatest first, and the cells of the maps they stem from.
+
+    Cells are -1 where nobody measured them.
+    """
+
+    keep: int
+    keys: Tensor  # int64 (units, ≤ keep)
+    cells: Tensor  # int32 (units, ≤ keep)
+
+    @classmethod
+    def none(cls, units: int, keep: int) -> Highest:
+        """Of an empty stream."""
+        return cls(keep, *(torch.empty((units, 0), dtype=dtype) for dtype in (torch.int64, torch.int32)))
+
+    def merge(self, values: Tensor, rows: Tensor, cells: Tensor | None = None) -> None:
+        """Merge float32 values and cells, (units, n) each, of the images at rows (n,)."""
+        if self.keys.shape[1] == self.keep:
+            values, places, contending = _contenders(self.keys, values)
+            new = torch.where(contending, pack(values, rows[places]), EMPTY)
+            cells = None if cells is None else cells.gather(1, places)
+        else:
+            new = pack(values, rows)
+        both = torch.cat([self.keys, new], dim=1)
+        self.keys, best = both.topk(min(self.keep, both.shape[1]), dim=1, sorted=True)
+        where = torch.full_like(new, -1, dtype=torch.int32) if cells is None else cells.int()
+        self.cells = torch.cat([self.cells, where], dim=1).gather(1, best)
 
 
-def merge_highest(keys: Tensor, values: Tensor, rows: Tensor, keep: int) -> Tensor:
-    """The `keep` greatest of packed keys (units, a) and of float32 values (units, n) at rows (n,), greatest first."""
-    if keys.shape[1] == keep:
-        values, rows, contending = _contenders(keys, values, rows)
-        new = torch.where(contending, pack(values, rows), EMPTY)
-    else:
-        new = pack(values, rows)
-    both = torch.cat([keys, new], dim=1)
-    return both.topk(min(keep, both.shape[1]), dim=1, sorted=True).values
-
-
-def _contenders(keys: Tensor, values: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The values that may exceed the lowest key, padded so that all units have equally many; and their places.
+def _contenders(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The values that may exceed the lowest key, padded so that all units have equally many; their places among the
+    values; and which of them are no padding.
 
     Later in a long stream these are few, so packing and sorting them takes little time.
     """
@@ -47,7 +62,7 @@ def _contenders(keys: Tensor, values: Tensor, rows: Tensor) -> tuple[Tensor, Ten
     contending = values >= floor  # NaN never
     most = int(contending.sum(1).max()) if len(values) else 0
     values, places = torch.where(contending, values, float("-inf")).topk(most, dim=1, sorted=False)
-    return values, rows[places], contending.gather(1, places)
+    return values, places, contending.gather(1, places)
 
 
 def pack(values: Tensor, rows: Tensor) -> Tensor:
@@ -84,19 +99,21 @@ class Accumulator:
     mean: np.ndarray = field(init=False)
     squares: np.ndarray = field(init=False)  # sum of squared deviations from the mean
     active: np.ndarray = field(init=False)  # int64, images whose activation is not zero
-    highest: Tensor = field(init=False)  # packed keys, (units, ≤ keep)
-    lowest: Tensor = field(init=False)  # packed keys of the negated values
+    highest: Highest = field(init=False)
+    lowest: Highest = field(init=False)  # of the negated values
 
     def __post_init__(self) -> None:
         self.mean = np.zeros(self.units)
         self.squares = np.zeros(self.units)
         self.active = np.zeros(self.units, np.int64)
-        self.highest, self.lowest = none(self.units), none(self.units)
+        self.highest, self.lowest = (Highest.none(self.units, self.keep) for _ in range(2))
 
-    def add(self, values: np.ndarray, rows: np.ndarray) -> None:
+    def add(self, values: np.ndarray, rows: np.ndarray, cells: np.ndarray | None = None) -> None:
         """Merge activations, float32 (images, units), of the corpus rows, int64 (images,).
 
-        Extremes do not depend on the order of the parts of a stream; moments do in their last bits.
+        `cells`: where in the maps they stem from, (images, units, 2): for an image that is a unit's highest, and for
+        one that is its lowest. Extremes do not depend on the order of the parts of a stream; moments do in their last
+        bits.
         """
         if not len(rows):
             return
@@ -104,8 +121,9 @@ class Accumulator:
         self._add_moments(len(rows), mean, np.square(values - mean).sum(0))
         self.active += np.count_nonzero(values, axis=0)
         columns, places = torch.from_numpy(values.T.copy()), torch.tensor(rows)
-        self.highest = merge_highest(self.highest, columns, places, self.keep)
-        self.lowest = merge_highest(self.lowest, columns.neg_(), places, self.keep)
+        high, low = (None, None) if cells is None else torch.from_numpy(cells.transpose(2, 1, 0).copy())
+        self.highest.merge(columns, places, high)
+        self.lowest.merge(columns.neg_(), places, low)
 
     @property
     def std(self) -> np.ndarray:
@@ -115,9 +133,13 @@ class Accumulator:
     def top(self, pole: str) -> tuple[np.ndarray, np.ndarray]:
         """Values and corpus rows, (units, ≤ keep) each, of the pole's extremes, most extreme first."""
         if pole == "max":
-            return unpack(self.highest)
-        values, rows = unpack(self.lowest)
+            return unpack(self.highest.keys)
+        values, rows = unpack(self.lowest.keys)
         return -values, rows
+
+    def cells(self, pole: str) -> np.ndarray:
+        """The cells of the maps that the pole's extremes stem from, int32 (units, ≤ keep); -1 for none."""
+        return (self.highest if pole == "max" else self.lowest).cells.numpy()
 
     def images(self) -> np.ndarray:
         """Rows of all images that are among the extremes of any unit, ascending."""
@@ -137,7 +159,8 @@ class Accumulator:
         with store.atomic(path) as temporary, temporary.open("wb") as handle:
             arrays = {
                 "keep": np.array(self.keep), "count": np.array(self.count), "mean": self.mean, "squares": self.squares,
-                "active": self.active, "highest": self.highest.numpy(), "lowest": self.lowest.numpy(),
+                "active": self.active, "highest": self.highest.keys.numpy(), "lowest": self.lowest.keys.numpy(),
+                "highest_cells": self.highest.cells.numpy(), "lowest_cells": self.lowest.cells.numpy(),
             }  # fmt: skip
             np.savez(handle, allow_pickle=False, **arrays, **more)
 
@@ -148,5 +171,8 @@ class Accumulator:
             saved = dict(arrays)
         self = cls(len(saved["mean"]), int(saved.pop("keep")), int(saved.pop("count")))
         self.mean, self.squares, self.active = (saved.pop(name) for name in ("mean", "squares", "active"))
-        self.highest, self.lowest = (torch.from_numpy(saved.pop(name)) for name in ("highest", "lowest"))
+        self.highest, self.lowest = (
+            Highest(self.keep, *(torch.from_numpy(saved.pop(name)) for name in (pole, f"{pole}_cells")))
+            for pole in ("highest", "lowest")
+        )
         return self, saved

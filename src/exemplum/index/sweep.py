@@ -53,7 +53,7 @@ class Sweep:
             self.path.unlink(missing_ok=True)
 
     def _take(self, shard: Measurements) -> None:
-        self.total.add(shard.values, shard.rows)
+        self.total.add(shard.values, shard.rows, shard.cells)
         self.broken += shard.broken
         self.sample.add(shard.values, shard.rows)
         self.done += len(shard.rows) + len(shard.broken)
@@ -110,7 +110,8 @@ def shards(batches: Iterator[Measurements], size: int) -> Iterator[Measurements]
 
 def joined(parts: list[Measurements]) -> Measurements:
     """Concatenate consecutive parts."""
+    where = [part.cells for part in parts if part.cells is not None]
     return Measurements(
         np.concatenate([part.rows for part in parts]), np.concatenate([part.values for part in parts]),
-        tuple(fault for part in parts for fault in part.broken),
+        tuple(fault for part in parts for fault in part.broken), np.concatenate(where) if where else None,
     )  # fmt: skip

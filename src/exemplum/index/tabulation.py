@@ -12,7 +12,7 @@ from exemplum.images import Corpus
 from exemplum.index.extremes import Accumulator
 from exemplum.index.index import ActivationIndex
 from exemplum.index.sweep import Sweep
-from exemplum.models import Model
+from exemplum.models import Model, effective_fields
 from exemplum.records import Pole
 
 QUANTILES = {"q01": 1, "q05": 5, "q25": 25, "q50": 50, "q75": 75, "q95": 95, "q99": 99}
@@ -35,13 +35,37 @@ def tabulated(first: Sweep, exact: Sweep, model: Model, corpus: Corpus, layers: 
     units[list(QUANTILES)] = sample.quantiles(list(QUANTILES.values()))
     units["dead"] = units["low"] == units["high"]
     units["rare"] = (units["active"] < min(FEWEST_ACTIVE, total.count)) & ~units["dead"]
+    extremes = _extremes(exact.total, facts, _Places(model, layers), corpus)
     return ActivationIndex(
-        tables.INDEX_UNITS.frame(units), _extremes(exact.total, facts, corpus), _broken(first.broken, corpus), sample,
+        tables.INDEX_UNITS.frame(units), extremes, _broken(first.broken, corpus), sample,
         corpus, model.preprocessing,
     )  # fmt: skip
 
 
-def _extremes(total: Accumulator, facts: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
+PLACE, BOX = ("y", "x"), ("top", "left", "bottom", "right")
+
+
+class _Places:
+    """Where in an image the cells of units' maps lie."""
+
+    def __init__(self, model: Model, layers: Sequence[str]) -> None:
+        fields = effective_fields(model, layers)
+        self.layers = [(model.grid(layer), fields[layer]) for layer in layers]
+
+    def columns(self, cells: np.ndarray) -> dict[str, np.ndarray]:
+        """Of cells by number, int (units, poles, kept): the columns y, x, top, left, bottom and right, flat."""
+        found = {name: np.empty(cells.shape, np.int16) for name in (*PLACE, *BOX)}
+        start = 0
+        for grid, sides in self.layers:
+            for unit, side in enumerate(sides, start):  # one by one: the numbers in between are many
+                parts = grid.boxes(cells[unit], np.full(cells[unit].shape, side))
+                for name, column in zip(found, np.moveaxis(np.concatenate(parts, -1), -1, 0), strict=True):
+                    found[name][unit] = column
+            start += len(sides)
+        return {name: column.ravel() for name, column in found.items()}
+
+
+def _extremes(total: Accumulator, facts: pd.DataFrame, places: _Places, corpus: Corpus) -> pd.DataFrame:
     """Each unit's extremes of both poles, the units in their order; texts as codes, since there may be 10⁷ rows."""
     found = [total.top(pole) for pole in Pole]
     values, rows = (np.stack(parts, axis=1) for parts in zip(*found, strict=True))  # (units, poles, kept)
@@ -53,13 +77,14 @@ def _extremes(total: Accumulator, facts: pd.DataFrame, corpus: Corpus) -> pd.Dat
     images, image = np.unique(rows, return_inverse=True)
     records = [corpus.record(row) for row in images.tolist()]
     texts: dict[str, tuple[np.ndarray, Sequence[str]]] = {
-        "unit": (unit, list(facts["unit"])), "layer": (unit, list(facts["layer"])), "branch": (unit, list(facts["branch"])),
-        "pole": (pole, list(Pole)), "image": (image, [record.image_id for record in records]),
-        "group": (image, [record.group for record in records]),
+        **{name: (unit, list(facts[name])) for name in ("unit", "layer", "branch")}, "pole": (pole, list(Pole)),
+        "image": (image, [record.image_id for record in records]), "group": (image, [record.group for record in records]),
     }  # fmt: skip
     columns = {name: _coded(codes, list(map(str, named))) for name, (codes, named) in texts.items()}
     channel = facts["channel"].to_numpy()[unit]
     numbers = {"channel": channel, "rank": rank, "row": rows, "activation": values.ravel()[there]}
+    where = places.columns(np.stack([total.cells(pole) for pole in Pole], axis=1))
+    numbers |= {name: column[there] for name, column in where.items()}
     return tables.EXTREMES.frame(pd.DataFrame(columns | numbers, copy=False))
 
 

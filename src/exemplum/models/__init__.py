@@ -12,6 +12,7 @@ from exemplum.study import Name, Pixels, Section
 
 if TYPE_CHECKING:
     from exemplum.models import dictionaries as dictionaries
+    from exemplum.models.effective_fields import effective_fields as effective_fields
     from exemplum.models.files import (
         OWN as OWN,
         SUFFIXES as SUFFIXES,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         embedded_layers as embedded_layers,
         no_layer as no_layer,
     )
+    from exemplum.models.grids import Grid as Grid
     from exemplum.models.loading import load as load
     from exemplum.models.model import Layer as Layer, Model as Model, table as table
     from exemplum.models.network import (
@@ -94,6 +96,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["dictionaries"],
     submod_attrs={
+        "effective_fields": ["effective_fields"],
         "files": [
             "OWN",
             "SUFFIXES",
@@ -105,6 +108,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "embedded_layers",
             "no_layer",
         ],
+        "grids": ["Grid"],
         "loading": ["load"],
         "model": ["Layer", "Model", "table"],
         "network": ["Network", "Preprocessing", "ShapeError"],

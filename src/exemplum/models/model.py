@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
+from torch import fx, nn
 
 from exemplum import store
 from exemplum.models.dictionaries.dictionary import Dictionary, Matrix, Relu, VirtualLayer, as_dictionary
 from exemplum.models.files import ModelError, check_dictionary_name, no_layer
 from exemplum.models.fingerprints import fingerprint
-from exemplum.models.graph import cut, trace
+from exemplum.models.graph import cut, fields, trace
+from exemplum.models.grids import Grid, grid
 from exemplum.models.layers import Layout, channel_branches, layout, stage_ends, useful
 from exemplum.models.network import Network, Normalize, Preprocessing, ShapeError
 from exemplum.models.reader import HookedBody, Reader
@@ -175,6 +176,12 @@ class Model:
             )
         return next((name for name, channels in layer.branches.items() if unit.channel in channels), "")
 
+    def grid(self, layer: str) -> Grid:
+        """Where the cells of the layer's maps lie in the model's input. Raises as `layer` does."""
+        name = self.base(self.layer(layer).name)
+        field = self._fields.get(self._traced.outputs[name]) if self._traced else None
+        return grid(self._layout(name), self._shapes.layers[name], self.input_size, field)
+
     def crop(self, image: np.ndarray) -> np.ndarray:
         """Crop a picture as the network and people see it: uint8 (h, w, 3) → uint8 (input_size, input_size, 3)."""
         return self.preprocessing.crop(image)
@@ -235,6 +242,11 @@ class Model:
                 f"model {self.name} does not accept images of {images} (channels, height, width): {reason}; set "
                 f"another input_size, or declare size and channels with models.Network (docs/models.md)"
             ) from error
+
+    @cached_property
+    def _fields(self) -> dict[fx.Node, fields.Field]:
+        """Receptive fields of the traced network's nodes."""
+        return fields.fields(self._traced, self._shapes.nodes) if self._traced else {}
 
     @cached_property
     def _other_size(self) -> cut.Shapes:

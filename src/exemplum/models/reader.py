@@ -232,11 +232,11 @@ class Lanes:
         lanes = min(self.count, *map(len, images))
         return tuple(function(*images)) if lanes == 1 else tuple(_Spread.apply(function, self.pool, lanes, *images))
 
-    def map(self, function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-        """The results of `function` for all images, without gradients."""
+    def map(self, function: Callable[[Tensor], tuple[Tensor, ...]], images: Tensor) -> tuple[Tensor, ...]:
+        """The results of `function`, tensors with one row per image, for all images; without gradients."""
         if min(self.count, len(images)) <= 1:
             return function(images)
-        return torch.cat(list(self.pool.map(function, images.chunk(self.count))))
+        return tuple(map(torch.cat, zip(*self.pool.map(function, images.chunk(self.count)), strict=True)))
 
 
 class _Spread(torch.autograd.Function):
