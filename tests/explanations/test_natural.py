@@ -29,6 +29,7 @@ def index_of(images: int, keep: int, groups=lambda row: "", dead: bool = False) 
             "image": f"i{row}",
             "group": groups(row),
             "activation": 0 if dead else row,
+            **dict.fromkeys(["y", "x", "top", "left", "bottom", "right"], -1),
         }
         for pole, order in tops.items()
         for rank, row in enumerate(order)

@@ -78,7 +78,8 @@ def _extremes(total: Accumulator, facts: pd.DataFrame, places: _Places, corpus: 
     records = [corpus.record(row) for row in images.tolist()]
     texts: dict[str, tuple[np.ndarray, Sequence[str]]] = {
         **{name: (unit, list(facts[name])) for name in ("unit", "layer", "branch")}, "pole": (pole, list(Pole)),
-        "image": (image, [record.image_id for record in records]), "group": (image, [record.group for record in records]),
+        "image": (image, [record.image_id for record in records]),
+        "group": (image, [record.group for record in records]),
     }  # fmt: skip
     columns = {name: _coded(codes, list(map(str, named))) for name, (codes, named) in texts.items()}
     channel = facts["channel"].to_numpy()[unit]
