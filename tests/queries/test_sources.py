@@ -39,7 +39,7 @@ from exemplum.queries import QueryImage, QueryPair
 def halves(request, side=0):
     for unit in request.units:
         for batch in request.batches(unit):
-            images = [image for image in request.extremes(unit) if image.batch == batch]
+            images = list(request.extreme_queries(unit)[batch].values())
             first, second = images[side], images[1 - side]
             yield QueryPair(unit, batch, (
                 QueryImage(request.image(first.row)[::-1].copy(), first.image_id),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         UnableError as UnableError,
         observe as observe,
     )
+    from exemplum.observers.occlusion import OcclusionCue as OcclusionCue
     from exemplum.observers.registry import load as load
     from exemplum.observers.similarity import Similarity as Similarity
     from exemplum.observers.simulated import Simulated as Simulated
@@ -51,6 +52,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "observer": ["Chance", "Ideal", "Observer", "ObserverError", "UnableError", "observe"],
+        "occlusion": ["OcclusionCue"],
         "registry": ["load"],
         "similarity": ["Similarity"],
         "simulated": ["Simulated"],

@@ -13,6 +13,7 @@ import numpy as np
 
 from exemplum.errors import did_you_mean
 from exemplum.observers.observer import Observer, ObserverError, ObserverFactory, UnableError, chance, ideal
+from exemplum.observers.occlusion import centre, variance
 from exemplum.observers.similarity import similarity
 from exemplum.observers.simulated import simulated
 from exemplum.records import ALL, Response, Side, Trial
@@ -24,6 +25,8 @@ BUILT_IN: dict[str, ObserverFactory] = {
     "chance": chance,
     "similarity": similarity,
     "simulated": simulated,
+    "centre": centre,
+    "variance": variance,
 }
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from exemplum.queries.stage import corpus_images as corpus_images
     from exemplum.queries.table import load as load, load_units as load_units, split_queries as split_queries
 
-EXTREME, WINDOW = "extreme", "window"
+EXTREME, WINDOW, OCCLUSION = "extreme", "window", "occlusion"
 ANY = -1  # of `references` in QUERIES: the pair is shown with any number of them
 Percentile = Annotated[float, Field(gt=0.5, lt=1)]
 

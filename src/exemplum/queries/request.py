@@ -13,10 +13,10 @@ import numpy as np
 from exemplum.errors import UserError
 from exemplum.images import Corpus, thumbnail
 from exemplum.index import ActivationIndex
-from exemplum.queries import windows
-from exemplum.queries.dealing import DealtImage, is_query
+from exemplum.queries import dealing, windows
+from exemplum.queries.dealing import DealtImage
 from exemplum.queries.windows import Deal
-from exemplum.records import Unit
+from exemplum.records import Pole, Unit
 
 if TYPE_CHECKING:
     from exemplum.index import Measurer
@@ -133,14 +133,16 @@ class QueryRequest:
             raise UserError(f"this study shows {' or '.join(map(str, self.references))} references per pole, not {k}")
         return list(self.corpus_images.deal(unit).exemplars[k])
 
-    def extremes(self, unit: Unit, references: int | None = None) -> list[DealtImage]:
-        """The most extreme image per pole and batch, for this many references per pole (the most if not given).
+    def extreme_queries(self, unit: Unit, references: int | None = None) -> dict[int, dict[Pole, DealtImage]]:
+        """The most extreme image of each pole in every batch, by batch and pole; none of them is a reference.
 
-        No explanation shows them, so make your own queries from these, or from images that no method uses: the design
-        refuses a study in which a query's image is a reference.
+        Make your own queries from these, or from images that no method uses: the design refuses a study in which a
+        query's image is a reference. They depend on the number of references per pole (the most if not given). Raises
+        UserError if the study shows no such number.
         """
         k = max(self.references) if references is None else references
-        return [image for image in self.dealt(unit, k) if is_query(image, k)]
+        asked = [image for image in self.dealt(unit, k) if dealing.is_query(image, k)]
+        return dict(sorted(windows.pairs(asked).items()))
 
     def batches(self, unit: Unit) -> range:
         """The batches of a unit, for every number of references; small corpora have fewer than study.toml asks for."""

@@ -1,4 +1,4 @@
-"""Query sources by name: extremes, windows of the ranking, folders of pairs, and functions of the user's own."""
+"""Query sources by name: extremes, windows, occlusions, folders of pairs, and functions of the user's own."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
+from pydantic import ValidationError, create_model
 
 from exemplum import images
 from exemplum.errors import UserError, did_you_mean
-from exemplum.queries import EXTREME, WINDOW, windows
+from exemplum.queries import EXTREME, OCCLUSION, WINDOW, Percentile, windows
 from exemplum.queries.dealing import DealtImage
+from exemplum.queries.occlusion import occlusion
 from exemplum.queries.request import QueryImage, QueryPair, QueryRequest, QuerySource
 from exemplum.records import Pole, Unit
-from exemplum.study import user_code
+from exemplum.study import Section, toml_files, user_code
 
 GROUP = "exemplum.queries"  # entry points of other packages
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -30,24 +32,24 @@ def extreme(request: QueryRequest) -> Iterator[QueryPair]:
     """The most extreme image of each pole in every batch, as in Borowski, Zimmermann et al. (2021)."""
     for unit in request.units:
         for k in request.references:
-            yield from _pairs(request, unit, request.extremes(unit, k), k)
+            yield from _pairs(request, unit, request.extreme_queries(unit, k), k)
 
 
-def window(request: QueryRequest, *, percentile: float) -> Iterator[QueryPair]:
+def window(request: QueryRequest, *, percentile: Percentile) -> Iterator[QueryPair]:
     """Images near a percentile of the unit's activation, and near the mirrored one, in every batch."""
     for unit in request.units:
-        dealt = request.corpus_images.deal(unit).windows[percentile]
+        dealt = windows.pairs(request.corpus_images.deal(unit).windows[percentile])
         # in a sample of a large corpus activations may be of lower precision: these are measured again
         known = request.index.exact
         yield from _pairs(request, unit, dealt, None, known=known, sampled=len(request.index.ranked(unit)[0]))
 
 
 def _pairs(
-    request: QueryRequest, unit: Unit, asked: Iterable[DealtImage], references: int | None, known: bool = True,
-    sampled: int = 0,
+    request: QueryRequest, unit: Unit, asked: Mapping[int, Mapping[Pole, DealtImage]], references: int | None,
+    known: bool = True, sampled: int = 0,
 ) -> Iterator[QueryPair]:  # fmt: skip
     facts = {"candidates": sampled} if sampled else {}
-    for batch, poles in sorted(windows.pairs(asked).items()):
+    for batch, poles in sorted(asked.items()):
         first, second = (
             QueryImage(request.image(image.row), image.image_id, image.group, image.activation if known else None)
             for image in (poles[Pole.MAX], poles[Pole.MIN])
@@ -144,7 +146,7 @@ def _problem(pair: Any, request: QueryRequest) -> str:
     return ""
 
 
-BUILT_IN: dict[str, Callable[..., Iterator[QueryPair]]] = {EXTREME: extreme, WINDOW: window}
+BUILT_IN: dict[str, Callable[..., Iterator[QueryPair]]] = {EXTREME: extreme, WINDOW: window, OCCLUSION: occlusion}
 
 
 def load_source(
@@ -180,12 +182,19 @@ def load_source(
 
 
 def _with(source: Callable[..., Iterator[QueryPair]], spec: str, parameters: Mapping[str, Any]) -> QuerySource:
-    """A built-in source with its parameters. Raises UserError for one that it does not have, or that is missing."""
-    taken = list(inspect.signature(source).parameters)[1:]
-    if unknown := [name for name in parameters if name not in taken]:
-        has = f"it has {', '.join(taken)}" if taken else "it has none"
+    """A built-in source with its parameters. Raises UserError for one that is unknown, missing or not allowed."""
+    hints, given = get_type_hints(source, include_extras=True), list(inspect.signature(source).parameters.values())[1:]
+    if unknown := [name for name in parameters if name not in {parameter.name for parameter in given}]:
+        names = [parameter.name for parameter in given]
+        has = f"it has {', '.join(names)}" if names else "it has none"
         raise UserError(f"query source {spec} has no parameter {unknown[0]!r}; {has}")
-    needed = [name for name, of in inspect.signature(source).parameters.items() if of.default is of.empty][1:]
-    if missing := [name for name in needed if name not in parameters]:
-        raise UserError(f"query source {spec} needs the parameter {missing[0]}; set it in its table of study.toml")
+    fields: dict[str, Any] = {
+        parameter.name: (hints[parameter.name], ... if parameter.default is parameter.empty else parameter.default)
+        for parameter in given
+    }
+    allowed = create_model("Parameters", __base__=Section, **fields)
+    try:
+        allowed.model_validate(dict(parameters))
+    except ValidationError as error:
+        raise UserError(toml_files.problems(error, allowed)) from error
     return partial(source, **parameters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -152,19 +152,31 @@ def _pairs(study: Study, use: Queries, asked: QueryRequest, home: Path) -> list[
     """Rows of QUERIES of one source; the pairs of a unit are saved as soon as they are complete."""
     records_of = {unit: home / unit.slug / "pairs.json" for unit in asked.units}
     missing = [unit for unit, record in records_of.items() if not _is_done(record)]
-    with track(f"queries {use.name}", len(asked.units), "units", done=len(asked.units) - len(missing)) as advance:
+    batches = {unit: len(asked.batches(unit)) for unit in asked.units}
+    total, left = sum(batches.values()), sum(batches[unit] for unit in missing)
+    with track(f"queries {use.name}", total, "batches", done=total - left) as advance:
         if missing:
             source = _load(study, use)
             request = QueryRequest(missing, asked.corpus_images, asked.relu, asked.objective, asked.batch)
             for unit, own in itertools.groupby(source(request), key=lambda pair: pair.unit):
-                rows = list(_stored(study, use, request, home, unit, list(own)))
-                store.write_json(records_of[unit], rows)
-                advance(1)
+                pairs = list(_counted(own, batches[unit], advance))
+                store.write_json(records_of[unit], list(_stored(study, use, request, home, unit, pairs)))
         if absent := [str(unit) for unit, record in records_of.items() if not record.exists()]:
             raise UserError(
                 f"query source {use.source} gave no pair of {absent[0]}; give pairs of all of request.units"
             )
     return [row for record in records_of.values() for row in store.read_json(record)]
+
+
+def _counted(pairs: Iterable[QueryPair], batches: int, advance: Callable[[int], None]) -> Iterator[QueryPair]:
+    """The pairs of one unit; `advance` learns of each batch with its first pair, and of the rest at the end."""
+    seen: set[int] = set()
+    for pair in pairs:
+        if pair.batch not in seen:
+            seen.add(pair.batch)
+            advance(1)
+        yield pair
+    advance(batches - len(seen))
 
 
 def _is_done(record: Path) -> bool:
