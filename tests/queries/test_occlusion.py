@@ -223,7 +223,9 @@ def study(tmp_path_factory) -> Study:
 
 def test_a_study_with_occlusion_queries_runs_and_its_truth_is_known(study):
     pairs = tables.QUERIES.read(study.stage("queries") / "queries.parquet")
-    assert sorted(zip(pairs["unit"], pairs["batch"], strict=True)) == [(f"2:{u}", b) for u in range(3) for b in range(3)]
+    assert sorted(zip(pairs["unit"], pairs["batch"], strict=True)) == [
+        (f"2:{u}", b) for u in range(3) for b in range(3)
+    ]
     assert (pairs["image_max"] == pairs["image_min"]).all()
     assert (pairs.loc[pairs["unit"] != "2:2", "activation_min"] == 0).all()
     assert (pairs["margin"] > 0).all()
@@ -244,7 +246,7 @@ def test_baselines_answer_as_the_construction_says(study):
 
 
 def test_the_variance_observer_prefers_the_flatter_patch(tmp_path):
-    """Stripes on the left, a flat right half: whatever the unit does, the copy that is covered at the right is chosen."""
+    """Stripes on the left, a flat right half: whatever the unit does, the copy covered at the right is chosen."""
     image = np.full((32, 32, 3), 128, np.uint8)
     image[:, :16:2] = 0
     cover = Covers(image, 10)

@@ -132,7 +132,7 @@ def test_own_pairs_are_measured_and_ordered_by_the_network(tmp_path):
         ('[queries]\ndifficulty = ["hard"]', r"\[queries\] difficulty"),
         ('[queries.a]\nsource = "windows"', r"\[queries.a\]: there is no query source 'windows'; did you mean window"),
         ('[queries.a]\nsource = "window"\npercent = 0.9', r"query source window has no parameter 'percent'"),
-        ('[queries.a]\nsource = "window"', r"query source window needs the parameter percentile"),
+        ('[queries.a]\nsource = "window"', r"percentile is missing; it must be a number above 0.5 and below 1"),
         ('[queries.a]\nsource = "mine:halves"\nsize = 3', r"\[queries.a\]: query source mine:halves cannot be called"),
         ('[queries.a]\nsource = "mine:absent"', r"mine has no 'absent'"),
         ('[queries.a]\nsource = "folder:nowhere"', r"the folder .*nowhere does not exist"),

@@ -20,7 +20,7 @@ from pydantic import Field
 from exemplum.errors import UserError
 from exemplum.queries.dealing import DealtImage
 from exemplum.queries.request import QueryImage, QueryPair, QueryRequest
-from exemplum.records import Pole, Unit
+from exemplum.records import Pole
 
 Fill = Literal["mean", "grey", "blur"]
 Corner = tuple[int, int]  # top and left of a patch, in pixels
