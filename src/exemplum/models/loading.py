@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from exemplum.errors import did_you_mean
-from exemplum.models.files import EMBEDDED, OWN, ModelError, WeightsError
+from exemplum.models.files import EMBEDDED, LITE, OWN, ModelError, WeightsError
 from exemplum.models.inceptionv1 import InceptionV1
+from exemplum.models.lite import lite
 from exemplum.models.model import Model
 from exemplum.models.network import Network, Preprocessing, fill, read
 from exemplum.study import user_code
@@ -32,10 +33,12 @@ def load(
     """Load a model with its preprocessing, input size, layers and units.
 
     spec: any nn.Module as it is (a copy is kept, so that yours stays trainable); `embedded`;
-    `inceptionv1` (the full network of the paper); `torchvision:NAME`; `timm:NAME`;
+    `efficientnet-lite0` (or 1, 2), with its ImageNet weights; `inceptionv1` (the full network of the paper);
+    `torchvision:NAME`; `timm:NAME`;
     `package.module:factory`, a function that returns an nn.Module or a models.Network.
     weights: a file (safetensors, or a torch state dict); for torchvision and timm also `DEFAULT` or the name of a
-    published set; without it `embedded` has its own and all others random ones, the same every time.
+    published set; without it `embedded` and `efficientnet-lite0` have their own and all others random ones, the same
+    every time.
     input_size: pixels per side, if not the model's own.
     preprocessing: what `Preprocessing.of` takes, if not the model's own; of a bare module ImageNet's at 224 px.
     places: folders in which a module of yours is searched for, besides the installed packages; the working directory
@@ -115,6 +118,8 @@ def _network(spec: str, weights: str | None, input_size: int | None) -> Network:
         return _embedded(weights, input_size)
     if spec == "inceptionv1":
         return _inceptionv1(weights, input_size)
+    if spec in LITE:
+        return lite(spec, weights, input_size)
     if source == "torchvision" and colon:
         return torchvision(name, weights, input_size)
     if source == "timm" and colon:
@@ -123,7 +128,7 @@ def _network(spec: str, weights: str | None, input_size: int | None) -> Network:
     hint = f"; did you mean {known[spec]}?" if spec in known else did_you_mean(spec, known)
     raise ModelError(
         f"there is no model {spec!r}{hint}"
-        " (models are embedded, inceptionv1, torchvision:NAME, timm:NAME, package.module:factory)"
+        " (models are embedded, efficientnet-lite0, inceptionv1, torchvision:NAME, timm:NAME, package.module:factory)"
     )
 
 
@@ -209,9 +214,7 @@ def timm(name: str, weights: str | None, input_size: int | None) -> Network:
     try:
         import timm as library
     except ImportError as error:
-        raise ModelError(
-            f"timm:{name} needs the package timm; install it with: pip install 'exemplum[timm]'"
-        ) from error
+        raise ModelError(f"timm:{name} needs the package timm; install it with: pip install timm") from error
     if not library.is_model(name):
         raise ModelError(f"timm has no model {name!r}{did_you_mean(name, library.list_models())}")
     size_option: dict[str, Any] = {"img_size": input_size} if input_size else {}

@@ -14,12 +14,15 @@ from torch import Tensor, fx, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from exemplum.models.graph.convolutions import SameConvolution
 from exemplum.models.graph.rewrite import ReLU, rewrite
 from exemplum.models.graph.trace import TracedNetwork, concatenated, is_relu
 
 # Their backward pass does not need their output, so a ReLU after them may overwrite it.
 OVERWRITABLE = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.BatchNorm2d, nn.Linear)
 OVERWRITABLE_FUNCTIONS = (torch.conv2d, torch.cat)
+# A BatchNorm after them is folded into their weights; other subclasses may compute with other weights than they hold.
+FOLDABLE = (nn.Conv2d, SameConvolution)
 
 
 def cut(
@@ -83,7 +86,7 @@ def _fuse_batch_norms(body: fx.GraphModule) -> None:
             continue
         before = node.args[0]
         conv = modules.get(str(before.target)) if before.op == "call_module" else None
-        if type(conv) is not nn.Conv2d or len(before.users) > 1 or norm.running_mean is None:
+        if conv is None or type(conv) not in FOLDABLE or len(before.users) > 1 or norm.running_mean is None:
             continue
         if sum(other.target == before.target for other in body.graph.nodes) > 1:
             continue  # a convolution used twice keeps its weights

@@ -8,8 +8,14 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
-from torch.autograd.function import once_differentiable
 
+from exemplum.models.graph.convolutions import (
+    DepthwiseConvolution,
+    FirstConvolution,
+    first_convolution,
+    is_depthwise,
+    is_first,
+)
 from exemplum.models.graph.maxpool import max_pool
 
 
@@ -29,8 +35,8 @@ class ReLU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.redirect is not None:
             return redirected_relu(x, self.ceiling, self.redirect)
-        if self.ceiling < math.inf:
-            return torch.clamp(x, 0, self.ceiling)
+        if self.ceiling < math.inf:  # in place, the backward pass keeps the result, which the next layer keeps anyway
+            return F.hardtanh_(x, 0.0, self.ceiling) if self.inplace else F.hardtanh(x, 0.0, self.ceiling)
         return torch.relu_(x) if self.inplace else torch.relu(x)
 
     def extra_repr(self) -> str:
@@ -75,7 +81,7 @@ CONVOLUTION = ("input", "weight", "bias", "stride", "padding", "dilation", "grou
 def rewrite(body: fx.GraphModule) -> None:
     """Apply every rewrite, in place."""
     _max_pools(body)
-    _first_convolutions(body)
+    _convolutions(body)
 
 
 class PooledReLU(ReLU):
@@ -133,70 +139,17 @@ def _max_pool(node: fx.Node, modules: dict[str, nn.Module]) -> nn.MaxPool2d | No
     return None
 
 
-class FirstConvolution(nn.Conv2d):
-    """A convolution of stride 2 over few channels (an image), with a polyphase input gradient."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return first_convolution(x, self.weight, self.bias, self.stride, self.padding)  # type: ignore[arg-type]
-
-
-def first_convolution(
-    x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, int], padding: tuple[int, int], *_: object
-) -> Tensor:
-    """torch.conv2d of stride 2, (n, few, h, w) → (n, out, h/2, w/2), with a polyphase gradient to `x`.
-
-    The gradient at every second row and column (one phase) is an ordinary convolution of the output's gradient with
-    every second row and column of the weights. All four phases at once take half the time of a strided backward pass
-    on a CPU.
-    """
-    if x.device.type != "cpu":
-        return F.conv2d(x, weight, bias, stride, padding)
-    result: Tensor = _PolyphaseGradient.apply(x, weight, bias, padding)
-    return result
-
-
-class _PolyphaseGradient(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int]) -> Tensor:
-        ctx.save_for_backward(weight)
-        ctx.padding, ctx.shape = padding, x.shape
-        return F.conv2d(x, weight, bias, 2, padding)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        (weight,), (gradient,) = ctx.saved_tensors, gradients
-        before = [padding + padding % 2 for padding in ctx.padding]  # the smallest even number of rows before the image
-        height, width = weight.shape[2] + before[0] - ctx.padding[0], weight.shape[3] + before[1] - ctx.padding[1]
-        weight = F.pad(weight, (before[1] - ctx.padding[1], width % 2, before[0] - ctx.padding[0], height % 2))
-        # (out, in, rows, 2, columns, 2) → (in · 2 · 2, out, rows, columns), mirrored
-        out, channels = weight.shape[:2]
-        rows, columns = weight.shape[2] // 2, weight.shape[3] // 2
-        phases = weight.reshape(out, channels, rows, 2, columns, 2).permute(1, 3, 5, 0, 2, 4)
-        mirrored = phases.reshape(channels * 4, out, rows, columns).flip(2, 3)
-        found = F.conv2d(
-            gradient, mirrored.contiguous(memory_format=torch.channels_last), None, 1, (rows - 1, columns - 1)
-        )
-        image = F.pixel_shuffle(found[:, :, before[0] // 2 :, before[1] // 2 :], 2)
-        missing = [max(0, side - have) for side, have in zip(ctx.shape[2:], image.shape[2:], strict=True)]
-        image = F.pad(image, (0, missing[1], 0, missing[0])) if any(missing) else image
-        return image[:, :, : ctx.shape[2], : ctx.shape[3]], None, None, None
-
-
-def _first_convolutions(body: fx.GraphModule) -> None:
+def _convolutions(body: fx.GraphModule) -> None:
     tensors = dict(body.named_parameters())
     for node in body.graph.nodes:
         if node.op == "call_module" and type(conv := body.get_submodule(str(node.target))) is nn.Conv2d:
             plain = conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
-            if plain and _is_first(conv.weight, conv.stride, conv.dilation, conv.groups):
+            if plain and is_first(conv.weight, conv.stride, conv.dilation, conv.groups):
                 conv.__class__ = FirstConvolution
+            elif plain and is_depthwise(conv):
+                conv.__class__ = DepthwiseConvolution
         elif node.target is torch.conv2d and len(node.args) == len(CONVOLUTION) and not node.kwargs:
             _, weight, _, stride, padding, dilation, groups = node.args
             known = tensors.get(str(weight.target))
-            if known is not None and not isinstance(padding, str) and _is_first(known, stride, dilation, groups):
+            if known is not None and not isinstance(padding, str) and is_first(known, stride, dilation, groups):
                 node.target = first_convolution
-
-
-def _is_first(weight: Tensor, stride: object, dilation: object, groups: object) -> bool:
-    few = weight.shape[1] <= 4 and weight.shape[2:] != (1, 1)
-    return few and (stride, dilation, groups) == ((2, 2), (1, 1), 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import operator
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.utils._pytree import tree_leaves
 
+from exemplum.models.graph.convolutions import SameConvolution
 from exemplum.models.graph.rewrite import ReLU
 
 # Modules of torch that contain layers to read, so they are traced into.
@@ -115,6 +117,8 @@ class _Tracer(fx.Tracer):
         self.results: dict[str, list[fx.Node]] = {}
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        if _is_untraceable(m):
+            return True
         return type(m) not in BLOCKS and super().is_leaf_module(m, module_qualified_name)
 
     def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
@@ -122,6 +126,15 @@ class _Tracer(fx.Tracer):
         if isinstance(result, fx.Proxy):
             self.results.setdefault(self.path_of_module(m), []).append(result.node)
         return result
+
+
+def _is_untraceable(module: nn.Module) -> bool:
+    """Whether timm marks the module as one that cannot be traced, because its padding depends on the image's size.
+
+    Its normalizations with an activation are marked too, but they can be traced, and their activation must be found.
+    """
+    layers = sys.modules.get("timm.layers")  # if it is not loaded, this is no module of timm
+    return layers is not None and not any(module.children()) and layers.is_notrace_module(type(module))
 
 
 def _normalize(traced: fx.GraphModule) -> Iterator[tuple[fx.Node, fx.Node]]:
@@ -134,6 +147,12 @@ def _normalize(traced: fx.GraphModule) -> Iterator[tuple[fx.Node, fx.Node]]:
             traced.add_submodule(name, ReLU(ceiling))
             with traced.graph.inserting_before(node):
                 successor = traced.graph.call_module(name, (node.args[0] if node.args else node.kwargs["input"],))
+            successor.meta = dict(node.meta)
+        elif (module := _replacement(traced, node)) is not None:
+            name = f"{node.name}_as_module"
+            traced.add_submodule(name, module)
+            with traced.graph.inserting_before(node):
+                successor = traced.graph.call_module(name, (node.args[0],))
             successor.meta = dict(node.meta)
         else:
             _out_of_place(traced, node)
@@ -157,6 +176,29 @@ def _relu_ceiling(traced: fx.GraphModule, node: fx.Node) -> float | None:
     if node.op == "call_function":
         return torch.inf if node.target in RELU_FUNCTIONS else 6.0 if node.target is F.relu6 else None
     return torch.inf if node.op == "call_method" and node.target in ("relu", "relu_") else None
+
+
+def _replacement(traced: fx.GraphModule, node: fx.Node) -> nn.Module | None:
+    """The module that does what a node of timm's does, in a form that `cut` can fold and speed up."""
+    if node.op == "call_module":
+        module = traced.get_submodule(str(node.target))
+        return SameConvolution.of(module) if type(module).__name__ == "Conv2dSame" else None
+    return _batch_norm(traced, node) if node.target is F.batch_norm else None
+
+
+BATCH_NORM = ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
+
+
+def _batch_norm(traced: fx.GraphModule, node: fx.Node) -> nn.BatchNorm2d | None:
+    """F.batch_norm with fixed statistics, as a module that shares its tensors."""
+    given: dict[str, Any] = dict(zip(BATCH_NORM, node.args, strict=False)) | dict(node.kwargs)
+    tensors = [given.get(name) for name in BATCH_NORM[1:5]]
+    if given.get("training") or not all(isinstance(each, fx.Node) and each.op == "get_attr" for each in tensors):
+        return None
+    mean, variance, weight, bias = (operator.attrgetter(str(each.target))(traced) for each in tensors)  # type: ignore[union-attr]
+    module = nn.BatchNorm2d(len(mean), eps=given.get("eps", 1e-5)).eval()
+    module.running_mean, module.running_var, module.weight, module.bias = mean, variance, weight, bias
+    return module
 
 
 def _out_of_place(traced: fx.GraphModule, node: fx.Node) -> None:
