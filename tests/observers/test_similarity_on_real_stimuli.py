@@ -1,4 +1,4 @@
-"""On the stimuli of the paper's own network (shared/data/inceptionv1-stimuli) the embedded network finds the query."""
+"""On the stimuli of the paper's own network (shared/data/inceptionv1-stimuli) another network finds the query."""
 
 import shutil
 from dataclasses import replace
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from exemplum import observers
+from exemplum.models import load
 from exemplum.observers import stage
 from exemplum.observers.similarity import Features, Similarity, features
 from exemplum.records import ReferenceSet, Side, StudyUnit, Trial, TrialKind, Unit
@@ -53,13 +54,15 @@ def trials(study: Study, method: str) -> list[Trial]:
     return made
 
 
-@pytest.mark.parametrize(("method", "least"), [("natural", 0.95), ("synthetic", 0.85)])
-def test_similarity_tells_the_maximal_query(study, of, method, least):
+@pytest.mark.parametrize("method", ["natural", "synthetic"])
+def test_similarity_tells_the_maximal_query(study, of, method):
+    """Measured when it was written: all 400 of either method."""
+    assert list(of.layers) == load("efficientnet-lite0").default_layers
     observer = Similarity(of)
     asked = trials(study, method)
     assert len(asked) == 4 * 100
     right = np.mean([observer.evidence(trial) > 0 for trial in asked])
-    assert right >= least
+    assert right >= 0.99
 
 
 def test_catch_trials_are_easy(study):
@@ -67,6 +70,11 @@ def test_catch_trials_are_easy(study):
     catch = answers[(answers["observer"] == "similarity") & (answers["trial_kind"] == "catch")]
     assert len(catch) == 36
     assert catch["correct"].mean() > 0.9
+
+
+def test_the_network_of_the_features_is_told(study):
+    said = "of efficientnet-lite0 at 128 px; whether the tested network has the same weights is not known"
+    assert (study.record("responses") or {})["summary"]["features"] == said
 
 
 def test_ideal_is_left_out_without_a_network_the_rest_answer(study):
@@ -93,7 +101,7 @@ def test_features_are_kept_and_a_changed_picture_computed_anew(study, tmp_path):
 
 
 def test_one_layer_can_be_chosen(study):
-    section = study.config.observers.similarity.model_copy(update={"layer": "mixed4c"})
+    section = study.config.observers.similarity.model_copy(update={"model": "embedded", "layer": "mixed4c"})
     config = study.config.model_copy(
         update={"observers": study.config.observers.model_copy(update={"similarity": section})}
     )

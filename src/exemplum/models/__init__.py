@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         ShapeError as ShapeError,
     )
     from exemplum.models.reader import Lanes as Lanes, Reader as Reader, unjoined as unjoined
+    from exemplum.models.sharing import shared_weights as shared_weights
 
 
 class ModelSection(Section):
@@ -118,6 +119,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "model": ["Layer", "Model", "table"],
         "network": ["Network", "Preprocessing", "ShapeError"],
         "reader": ["Lanes", "Reader", "unjoined"],
+        "sharing": ["shared_weights"],
     },
 )
 __all__ += ["DictionariesSection", "DictionaryTable", "ModelSection"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import lazy_loader
 from pydantic import Field
 
-from exemplum.study import Name, Names, Section, Share
+from exemplum.study import Name, Names, Pixels, Section, Share
 
 if TYPE_CHECKING:
     from exemplum.observers.observer import (
@@ -37,9 +37,12 @@ class SimulatedSection(Section):
 
 
 class SimilaritySection(Section):
-    model: Name = "embedded"
+    # whose features are compared; auto: efficientnet-lite0, or embedded where that is the tested network
+    model: Name = "auto"
     weights: Name | None = None
-    layer: Name | None = None  # every default layer of that model but the tested one if not given
+    input_size: Pixels | None = None  # the model's own if not given; 128 for efficientnet-lite0 by auto
+    layer: Name | None = None  # every default layer of that model if not given
+    same_network: bool = False  # whether the model may be the tested network, or have weights in common with it
 
 
 class ObserversSection(Section):

@@ -20,13 +20,18 @@ import numpy as np
 
 from exemplum import design, store
 from exemplum.errors import REMAKE
+from exemplum.observers.feature_network import AUTO, FeatureNetwork, choose, of_study
 from exemplum.observers.observer import ObserverError, answer, coin, graded
 from exemplum.records import Response, Side, Trial
 from exemplum.runtime import track
-from exemplum.study import Study, user_code
+from exemplum.study import Study
 
 if TYPE_CHECKING:
     from exemplum.models import Model
+
+
+SIMILARITY = "similarity"
+SAME_NETWORK = "similarity-same-network"  # so that wherever its answers are shown, this is
 
 
 class Similarity:
@@ -36,10 +41,10 @@ class Similarity:
     over `calibration` (the trials of the design) that the trial belongs to: it ranks trials within one study.
     """
 
-    name = "similarity"
-
-    def __init__(self, features: Features, calibration: Iterable[Trial] = ()) -> None:
-        self.features = features
+    def __init__(self, features: Features, calibration: Iterable[Trial] = (), *, same_network: bool = False) -> None:
+        """`same_network`: the features are those of the tested network. Its tested layer is then never compared."""
+        self.features, self.same_network = features, same_network
+        self.name = SAME_NETWORK if same_network else SIMILARITY
         strengths = [abs(self.evidence(trial)) for trial in calibration if any(trial.references)]
         low, high = np.quantile(strengths, [1 / 3, 2 / 3]) if strengths else (0.0, 0.0)
         self.thresholds = (float(low), float(high))
@@ -47,29 +52,34 @@ class Similarity:
     @classmethod
     def of_pictures(
         cls,
-        model: Model,
         pictures: Mapping[str, np.ndarray],
         *,
+        model: str | Model = AUTO,
+        tested: Model | None = None,
         layers: Sequence[str] = (),
         trials: Sequence[Trial] = (),
+        same_network: bool = False,
     ) -> Similarity:
         """An observer of trials made by hand, whose images are the names of `pictures`, uint8 (h, w, 3).
 
-        It compares by `layers` of the model (its default ones if not given), but never by the one that is tested.
-        `trials` calibrate its confidence.
+        model: compares by its features; `auto` takes `efficientnet-lite0`, or `embedded` where that is `tested`.
+        tested: the network whose units are tested. One with the same weights as `model` is refused, unless
+        `same_network` is set; the observer is then called `similarity-same-network`.
+        layers: of the model, its default ones if not given.
+        trials: calibrate confidence.
 
         >>> import exemplum as ex
         >>> from exemplum.images.embedded import photograph
         >>> names = ("grass", "gravel", "brick", "coffee")
         >>> pictures = {name: np.asarray(photograph(name).convert("RGB")) for name in names}
         >>> trial = ex.make_trial("mixed4a:30", max=["grass"], min=["coffee"], queries=("gravel", "coffee"))
-        >>> observer = ex.observers.Similarity.of_pictures(ex.load("embedded"), pictures)
+        >>> observer = ex.observers.Similarity.of_pictures(pictures, tested=ex.load("embedded"))
         >>> str(observer.respond(trial, np.random.default_rng(0)).choice)
         'top'
         """
-        chosen = [model.layer(name).name for name in layers] or list(model.default_layers)
-        values = np.stack(_computed(model, chosen, list(pictures), pictures.__getitem__))
-        return cls(_split(model, chosen, list(pictures), values), trials)
+        network = choose(model, tested, layers=layers, same_network=same_network)
+        values = np.stack(_computed(network, list(pictures), pictures.__getitem__))
+        return cls(_split(network, list(pictures), values), trials, same_network=network.is_tested)
 
     def respond(self, trial: Trial, rng: np.random.Generator) -> Response:
         if not any(trial.references):
@@ -88,13 +98,14 @@ class Similarity:
         return like_max - self._likeness(query, trial.references.min, layer)
 
     def _likeness(self, query: str, references: Sequence[str], layer: str) -> float:
-        return self.features.similarity(query, references, without=layer) if references else 0.0
+        without = layer if self.same_network else ""
+        return self.features.similarity(query, references, without) if references else 0.0
 
 
 def similarity(study: Study) -> Similarity:
     trials = design.load(study).trials
     paths = {path for trial in trials for path in (*trial.references, trial.query_max, trial.query_min)}
-    return Similarity(features(study, sorted(paths)), trials)
+    return Similarity(features(study, sorted(paths)), trials, same_network=of_study(study).is_tested)
 
 
 BATCH = 32  # images per forward pass
@@ -130,53 +141,32 @@ def features(study: Study, paths: Sequence[str]) -> Features:
 
     They are cached in `responses/features.npz`, and reused if network and pictures are the same.
     """
-    model, layers = load(study)
+    network = of_study(study)
     prints = {path: _print(study.folder / path) for path in paths}
     kept = study.stage("responses") / "features.npz"
-    known = _read(kept, model.fingerprint, layers)
+    known = _read(kept, network)
     new = {key: path for path, key in prints.items() if key not in known}
     if new:
-        known |= dict(zip(new, _computed(model, layers, list(new.values()), partial(_read_png, study)), strict=True))
-        _write(kept, model.fingerprint, layers, {key: known[key] for key in set(prints.values())})
-    return _split(model, layers, paths, np.stack([known[prints[path]] for path in paths]))
+        known |= dict(zip(new, _computed(network, list(new.values()), partial(_read_png, study)), strict=True))
+        _write(kept, network, {key: known[key] for key in set(prints.values())})
+    return _split(network, paths, np.stack([known[prints[path]] for path in paths]))
 
 
-def _split(model: Model, layers: Sequence[str], names: Sequence[str], values: np.ndarray) -> Features:
+def _split(network: FeatureNetwork, names: Sequence[str], values: np.ndarray) -> Features:
     """Features of vectors in which the layers stand side by side."""
-    ends = np.cumsum([model.layer(name).channels for name in layers])[:-1]
-    return Features(names, dict(zip(layers, np.split(values, ends, axis=1), strict=True)))
-
-
-def load(study: Study) -> tuple[Model, list[str]]:
-    """The network and the layers of the features: the layer in study.toml, or the default ones."""
-    section = study.config.observers.similarity
-    key = f"features of {section}"
-    if key not in study.opened:
-        study.opened[key] = _load(study)
-    loaded: tuple[Model, list[str]] = study.opened[key]
-    return loaded
-
-
-def _load(study: Study) -> tuple[Model, list[str]]:
-    from exemplum import models  # late: only this needs torch
-
-    section = study.config.observers.similarity
-    model = models.load(section.model, study.weights(section.weights), places=user_code.places(study.folder))
-    if section.layer is None:
-        return model, list(model.default_layers)
-    return model, [model.layer(section.layer).name]
+    ends = np.cumsum([network.model.layer(name).channels for name in network.layers])[:-1]
+    return Features(names, dict(zip(network.layers, np.split(values, ends, axis=1), strict=True)))
 
 
 def _read_png(study: Study, path: str) -> np.ndarray:
     return store.read_png(study.folder / path)
 
 
-def _computed(
-    model: Model, layers: list[str], names: list[str], picture: Callable[[str], np.ndarray]
-) -> list[np.ndarray]:
+def _computed(network: FeatureNetwork, names: list[str], picture: Callable[[str], np.ndarray]) -> list[np.ndarray]:
     """Spatial means of every layer after its ReLU, concatenated: (channels of all layers,) for each image."""
     import torch
 
+    model, layers = network.model, network.layers
     reader, found = model.reader(layers, relu="after"), []
     with track("features", len(names), "images") as advance, torch.inference_mode():
         for start in range(0, len(names), BATCH):
@@ -195,23 +185,23 @@ def _print(path: Path) -> str:
         raise ObserverError(f"{path} cannot be read ({error.strerror}); {REMAKE}") from error
 
 
-def _read(path: Path, fingerprint: str, layers: list[str]) -> dict[str, np.ndarray]:
+def _read(path: Path, network: FeatureNetwork) -> dict[str, np.ndarray]:
     if not path.exists():
         return {}
     try:
         with np.load(path) as held:
-            if str(held["made"]) != _made(fingerprint, layers):
+            if str(held["made"]) != _made(network):
                 return {}
             return dict(zip(held["prints"].tolist(), held["values"], strict=True))
     except (OSError, ValueError, KeyError):
         return {}  # a broken cache is recomputed
 
 
-def _write(path: Path, fingerprint: str, layers: list[str], values: dict[str, np.ndarray]) -> None:
+def _write(path: Path, network: FeatureNetwork, values: dict[str, np.ndarray]) -> None:
     keys = sorted(values)
     with store.atomic(path) as temporary, temporary.open("wb") as handle:
-        np.savez(handle, made=_made(fingerprint, layers), prints=keys, values=np.stack([values[key] for key in keys]))
+        np.savez(handle, made=_made(network), prints=keys, values=np.stack([values[key] for key in keys]))
 
 
-def _made(fingerprint: str, layers: list[str]) -> str:
-    return " ".join([fingerprint, *layers])
+def _made(network: FeatureNetwork) -> str:
+    return " ".join([network.model.fingerprint, *network.layers])

@@ -10,16 +10,26 @@ import pandas as pd
 
 from exemplum import design as designs, store
 from exemplum.errors import command
+from exemplum.observers import feature_network
 from exemplum.observers.observer import Observer, ObserverError, ObserverFactory, UnableError, sit
 from exemplum.observers.registry import OwnFactory, factory
-from exemplum.observers.similarity import load as load_features
 from exemplum.observers.simulated import check_accuracy
 from exemplum.records import Design
 from exemplum.runtime import console, styled
 from exemplum.study import Config, Stage, Study, user_code
 from exemplum.tables import RESPONSES
 
-VERSION = 1
+VERSION = 2
+
+
+FEATURES = "features"  # in the summary: whose the similarity observer compares; the report says it too
+
+
+def check_names(study: Study) -> None:
+    """Raise UserError for what study.toml names that is known to be wrong without torch."""
+    if "similarity" in study.config.observers.run:
+        with study.setting("[observers.similarity]"):
+            feature_network.check_names(study)
 
 
 def check(study: Study) -> None:
@@ -29,7 +39,7 @@ def check(study: Study) -> None:
         _factories(study)
     if "similarity" in section.run:
         with study.setting("[observers.similarity]"):
-            load_features(study)
+            feature_network.of_study(study)
     with study.setting("[observers.simulated] accuracy"):
         check_accuracy(study, must="simulated" in section.run)
 
@@ -39,7 +49,10 @@ def fingerprint(study: Study) -> str:
     if upstream is None:
         raise ObserverError(f"{study.folder} has no design yet; run: {command('run', study.folder)}")
     section = study.config.observers
-    network = load_features(study)[0].fingerprint if "similarity" in section.run else ""
+    network: Any = ""
+    if "similarity" in section.run:
+        found = feature_network.of_study(study)
+        network = [found.model.fingerprint, found.is_tested]
     own = [made.source for made in _factories(study).values() if isinstance(made, OwnFactory)]
     extra = [own, _seen(study).config.model_dump(mode="json")] if own else []
     return store.digest(VERSION, upstream, section.model_dump(), network, study.config.seed, *extra)
@@ -57,7 +70,10 @@ def run(study: Study) -> dict[str, Any]:
     everything = pd.concat(tables, ignore_index=True) if tables else RESPONSES.frame()
     study.begin_writing("responses")
     RESPONSES.write(study.stage("responses") / "machines.parquet", everything)
-    return {"answers": len(everything)} | summary(everything) | unable
+    features = {}
+    if "similarity" in study.config.observers.run:
+        features[FEATURES] = f"of {feature_network.of_study(study).about}"
+    return {"answers": len(everything)} | summary(everything) | unable | features
 
 
 def _factories(study: Study) -> dict[str, ObserverFactory]:
@@ -115,4 +131,4 @@ def _shares(answers: pd.DataFrame) -> str:
     return f"(right on {said}" + (f"; catch {catch['correct'].mean():.1%})" if len(catch) else ")")
 
 
-STAGE = Stage("responses", fingerprint, run, check=check, forget=forget, version=VERSION)
+STAGE = Stage("responses", fingerprint, run, check_names, check, forget=forget, version=VERSION)

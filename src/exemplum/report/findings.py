@@ -110,7 +110,8 @@ def _shown(condition: str) -> str:
 ABOUT = {
     "ideal": "reads the tested unit's own activations: must be right on every main trial",
     "chance": "guesses: must be right on about half",
-    "similarity": "compares queries with references in another layer's features",
+    "similarity": "compares queries with references by features {features}",
+    "similarity-same-network": "compares queries with references by features {features}: no independent evidence",
     "simulated": "draws answers at random with a given accuracy",
     style.PEOPLE: "people in the browser",
 }
@@ -129,21 +130,24 @@ class Respondent:
     mean_confidence: str
 
 
-def who_answered(responses: pd.DataFrame) -> list[Respondent]:
-    """One row per observer, people first. Without answers the list is empty."""
+def who_answered(responses: pd.DataFrame, features: str = "of a network") -> list[Respondent]:
+    """One row per observer, people first. Without answers the list is empty.
+
+    features: of which network those are that pictures are compared by.
+    """
     return [
-        _respondent(observer, responses[responses["observer"] == observer])
+        _respondent(observer, responses[responses["observer"] == observer], features)
         for observer in style.ordered_observers(responses["observer"])
     ]
 
 
-def _respondent(observer: str, rows: pd.DataFrame) -> Respondent:
+def _respondent(observer: str, rows: pd.DataFrame, features: str) -> Respondent:
     main = rows[rows["trial_kind"] == "main"]
     catch = rows[rows["trial_kind"] == "catch"]
     kind = "people" if (rows["observer_kind"] == "person").all() else "machine"
     return Respondent(
         observer=observer,
-        about=ABOUT.get(observer, "people" if kind == "people" else "a machine observer"),
+        about=ABOUT.get(observer, "people" if kind == "people" else "a machine observer").format(features=features),
         kind=kind,
         participants=rows["participant"].nunique(),
         trials=len(rows),

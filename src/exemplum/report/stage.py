@@ -144,7 +144,7 @@ def write(
         told=[finding for finding in found if not finding.check] or found,
         conditions=findings.conditions(found),
         how=how(pick(tables.estimates, "accuracy")),
-        respondents=findings.who_answered(tables.responses),
+        respondents=findings.who_answered(tables.responses, _features(study)),
         people=findings.people_sentence(tables.people),
         main_figure=shown[:1],
         figures=shown[1:],
@@ -211,6 +211,11 @@ def _asked(study: Study, tables: Tables) -> dict[str, Any]:
 
 def _typical(trials: pd.DataFrame) -> int:
     return int(trials.groupby("participant").size().median()) if len(trials) else 0
+
+
+def _features(study: Study) -> str:
+    """Of which network the features of the similarity observer are, as the responses stage told it."""
+    return str((study.record("responses") or {}).get("summary", {}).get("features", "of a network"))
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ FIRST = ("natural", "synthetic")
 LAST = ("none", "none_pre", "none_post")
 LABELS = {"none_pre": "none (before)", "none_post": "none (after)"}
 PEOPLE = "participants"
-OBSERVERS = (PEOPLE, "similarity", "simulated", "ideal", "chance")
+OBSERVERS = (PEOPLE, "similarity", "similarity-same-network", "simulated", "ideal", "chance")
 
 RC: dict[Any, Any] = {
     "font.family": "sans-serif",
