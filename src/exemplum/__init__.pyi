@@ -20,6 +20,7 @@ from .models import (
     load as load,
 )
 from .observers import observe as observe
+from .queries import QueryImage as QueryImage, QueryPair as QueryPair, QueryRequest as QueryRequest
 from .records import (
     Picture as Picture,
     Pole as Pole,
