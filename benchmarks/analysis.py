@@ -21,7 +21,7 @@ from exemplum import store
 from exemplum.analysis import AnalysisSection, agreement, simulate, verdict
 from exemplum.analysis.estimates import detection
 from exemplum.analysis.estimates.measures import estimates
-from exemplum.analysis.models import effects, fits
+from exemplum.analysis.models import effects, fits, learning
 from exemplum.analysis.tests.comparisons import comparisons, order_comparisons
 from exemplum.responses import table
 
@@ -49,7 +49,7 @@ def main() -> None:
         "gee": lambda: fits.compare_population(frame),
         "detection": lambda: detection.detection_estimates(frame),
         "calibration": lambda: detection.calibration_estimates(frame),
-        "learning": lambda: fits.learning_estimates(frame),
+        "learning": lambda: learning.learning_estimates(frame),
         "reliability": lambda: agreement.reliability_estimates(frame, 1),
         "agreement": lambda: agreement.agreement_estimates(frame),
         "order": lambda: order_comparisons(frame),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -340,3 +340,22 @@ def check_difficulty(name: str) -> str:
 def method_name(spec: str) -> str:
     """The name of a method as a condition: the last part of a path or import."""
     return spec.rstrip("/").replace("\\", "/").split("/")[-1].split(":")[-1]
+
+
+EXTREME = "extreme"  # the difficulty of queries that are the most extreme images
+
+
+def easiest_first(difficulties: Iterable[str]) -> list[str]:
+    """Difficulties without repetition: extreme, then windows of the ranking from the highest, then names.
+
+    >>> easiest_first(["0.85", "occlusion", "extreme", "0.95", "extreme"])
+    ['extreme', '0.95', '0.85', 'occlusion']
+    """
+
+    def place(name: str) -> tuple[int, float, str]:
+        if name in ("", EXTREME):
+            return 0, 0.0, name
+        window = re.fullmatch(r"0?\.\d+", name)
+        return (1, -float(name), "") if window else (2, 0.0, name)
+
+    return sorted(set(difficulties), key=place)

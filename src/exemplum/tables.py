@@ -306,8 +306,9 @@ ESTIMATES = Table(
         "condition": Column("str", "natural, synthetic, none, none_pre, none_post or another method"),
         "by": Column(
             "str",
-            "all, layer, branch, selection, scheme, expertise, scheme+expertise, participant, unit, block, confidence, "
-            "exclusion (main trials under each declared rule); phase and phase+expertise for intuitiveness",
+            "all, layer, branch, selection, scheme, expertise, scheme+expertise, difficulty, scheme+difficulty, margin "
+            "(of the queries), participant, unit, block, confidence, exclusion (main trials under each declared rule); "
+            "phase and phase+expertise for intuitiveness",
         ),
         "group": Column("str", "value of the variable named in `by`; several values joined by |; empty for all"),
         "subset": Column("str", "all, correct or wrong"),
@@ -340,7 +341,8 @@ COMPARISONS = Table(
         ),
         "group": Column("str", "as in estimates"),
         "a": Column(
-            "str", "first condition or group, or the term of an anova or relation; the difference is a minus b"
+            "str",
+            "first condition or group, or the term of an anova, a Wald test or a relation; the difference is a minus b",
         ),
         "b": Column("str", "second condition or group; empty for a term of an anova"),
         "test": Column("str", "which test; docs/analysis.md says what each does"),
@@ -376,8 +378,9 @@ MODELS = Table(
         ),
         "term": Column(
             "str",
-            "condition, two conditions as in natural - synthetic, participant, unit, participant:condition, "
-            "unit:condition, residual, log_likelihood or aic",
+            "condition (over all difficulties), condition at a difficulty as in natural|0.95, two conditions as in "
+            "natural - synthetic, participant, unit, participant:condition, unit:condition, residual, log_likelihood "
+            "or aic",
         ),
         "estimate": Column("float", "coefficient or standard deviation on the scale of the link, or as kind says"),
         "std_error": Column("float", "standard error; NaN for a standard deviation"),
@@ -437,14 +440,14 @@ EXCLUSIONS = Table(
 
 VERDICTS = Table(
     "verdicts",
-    "Each method compared with natural, in words; analysis/verdicts.parquet and .csv.",
+    "Each method compared with the baseline, in words; analysis/verdicts.parquet and .csv.",
     {
         "experiment": Column("str", "as in responses"),
         "observer": Column("str", "as in responses"),
-        "by": Column("str", "as in estimates: all or scheme"),
+        "by": Column("str", "as in estimates: all, scheme or difficulty"),
         "group": Column("str", "as in estimates"),
         "method": Column("str", "the explanation method that is judged"),
-        "baseline": Column("str", "the method it is compared with: natural"),
+        "baseline": Column("str", "the method it is compared with: [explanations] baseline of study.toml"),
         "population": Column(
             "str",
             "new_units: new participants and new units; these_units: new participants, these units only; machine: "
@@ -456,7 +459,9 @@ VERDICTS = Table(
             "better, worse, equivalent, undecided, or better or worse within the margin: the method against the "
             "baseline",
         ),
-        "difference": Column("float", "accuracy with the method minus accuracy with the baseline"),
+        "difference": Column(
+            "float", "accuracy with the method minus accuracy with the baseline; the mean over difficulties if several"
+        ),
         "low": Column("float", "lower end of the 95 % interval of the difference"),
         "high": Column("float", "upper end of the 95 % interval of the difference"),
         "std_error": Column("float", "standard error of the difference, for that population"),

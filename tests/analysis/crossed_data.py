@@ -43,6 +43,8 @@ def responses(d: pd.DataFrame | None = None) -> pd.DataFrame:
     return RESPONSES.frame(
         d[["condition"]].assign(
             **rest,
+            difficulty=d.get("difficulty", ""),
+            margin=np.nan,
             participant="p" + d["participant"].astype(str).str.zfill(2),
             unit="mixed4a:" + d["unit"].astype(str),
             channel=d["unit"],
@@ -53,3 +55,11 @@ def responses(d: pd.DataFrame | None = None) -> pd.DataFrame:
             rt_ms=1000 * np.exp(d["ln_rt"]),
         )
     )
+
+
+def two_difficulties() -> pd.DataFrame:
+    """The same with a column difficulty, which rotates; at the harder one a third of the answers are made wrong."""
+    d = columns()
+    hard = (d["participant"] + d["unit"] + (d["condition"] == "synthetic")) % 2 == 1
+    wrong = hard & (np.random.default_rng(7).random(len(d)) < 1 / 3)
+    return d.assign(correct=d["correct"].where(~wrong, 0), difficulty=np.where(hard, "0.95", "extreme"))

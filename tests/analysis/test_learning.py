@@ -7,7 +7,7 @@ import statsmodels.api as sm
 from scipy.special import expit
 
 from exemplum.analysis import simulate
-from exemplum.analysis.models import fits
+from exemplum.analysis.models import learning
 
 TRIALS, BLOCKS, RT = (
     "learning_log_odds_per_100_trials", "learning_log_odds_per_block", "learning_ln_rt_per_100_trials",
@@ -25,7 +25,7 @@ def practised() -> pd.DataFrame:
 
 
 def test_trends_are_recovered(practised) -> None:
-    found = fits.learning_estimates(practised).set_index(["measure", "condition"])
+    found = learning.learning_estimates(practised).set_index(["measure", "condition"])
     for measure, condition, truth in ((TRIALS, "natural", 1.0), (TRIALS, "synthetic", 0.0), (RT, "natural", -0.1)):
         row = found.loc[(measure, condition)]
         assert row["low"] < truth < row["high"]
@@ -38,14 +38,15 @@ def test_slope_of_independent_answers_is_logistic_regression(practised) -> None:
     own = practised[practised["condition"] == "natural"]
     design = sm.add_constant(own["trial"].to_numpy() / 100)
     oracle = sm.Logit(own["correct"].to_numpy(dtype=float), design).fit(disp=0).params[1]
-    found = fits.learning_estimates(practised).set_index(["measure", "condition"])
+    found = learning.learning_estimates(practised).set_index(["measure", "condition"])
     assert found.loc[(TRIALS, "natural"), "estimate"] == pytest.approx(oracle, abs=0.02)
 
 
 def test_undefined_trends_are_nan_with_n(answers) -> None:
-    one = fits.learning_estimates(answers(("a", "natural", "1101"))).set_index("measure")
+    one = learning.learning_estimates(answers(("a", "natural", "1101"))).set_index("measure")
     assert np.isnan(one.loc[TRIALS, "estimate"])
     assert one.loc[TRIALS, "n_trials"] == 4
-    perfect = fits.learning_estimates(answers(("a", "natural", "1111"), ("b", "natural", "1111"))).set_index("measure")
+    perfect = answers(("a", "natural", "1111"), ("b", "natural", "1111"))
+    perfect = learning.learning_estimates(perfect).set_index("measure")
     assert np.isnan(perfect.loc[TRIALS, "estimate"])
-    assert fits.learning_estimates(answers(("a", "natural", "1"))[:0]).empty
+    assert learning.learning_estimates(answers(("a", "natural", "1"))[:0]).empty

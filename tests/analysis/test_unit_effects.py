@@ -125,7 +125,7 @@ def test_gradient_with_a_prior_is_the_slope_of_the_density(trials) -> None:
     sample = next(iter(fits.samples(trials, "accuracy")))
     zeros, ones = np.zeros(len(sample.values)), np.ones(len(sample.values))
     problem = laplace._Problem(
-        sample.values, ones, sample.dummies(), sample.crossed(slopes=True), zeros, laplace.Prior(2.0, 0.7)
+        sample.values, ones, sample.fixed.columns, sample.crossed(slopes=True), zeros, laplace.Prior(2.0, 0.7)
     )
     at = np.array([1.2, -0.4, 0.5, 0.3, 0.8, 0.2])
     gradient = problem.value(at)[1]

@@ -299,6 +299,15 @@ def explanations() -> Iterator[Case]:
     yield methods("natural", "os:nosuch", allowed="nosuch")
     yield methods("natural", ":", allowed="':'")
     yield methods("natural", "configurations.cases:", allowed="configurations.cases")
+    yield Case(
+        "a baseline that the study does not use",
+        '[explanations]\nmethods = ["natural", "synthetic"]\nbaseline = "sythetic"',
+        "[explanations] baseline", "must be one of natural, synthetic (got 'sythetic')", command=True,
+    )  # fmt: skip
+    yield Case(
+        "natural as the baseline of a study without it",
+        '[explanations]\nmethods = ["synthetic"]\nbaseline = "natural"', "[explanations] baseline", "one of synthetic",
+    )  # fmt: skip
     for name in ("none", "none_pre", "none_post", "catch", "practice", "repeated", "all", "natural"):
         yield folder(f"x/{name}", "called" if name != "natural" else "would both be the condition")
     for name in (

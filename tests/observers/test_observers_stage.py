@@ -43,6 +43,19 @@ def test_ideal_scores_one_on_main_trials(study):
     assert stage.run(study)["ideal"] == "(right on natural 100.0%, synthetic 100.0%, none 100.0%; catch 100.0%)"
 
 
+def test_the_summary_tells_each_difficulty_and_the_baseline_first():
+    rows = [("natural", "extreme", True), ("natural", "0.95", True), ("natural", "0.95", False), ("maco", "0.95", True),
+            ("maco", "extreme", False)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["condition", "difficulty", "correct"]).assign(
+        observer="mine", trial_kind="main"
+    )
+    told = "(right at extreme: natural 100.0%, maco 0.0%; at 0.95: natural 50.0%, maco 100.0%)"
+    assert stage.summary(table) == {"mine": told}
+    assert "at 0.95: maco 100.0%, natural 50.0%" in stage.summary(table, "maco")["mine"]
+    one = stage.summary(table.assign(difficulty="extreme"))["mine"]
+    assert one == "(right on natural 66.7%, maco 50.0%)"
+
+
 def test_a_seed_gives_the_same_answers_whoever_else_answers(study):
     first = answers(study)
     pd.testing.assert_frame_equal(answers(study), first)

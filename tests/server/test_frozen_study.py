@@ -1,6 +1,7 @@
 """A study that people have answered is frozen: what may still change is listed, everything else is refused."""
 
 import dataclasses
+import json
 import shutil
 import signal
 from dataclasses import replace
@@ -147,7 +148,9 @@ def test_one_answer_freezes_the_study(folder, serve):
 
 
 @ON_SQLITE
-@pytest.mark.parametrize("said_now", ['primary = "these_units"', 'secondary = ["scheme"]', "margin = 0.1"])
+@pytest.mark.parametrize(
+    "said_now", ['primary = "these_units"', 'secondary = ["scheme"]', "margin = 0.1", 'difficulty = "extreme"']
+)
 def test_what_a_verdict_is_about_is_frozen(folder, serve, said_now):
     design(folder)
     client = serve(folder=folder)
@@ -158,6 +161,33 @@ def test_what_a_verdict_is_about_is_frozen(folder, serve, said_now):
     (folder / "study.toml").write_text(f"{text}[analysis]\n{said_now}\n")
     with pytest.raises(FrozenError, match=said_now.partition(" ")[0]):
         pipeline.run(Study.open(folder), ["analysis"])
+
+
+@ON_SQLITE
+def test_the_baseline_is_frozen(folder, serve):
+    design(folder)
+    client = serve(folder=folder)
+    answer_one(client)
+    stop(client)
+    text = (folder / "study.toml").read_text()
+    assert "[explanations]" not in text
+    (folder / "study.toml").write_text(f'{text}[explanations]\nbaseline = "synthetic"\n')
+    with pytest.raises(FrozenError, match=r"\[explanations\] baseline: \"natural\" → \"synthetic\""):
+        pipeline.run(Study.open(folder), ["analysis"])
+
+
+@ON_SQLITE
+def test_a_study_frozen_before_there_was_a_baseline_stays_as_it_is(folder, serve):
+    """Neither the new keys' defaults nor a file that does not name them are an edit."""
+    design(folder)
+    client = serve(folder=folder)
+    answer_one(client)
+    stop(client)
+    study = Study.open(folder)
+    held = blinding.read_status(study)
+    frozen = json.loads(json.dumps(held.frozen))
+    del frozen["config"]["explanations"]["baseline"], frozen["config"]["analysis"]["difficulty"]
+    assert freezing.changes(frozen, study, unblinded=True) == []
 
 
 def test_force_does_not_get_around_it(folder, serve):

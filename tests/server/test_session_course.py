@@ -4,8 +4,10 @@ import pytest
 from sqlalchemy import select
 
 from exemplum.server.pages import monitor
+from exemplum.server.sessions.schedule import rehearsal
 from exemplum.server.storage.schema import Answer, SessionRow, StepRecord, TrialRow
 from exemplum.server.storage.tables import OBSERVER, members, people, ratings, responses
+from server import made
 from server.conftest import stop
 from server.walk import TIMES, Walker
 
@@ -210,3 +212,11 @@ def test_an_age_in_words_is_no_number_and_stops_nothing(serve, given):
     with client.experiment.database.read() as orm:
         assert [line.label for line in monitor.lines(orm, client.experiment)] == ["P0001"]
         assert people(orm, members(orm, 1))["age"].isna().all()
+
+
+def test_methods_are_rated_against_the_studys_baseline():
+    design = made.small_design(6, "borowski2021-1")
+    for baseline, method in (("natural", "synthetic"), ("synthetic", "natural")):
+        items = rehearsal(design, 3, baseline).items
+        assert [[name for name, _ in item.pictures] for item in items] == [[method, baseline]] * 3
+    assert rehearsal(design, 3, "absent").items == ()

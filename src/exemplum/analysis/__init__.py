@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import lazy_loader
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from exemplum.study import Once, Section
+from exemplum.records import ALL
+from exemplum.study import Name, Once, Section
 
 if TYPE_CHECKING:
     from exemplum.analysis.reproduction import reproduce as reproduce
     from exemplum.analysis.simulate import Spread as Spread
+
+
+def _named(given: Any) -> Any:
+    """The name in trials of the window above a share of the images: 0.95."""
+    return f"{given:g}" if isinstance(given, float) and 0 < given < 1 else given
+
+
+Difficulty = Annotated[Name, BeforeValidator(_named)]  # as trials name it: extreme, 0.95, …
 
 
 class AnalysisSection(Section):
@@ -19,8 +28,10 @@ class AnalysisSection(Section):
     margin: float = Field(0.05, gt=0, lt=0.5)  # differences in accuracy below this count as equivalent
     # the population that the verdict is about: new participants and new units like these, or new participants alone
     primary: Literal["new_units", "these_units"] = "new_units"
-    # further claims that are declared in advance: the other population, or each scheme
-    secondary: Annotated[tuple[Literal["new_units", "these_units", "scheme"], ...], Once] = ()
+    # the trials that the verdict is about: of all difficulties together, or of one of them by name
+    difficulty: Difficulty = ALL
+    # further claims that are declared in advance: the other population, each scheme, or each (other) difficulty
+    secondary: Annotated[tuple[Literal["new_units", "these_units", "scheme", "difficulty"], ...], Once] = ()
 
     @model_validator(mode="after")
     def _declares_each_claim_once(self) -> AnalysisSection:
@@ -28,11 +39,16 @@ class AnalysisSection(Section):
             raise ValueError(f"secondary cannot hold {self.primary!r}, which is the primary")
         return self
 
-    def role(self, by: str, population: str) -> str:
-        """Whether a claim over all trials (`by` all) or in each scheme is primary, secondary or exploratory."""
-        if by == "all" and population == self.primary:
+    def concerns(self, by: str, group: str, several: bool) -> bool:
+        """Whether the primary claims are about these trials; `several`: whether there are several difficulties."""
+        one = several and self.difficulty != ALL
+        return (by, group) == ("difficulty", self.difficulty) if one else by == "all"
+
+    def role(self, by: str, population: str, concerned: bool) -> str:
+        """Whether a claim is primary, secondary or exploratory; `concerned`: whether it is about those trials."""
+        if concerned and population == self.primary:
             return "primary"
-        return "secondary" if (population if by == "all" else by) in self.secondary else "exploratory"
+        return "secondary" if (population if concerned else by) in self.secondary else "exploratory"
 
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(

@@ -24,8 +24,8 @@ Interval = tuple[str, float, float]
 def agreement_estimates(responses: pd.DataFrame) -> pd.DataFrame:
     """Agreement by condition on main trials: rows of ESTIMATES.
 
-    Items are unit and scheme; the judgement is which query, the maximal or the minimal one, was chosen. The natural
-    images differ between participants (equally extreme batches), so this is agreement about units, not about images.
+    Items are unit, scheme and difficulty; the judgement is which query, the maximal or the minimal one, was chosen. The
+    natural images differ between participants (equally extreme batches), so this is agreement about units, not images.
 
     - `kappa_fleiss`: over all participants;
     - `kappa_cohen`: mean over pairs of participants with 10 shared items or more, aggregate participants;
@@ -39,7 +39,7 @@ def agreement_estimates(responses: pd.DataFrame) -> pd.DataFrame:
     for where, trials in cells.each_condition(responses):
         if cells.sampled(trials) == "unit":
             continue
-        item, names = pd.factorize(trials["unit"] + "|" + trials["scheme"])
+        item, names = pd.factorize(trials["unit"] + "|" + trials["scheme"] + "|" + trials["difficulty"])
         person, people = pd.factorize(trials["participant"])
         right, size = trials["correct"].to_numpy(dtype=float), cells.size(trials)
         estimate, interval = _crossed(_fleiss_sums, _fleiss_kappa, item, person, right, KAPPA, len(trials) / len(names))

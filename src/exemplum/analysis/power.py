@@ -161,7 +161,7 @@ def fitted(responses: pd.DataFrame, baseline: str, method: str) -> tuple[float, 
     Raises UserError if there is no such experiment, more than one, or no model can be fitted.
     """
     chosen = responses[responses["condition"].isin([baseline, method])]
-    found = list(samples(chosen, "accuracy"))
+    found = list(samples(chosen, "accuracy", baseline=baseline))
     if len(found) != 1:
         raise UserError(
             f"power needs the answers of one observer in one experiment to {baseline} and {method}; found "

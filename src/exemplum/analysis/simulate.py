@@ -31,11 +31,14 @@ def trials(
     rng: np.random.Generator,
     units_each: int | None = None,
     catch: int = 0,
+    difficulties: Sequence[str] = ("",),
 ) -> pd.DataFrame:
     """RESPONSES without answers yet: every participant sees `units_each` units (all if None) once in each condition.
 
     Units rotate so that each is seen about equally often; order and side of the maximal query are random; `catch`
-    trials per condition and participant are added, of a separate unit.
+    trials per condition and participant are added, of a separate unit. With several `difficulties` each trial has one
+    of them: they rotate over units, conditions and participants, so that a participant meets every condition at all of
+    them, and no unit at several in one condition.
     """
     each = units if units_each is None else min(units_each, units)
     unit = (np.arange(participants)[:, None] * each + np.arange(each)) % units
@@ -52,6 +55,8 @@ def trials(
         "trial_kind": np.where(place >= each, "catch", "main"), "max_side": rng.choice(["top", "bottom"], len(code)),
     }).sort_values(["person", "trial"], kind="stable")  # fmt: skip
     code = index["code"].to_numpy()
+    turn = (code + index["person"] + pd.factorize(index["condition"], sort=True)[0]) % len(difficulties)
+    level = np.where(index["trial_kind"] == "main", np.array(difficulties)[turn], "")
     names = np.array([f"s{k + 1:04d}" for k in range(participants)])[index["person"]]
     frame = pd.DataFrame({
         "experiment": "simulated", "observer": "simulated", "observer_kind": "person", "participant": names,
@@ -59,7 +64,7 @@ def trials(
         "trial_kind": index["trial_kind"].to_numpy(), "condition": index["condition"].to_numpy(), "phase": "main",
         "scheme": "", "layer": layers[code], "channel": code, "branch": "", "selection": "random",
         "stimulus_set": "", "batch": 1, "max_side": index["max_side"].to_numpy(), "repeats": "",
-        "choice": "", "correct": False, "confidence": 1, "rt_ms": np.nan,
+        "choice": "", "correct": False, "confidence": 1, "rt_ms": np.nan, "difficulty": level, "margin": np.nan,
     })  # fmt: skip
     frame["unit"] = frame["layer"] + ":" + frame["channel"].astype(str)
     frame["trial_id"] = frame["participant"] + "-t" + frame["trial"].astype(str).str.zfill(4)
@@ -67,13 +72,20 @@ def trials(
 
 
 def logistic(
-    frame: pd.DataFrame, log_odds: Mapping[str, float], spread: Spread, rng: np.random.Generator
+    frame: pd.DataFrame,
+    log_odds: Mapping[str, float],
+    spread: Spread,
+    rng: np.random.Generator,
+    harder: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Answer by the mixed model that glmm fits: P(right) = expit(log odds of the condition + random effects).
 
-    Catch trials are all answered right.
+    `harder`: what is taken from the log odds at each difficulty. Catch trials are all answered right.
     """
-    right = expit(_levels(frame, log_odds) + effects(frame, spread, rng))
+    levels = _levels(frame, log_odds)
+    if harder:
+        levels = levels - frame["difficulty"].map(dict(harder)).fillna(0.0).to_numpy()
+    right = expit(levels + effects(frame, spread, rng))
     right = np.where(frame["trial_kind"] == "catch", 1.0, right)
     return answer(frame, rng.random(len(frame)) < right, rng)
 

@@ -14,23 +14,24 @@ from exemplum import queries, store
 from exemplum.analysis import AnalysisSection, agreement, verdict
 from exemplum.analysis.estimates import cells, detection, intervals, measures
 from exemplum.analysis.estimates.measures import estimates
-from exemplum.analysis.models import effects, fits
+from exemplum.analysis.models import effects, fits, learning
 from exemplum.analysis.tests.comparisons import adjusted, comparisons, order_comparisons, paired_tests
 from exemplum.analysis.tests.two_samples import mann_whitney
-from exemplum.errors import UserError
+from exemplum.errors import UserError, shown
+from exemplum.records import ALL, easiest_first
 from exemplum.responses import ExclusionsSection, exclusions, files, read_all
 from exemplum.store import Table, csv_text
 from exemplum.study import Stage, Study, blinding
 from exemplum.tables import COMPARISONS, EFFECTS, ESTIMATES, EXCLUSIONS, MODELS, RATINGS, TRIALS, VERDICTS
 
-VERSION = 4
+VERSION = 5
 
 
 def fingerprint(study: Study) -> str:
     """A hash of everything that the analysis depends on, including the answer files, which grow while people answer."""
     held = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files(study.stage("responses"))]
     said = study.config
-    rules = (said.analysis.model_dump(), said.exclusions.model_dump())
+    rules = (said.analysis.model_dump(), said.exclusions.model_dump(), said.explanations.baseline)
     return store.digest(VERSION, said.seed, *rules, study.made("responses"), held, *blinding.state(study))
 
 
@@ -41,6 +42,7 @@ def run(study: Study) -> dict[str, Any]:
     responses, ratings, people = blinding.visible(study, found.responses, found.ratings, found.people)
     if responses.empty and (said := blinding.notice(study)):
         raise UserError(f"there is nothing to analyse: {folder} has no answers of machines. {said}")
+    _check_difficulty(study, responses)
     results = analyse(
         responses,
         ratings,
@@ -49,12 +51,22 @@ def run(study: Study) -> dict[str, Any]:
         config.analysis,
         config.exclusions,
         _stimuli(study),
+        config.explanations.baseline,
     )
     study.begin_writing("analysis")
     results.write(study.stage("analysis"))
     observers = responses.groupby("observer")["participant"].nunique()
     return {"answers": len(responses), "observers": ", ".join(f"{name} ({n})" for name, n in observers.items()),
             **{name: len(frame) for name, (_, frame) in results.tables.items()}}  # fmt: skip
+
+
+def _check_difficulty(study: Study, responses: pd.DataFrame) -> None:
+    """Raise StudyError if the difficulty that the verdict is about is that of no main trial."""
+    wanted, main = study.config.analysis.difficulty, responses[responses["trial_kind"] == "main"]
+    known = easiest_first(name for name in main["difficulty"].unique() if name)
+    if wanted != ALL and known and wanted not in known:
+        with study.setting("[analysis] difficulty"):
+            raise UserError(f"must be all or one of the study's difficulties: {', '.join(known)} (got {shown(wanted)})")
 
 
 def _stimuli(study: Study) -> pd.DataFrame | None:
@@ -94,6 +106,7 @@ def analyse(
     settings: AnalysisSection | None = None,
     rules: ExclusionsSection | None = None,
     stimuli: pd.DataFrame | None = None,
+    baseline: str = cells.BASELINE,
 ) -> Results:
     """All statistics of RESPONSES, and of RATINGS and PEOPLE if given, by experiment and observer.
 
@@ -105,20 +118,20 @@ def analyse(
     kept, excluded = exclusions.apply(responses, rules, sessions)
     ratings = _of(RATINGS.frame() if ratings is None else ratings, kept)
     people = kept[kept["observer_kind"] == "person"]  # what takes participants as a sample is not for machines
-    fitted, difficulty = fits.fits(people), effects.effects(people, stimuli)
+    fitted, difficulty = fits.fits(people, baseline), effects.effects(people, stimuli, baseline)
     return Results({
         "estimates": (ESTIMATES, ESTIMATES.concat([
             *_estimates(kept, people, ratings, seed, settings.bootstrap),
             exclusion_estimates(responses, rules, sessions),
         ])),
         "comparisons": (COMPARISONS, COMPARISONS.concat([
-            comparisons(people, seed), compare(ratings, seed), *(rows for _, rows in fitted),
-            order_comparisons(people), effects.relations(difficulty),
+            comparisons(people, seed, baseline), compare(ratings, seed), *(rows for _, rows in fitted),
+            order_comparisons(people, baseline), effects.relations(difficulty),
         ])),
         "models": (MODELS, MODELS.concat([rows for rows, _ in fitted])),
         "effects": (EFFECTS, difficulty),
         "exclusions": (EXCLUSIONS, excluded),
-        "verdicts": (VERDICTS, verdict.verdicts(kept, settings)),
+        "verdicts": (VERDICTS, verdict.verdicts(kept, settings, baseline)),
     })  # fmt: skip
 
 
@@ -130,7 +143,7 @@ def _estimates(
         estimate(ratings, seed, resamples),
         detection.detection_estimates(kept),
         detection.calibration_estimates(kept),
-        fits.learning_estimates(people),
+        learning.learning_estimates(people),
         agreement.reliability_estimates(kept, seed),
         agreement.agreement_estimates(kept),
     ]

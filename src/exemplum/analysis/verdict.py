@@ -1,4 +1,4 @@
-"""Verdicts: is a method better than, worse than or equivalent to natural images, or is it undecided, and for whom?"""
+"""Verdicts: is a method better than, worse than or equivalent to the baseline, or is it undecided, and for whom?"""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from exemplum.analysis.models.fits import parts
 from exemplum.analysis.models.mixed import grouped
 from exemplum.analysis.tests.comparisons import holm
 from exemplum.analysis.tests.difference import Difference, crossed, of_one_sample
+from exemplum.records import easiest_first
 
 Array = np.ndarray
-BASELINE = "natural"
 ALPHA, POWER = 0.05, 0.80
 MOST = 10_000  # participants or units of a new study; larger numbers are not computed
 POPULATIONS = {  # what is said of each population
@@ -29,60 +29,75 @@ POPULATIONS = {  # what is said of each population
 }
 
 
-def verdicts(responses: pd.DataFrame, settings: AnalysisSection) -> pd.DataFrame:
-    """Judge every method of the main trials against natural images: table VERDICTS.
+def verdicts(responses: pd.DataFrame, settings: AnalysisSection, baseline: str = cells.BASELINE) -> pd.DataFrame:
+    """Judge every method of the main trials against the baseline: table VERDICTS.
 
-    For each experiment and observer with natural images and another method (`none` is not one), a row per method and
-    claim: over all trials for both populations, and in each scheme where there are several. Claims are primary,
-    secondary or exploratory as `settings` declares; p values are corrected by Holm over the primary claims, which are
-    one per method, and over the secondary ones together. Of exploratory claims they are not corrected.
+    For each experiment and observer with the baseline and another method (`none` is not one), a row per method and
+    claim: over all trials for both populations, and in each scheme and at each difficulty where there are several.
+    Claims are primary, secondary or exploratory as `settings` declares; p values are corrected by Holm over the primary
+    claims, which are one per method, and over the secondary ones together, but not those of exploratory claims.
     """
     rows: list[dict[str, Any]] = []
-    main = responses[(responses["trial_kind"] == "main") & (responses["condition"] != "none")]
-    for by, answers in parts(main):
+    kinds = parts(responses[(responses["trial_kind"] == "main") & (responses["condition"] != "none")])
+    several = {by: set(answers["experiment"]) for by, answers in kinds}
+    for by, answers in kinds:
         for (experiment, observer, group), own in grouped(answers, by):
+            concerned = settings.concerns(by, group, experiment in several["difficulty"])
             where = {"experiment": experiment, "observer": observer, "by": by, "group": group}
-            rows += [where | row for row in _claims(own, by, settings)]
+            rows += [where | row for row in _claims(own, by, concerned, settings, baseline)]
     families = defaultdict(list)
     for row in rows:
         families[row["experiment"], row["observer"], row["role"]].append(row)
     for family in families.values():
         _decide(family)
-    return tables.VERDICTS.frame([row | {"sentence": sentence(row)} for row in rows])
+    told = [{name: value for name, value in row.items() if name != "difficulties"} for row in rows]
+    return tables.VERDICTS.frame([row | {"sentence": sentence(full)} for row, full in zip(told, rows, strict=True)])
 
 
-def difference_of_people(answers: pd.DataFrame, method: str, population: str) -> Difference:
-    """The accuracy with `method` minus that with natural images, of RESPONSES of people to both, for that population.
+def difference_of_people(
+    answers: pd.DataFrame, method: str, population: str, baseline: str = cells.BASELINE
+) -> Difference:
+    """The accuracy with `method` minus that with the baseline, of RESPONSES of people to both, for that population.
 
     `new_units`: participants and units are samples, see `crossed`. `these_units`: participants alone, by a paired t.
     """
-    means = paired_means(answers, method, machine=False)
-    answers = answers[answers["participant"].isin(means.index)]
     if population == "these_units":
-        return of_one_sample((means[method] - means[BASELINE]).to_numpy(), len(means), answers["unit"].nunique())
-    participant, unit = (pd.factorize(answers[name])[0] for name in ("participant", "unit"))
+        means = paired_means(answers, method, baseline, machine=False)
+        seen = pd.MultiIndex.from_frame(answers[list(means.index.names)]).isin(means.index)
+        return _of_sample(means, method, baseline, participants=None, units=answers.loc[seen, "unit"].nunique())
+    participant, unit, difficulty = (pd.factorize(answers[name])[0] for name in ("participant", "unit", "difficulty"))
     values = answers["correct"].to_numpy(dtype=float)
-    return crossed(values, participant, unit, (answers["condition"] == method).to_numpy())
+    return crossed(values, participant, unit, (answers["condition"] == method).to_numpy(), difficulty)
 
 
-def difference_of_machine(answers: pd.DataFrame, method: str) -> Difference:
+def difference_of_machine(answers: pd.DataFrame, method: str, baseline: str = cells.BASELINE) -> Difference:
     """The same of RESPONSES of one machine: units are the sample."""
-    means = paired_means(answers, method, machine=True)
-    return of_one_sample((means[method] - means[BASELINE]).to_numpy(), 1, len(means))
+    return _of_sample(paired_means(answers, method, baseline, machine=True), method, baseline, participants=1)
 
 
-def paired_means(answers: pd.DataFrame, method: str, machine: bool) -> pd.DataFrame:
-    """Accuracy with `method` and with natural images: of each participant with both, or of a machine of each unit.
+def _of_sample(
+    means: pd.DataFrame, method: str, baseline: str, participants: int | None, units: int | None = None
+) -> Difference:
+    """The difference of `paired_means`, whose participants, or units, are the sample; None for their number."""
+    differences = (means[method] - means[baseline]).unstack("difficulty")
+    n = len(differences)
+    return of_one_sample(
+        differences.to_numpy(), n if participants is None else participants, n if units is None else units
+    )
 
-    A machine's is the mean over a unit's stimuli: a stimulus is a batch of a unit in a condition and scheme. Answers
-    to one stimulus, in whatever session, are one: a machine that is asked again says nothing new.
+
+def paired_means(answers: pd.DataFrame, method: str, baseline: str, machine: bool) -> pd.DataFrame:
+    """Accuracy with `method` and with the baseline: of each participant, or of a machine of each unit, with both.
+
+    Rows are participants (units) and difficulties. A machine's is the mean over a unit's stimuli: a stimulus is a batch
+    of a unit in a condition, scheme and difficulty. Answers to one stimulus, in whatever session, are one: a machine
+    that is asked again says nothing new.
     """
-    if machine:
-        stimuli = answers.groupby(cells.STIMULUS)["correct"].mean()
-        means = stimuli.groupby(["unit", "condition"]).mean().unstack()
-    else:
-        means = answers.groupby(["participant", "condition"])["correct"].mean().unstack()
-    return means.reindex(columns=[method, BASELINE]).dropna().astype(float)
+    sample = "unit" if machine else "participant"
+    each = answers.groupby(cells.STIMULUS)["correct"].mean() if machine else answers.set_index(
+        [sample, "difficulty", "condition"])["correct"]  # fmt: skip
+    means = each.groupby([sample, "difficulty", "condition"]).mean().unstack()
+    return means.reindex(columns=[method, baseline]).dropna().astype(float)
 
 
 def of_new_study(found: Difference, margin: float) -> tuple[float, float]:
@@ -124,29 +139,37 @@ def _smallest(enough: Callable[[int], bool]) -> float:
     return float(above)
 
 
-def _claims(answers: pd.DataFrame, by: str, settings: AnalysisSection) -> Iterator[dict[str, Any]]:
-    if not (answers["condition"] == BASELINE).any():
+def _claims(
+    answers: pd.DataFrame, by: str, concerned: bool, settings: AnalysisSection, baseline: str
+) -> Iterator[dict[str, Any]]:
+    """The claims of one observer's answers; `concerned`: whether the primary claims are about these trials."""
+    if not (answers["condition"] == baseline).any():
         return
     machine = cells.sampled(answers) == "unit"
-    populations = ("machine",) if machine else ("new_units", "these_units") if by == "all" else (settings.primary,)
-    for method in cells.order(answers["condition"].unique()):
-        for population in populations if method != BASELINE else ():
-            shown = answers[answers["condition"].isin([method, BASELINE])]
-            found = difference_of_machine(shown, method) if machine else difference_of_people(shown, method, population)
-            role = settings.role(by, settings.primary if machine else population)
-            yield _row(shown, method, population, role, found, settings.margin)
+    populations = ("machine",) if machine else ("new_units", "these_units") if concerned else (settings.primary,)
+    for method in cells.order(answers["condition"].unique(), baseline):
+        for population in populations if method != baseline else ():
+            shown = answers[answers["condition"].isin([method, baseline])]
+            found = (
+                difference_of_machine(shown, method, baseline) if machine
+                else difference_of_people(shown, method, population, baseline)
+            )  # fmt: skip
+            role = settings.role(by, settings.primary if machine else population, concerned)
+            yield _row(shown, method, baseline, population, found, settings.margin) | {"role": role}
 
 
 def _row(
-    shown: pd.DataFrame, method: str, population: str, role: str, found: Difference, margin: float
+    shown: pd.DataFrame, method: str, baseline: str, population: str, found: Difference, margin: float
 ) -> dict[str, Any]:
     low, high = found.interval()
-    levels = paired_means(shown, method, population == "machine").mean()
+    means = paired_means(shown, method, baseline, population == "machine")
+    levels = means.groupby("difficulty").mean().mean()
     return {
-        "method": method, "baseline": BASELINE, "population": population, "role": role, "difference": found.estimate,
+        "method": method, "baseline": baseline, "population": population, "difference": found.estimate,
         "low": low, "high": high, "std_error": found.std_error, "df": found.df, "p": found.p,
         "p_equivalence": found.p_equivalence(margin), "margin": margin, "n_participants": found.n_participants,
-        "n_units": found.n_units, "accuracy": float(levels[method]), "baseline_accuracy": float(levels[BASELINE]),
+        "n_units": found.n_units, "accuracy": float(levels[method]), "baseline_accuracy": float(levels[baseline]),
+        "difficulties": easiest_first(means.index.unique("difficulty")),
         **dict(zip(("new_participants", "new_units"), of_new_study(found, margin), strict=True)),
     }  # fmt: skip
 
@@ -176,8 +199,8 @@ def word(differs: bool, equivalent: bool, difference: float) -> str:
 
 
 def sentence(row: dict[str, Any]) -> str:
-    """The verdict and its evidence in plain English, from a row of VERDICTS."""
-    method, baseline, whom = row["method"], row["baseline"], POPULATIONS[row["population"]]
+    """The verdict and its evidence in plain English, from a row of VERDICTS with the names of its `difficulties`."""
+    method, baseline, whom = row["method"], row["baseline"], _over(row) + POPULATIONS[row["population"]]
     if np.isnan(row["p"]):
         return f"Undecided whether {method} differs from {baseline} {whom}: {_sizes(row)} answered both, too few."
     margin = f"{100 * row['margin']:g} points"
@@ -202,6 +225,14 @@ def sentence(row: dict[str, Any]) -> str:
         f"{_sizes(row)})"
     )
     return f"{_capital(said)}: {evidence}.{_plan(row)}"
+
+
+def _over(row: dict[str, Any]) -> str:
+    """The difficulties that a claim is about, in words, if its study has several of them."""
+    names = row["difficulties"]
+    if row["by"] == "difficulty":
+        return f"at difficulty {row['group']} "
+    return f"over difficulties {', '.join(names[:-1])} and {names[-1]} " if len(names) > 1 else ""
 
 
 def _plan(row: dict[str, Any]) -> str:

@@ -71,7 +71,10 @@ def _of_study(study: Study, observer: str, method: str) -> tuple[float, Spread]:
         design.load(study)  # says so if there is none yet
     responses = read(study.stage("responses"))
     blinding.refuse(study, responses, observer)
-    return planning.fitted(responses[responses["observer"] == observer], "natural", method)
+    said, chosen = study.config, responses[responses["observer"] == observer]
+    if said.analysis.difficulty in set(chosen["difficulty"]):  # the trials that the verdict is about
+        chosen = chosen[chosen["difficulty"] == said.analysis.difficulty]
+    return planning.fitted(chosen, said.explanations.baseline, method)
 
 
 def _numbers(text: str, option: str) -> list[int]:

@@ -18,9 +18,11 @@ def power(
         Path | None, typer.Option(help="Estimate baseline and standard deviations from this study's answers.")
     ] = None,
     observer: Annotated[str, typer.Option(help="With --study: the observer whose answers are used.")] = "participants",
-    method: Annotated[str, typer.Option(help="With --study: the method that is compared with natural.")] = "synthetic",
+    method: Annotated[
+        str, typer.Option(help="With --study: the method that is compared with the baseline.")
+    ] = "synthetic",
     baseline: Annotated[
-        float | None, typer.Option(help="Accuracy with natural images. Default: estimated with --study, else 0.85.")
+        float | None, typer.Option(help="Accuracy with the baseline. Default: estimated with --study, else 0.85.")
     ] = None,
     participants: Annotated[str, typer.Option(help="Numbers of participants, separated by commas.")] = "5,10,20,40,80",
     units: Annotated[

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 import lazy_loader
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
+from exemplum.errors import shown
 from exemplum.records import Picture, Pole, Unit, method_name
 from exemplum.study import Name, Names, Section
 
@@ -57,6 +58,14 @@ class ExplanationsSection(Section):
     # natural, synthetic, folder:PATH, package.module:name, a registered name; none if there are tables instead
     methods: Annotated[Names, Field(min_length=1)] = ("natural", "synthetic")
     batches: int = Field(20, ge=1, le=1000)  # sets that the natural images of a unit are distributed over
+    baseline: Name = "natural"  # the use that every other is judged against
+
+    @model_validator(mode="after")
+    def _uses_its_baseline(self) -> ExplanationsSection:
+        names = [use.name for use in self.uses]
+        if "baseline" in self.model_fields_set and self.baseline not in names:
+            raise ValueError(f"baseline must be one of {', '.join(names)} (got {shown(self.baseline)})")
+        return self
 
     @property
     def uses(self) -> tuple[Explanation, ...]:

@@ -14,7 +14,7 @@ from exemplum.observers import feature_network
 from exemplum.observers.observer import Observer, ObserverError, ObserverFactory, UnableError, sit
 from exemplum.observers.registry import OwnFactory, factory
 from exemplum.observers.simulated import check_accuracy
-from exemplum.records import Design
+from exemplum.records import Design, easiest_first
 from exemplum.runtime import console, styled
 from exemplum.study import Config, Stage, Study, user_code
 from exemplum.tables import RESPONSES
@@ -73,7 +73,7 @@ def run(study: Study) -> dict[str, Any]:
     features = {}
     if "similarity" in study.config.observers.run:
         features[FEATURES] = f"of {feature_network.of_study(study).about}"
-    return {"answers": len(everything)} | summary(everything) | unable | features
+    return {"answers": len(everything)} | summary(everything, study.config.explanations.baseline) | unable | features
 
 
 def _factories(study: Study) -> dict[str, ObserverFactory]:
@@ -118,17 +118,26 @@ def answers(observer: Observer, design: Design, seed: int) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def summary(answers: pd.DataFrame) -> dict[str, str]:
-    """Share of right answers of every observer: of main trials by condition, never pooled, and of catch trials."""
-    return {str(name): _shares(of) for name, of in answers.groupby("observer", sort=False)}
+def summary(answers: pd.DataFrame, baseline: str = "natural") -> dict[str, str]:
+    """Share of right answers of every observer: of main trials by condition, never pooled, and of catch trials.
+
+    The baseline is first. Where queries are of several difficulties, the shares are of each of them.
+    """
+    return {str(name): _shares(of, baseline) for name, of in answers.groupby("observer", sort=False)}
 
 
-def _shares(answers: pd.DataFrame) -> str:
+def _shares(answers: pd.DataFrame, baseline: str) -> str:
     main, catch = (answers[answers["trial_kind"] == kind] for kind in ("main", "catch"))
+    levels = easiest_first(main["difficulty"])
+    each = [f"at {level}: {_by_condition(main[main['difficulty'] == level], baseline)}" for level in levels]
+    said = "; ".join(each) if len(levels) > 1 else f"on {_by_condition(main, baseline)}"
+    return f"(right {said}" + (f"; catch {catch['correct'].mean():.1%})" if len(catch) else ")")
+
+
+def _by_condition(main: pd.DataFrame, baseline: str) -> str:
     shares = main.groupby("condition")["correct"].mean()
-    order = sorted(shares.index, key=lambda condition: (condition == "none", condition != "natural", condition))
-    said = ", ".join(f"{condition} {shares[condition]:.1%}" for condition in order)
-    return f"(right on {said}" + (f"; catch {catch['correct'].mean():.1%})" if len(catch) else ")")
+    order = sorted(shares.index, key=lambda condition: (condition == "none", condition != baseline, condition))
+    return ", ".join(f"{condition} {shares[condition]:.1%}" for condition in order)
 
 
 STAGE = Stage("responses", fingerprint, run, check_names, check, forget=forget, version=VERSION)

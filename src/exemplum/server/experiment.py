@@ -96,7 +96,8 @@ class Experiment:
                 lambda orm: (register(orm, study, hashed, database.shown, own).id, secret_keys(orm))
             )
             said = study.config.server
-            items = rehearsal(design, said.intuitiveness_units if intuitiveness_phases(study) else 0)
+            rated = said.intuitiveness_units if intuitiveness_phases(study) else 0
+            items = rehearsal(design, rated, study.config.explanations.baseline)
             shown = {path for trial in design.trials for path in (*trial.references, trial.query_max, trial.query_min)}
             images = encode_all(
                 study.folder, shown | items.paths, folder(study) / "images", said.image_format, said.image_quality

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,24 +26,31 @@ BYS = {
     "unit": ("unit",),
     "block": ("block",),
     "confidence": ("confidence",),
+    "difficulty": ("difficulty",),
+    "scheme+difficulty": ("scheme", "difficulty"),
+    "margin": ("margin_bin",),
 }
-ORDER = ("natural", "synthetic")  # first; then other methods by name, and none last
+SEVERAL = ("difficulty", "scheme+difficulty", "margin")  # groups only where each column has several values
+MARGINS = (0.5, 1.0, 2.0, 4.0, 8.0)  # bounds of the groups by margin, in the unit's standard deviations
+BASELINE = "natural"  # unless [explanations] baseline names another method
+ORDER = (BASELINE, "synthetic")  # after the baseline; then other methods by name, and none last
 SUBSETS = ("all", "correct", "wrong")
 LIMITS = dict.fromkeys(SHARES, intervals.SHARE) | {"confidence": (1.0, 3.0), "intuitiveness": (-100.0, 100.0)}
-STIMULUS = ["condition", "scheme", "unit", "batch"]
+STIMULUS = ["condition", "scheme", "difficulty", "unit", "batch"]
 
 
 def by_condition(responses: pd.DataFrame) -> pd.DataFrame:
     """The answers with one column per measure, and `none` also split by when it was shown.
 
-    Adds a column per measure (rt_s in seconds; repeat_same_choice is NaN except for repeated trials) and appends the
-    trials without references once more as none_pre and none_post.
+    Adds a column per measure (rt_s in seconds; repeat_same_choice is NaN except for repeated trials) and `margin_bin`,
+    and appends the trials without references once more as none_pre and none_post.
     """
     responses = responses.reset_index(drop=True)
     trials = responses.assign(
         accuracy=responses["correct"].astype(float),
         rt_s=responses["rt_ms"] / 1000,
         repeat_same_choice=_same_choice(responses),
+        margin_bin=margin_bins(responses["margin"].to_numpy()),
         **{f"confidence_{k}": (responses["confidence"] == k).astype(float) for k in (1, 2, 3)},
     )
     none = trials[(trials["condition"] == "none") & trials["phase"].isin(["pre", "post"])]
@@ -50,11 +58,24 @@ def by_condition(responses: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([trials, phases], ignore_index=True)
 
 
-def order(names: Iterable[str]) -> list[str]:
-    """Conditions in the order in which they are shown everywhere: natural, synthetic, others by name, none."""
+def margin_bins(margins: np.ndarray) -> np.ndarray:
+    """The group of each margin between two queries, (n,); empty for NaN.
+
+    >>> margin_bins(np.array([0.3, 2.0, 9.1, np.nan])).tolist()
+    ['0 to 0.5', '2 to 4', '8 and above', '']
+    """
+    ends = ["0", *(f"{bound:g}" for bound in MARGINS)]
+    names = [f"{low} to {high}" for low, high in pairwise(ends)] + [f"{ends[-1]} and above", ""]
+    place = np.where(np.isnan(margins), len(names) - 1, np.searchsorted(MARGINS, margins, side="right"))
+    chosen: np.ndarray = np.array(names, dtype=object)[place]
+    return chosen
+
+
+def order(names: Iterable[str], baseline: str = BASELINE) -> list[str]:
+    """Conditions in the order of all tables: the baseline, natural, synthetic, others by name, none."""
     present = set(names)
     none = [name for name in ("none", "none_pre", "none_post") if name in present]
-    first = [name for name in ORDER if name in present]
+    first = [name for name in dict.fromkeys((baseline, *ORDER)) if name in present]
     return first + sorted(present - set(first) - set(none)) + none
 
 
@@ -91,7 +112,7 @@ def participant_cells(
     frame = pd.concat([frame.assign(subset="all"), split], ignore_index=True)
     keys = ["condition", "group", "subset", sample]
     if sample == "unit":
-        frame = _stimuli(frame, [*keys, "scheme", "batch"], measures)
+        frame = _stimuli(frame, [*keys, "scheme", "difficulty", "batch"], measures)
     codes, table = _codes(frame, keys)
     for measure in measures:
         table[measure], table[f"n_{measure}"] = _mean(frame, measure, codes, len(table))
@@ -108,8 +129,15 @@ def _stimuli(frame: pd.DataFrame, keys: list[str], measures: Sequence[str]) -> p
 
 
 def has_groups(trials: pd.DataFrame, by: str) -> bool:
-    """Whether every column named in `by` has a value in some row."""
-    return all((trials[column].astype(str) != "").any() for column in BYS[by])
+    """Whether every column named in `by` has a value in some row, or several values for those in SEVERAL."""
+    least = 2 if by in SEVERAL else 1
+    return all(_values(trials[column], least) for column in BYS[by])
+
+
+def _values(column: pd.Series, least: int) -> bool:
+    """Whether the column has at least one value, or two different ones, that are not empty."""
+    given = column[column.astype(str) != ""]
+    return len(given) > 0 if least == 1 else given.nunique() >= least
 
 
 def groups(trials: pd.DataFrame, by: str) -> pd.Series:

@@ -12,15 +12,17 @@ import pandas as pd
 from exemplum.analysis.estimates import cells, intervals
 from exemplum.tables import ESTIMATES
 
-WHOLE = ("all", "layer", "branch", "selection", "scheme", "expertise", "scheme+expertise")
+WHOLE = (
+    "all", "layer", "branch", "selection", "scheme", "expertise", "scheme+expertise", "difficulty", "scheme+difficulty",
+)  # fmt: skip
 BYS = {
-    "main": (*WHOLE, "participant", "unit", "block", "confidence"),
+    "main": (*WHOLE, "participant", "unit", "block", "confidence", "margin"),
     "catch": ("all", "scheme", "expertise", "participant"),
     "practice": ("all", "scheme", "expertise"),
     "repeated": ("all", "participant"),
 }
 # These are not split by correctness, and have no means over participants if each group is one participant.
-FINE = ("participant", "unit", "block", "confidence")
+FINE = ("participant", "unit", "block", "confidence", "margin")
 BOOTSTRAPPED = (*WHOLE, "block")
 Piece = dict[str, Any]  # columns of some rows: arrays of one length, or one value for all
 
@@ -75,6 +77,8 @@ def _of_observer(answers: pd.DataFrame, seed: int, resamples: int) -> Iterator[P
 
 
 def _measures(kind: str, by: str, timed: bool) -> tuple[str, ...]:
+    if by == "margin":
+        return ("accuracy",)
     if by == "confidence":
         return ("accuracy", "rt_s") if timed else ("accuracy",)
     chosen = cells.MEASURES + (("repeat_same_choice",) if kind == "repeated" else ())

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from exemplum import tables
+from exemplum.analysis.estimates.cells import BASELINE
 from exemplum.analysis.models import fits, laplace, marginal
 from exemplum.analysis.models.crossed import Array
 from exemplum.analysis.models.mixed import Z95, Sample, samples
@@ -19,20 +20,21 @@ GROUPINGS = ("participant", "unit")
 FEWEST = 10  # units that can be related to anything
 
 
-def effects(responses: pd.DataFrame, stimuli: pd.DataFrame | None = None) -> pd.DataFrame:
+def effects(responses: pd.DataFrame, stimuli: pd.DataFrame | None = None, baseline: str = BASELINE) -> pd.DataFrame:
     """Conditional modes of participants and units by condition, from the model of all main trials: a table EFFECTS.
 
     `estimate` is the deviation from the condition's mean in log odds, shrunken towards 0 (`glmm_slopes`, or `glmm`
     above 20,000 main trials), `accuracy` the probability of a right answer that it means: of a unit over all
     participants, of a participant over all units. Intervals are normal in log odds, given the model's fixed effects and
     standard deviations; R: ranef(glmer(…), condVar = TRUE). Where a standard deviation collapsed to 0, levels do not
-    differ and have no interval. Where answers separate, the model has a weak prior. `note` says both. With STIMULI,
-    units have the mean `margin` of their pictures of the condition's method.
+    differ and have no interval. Where answers separate, the model has a weak prior. `note` says both. With queries of
+    several difficulties, `accuracy` is the mean over them. With STIMULI, units have the mean `margin` of their pictures
+    of the condition's method.
 
     One participant or one condition, for which there is no model, give no rows.
     """
     slopes = fits.few(responses)
-    found = [_of_sample(sample, responses, slopes) for sample in samples(responses, "accuracy")]
+    found = [_of_sample(sample, responses, slopes) for sample in samples(responses, "accuracy", baseline=baseline)]
     table = pd.concat([rows for rows in found if rows is not None] or [tables.EFFECTS.frame()], ignore_index=True)
     return tables.EFFECTS.frame(table.assign(margin=_margins(table, stimuli)))
 
@@ -46,7 +48,7 @@ def _of_sample(sample: Sample, responses: pd.DataFrame, slopes: bool) -> pd.Data
     note = "" if fitted else "; ".join([*reasons, fits.WEAK_PRIOR])
     model = fitted or fits.fit_penalized(whole, slopes)
     ones = np.ones(len(whole.values))
-    modes = laplace.modes(whole.values, ones, whole.dummies(), whole.crossed(slopes), model)
+    modes = laplace.modes(whole.values, ones, whole.fixed.columns, whole.crossed(slopes), model)
     trials = responses.reset_index(drop=True).loc[sample.rows]
     rows = pd.concat([_of_grouping(whole, model, modes, g, trials) for g in range(2)], ignore_index=True)
     return rows.assign(
@@ -71,7 +73,8 @@ def _of_grouping(sample: Sample, model: laplace.Fit, modes: laplace.Modes, g: in
     first = trials.iloc[np.unique(code, return_index=True)[1]].iloc[level]
     value, reach = estimate[level, condition], Z95 * error[level, condition]
     other = marginal.deviations(model.sd[1 - g : 2 - g], loadings)[condition]
-    ends = [_accuracy(model.beta[condition] + value + sign * reach, other) for sign in (0, -1, 1)]
+    levels = (sample.fixed.basis @ model.beta).reshape(len(sample.names), -1)[condition]  # (rows, difficulties)
+    ends = [_accuracy(levels + (value + sign * reach)[:, None], other) for sign in (0, -1, 1)]
     unit = {name: first[name].to_numpy() if g else "" for name in ("layer", "branch", "selection")}
     return pd.DataFrame({
         "grouping": GROUPINGS[g], "name": first[GROUPINGS[g]].to_numpy(),
@@ -128,7 +131,9 @@ def _spearman(units: pd.DataFrame) -> Outcome | None:
 
 
 def _accuracy(eta: Array, sigma: Array) -> Array:
-    return marginal.average(marginal.nodes(eta, sigma))
+    """The mean over difficulties of the probabilities of log odds (rows, difficulties) → (rows,)."""
+    mean: Array = marginal.average(marginal.nodes(eta, sigma[:, None])).mean(axis=1)
+    return mean
 
 
 def _margins(table: pd.DataFrame, stimuli: pd.DataFrame | None) -> Array:

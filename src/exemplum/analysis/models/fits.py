@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from statsmodels.genmod.cov_struct import Exchangeable
-from statsmodels.genmod.families import Binomial, Family, Gaussian
+from statsmodels.genmod.families import Binomial, Family
 from statsmodels.genmod.generalized_estimating_equations import GEE
 
-from exemplum import tables
 from exemplum.analysis.estimates import cells
 from exemplum.analysis.models import laplace, marginal, reml
 from exemplum.analysis.models.crossed import Array
@@ -20,12 +19,12 @@ from exemplum.analysis.models.mixed import (
     Sample,
     adjusted,
     contrasts,
+    difficulty_tests,
     fit_terms,
     fixed_terms,
     frames,
     samples,
     sd_terms,
-    standard_errors,
     term,
     unfitted,
 )
@@ -36,17 +35,19 @@ Tables = tuple[pd.DataFrame, pd.DataFrame]
 Row = dict[str, Any]
 
 
-def fits(responses: pd.DataFrame) -> list[Tables]:
-    """(MODELS, COMPARISONS) of every model of RESPONSES, by experiment and observer.
+def fits(responses: pd.DataFrame, baseline: str = cells.BASELINE) -> list[Tables]:
+    """(MODELS, COMPARISONS) of every model of RESPONSES, by experiment and observer; the baseline is `a` of its pairs.
 
-    `glmm`, `gee` and `lmm` over all main trials and, in experiments with several schemes, in each scheme. Up to 20,000
-    main trials also `glmm_slopes` and `lmm_slopes` in both, and `lmm` of right and of wrong answers separately.
+    `glmm`, `gee` and `lmm` over all main trials and, in experiments with several schemes or difficulties, in each. Up
+    to 20,000 main trials also `glmm_slopes` and `lmm_slopes` in all of them, and `lmm` of right and of wrong answers
+    separately. Where there are several difficulties, those over all and in each scheme are of condition × difficulty.
     """
-    found = [model for by, answers in parts(responses) for model in _of(answers, by)]
+    found = [model for by, answers in parts(responses) for model in _of(answers, by, baseline)]
     if few(responses):
-        found += [compare_reaction_time(responses, subset=subset) for subset in ("correct", "wrong")]
+        found += [compare_reaction_time(responses, subset=subset, baseline=baseline) for subset in ("correct", "wrong")]
         for by, answers in parts(responses):
-            found += [compare_accuracy(answers, by, slopes=True), compare_reaction_time(answers, by, slopes=True)]
+            found.append(compare_accuracy(answers, by, slopes=True, baseline=baseline))
+            found.append(compare_reaction_time(answers, by, slopes=True, baseline=baseline))
     return found
 
 
@@ -56,14 +57,20 @@ def few(responses: pd.DataFrame) -> bool:
 
 
 def parts(responses: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The groupings of models and verdicts: all, and scheme for the answers of experiments with several schemes."""
-    schemes = responses[responses["scheme"] != ""].groupby("experiment")["scheme"].nunique()
-    several = responses[responses["experiment"].isin(schemes.index[schemes > 1])]
-    return [("all", responses), ("scheme", several)]
+    """The groupings of models and verdicts: all, and scheme and difficulty for experiments with several of them."""
+    found = [("all", responses)]
+    for by in ("scheme", "difficulty"):
+        main = responses[(responses["trial_kind"] == "main") & (responses[by] != "")]
+        levels = main.groupby("experiment")[by].nunique()
+        found.append((by, responses[responses["experiment"].isin(levels.index[levels > 1])]))
+    return found
 
 
-def _of(responses: pd.DataFrame, by: str) -> list[Tables]:
-    return [compare(responses, by) for compare in (compare_accuracy, compare_population, compare_reaction_time)]
+def _of(responses: pd.DataFrame, by: str, baseline: str) -> list[Tables]:
+    return [
+        compare(responses, by, baseline=baseline)
+        for compare in (compare_accuracy, compare_population, compare_reaction_time)
+    ]
 
 
 ODDS_RATIO = "odds_ratio"
@@ -75,12 +82,18 @@ WEAK_PRIOR = f"weak prior: N(0, {laplace.WEAK.fixed:g}²) on log odds, half-norm
 
 
 def compare_accuracy(
-    responses: pd.DataFrame, by: str = "all", slopes: bool = False, interval: str = "wald"
+    responses: pd.DataFrame,
+    by: str = "all",
+    slopes: bool = False,
+    interval: str = "wald",
+    baseline: str = cells.BASELINE,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fit correct ~ condition + (1 | participant) + (1 | unit) to main trials: (MODELS, COMPARISONS).
 
     One model for each experiment, observer and group of `by`. Fixed effects are the conditions' log odds of a right
-    answer for a typical participant and unit; each pair of conditions becomes a row of test `glmm` with its odds ratio
+    answer for a typical participant and unit; with queries of several difficulties they are condition × difficulty, the
+    levels and odds ratios of conditions are of the mean log odds over difficulties, and rows of test `glmm_wald` test
+    the difficulty and the interaction. Each pair of conditions becomes a row of test `glmm` with its odds ratio
     and 95 % interval, Wald or with `interval="profile"` by profile likelihood (slower). With `slopes` (test
     `glmm_slopes`) participants and units also differ in how much each condition helps them, which is what a claim
     about new participants and new units needs (Barr et al. 2013, J. Mem. Lang. 68); the model is written
@@ -96,7 +109,7 @@ def compare_accuracy(
     """
     name = "glmm_slopes" if slopes else "glmm"
     models, comparisons = [], []
-    for sample in samples(responses, "accuracy", by):
+    for sample in samples(responses, "accuracy", by, baseline=baseline):
         rows, compared = _accuracy(sample, name, slopes, interval)
         models += rows
         comparisons += compared
@@ -114,19 +127,27 @@ def _accuracy(sample: Sample, name: str, slopes: bool, interval: str) -> tuple[l
     if used and found:
         kept, note = used.names, "" if found.converged else "did not converge"
         models = _terms(used, name, found, slopes, note)
-        compared = contrasts(sample, name, found.beta, found.covariance, ODDS_RATIO)
+        compared = contrasts(sample, name, *used.fixed.of_conditions(found.beta, found.covariance), ODDS_RATIO)
         if interval == "profile":
             _profile(compared, used, found, slopes)
+        if kept == sample.names:
+            compared += difficulty_tests(used, name, found.beta, found.covariance)
     if kept == sample.names or not separable(sample):
         return [*models, *unfitted(sample, name)], compared
     whole = sample.whole()
     penalized = fit_penalized(whole, slopes)
     note = "; ".join([*(sample.problems.values() or [SEPARATED]), WEAK_PRIOR])
     rows = _terms(whole, name, penalized, slopes, note)
-    models += [row for row in rows if not kept or set(row["term"].split(" - ")) & sample.problems.keys()]
-    others = contrasts(whole, name, penalized.beta, penalized.covariance, f"{ODDS_RATIO}_penalized")
+    models += [row for row in rows if not kept or set(_conditions(row["term"])) & sample.problems.keys()]
+    levels = whole.fixed.of_conditions(penalized.beta, penalized.covariance)
+    others = contrasts(whole, name, *levels, f"{ODDS_RATIO}_penalized")
     merged = [row if {row["a"], row["b"]} <= set(kept) else other for row, other in zip(compared, others, strict=True)]
     return models, adjusted(merged)
+
+
+def _conditions(term: str) -> list[str]:
+    """The conditions that a term is about: of `natural - synthetic`, or of `natural|0.95`."""
+    return [name.split("|")[0] for name in term.split(" - ")]
 
 
 def _terms(sample: Sample, name: str, found: laplace.Fit, slopes: bool, note: str) -> list[Row]:
@@ -142,7 +163,8 @@ def _likelihood(sample: Sample, name: str, loglik: float, sd: Array, note: str) 
     """Log likelihood and AIC; a standard deviation counts as a parameter also where it collapsed to 0, as in lme4."""
     several = sum(sample.sizes()[f"n_{grouping}s"] > 1 for grouping in ("participant", "unit"))
     residual = sample.measure == "rt_s"
-    return fit_terms(sample, name, loglik, len(sample.names) + several * sd.shape[1] + residual, note)
+    levels = sample.fixed.basis.shape[1]
+    return fit_terms(sample, name, loglik, levels + several * sd.shape[1] + residual, note)
 
 
 def separable(sample: Sample) -> bool:
@@ -153,14 +175,14 @@ def separable(sample: Sample) -> bool:
 def fit_penalized(sample: Sample, slopes: bool = False) -> laplace.Fit:
     """The model of a sample with a weak prior, for answers that separate: laplace.WEAK."""
     ones = np.ones(len(sample.values))
-    return laplace.fit(sample.values, ones, sample.dummies(), sample.crossed(slopes), False, laplace.WEAK)
+    return laplace.fit(sample.values, ones, sample.fixed.columns, sample.crossed(slopes), False, laplace.WEAK)
 
 
 def fit_logistic(sample: Sample, slopes: bool = False, sd_intervals: bool = True) -> laplace.Fit | None:
     """The model of a sample whose conditions all have right and wrong answers; None if it has no finite maximum."""
     try:
         ones = np.ones(len(sample.values))
-        found = laplace.fit(sample.values, ones, sample.dummies(), sample.crossed(slopes), sd_intervals)
+        found = laplace.fit(sample.values, ones, sample.fixed.columns, sample.crossed(slopes), sd_intervals)
     except np.linalg.LinAlgError:
         return None
     return None if max(np.abs(found.beta).max(), found.sd.max()) > ABSURD else found
@@ -172,7 +194,8 @@ def _profile(rows: list[dict[str, Any]], sample: Sample, found: laplace.Fit, slo
     for row in rows:
         if np.isfinite(row["p"]):
             contrast = np.array([(name == row["a"]) - (name == row["b"]) for name in sample.names], dtype=float)
-            ends = laplace.profile(sample.values, ones, sample.dummies(), crossed, contrast, found)
+            contrast = contrast @ sample.fixed.mean
+            ends = laplace.profile(sample.values, ones, sample.fixed.columns, crossed, contrast, found)
             row["effect_low"], row["effect_high"] = np.exp(ends)
 
 
@@ -181,7 +204,11 @@ SINGULAR = "too few reaction times for this model"
 
 
 def compare_reaction_time(
-    responses: pd.DataFrame, by: str = "all", subset: str = "all", slopes: bool = False
+    responses: pd.DataFrame,
+    by: str = "all",
+    subset: str = "all",
+    slopes: bool = False,
+    baseline: str = cells.BASELINE,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fit ln RT ~ condition + (1 | participant) + (1 | unit) to main trials by REML: (MODELS, COMPARISONS).
 
@@ -192,14 +219,14 @@ def compare_reaction_time(
     """
     name = "lmm_slopes" if slopes else "lmm"
     models, comparisons = [], []
-    for sample in samples(responses, "rt_s", by, subset):
+    for sample in samples(responses, "rt_s", by, subset, baseline):
         models += unfitted(sample, name)
         if not sample.modelled:
             comparisons += contrasts(sample, name, np.empty(0), np.empty((0, 0)), RT_RATIO)
             continue
         used = sample.usable()
         try:
-            found = reml.fit(np.log(used.values), used.dummies(), used.crossed(slopes))
+            found = reml.fit(np.log(used.values), used.fixed.columns, used.crossed(slopes))
         except np.linalg.LinAlgError:
             models.append(term(used, name, "none", "", note=SINGULAR))
             comparisons += contrasts(replace(sample, note=SINGULAR), name, np.empty(0), np.empty((0, 0)), RT_RATIO)
@@ -210,14 +237,17 @@ def compare_reaction_time(
         sigma, low, high = found.residual
         models.append(term(used, name, "sd", "residual", sigma, np.nan, low, high))
         models += _likelihood(used, name, found.loglik, found.sd, note)
-        comparisons += contrasts(sample, name, found.beta, found.covariance, RT_RATIO)
+        comparisons += contrasts(sample, name, *used.fixed.of_conditions(found.beta, found.covariance), RT_RATIO)
+        comparisons += difficulty_tests(used, name, found.beta, found.covariance)
     return frames(models, comparisons)
 
 
 FEW = 50  # participants; with fewer the sandwich is too narrow, and Mancl and DeRouen's correction is used
 
 
-def compare_population(responses: pd.DataFrame, by: str = "all") -> tuple[pd.DataFrame, pd.DataFrame]:
+def compare_population(
+    responses: pd.DataFrame, by: str = "all", baseline: str = cells.BASELINE
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fit correct ~ condition by GEE, answers of one participant exchangeably correlated: (MODELS, COMPARISONS).
 
     The odds ratios (test `gee`) are between population shares, so nearer to 1 than those of `glmm`, which hold for a
@@ -226,16 +256,18 @@ def compare_population(responses: pd.DataFrame, by: str = "all") -> tuple[pd.Dat
     Undefined cases as in `glmm`.
     """
     models, comparisons = [], []
-    for sample in samples(responses, "accuracy", by):
+    for sample in samples(responses, "accuracy", by, baseline=baseline):
         models += unfitted(sample, "gee")
         if not sample.modelled:
             comparisons += contrasts(sample, "gee", np.empty(0), np.empty((0, 0)), ODDS_RATIO)
             continue
         used = sample.usable()
-        found = fit_gee(used.values, used.dummies(), used.participant, Binomial())
+        found = fit_gee(used.values, used.fixed.columns, used.participant, Binomial())
         models += fixed_terms(used, "gee", found.beta, found.covariance, found.note)
         models.append(term(used, "gee", "correlation", "participant", found.correlation))
-        comparisons += contrasts(sample, "gee", found.beta, found.covariance, ODDS_RATIO)
+        levels = used.fixed.of_conditions(found.beta, found.covariance)
+        comparisons += contrasts(sample, "gee", *levels, ODDS_RATIO)
+        comparisons += difficulty_tests(used, "gee", found.beta, found.covariance)
     return frames(models, comparisons)
 
 
@@ -262,72 +294,3 @@ def fit_gee(values: Array, fixed: Array, participant: Array, family: Family) -> 
     note = "did not converge" if any("terminating at iteration" in str(w.message) for w in caught) else ""
     correlation = float(np.asarray(model.cov_struct.dep_params))
     return Fit(np.asarray(found.params), np.asarray(found.cov_params()), correlation, note)
-
-
-PER_TRIALS = 100
-
-
-def learning_estimates(responses: pd.DataFrame) -> pd.DataFrame:
-    """Trends within each condition's main trials: rows of ESTIMATES, interval normal, NaN with n where undefined.
-
-    - `learning_log_odds_per_100_trials`: change of the log odds of a right answer over 100 trials of the session;
-    - `learning_log_odds_per_block`: the same from one block of the condition to its next;
-    - `learning_ln_rt_per_100_trials`: change of ln reaction time; −0.1 is about a tenth faster.
-
-    One model over the conditions together, a level and a slope for each: GEE with the answers of a participant
-    exchangeably correlated and robust errors (see gee). Units come in random order, so they add noise but no trend.
-    """
-    responses = responses.reset_index(drop=True)
-    block = _block_of_condition(responses)
-    rows: list[dict[str, Any]] = []
-    for sample in samples(responses, "accuracy"):
-        trial = responses["trial"].to_numpy(dtype=float)[sample.rows] / PER_TRIALS
-        rows += _trend(sample, "learning_log_odds_per_100_trials", trial)
-        rows += _trend(sample, "learning_log_odds_per_block", block[sample.rows])
-    for sample in samples(responses, "rt_s"):
-        trial = responses["trial"].to_numpy(dtype=float)[sample.rows] / PER_TRIALS
-        rows += _trend(sample, "learning_ln_rt_per_100_trials", trial)
-    return tables.ESTIMATES.frame(rows)
-
-
-def _trend(sample: Sample, measure: str, time: Array) -> list[dict[str, Any]]:
-    """One row per condition: its slope over `time`, or NaN."""
-    fitted = _slopes(sample, time)
-    rows = []
-    for place, name in enumerate(sample.names):
-        where = {"experiment": sample.experiment, "observer": sample.observer, "condition": name, "trial_kind": "main"}
-        inside = sample.condition == place
-        n = int(inside.sum()), len(np.unique(sample.participant[inside]))
-        slope, error = fitted.get(name, (np.nan, np.nan))
-        rows.append(cells.row(where, measure, slope, cells.normal(slope, error), n))
-    return rows
-
-
-def _slopes(sample: Sample, time: Array) -> dict[str, tuple[float, float]]:
-    """Slope and standard error of each condition with several times, several participants, and both answers."""
-    if len(np.unique(sample.participant)) < 2:
-        return {}
-    names = []
-    for place, name in enumerate(sample.names):
-        inside = sample.condition == place
-        if name not in sample.problems and np.ptp(time[inside]) > 0 and np.ptp(sample.values[inside]) > 0:
-            names.append(place)
-    if not names:
-        return {}
-    use = np.isin(sample.condition, names)
-    dummies = (sample.condition[use, None] == np.array(names)).astype(float)
-    # time centred within each condition makes level and slope uncorrelated
-    middle = np.array([time[sample.condition == place].mean() for place in names])
-    fixed = np.hstack([dummies, dummies * (time[use, None] - middle)])
-    values, family = (sample.values[use], Binomial()) if sample.measure == "accuracy" else (
-        np.log(sample.values[use]), Gaussian())  # fmt: skip
-    found = fit_gee(values, fixed, sample.participant[use], family)
-    errors = standard_errors(found.covariance)
-    k = len(names)
-    return {sample.names[place]: (float(found.beta[k + j]), float(errors[k + j])) for j, place in enumerate(names)}
-
-
-def _block_of_condition(responses: pd.DataFrame) -> Array:
-    """Each trial's block counted within participant, condition and kind, from 0."""
-    keys = [responses[name] for name in ("experiment", "observer", "participant", "condition", "trial_kind")]
-    return (responses["block"].groupby(keys).rank(method="dense") - 1).to_numpy(dtype=float)

@@ -25,19 +25,21 @@ class Marginal:
     covariance: Array  # (k, k), by the delta method
 
 
-def marginal_means(found: laplace.Fit, loadings: Array) -> Marginal:
+def marginal_means(found: laplace.Fit, loadings: Array, basis: Array | None = None) -> Marginal:
     """Average the model's probabilities over normal participants and units: P_c = E expit(β_c + σ_c Z), Z ~ N(0, 1).
 
     `loadings` (k, q) holds the random-effect columns of each condition; σ_c² is the sum over both groupings of
-    s₀² + s₁² |h_c|². The covariance includes the uncertainty of the fixed effects and of the standard deviations, but
-    for those that collapsed to 0, which are fixed there.
+    s₀² + s₁² |h_c|². With a `basis` (k, coefficients) log odds are basis · β, and c a condition at a difficulty. The
+    covariance includes the uncertainty of the fixed effects and of the standard deviations, but for those that
+    collapsed to 0, which are fixed there.
     """
+    basis = np.eye(len(loadings)) if basis is None else basis
     m = found.sd.shape[1]
-    p = nodes(found.beta, deviations(found.sd, loadings))
+    p = nodes(basis @ found.beta, deviations(found.sd, loadings))
     slope = p * (1 - p)
     curve = average(slope * (1 - 2 * p))  # E expit'': ∂P/∂s = s · share of s² in σ² · E expit''
     by_sd = np.concatenate([sds[:, None] * shares(loadings, m) * curve for sds in found.sd])  # (2m, k)
-    jacobian = np.hstack([np.diag(average(slope)), by_sd.T])
+    jacobian = np.hstack([average(slope)[:, None] * basis, by_sd.T])
     return Marginal(average(p), jacobian @ np.nan_to_num(found.joint) @ jacobian.T)
 
 
@@ -70,12 +72,18 @@ def marginal_terms(sample: Sample, model: str, found: laplace.Fit, slopes: bool,
     """Rows of MODELS: probabilities of each condition, and differences of all pairs in probability.
 
     Intervals of probabilities are normal on their log odds, so they stay within 0 and 1; those of differences are
-    normal.
+    normal. With several difficulties a condition's probability is the mean over them, and each has its own row, too.
     """
-    marginal = marginal_means(found, sample.loadings(slopes))
+    fixed = sample.fixed
+    each = marginal_means(found, np.repeat(sample.loadings(slopes), len(fixed.difficulties), axis=0), fixed.basis)
+    whole = np.kron(np.eye(len(sample.names)), np.full((1, len(fixed.difficulties)), 1 / len(fixed.difficulties)))
+    marginal = Marginal(whole @ each.means, whole @ each.covariance @ whole.T)
     errors = standard_errors(marginal.covariance)
+    shown = [*zip(sample.names, marginal.means, errors, strict=True)]
+    if fixed.several:
+        shown += zip(fixed.names, each.means, standard_errors(each.covariance), strict=True)
     rows = []
-    for name, mean, error in zip(sample.names, marginal.means, errors, strict=True):
+    for name, mean, error in shown:
         center, reach = np.log(mean / (1 - mean)), Z95 * error / (mean * (1 - mean))
         low, high = expit([center - reach, center + reach])
         rows.append(term(sample, model, "probability", name, float(mean), float(error), float(low), float(high), note))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -13,17 +14,20 @@ from scipy.linalg import helmert
 from scipy.stats import norm
 
 from exemplum import tables
-from exemplum.analysis.estimates.cells import BYS, order
+from exemplum.analysis.estimates.cells import BASELINE, BYS, order
 from exemplum.analysis.models.crossed import Array, Crossed
+from exemplum.analysis.models.fixed import FixedEffects
 from exemplum.analysis.tests.comparisons import holm
+from exemplum.analysis.tests.two_samples import Outcome, number
 from exemplum.errors import UserError, did_you_mean
+from exemplum.records import easiest_first
 
 Z95 = float(norm.ppf(0.975))
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Main trials of one experiment, observer and group, coded for a model of `values ~ condition`."""
+    """Main trials of one experiment, observer and group, coded for a model of `values ~ condition × difficulty`."""
 
     experiment: str
     observer: str
@@ -39,6 +43,8 @@ class Sample:
     rows: Array  # (n,) places in the responses
     problems: dict[str, str] = field(default_factory=dict)  # why a condition cannot be in the model
     note: str = ""  # why there is no model at all
+    difficulties: tuple[str, ...] = ("",)  # several: the difficulty of queries is in the model, too
+    difficulty: Array | int = 0  # (n,) place in difficulties
 
     @property
     def modelled(self) -> tuple[str, ...]:
@@ -52,6 +58,7 @@ class Sample:
             self.experiment, self.observer, self.by, self.group, self.measure, self.subset,
             tuple(self.names[k] for k in kept), np.searchsorted(kept, self.condition[rows]),
             _recode(self.participant[rows]), _recode(self.unit[rows]), self.values[rows], self.rows[rows],
+            **_difficulties(self.difficulties, np.broadcast_to(self.difficulty, len(rows))[rows]),
         )  # fmt: skip
 
     def whole(self) -> Sample:
@@ -65,9 +72,11 @@ class Sample:
             "n_units": len(np.unique(self.unit)),
         }
 
-    def dummies(self) -> Array:
-        """One column per condition: coefficients are the conditions' own levels."""
-        return np.eye(len(self.names))[self.condition]
+    @cached_property
+    def fixed(self) -> FixedEffects:
+        """One coefficient per condition, its own level, and with several difficulties one per condition and each."""
+        place = np.broadcast_to(self.difficulty, len(self.values))
+        return FixedEffects(self.names, self.difficulties, self.condition, place)
 
     def crossed(self, slopes: bool) -> Crossed:
         """Random intercepts, and with `slopes` also deviations by condition, the same variance for each condition."""
@@ -79,8 +88,10 @@ class Sample:
         return np.hstack([np.ones((k, 1)), helmert(k).T]) if slopes and k > 1 else np.ones((k, 1))
 
 
-def samples(responses: pd.DataFrame, measure: str, by: str = "all", subset: str = "all") -> Iterator[Sample]:
-    """Main trials of RESPONSES by experiment, observer and group of `by`.
+def samples(
+    responses: pd.DataFrame, measure: str, by: str = "all", subset: str = "all", baseline: str = BASELINE
+) -> Iterator[Sample]:
+    """Main trials of RESPONSES by experiment, observer and group of `by`; the first condition is the baseline.
 
     `measure`: accuracy, or rt_s (reaction times above 0; others are left out). `subset`: all, correct or wrong.
     Raises UserError for an unknown `by` or a missing column.
@@ -96,7 +107,7 @@ def samples(responses: pd.DataFrame, measure: str, by: str = "all", subset: str 
     if measure == "rt_s":
         main = main[main["rt_ms"] > 0]
     for (experiment, observer, name), trials in grouped(main, by):
-        yield _sample(trials, experiment, observer, by, name, measure, subset)
+        yield _sample(trials, experiment, observer, by, name, measure, subset, baseline)
 
 
 def grouped(trials: pd.DataFrame, by: str) -> Iterator[tuple[tuple[str, str, str], pd.DataFrame]]:
@@ -112,19 +123,21 @@ def grouped(trials: pd.DataFrame, by: str) -> Iterator[tuple[tuple[str, str, str
 
 
 def _sample(
-    trials: pd.DataFrame, experiment: str, observer: str, by: str, group: str, measure: str, subset: str
+    trials: pd.DataFrame, experiment: str, observer: str, by: str, group: str, measure: str, subset: str, baseline: str
 ) -> Sample:
-    names = tuple(order(trials["condition"].unique()))
+    names = tuple(order(trials["condition"].unique(), baseline))
     condition = pd.Categorical(trials["condition"], categories=list(names)).codes.astype(int)
+    levels = easiest_first(trials["difficulty"].unique())
+    difficulty = pd.Categorical(trials["difficulty"], categories=levels).codes.astype(int)
     values = trials["correct"].to_numpy(dtype=float) if measure == "accuracy" else trials["rt_ms"].to_numpy() / 1000
     participant, unit = (pd.factorize(trials[column])[0] for column in ("participant", "unit"))
     problems = {}
     for place, name in enumerate(names):
         inside = values[condition == place]
-        if measure == "accuracy" and inside.min() == inside.max():
-            problems[name] = f"every answer to {name} is {'right' if inside[0] else 'wrong'}"
-        elif measure == "rt_s" and len(inside) < 3:
+        if measure == "rt_s" and len(inside) < 3:
             problems[name] = f"{name} has {len(inside)} reaction times"
+        elif measure == "accuracy" and (where := _constant(inside, difficulty[condition == place], levels)) is not None:
+            problems[name] = f"every answer to {name}{where[0]} is {'right' if where[1] else 'wrong'}"
     left = [name for name in names if name not in problems]
     note = ""
     if len(np.unique(participant)) < 2:
@@ -135,8 +148,25 @@ def _sample(
         note = "reaction times do not vary"
     return Sample(
         experiment, observer, by, group, measure, subset, names, condition, participant, unit, values,
-        trials.index.to_numpy(), problems, note,
+        trials.index.to_numpy(), problems, note, tuple(levels), difficulty,
     )  # fmt: skip
+
+
+def _constant(values: Array, difficulty: Array, levels: list[str]) -> tuple[str, float] | None:
+    """Where answers to a condition are all alike, in words, and these answers; None if they vary everywhere."""
+    if values.min() == values.max():
+        return "", float(values[0])
+    for place, name in enumerate(levels):
+        inside = values[difficulty == place]
+        if len(inside) and inside.min() == inside.max():
+            return f" at difficulty {name}", float(inside[0])
+    return None
+
+
+def _difficulties(levels: tuple[str, ...], places: Array) -> dict[str, Any]:
+    """The difficulties that occur, and which is which."""
+    kept = np.unique(places)
+    return {"difficulties": tuple(levels[place] for place in kept), "difficulty": np.searchsorted(kept, places)}
 
 
 def contrasts(
@@ -212,12 +242,30 @@ def unfitted(sample: Sample, model: str) -> list[dict[str, Any]]:
 
 
 def fixed_terms(sample: Sample, model: str, beta: Array, covariance: Array, note: str = "") -> list[dict[str, Any]]:
-    """Rows of MODELS for the level of each condition, with Wald intervals."""
-    errors = standard_errors(covariance)
+    """Rows of MODELS for the level of each condition, and of each at each difficulty, with Wald intervals.
+
+    `beta`, `covariance` of the coefficients of `sample.fixed`.
+    """
+    fixed = sample.fixed
+    found = [(sample.names, *fixed.of_conditions(beta, covariance))]
+    found += [(tuple(fixed.names), *fixed.of_cells(beta, covariance))] * fixed.several
     return [
         term(sample, model, "fixed", name, float(b), float(e), float(b - Z95 * e), float(b + Z95 * e), note)
-        for name, b, e in zip(sample.names, beta, errors, strict=True)
+        for names, levels, spread in found
+        for name, b, e in zip(names, levels, standard_errors(spread), strict=True)
     ]
+
+
+def difficulty_tests(sample: Sample, test: str, beta: Array, covariance: Array) -> list[dict[str, Any]]:
+    """Rows of COMPARISONS: Wald tests of the difficulty, and of its interaction with the condition, if in the model."""
+    counted = len(np.unique(sample.participant))
+    rows = []
+    for name, (statistic, df, p) in sample.fixed.tests(beta, covariance).items():
+        found = Outcome(f"{test}_wald", name, "", counted, statistic=statistic, df=number(df), p=p, p_adjusted=p)
+        where = {"experiment": sample.experiment, "observer": sample.observer, "measure": sample.measure,
+                 "subset": sample.subset, "by": sample.by, "group": sample.group}  # fmt: skip
+        rows.append(where | found.row())
+    return rows
 
 
 def standard_errors(covariance: Array) -> Array:

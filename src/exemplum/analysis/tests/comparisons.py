@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -24,29 +24,31 @@ from exemplum.analysis.tests.two_samples import (
     permutation,
     wilcoxon,
 )
+from exemplum.records import easiest_first
 from exemplum.tables import COMPARISONS
 
 MEASURES = ("accuracy", "rt_s", "rt_median_s", "confidence")
-BYS = ("all", "layer", "branch", "selection", "scheme", "expertise", "scheme+expertise")
+BYS = ("all", "layer", "branch", "selection", "scheme", "expertise", "scheme+expertise", "difficulty")
+FACTORS = ("scheme", "difficulty")  # that the trials of one participant may have several of
 # rm_anova_posthoc is Bonferroni's already
 HOLM = ("paired_t", "wilcoxon", "permutation", "mann_whitney", "welch_t", "kruskal_wallis", "spearman")
 
 
-def comparisons(responses: pd.DataFrame, seed: int) -> pd.DataFrame:
+def comparisons(responses: pd.DataFrame, seed: int, baseline: str = cells.BASELINE) -> pd.DataFrame:
     """Compare the conditions of RESPONSES on participants' means of main trials: a table COMPARISONS.
 
-    Every pair of conditions, in all and in every layer, branch, selection, scheme and expertise, for those who
-    answered both: `paired_t`, `wilcoxon`, `permutation`, and with three conditions or more `rm_anova` and
-    `rm_anova_posthoc` for those who answered all. Then hand-picked against random units (paired) within each condition,
-    also within each branch that has both, experts against lay people (`mann_whitney`) within each condition, and
-    `mixed_anova` where there are several schemes.
+    Every pair of conditions, the baseline first, in all and in every layer, branch, selection, scheme, expertise and
+    difficulty, for those who answered both: `paired_t`, `wilcoxon`, `permutation`, and with three conditions or more
+    `rm_anova` and `rm_anova_posthoc` for those who answered all. Then hand-picked against random units (paired) within
+    each condition, also within each branch that has both, experts against lay people (`mann_whitney`) and difficulties
+    (paired) within each condition, and `mixed_anova` where there are several schemes or difficulties.
 
     p_adjusted is Holm's over the groups of one test (all layers, for example), or the test's own correction.
     """
     found = [
         {"experiment": str(experiment), "observer": str(observer)} | row
         for (experiment, observer), answers in responses.groupby(["experiment", "observer"], sort=True)
-        for row in _of_observer(answers, seed)
+        for row in _of_observer(answers, seed, baseline)
     ]
     return adjusted(pd.DataFrame(found, columns=list(COMPARISONS.columns)))
 
@@ -59,7 +61,7 @@ def paired_tests(wide: pd.DataFrame, a: str, b: str, seed: int) -> Iterator[Outc
         yield outcome.between(a, b)
 
 
-def _of_observer(answers: pd.DataFrame, seed: int) -> Iterator[dict[str, object]]:
+def _of_observer(answers: pd.DataFrame, seed: int, baseline: str) -> Iterator[dict[str, object]]:
     trials = cells.by_condition(answers[answers["trial_kind"] == "main"])
     measures = [name for name in MEASURES if not name.startswith("rt_") or trials["rt_s"].notna().any()]
     for by in BYS:
@@ -70,7 +72,7 @@ def _of_observer(answers: pd.DataFrame, seed: int) -> Iterator[dict[str, object]
             fixed = {"measure": measure, "subset": subset}
             for group, wide in _wide(part, measure, "group", "condition"):
                 where = {"by": by, "group": "" if by == "all" else group}
-                for outcome in _between_conditions(wide, seed):
+                for outcome in _between_conditions(wide, seed, baseline):
                     yield fixed | where | outcome.row()
             for by_name, group, outcome in _within_condition(part, measure, by, seed):
                 yield fixed | {"by": by_name, "group": group} | outcome.row()
@@ -103,8 +105,8 @@ def _wide(table: pd.DataFrame, measure: str, by: str, columns: str) -> Iterator[
         yield str(value), rows.pivot(index="participant", columns=columns, values=measure)
 
 
-def _between_conditions(wide: pd.DataFrame, seed: int) -> Iterator[Outcome]:
-    present = [name for name in cells.order(wide.columns) if wide[name].notna().any()]
+def _between_conditions(wide: pd.DataFrame, seed: int, baseline: str) -> Iterator[Outcome]:
+    present = [name for name in cells.order(wide.columns, baseline) if wide[name].notna().any()]
     methods = [name for name in present if not name.startswith("none_")]
     pairs = list(combinations(methods, 2))
     if {"none_pre", "none_post"} <= set(present):
@@ -116,10 +118,11 @@ def _between_conditions(wide: pd.DataFrame, seed: int) -> Iterator[Outcome]:
 
 
 def _within_condition(table: pd.DataFrame, measure: str, by: str, seed: int) -> Iterator[tuple[str, str, Outcome]]:
-    """Hand-picked against random units, and experts against lay people, in each condition (and scheme)."""
-    for condition, wide in _wide(table, measure, "condition", "group") if by == "selection" else ():
-        if {"hand_picked", "random"} <= set(wide):
-            yield from (("condition", condition, found) for found in paired_tests(wide, "hand_picked", "random", seed))
+    """In each condition (and scheme): hand-picked against random units, difficulties, experts against lay people."""
+    for condition, wide in _wide(table, measure, "condition", "group") if by in ("selection", "difficulty") else ():
+        names = ("hand_picked", "random") if by == "selection" else easiest_first(wide.columns)
+        for a, b in combinations(names, 2) if set(names) <= set(wide) else ():
+            yield from (("condition", condition, found) for found in paired_tests(wide, a, b, seed))
     if by not in ("expertise", "scheme+expertise"):
         return
     parts = table["group"].str.rpartition("|")
@@ -131,20 +134,28 @@ def _within_condition(table: pd.DataFrame, measure: str, by: str, seed: int) -> 
 
 
 def _mixed(trials: pd.DataFrame, measures: list[str]) -> Iterator[dict[str, object]]:
-    """Reference × scheme, × expertise where it was asked, on participants who answered every cell."""
-    shown = trials[(trials["scheme"] != "")]
-    schemes, methods = sorted(shown["scheme"].unique()), cells.order(shown["condition"].unique())
-    if len(schemes) < 2 or len(methods) < 2:
+    """Reference × scheme × difficulty, × expertise where it was asked, on participants who answered every cell.
+
+    Of scheme and difficulty only the factors with several levels; nothing where neither has.
+    """
+    factors = [name for name in FACTORS if trials.loc[trials[name] != "", name].nunique() > 1]
+    shown = trials[~trials["condition"].isin(["none_pre", "none_post"])]
+    for name in factors:
+        shown = shown[shown[name] != ""]
+    methods = cells.order(shown["condition"].unique())
+    if not factors or len(methods) < 2:
         return
-    table = cells.participant_cells(shown, "scheme", measures)
+    table = cells.participant_cells(shown, "+".join(factors), measures)
+    levels = [sorted(shown[name].unique()) for name in factors]
+    columns = pd.MultiIndex.from_product([methods, ["|".join(group) for group in product(*levels)]])
     expertise = shown.drop_duplicates("participant").set_index("participant")["expertise"]
     for measure, subset, part in _measured(table, measures):
         wide = part.pivot(index="participant", columns=["condition", "group"], values=measure)
-        wide = wide.reindex(columns=pd.MultiIndex.from_product([methods, schemes])).dropna()
+        wide = wide.reindex(columns=columns).dropna()
         groups = expertise.loc[wide.index].to_numpy(dtype=str)
         known = len(np.unique(groups)) > 1 and (groups != "").all()
-        values = wide.to_numpy().reshape(len(wide), len(methods), len(schemes))
-        for outcome in mixed_anova(values, ["reference", "scheme"], groups if known else None):
+        values = wide.to_numpy().reshape(len(wide), len(methods), *map(len, levels))
+        for outcome in mixed_anova(values, ["reference", *factors], groups if known else None):
             yield {"measure": measure, "subset": subset, "by": "all", "group": ""} | outcome.row()
 
 
@@ -171,7 +182,7 @@ def adjusted(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def order_comparisons(responses: pd.DataFrame) -> pd.DataFrame:
+def order_comparisons(responses: pd.DataFrame, baseline: str = cells.BASELINE) -> pd.DataFrame:
     """Order and side effects on the accuracy of main trials, participants as the sample: rows of COMPARISONS.
 
     - by = order, for each pair of methods with references (group a|b): those who met a first against those who met b
@@ -187,7 +198,7 @@ def order_comparisons(responses: pd.DataFrame) -> pd.DataFrame:
     main = responses[responses["trial_kind"] == "main"]
     for (experiment, observer), answers in main.groupby(["experiment", "observer"], sort=True):
         where = {"experiment": experiment, "observer": observer, "measure": "accuracy", "subset": "all"}
-        rows += [where | found for found in _orders(answers) + _sides(answers)]
+        rows += [where | found for found in _orders(answers, baseline) + _sides(answers)]
     return adjusted(tables.COMPARISONS.frame(rows))
 
 
@@ -214,8 +225,8 @@ def welch(a: np.ndarray, b: np.ndarray) -> Outcome:
     return Outcome("welch_t", "", "", n, difference, effect, float(t_welch), number(df_welch), p, p)
 
 
-def _orders(answers: pd.DataFrame) -> list[dict[str, Any]]:
-    methods = [name for name in cells.order(answers["condition"].unique()) if name != "none"]
+def _orders(answers: pd.DataFrame, baseline: str) -> list[dict[str, Any]]:
+    methods = [name for name in cells.order(answers["condition"].unique(), baseline) if name != "none"]
     accuracy = answers.pivot_table(index="participant", columns="condition", values="correct", aggfunc="mean")
     began = answers.pivot_table(index="participant", columns="condition", values="trial", aggfunc="min")
     rows = []

@@ -59,13 +59,19 @@ def undefined(estimate: float, participants: int, units: int) -> Difference:
     return Difference(estimate, np.nan, np.nan, participants, units)
 
 
-def crossed(values: Array, participant: Array, unit: Array, method: Array) -> Difference:
+def crossed(
+    values: Array, participant: Array, unit: Array, method: Array, difficulty: Array | None = None
+) -> Difference:
     """The difference for new participants and new units, from single answers.
 
     `values` (n,): 1 for right, 0 for wrong. `participant`, `unit` (n,): codes. `method` (n,): whether the answer was
     given with the method, else with the baseline. Any participant may have seen any of the units, in one condition or
     both; used are the participants who answered both. The estimate is the mean over participants of the difference
     between their accuracies, as in paired tests. NaN for fewer than two participants or units.
+
+    With codes of a `difficulty` (n,) the estimate is the mean over difficulties of that mean, each over the
+    participants who answered both conditions at that difficulty. So a condition does not gain from having been shown
+    at the easier one more often, and nobody needs to have seen a unit at every difficulty.
 
     Each answer's share of the estimate is its weight times its distance from its condition's mean. Summed over
     participants and over units, the squares of these shares estimate the variances over new participants and new
@@ -80,20 +86,21 @@ def crossed(values: Array, participant: Array, unit: Array, method: Array) -> Di
     >>> round(found.estimate, 2), round(found.std_error, 3)
     (-0.21, 0.032)
     """
-    both = np.intersect1d(participant[method], participant[~method])
-    used = np.isin(participant, both)
-    values, method = values[used].astype(float), method[used]
-    participant, unit = (np.unique(codes[used], return_inverse=True)[1] for codes in (participant, unit))
-    people, units = len(both), int(unit.max()) + 1 if len(unit) else 0
-    if not people:
+    stratum = np.zeros(len(values), dtype=int) if difficulty is None else difficulty
+    pair = participant * (int(stratum.max(initial=0)) + 1) + stratum
+    used = np.isin(pair, np.intersect1d(pair[method], pair[~method]))
+    if not used.any():
         return undefined(np.nan, 0, 0)
-    cell = 2 * participant + method
-    weight = np.where(method, 1.0, -1.0) / (people * np.bincount(cell, minlength=2 * people)[cell])
+    values, method = values[used].astype(float), method[used]
+    participant, unit, stratum, pair = (_recoded(codes[used]) for codes in (participant, unit, stratum, pair))
+    people, units = int(participant.max()) + 1, int(unit.max()) + 1
+    weight = _weights(pair, stratum, method)
     estimate = float(weight @ values)
     if min(people, units) < 2:
         return undefined(estimate, people, units)
-    levels = np.array([-(weight * values)[~method].sum(), (weight * values)[method].sum()])
-    share = weight * (values - levels[method.astype(int)])
+    place = 2 * stratum + method
+    levels = (stratum.max() + 1) * np.bincount(place, np.abs(weight) * values)
+    share = weight * (values - levels[place])
     by_person, by_unit = (np.bincount(codes, share) for codes in (participant, unit))
     over_people = people / (people - 1) * float(by_person @ by_person)
     over_units = units / (units - 1) * float(by_unit @ by_unit)
@@ -115,18 +122,40 @@ def crossed(values: Array, participant: Array, unit: Array, method: Array) -> Di
 def of_one_sample(differences: Array, participants: int, units: int) -> Difference:
     """The mean of independent differences (n,), one per participant or, of a machine, one per unit, with Student's t.
 
-    R: t.test(differences). NaN for fewer than two.
+    R: t.test(differences). NaN for fewer than two. Differences at several difficulties, (n, difficulties) with NaN
+    where there is none, give the mean over difficulties of the means of each; its variance is over the n rows, as that
+    of a ratio (linearization; Binder 1983, Int. Stat. Rev. 51), and the same as of the rows' means if none is missing.
     """
     n = len(differences)
-    estimate = float(np.mean(differences)) if n else np.nan
+    table = np.asarray(differences, dtype=float)
+    table = table[:, None] if table.ndim == 1 else table
+    known = ~np.isnan(table)
+    table, known = table[:, known.any(axis=0)], known[:, known.any(axis=0)]
+    means = np.array([np.mean(column[given]) for column, given in zip(table.T, known.T, strict=True)])
+    estimate = float(np.mean(means)) if n else np.nan
     if n < 2:
         return undefined(estimate, participants, units)
-    variance = float(np.var(differences, ddof=1)) / n
+    shares = np.where(known, table - means, 0.0) @ (1 / (known.sum(axis=0) * len(means)))
+    variance = n / (n - 1) * float(shares @ shares)
     if variance < SMALL / n:
         return _of_equal(estimate, n, participants, units)
     parts = (variance, 0.0, 0.0) if participants == n else (0.0, variance, 0.0)
-    error, shares = float(np.sqrt(variance)), (differences - estimate) / n
+    error = float(np.sqrt(variance))
     return Difference(estimate, error, n - 1.0, participants, units, parts, _third_cumulant(shares) / error**3)
+
+
+def _weights(pair: Array, stratum: Array, method: Array) -> Array:
+    """The weight of each answer in the mean over difficulties of the mean over participants of their differences."""
+    cell = 2 * pair + method
+    first = np.unique(pair, return_index=True)[1]
+    people = np.bincount(stratum[first])  # with both conditions, by difficulty
+    weight: Array = np.where(method, 1.0, -1.0) / (len(people) * people[stratum] * np.bincount(cell)[cell])
+    return weight
+
+
+def _recoded(codes: Array) -> Array:
+    recoded: Array = np.unique(codes, return_inverse=True)[1]
+    return recoded
 
 
 def _part(over: float, left: float) -> float:

@@ -168,7 +168,6 @@ def key() -> str:
     return secrets.token_urlsafe(16)
 
 
-NATURAL = "natural"
 MOST = 9  # pictures per method in one item
 DRAW = 2  # spawn key: independent of the draws that made the design
 
@@ -178,7 +177,7 @@ class Item:
     """One unit's pictures by two methods; a slider rates how intuitive the first is compared with the second."""
 
     unit: str
-    pictures: tuple[tuple[str, tuple[str, ...]], ...]  # (method, paths), the natural one last
+    pictures: tuple[tuple[str, tuple[str, ...]], ...]  # (method, paths), the baseline last
 
 
 @dataclass(frozen=True)
@@ -207,16 +206,16 @@ class Rehearsal:
                 yield min(alike, key=lambda t: (len({t.query_max, t.query_min} & queries), t.trial_id))
 
 
-def rehearsal(design: Design, units: int) -> Rehearsal:
-    """Candidates for examples, and `units` units to rate for each method against natural images."""
+def rehearsal(design: Design, units: int, baseline: str) -> Rehearsal:
+    """Candidates for examples, and `units` units to rate for each method against the baseline."""
     candidates: dict[tuple[str, ...], Trial] = {}
     for trial in design.trials:
         if trial.kind is TrialKind.PRACTICE and tuple(trial.references):
             candidates.setdefault((trial.condition, trial.scheme, trial.query_max, trial.query_min), trial)
-    return Rehearsal(tuple(candidates.values()), tuple(_items(design, units)))
+    return Rehearsal(tuple(candidates.values()), tuple(_items(design, units, baseline)))
 
 
-def _items(design: Design, units: int) -> Iterator[Item]:
+def _items(design: Design, units: int, baseline: str) -> Iterator[Item]:
     """Items of practice units only: rating a unit of the main trials would teach it."""
     shown: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
     for trial in design.trials:
@@ -225,9 +224,9 @@ def _items(design: Design, units: int) -> Iterator[Item]:
             if len(trial.references.max) > len(known):
                 shown[str(trial.unit.unit)][trial.condition] = trial.references.max[:MOST]
     methods = sorted({method for of_unit in shown.values() for method in of_unit})
-    if NATURAL not in methods:
+    if baseline not in methods:
         return
-    for method in (m for m in methods if m != NATURAL):
-        both = sorted(unit for unit, of_unit in shown.items() if method in of_unit and NATURAL in of_unit)
+    for method in (m for m in methods if m != baseline):
+        both = sorted(unit for unit, of_unit in shown.items() if method in of_unit and baseline in of_unit)
         for unit in shuffled(both, generator(design.seed, 0, DRAW))[:units]:
-            yield Item(unit, ((method, shown[unit][method]), (NATURAL, shown[unit][NATURAL])))
+            yield Item(unit, ((method, shown[unit][method]), (baseline, shown[unit][baseline])))
