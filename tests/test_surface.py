@@ -273,7 +273,7 @@ def test_machines_answer_trials_made_by_hand(model):
         )
         for side in ("top", "bottom")
     ]  # fmt: skip
-    answers = ex.observe(ex.observers.Similarity.of_pictures(model, pictures), trials)
+    answers = ex.observe(ex.observers.Similarity.of_pictures(pictures, tested=model), trials)
     assert answers["correct"].all()
     assert set(ex.observe(ex.observers.Chance(), trials)["choice"]) <= {"top", "bottom"}
 

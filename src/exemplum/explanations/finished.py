@@ -14,7 +14,7 @@ from typing import Any
 
 from exemplum import images, store
 from exemplum.errors import UserError
-from exemplum.queries.units import MAIN, PRACTICE, RANDOM
+from exemplum.queries import units
 from exemplum.records import ANY_BATCH, Picture, Pole, StudyUnit, Unit, unit_columns
 
 METHODS = {"natural_images": "natural", "optimized_images": "synthetic"}
@@ -84,7 +84,7 @@ def study_units(found: list[FinishedUnit], practice: int) -> list[StudyUnit]:
             f"study.toml: [units] practice = {practice} leaves none of the {len(found)} units for main trials"
         )
     return [
-        StudyUnit(entry.unit, entry.branch, RANDOM, MAIN if place < main else PRACTICE)
+        StudyUnit(entry.unit, entry.branch, units.RANDOM, units.MAIN if place < main else units.PRACTICE)
         for place, entry in enumerate(found)
     ]
 
