@@ -43,7 +43,8 @@ class UnitsSection(Section):
 
 class IndexSection(Section):
     relu: Literal["before", "after"] = "before"  # activations before or after the layer's ReLU
-    objective: Literal["channel", "neuron"] = "channel"  # spatial mean, or the centre of the map
+    # spatial mean, centre or maximum of the map, or the class token of a vision transformer's layer
+    objective: Literal["channel", "neuron", "max", "cls"] = "channel"
     keep: int = Field(300, ge=1, le=10_000)  # highest and lowest images kept of every unit
     # images whose activations give the quantiles; exact for corpora up to this size
     sample: int = Field(4096, ge=1, le=100_000)

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from exemplum.images import Corpus, ImageError
-from exemplum.index.pooling import cells, pool
+from exemplum.index.pooling import cells, layer_read, pool
 from exemplum.models import Lanes, Model, Preprocessing, unjoined
 from exemplum.runtime import hardware
 
@@ -83,7 +83,8 @@ class Measurer:
         self.model, self.layers, self.objective, self.with_cells = model, tuple(layers), objective, with_cells
         self.device = hardware.device()
         hardware.reuse()
-        self.reader = unjoined(model.reader(self.layers, relu=relu, dtype=dtype, device=self.device))
+        read = [layer_read(layer, objective) for layer in self.layers]
+        self.reader = unjoined(model.reader(read, relu=relu, dtype=dtype, device=self.device))
         self.lanes = Lanes(self.reader)
 
     def images(self, images: np.ndarray) -> np.ndarray:

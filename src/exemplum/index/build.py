@@ -15,6 +15,7 @@ from exemplum.images import Corpus
 from exemplum.index.activations import Measurements, Measurer, Relu
 from exemplum.index.extremes import Accumulator
 from exemplum.index.index import ActivationIndex
+from exemplum.index.pooling import layer_read
 from exemplum.index.sampling import SampleCollector
 from exemplum.index.sweep import Sweep, shards, spread
 from exemplum.index.tabulation import tabulated
@@ -46,10 +47,12 @@ def build_index(
 ) -> ActivationIndex:
     """Measure every unit of `layers` (the model's default ones if empty) for every image of the corpus.
 
-    Keeps each unit's `keep` highest and lowest images, its moments, and its activations for a seeded uniform `sample`
-    of the images, from which quantiles and percentiles are computed. Extremes are activations in float32: in a lower
-    `precision` (bfloat16, float16, or auto: whichever is faster) the pass keeps more candidates than `keep`, and their
-    images are measured again. With a `folder`, progress is saved there, and a pass that was stopped continues to the
+    The objective turns a unit's map into its activation: `channel` takes its spatial mean, `neuron` its centre, `max`
+    its maximum, and `cls` the class token of a vision transformer instead. Keeps each unit's `keep` highest and lowest
+    images, its moments, and its activations for a seeded uniform `sample` of the images, from which quantiles,
+    percentiles and rankings are computed. Extremes are activations in float32: in a lower `precision` (bfloat16,
+    float16, or auto: whichever is faster) the pass keeps more candidates than `keep`, and their images are measured
+    again. With a `folder`, progress is saved there, and a pass that was stopped continues to the
     same tables. A `cluster` measures on many machines, with the same result. Raises UserError if no image can be
     decoded.
 
@@ -61,6 +64,8 @@ def build_index(
     100.0
     """
     layers = tuple(layers) or tuple(model.default_layers)
+    for layer in layers:
+        model.layer(layer_read(layer, objective))  # raises for a layer without a class token
     units = sum(model.layer(name).channels for name in layers)
     chosen = dtype(precision, units, keep, len(corpus))
     shard = max(1, shard // batch) * batch  # no batch spans two shards
@@ -91,7 +96,7 @@ def build_index(
     if not first.total.count:
         reason = f"; the first: {first.broken[0][1]}" if first.broken else ""
         raise UserError(f"none of the {len(corpus)} images of {corpus.name} can be decoded{reason}")
-    index = tabulated(first, exact, model, corpus, layers)
+    index = tabulated(first, exact, model, corpus, layers, objective)
     for finished in (first, exact):
         finished.forget()
     return index

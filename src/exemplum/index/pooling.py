@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from exemplum.models import class_token
 from exemplum.runtime.hardware import compiled
 
 CACHED = 2**19  # numbers, 2 MB in float32
@@ -43,11 +44,22 @@ def maximum(maps: Tensor) -> Tensor:
     return maps.amax((2, 3))
 
 
-POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {"channel": channel, "neuron": neuron, "max": maximum}
+POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
+    "channel": channel, "neuron": neuron, "max": maximum,
+    "cls": channel,  # of maps of a single cell: those of class tokens
+}  # fmt: skip
+
+
+def layer_read(layer: str, objective: str) -> str:
+    """The layer whose maps an objective pools: with `cls` the layer's class token."""
+    return class_token(layer) if objective == "cls" else layer
 
 
 def pool(maps: Tensor, objective: str) -> Tensor:
-    """The activation of every unit by the objective's name, `channel`, `neuron` or `max`."""
+    """The activation of every unit by the objective's name: `channel`, `neuron`, `max` or `cls`.
+
+    For `cls` the maps are those of the layer's class token (`layer_read`).
+    """
     return POOLINGS[objective](maps)
 
 

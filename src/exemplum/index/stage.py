@@ -112,6 +112,9 @@ def check_names(study: Study) -> None:
     with study.setting("[units] layers"):
         for name in units.layers:
             _known_channels(name, known)
+    if known is not None and study.config.index.objective == "cls":
+        with study.setting("[index] objective"):
+            raise models.no_class_token("embedded", next(iter([*units.layers, *known])))
     with study.setting("[units] hand_picked"):
         for unit in map(Unit.parse, units.hand_picked):
             channels = _known_channels(unit.layer, known)
@@ -121,8 +124,11 @@ def check_names(study: Study) -> None:
 
 def _known_channels(layer: str, known: Mapping[str, int | None] | None) -> int | None:
     """The channels of a layer, as far as they are known without torch; `known` is None if no layer is."""
-    if known is not None and layer not in known:
+    whole = layer.removesuffix(models.CLASS_TOKEN)
+    if known is not None and whole not in known:
         raise models.no_layer("embedded", layer, known)
+    if known is not None and whole != layer:
+        raise models.no_class_token("embedded", whole)
     return None if known is None else known[layer]
 
 
@@ -131,6 +137,10 @@ def check(study: Study) -> None:
     model = _readable_model(study)
     with study.setting("[units] layers" if study.config.units.layers else "[model] load"):
         indexed = layers(study, model)
+    if study.config.index.objective == "cls":
+        with study.setting("[index] objective"):
+            for name in indexed:
+                model.layer(models.class_token(name))  # raises if it has none
     with study.setting("[units] hand_picked"):
         for name in study.config.units.hand_picked:
             _check_unit(Unit.parse(name), model, indexed)

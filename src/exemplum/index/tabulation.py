@@ -11,6 +11,7 @@ from exemplum import tables
 from exemplum.images import Corpus
 from exemplum.index.extremes import Accumulator
 from exemplum.index.index import ActivationIndex
+from exemplum.index.pooling import layer_read
 from exemplum.index.sweep import Sweep
 from exemplum.models import Model, effective_fields
 from exemplum.records import Pole
@@ -21,7 +22,9 @@ QUANTILES = {"q01": 1, "q05": 5, "q25": 25, "q50": 50, "q75": 75, "q95": 95, "q9
 FEWEST_ACTIVE = 2 * (9 + 1)
 
 
-def tabulated(first: Sweep, exact: Sweep, model: Model, corpus: Corpus, layers: Sequence[str]) -> ActivationIndex:
+def tabulated(
+    first: Sweep, exact: Sweep, model: Model, corpus: Corpus, layers: Sequence[str], objective: str
+) -> ActivationIndex:
     """Tables from the pass over all images (moments, sample) and the exact pass (extremes), which may be the same."""
     names = [unit for layer in layers for unit in model.units(layer)]
     facts = pd.DataFrame({
@@ -35,7 +38,7 @@ def tabulated(first: Sweep, exact: Sweep, model: Model, corpus: Corpus, layers: 
     units[list(QUANTILES)] = sample.quantiles(list(QUANTILES.values()))
     units["dead"] = units["low"] == units["high"]
     units["rare"] = (units["active"] < min(FEWEST_ACTIVE, total.count)) & ~units["dead"]
-    extremes = _extremes(exact.total, facts, _Places(model, layers), corpus)
+    extremes = _extremes(exact.total, facts, _Places(model, layers, objective), corpus)
     return ActivationIndex(
         tables.INDEX_UNITS.frame(units), extremes, _broken(first.broken, corpus), sample,
         corpus, model.preprocessing,
@@ -48,9 +51,10 @@ PLACE, BOX = ("y", "x"), ("top", "left", "bottom", "right")
 class _Places:
     """Where in an image the cells of units' maps lie."""
 
-    def __init__(self, model: Model, layers: Sequence[str]) -> None:
-        fields = effective_fields(model, layers)
-        self.layers = [(model.grid(layer), fields[layer]) for layer in layers]
+    def __init__(self, model: Model, layers: Sequence[str], objective: str) -> None:
+        read = [layer_read(layer, objective) for layer in layers]
+        fields = effective_fields(model, read)
+        self.layers = [(model.grid(layer), fields[layer]) for layer in read]
 
     def columns(self, cells: np.ndarray) -> dict[str, np.ndarray]:
         """Of cells by number, int (units, poles, kept): the columns y, x, top, left, bottom and right, flat."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from exemplum.models import dictionaries as dictionaries
     from exemplum.models.effective_fields import effective_fields as effective_fields
     from exemplum.models.files import (
+        CLASS_TOKEN as CLASS_TOKEN,
         LITE as LITE,
         OWN as OWN,
         SUFFIXES as SUFFIXES,
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
         check_dictionary as check_dictionary,
         check_dictionary_name as check_dictionary_name,
         check_weights as check_weights,
+        class_token as class_token,
         embedded_layers as embedded_layers,
         lite_weights as lite_weights,
+        no_class_token as no_class_token,
         no_layer as no_layer,
     )
     from exemplum.models.grids import Grid as Grid
@@ -103,15 +106,18 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "effective_fields": ["effective_fields"],
         "files": [
             "LITE",
+            "CLASS_TOKEN",
             "OWN",
             "SUFFIXES",
             "ModelError",
             "WeightsError",
+            "class_token",
             "check_dictionary",
             "check_dictionary_name",
             "check_weights",
             "embedded_layers",
             "lite_weights",
+            "no_class_token",
             "no_layer",
         ],
         "grids": ["Grid"],

@@ -56,6 +56,26 @@ def no_layer(model: str, name: str, known: Iterable[str]) -> ModelError:
     return ModelError(f"model {model} has no layer {name!r}{did_you_mean(name, known)}")
 
 
+CLASS_TOKEN = "@cls"  # after the name of a layer: the virtual layer of its class token; no module's name ends so
+
+
+def class_token(layer: str) -> str:
+    """The virtual layer of a layer's class token.
+
+    >>> class_token("blocks.3")
+    'blocks.3@cls'
+    """
+    return layer.removesuffix(CLASS_TOKEN) + CLASS_TOKEN
+
+
+def no_class_token(model: str, layer: str) -> ModelError:
+    """The error that a layer has no class token."""
+    return ModelError(
+        f"layer {layer} of model {model} has no class token; name a layer after it joins the patches of a vision "
+        "transformer, as a block (docs/models.md)"
+    )
+
+
 def check_weights(path: Path) -> None:
     """Raise WeightsError if a file of weights is missing (with close matches), or by its first bytes cannot be one."""
     if not _is_file(path):

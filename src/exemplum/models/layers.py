@@ -115,18 +115,22 @@ def _name(traced: TracedNetwork, layer: str, part: fx.Node) -> str:
 
 @dataclass(frozen=True)
 class Layout:
-    """The axes of a layer's output: channel axis and, for tokens, how many come before the grid (class token)."""
+    """The axes of a layer's output: channel axis and, for tokens, how many come before the grid (class token).
+
+    With `only_class` the maps are those of the class token alone.
+    """
 
     layer: str
     ndim: int
     axis: int
     prefix: int = 0
+    only_class: bool = False
 
     def maps(self, value: Tensor, height: int, width: int) -> Tensor:
         """An output for images of `height` × `width` → (n, channels, h, w).
 
-        Vectors (n, c) become (n, c, 1, 1). Tokens lose their prefix and become a grid with the images' aspect ratio,
-        or (n, c, tokens, 1) if there is none. Raises ShapeError if the output has another number of axes.
+        Vectors (n, c) and class tokens become (n, c, 1, 1). Tokens lose their prefix and become a grid with the images'
+        aspect ratio, or (n, c, tokens, 1) if there is none. Raises ShapeError if the output has another number of axes.
         """
         if value.ndim != self.ndim:
             raise ShapeError(
@@ -138,7 +142,11 @@ class Layout:
         value = value.movedim(self.axis, 1)
         if value.ndim == 4:
             return value
-        return _grid(value, self.prefix, height, width)
+        return value[:, :, :1, None] if self.only_class else _grid(value, self.prefix, height, width)
+
+    def has_prefix(self, shape: tuple[int, ...], height: int, width: int) -> bool:
+        """Whether tokens of this shape are a prefix and a grid for images of `height` × `width`."""
+        return self.ndim == 3 and self.prefix > 0 and _lead(shape[3 - self.axis], self.prefix, height, width) > 0
 
 
 def layout(network: Network, layer: str, shape: tuple[int, ...], larger: tuple[int, ...] | None = None) -> Layout:
@@ -174,9 +182,20 @@ def _channel_axes(shape: tuple[int, ...]) -> set[int]:
 
 def _grid(tokens: Tensor, prefix: int, height: int, width: int) -> Tensor:
     """(n, c, tokens) → (n, c, h, w) without the prefix, if the tokens form a grid; else (n, c, tokens, 1)."""
-    for lead in (prefix, 0):  # patches are embedded before a class token joins them
-        count = tokens.shape[2] - lead
-        rows = math.isqrt(count * height // width) if count > 0 else 0
-        if rows and count % rows == 0 and rows * width == count // rows * height:
-            return tokens[:, :, lead:].unflatten(2, (rows, count // rows))
-    return tokens.unsqueeze(3)
+    lead = _lead(tokens.shape[2], prefix, height, width)
+    if lead < 0:
+        return tokens.unsqueeze(3)
+    rows = _rows(tokens.shape[2] - lead, height, width)
+    return tokens[:, :, lead:].unflatten(2, (rows, -1))
+
+
+def _lead(tokens: int, prefix: int, height: int, width: int) -> int:
+    """How many tokens come before the grid; -1 if there is none."""
+    # patches are embedded before a class token joins them
+    return next((lead for lead in (prefix, 0) if _rows(tokens - lead, height, width)), -1)
+
+
+def _rows(patches: int, height: int, width: int) -> int:
+    """The rows of a grid of so many patches with the images' aspect ratio; 0 if there is none."""
+    rows = math.isqrt(patches * height // width) if patches > 0 else 0
+    return rows if rows and patches % rows == 0 and rows * width == patches // rows * height else 0

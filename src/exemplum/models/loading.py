@@ -91,12 +91,18 @@ def _preprocessed(network: Network, preprocessing: Any, input_size: int | None) 
     return network.resized(input_size) if input_size else network
 
 
-def _tokens(module: nn.Module) -> dict[str, int]:
+def _tokens(module: nn.Module) -> dict[str, Any]:
     """How the outputs of a transformer of torchvision's or timm's, (n, tokens, channels), are read."""
     from torchvision.models import VisionTransformer
 
-    prefix = 1 if isinstance(module, VisionTransformer) else getattr(module, "num_prefix_tokens", None)
-    return {} if prefix is None else {"token_axis": 2, "prefix_tokens": prefix}
+    if isinstance(module, VisionTransformer):
+        return {"token_axis": 2, "prefix_tokens": 1}
+    prefix = getattr(module, "num_prefix_tokens", None)
+    if prefix is None:
+        return {}
+    # in timm the class token, if there is one, comes before registers
+    has_class = prefix > 0 and getattr(module, "cls_token", None) is not None
+    return {"token_axis": 2, "prefix_tokens": prefix, "class_token": has_class}
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from torch import fx, nn
 
 from exemplum import store
 from exemplum.models.dictionaries.dictionary import Dictionary, Matrix, Relu, VirtualLayer, as_dictionary
-from exemplum.models.files import ModelError, check_dictionary_name, no_layer
+from exemplum.models.files import CLASS_TOKEN, ModelError, check_dictionary_name, no_class_token, no_layer
 from exemplum.models.fingerprints import fingerprint
 from exemplum.models.graph import cut, fields, trace
 from exemplum.models.grids import Grid, grid
@@ -114,10 +114,16 @@ class Model:
         return [*(branched or stage_ends(self.module, real)), *self.dictionaries]
 
     def layer(self, name: str) -> Layer:
-        """Any layer whose output can be read.
+        """Any layer whose output can be read; with @cls after its name its class token alone, as in blocks.3@cls.
 
-        Raises ModelError naming close matches, ShapeError if its channel axis is not known.
+        Raises ModelError naming close matches, or if there is no class token, ShapeError if its channel axis is not
+        known.
         """
+        if name.endswith(CLASS_TOKEN):
+            whole = self.layer(name.removesuffix(CLASS_TOKEN))
+            if not self._has_class_token(whole.name):
+                raise no_class_token(self.name, whole.name)
+            return Layer(name, whole.channels)
         if name in self.dictionaries:
             return Layer(name, self.dictionaries[name].features)
         if name not in self._shapes.layers:
@@ -128,7 +134,8 @@ class Model:
 
     def base(self, name: str) -> str:
         """The layer of the network that a layer is read from: of a dictionary, the one that it is attached to."""
-        return self.dictionaries[name].layer if name in self.dictionaries else name
+        name = name.removesuffix(CLASS_TOKEN)
+        return self.dictionaries[name].layer.removesuffix(CLASS_TOKEN) if name in self.dictionaries else name
 
     def with_dictionary(
         self, name: str, layer: str, dictionary: Dictionary | nn.Module | Matrix, *, relu: Relu | None = None
@@ -148,7 +155,7 @@ class Model:
         """
         own = (*self.dictionaries, *self._shapes.layers, *dict(self.module.named_modules()))
         check_dictionary_name(name, own)
-        if layer in self.dictionaries:
+        if layer.removesuffix(CLASS_TOKEN) in self.dictionaries:
             raise ModelError(f"{layer} is a dictionary itself; attach {name} to {self.base(layer)} or another layer")
         given = as_dictionary(dictionary)
         given = given if relu is None else replace(given, relu=relu)
@@ -210,8 +217,9 @@ class Model:
         Raises as `layer` does.
         """
         layers = list(dict.fromkeys(layers))
-        attached = {name: self.dictionaries[name] for name in layers if name in self.dictionaries}
-        layouts = {name: self._layout(self.base(self.layer(name).name)) for name in layers}  # raises for unknown names
+        layouts = {name: self._layout(self.layer(name).name) for name in layers}  # layer() raises for unknown names
+        virtual = {name: self.dictionaries.get(name.removesuffix(CLASS_TOKEN)) for name in layers}
+        attached = {name: layer for name, layer in virtual.items() if layer}
         real = [self.base(name) for name in layers]
         before = [(attached[name].dictionary.relu if name in attached else relu) == "before" for name in layers]
         body: nn.Module
@@ -259,11 +267,20 @@ class Model:
         return None if set(layers) <= set(self._other_size.layers) else self.input_size
 
     def _layout(self, name: str) -> Layout:
-        shape = self._shapes.layers[name]
+        base = self.base(name)
+        shape = self._shapes.layers[base]
         other = (
-            self._other_size.layers.get(name) if len(set(shape[1:])) == 1 else None
+            self._other_size.layers.get(base) if len(set(shape[1:])) == 1 else None
         )  # it is ambiguous, so look again
-        return layout(self.network, name, shape, other)
+        found = layout(self.network, base, shape, other)
+        read = self.dictionaries[name].layer if name in self.dictionaries else name
+        return replace(found, only_class=True) if read.endswith(CLASS_TOKEN) else found
+
+    def _has_class_token(self, name: str) -> bool:
+        declared = self.network.class_token
+        shape = self._shapes.layers[self.base(name)]
+        found = self._layout(name)
+        return declared is not False and not found.only_class and found.has_prefix(shape, *(self.input_size,) * 2)
 
     @property
     def _names(self) -> list[str]:

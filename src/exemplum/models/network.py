@@ -31,6 +31,7 @@ class Network:
     map_axis: int | None = None  # which axis of 4-D outputs is channels: 1 (NCHW) or 3 (NHWC); inferred if None
     token_axis: int | None = None  # which axis of 3-D outputs is channels: 2 for (n, tokens, channels); never inferred
     prefix_tokens: int = 0  # tokens before the grid of patches: 1 for a class token
+    class_token: bool | None = None  # whether the first of these is a class token; if there are any, if not given
 
     def resized(self, size: int) -> Network:
         """The same network for another input size."""

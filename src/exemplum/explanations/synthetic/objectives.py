@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from exemplum.errors import UserError
+from exemplum.models import class_token
 from exemplum.records import Unit
 
 Maps = Mapping[str, Tensor]
@@ -79,6 +80,33 @@ def neuron(unit: Unit | str) -> Objective:
         return plane[:, plane.shape[1] // 2, plane.shape[2] // 2].float()
 
     return Objective(score, frozenset({unit.layer}), (unit,), f"neuron({unit})")
+
+
+def maximum(unit: Unit | str) -> Objective:
+    """Maximum of the unit's map."""
+    unit = Unit.of(unit)
+    return Objective(
+        lambda maps: maps[unit.layer][:, unit.channel].float().amax((1, 2)), frozenset({unit.layer}), (unit,),
+        f"maximum({unit})",
+    )  # fmt: skip
+
+
+def cls(unit: Unit | str) -> Objective:
+    """The unit's value in the class token of its layer; the layer of a vision transformer must have one.
+
+    >>> cls("blocks.3:7").layers
+    frozenset({'blocks.3@cls'})
+    """
+    unit = Unit.of(unit)
+    layer = class_token(unit.layer)
+    return Objective(
+        lambda maps: maps[layer][:, unit.channel, 0, 0].float(), frozenset({layer}), (unit,), f"cls({unit})"
+    )
+
+
+NAMED: dict[str, Callable[[Unit], Objective]] = {  # as in study.toml: [index] objective
+    "channel": channel, "neuron": neuron, "max": maximum, "cls": cls,
+}  # fmt: skip
 
 
 def on_unit(unit: Unit | str, function: Callable[[Tensor], Tensor]) -> Objective:

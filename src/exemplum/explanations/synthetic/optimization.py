@@ -244,7 +244,7 @@ class Job:
     pole: Pole
     recipe: Recipe
     seed: int
-    objective: str = "channel"  # channel or neuron
+    objective: str = "channel"  # one of objectives.NAMED
     diversity: float | None = None  # weight of the pictures' similarity; the recipe's own if not given
     own: Objective | None = None  # the caller's objective, instead of the unit's activation
 
@@ -260,11 +260,11 @@ class Job:
 
     def target(self) -> Objective:
         """The unit's activation (negated for the minimal pole) minus the weighted similarity of the pictures."""
-        named = objectives.neuron if self.objective == "neuron" else objectives.channel
-        unit = self.own or named(self.unit)
+        unit = self.own or objectives.NAMED[self.objective](self.unit)
         target = unit if self.pole is Pole.MAX else -unit
         if self.weight and self.recipe.images > 1:
-            target = target - self.weight * objectives.diversity(self.unit.layer, self.recipe.views)
+            layer = self.unit.layer if self.own else next(iter(unit.layers))
+            target = target - self.weight * objectives.diversity(layer, self.recipe.views)
         return target
 
     @property

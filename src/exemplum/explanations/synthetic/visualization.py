@@ -126,7 +126,7 @@ def visualize(
     units: Unit | str | Objective | Sequence[Unit | str] = (),
     recipe: str | Recipe = "borowski2021",
     *,
-    objective: Literal["channel", "neuron"] | Own = "channel",
+    objective: Literal["channel", "neuron", "max", "cls"] | Own = "channel",
     parametrization: str | Parametrization | None = None,
     transforms: Sequence[Any] | None = None,
     optimizer: str | Callable[..., torch.optim.Optimizer] | None = None,
@@ -145,8 +145,8 @@ def visualize(
 
     units: one or more, as in `"mixed4a:30"`; or an objective composed of those in `ex.objectives`.
     recipe: its name, a TOML file, or a Recipe.
-    objective: the activation that counts, `channel` (spatial mean) or `neuron` (centre); an objective for all units; or
-    a function of a unit's map, (images, h, w) → one score per image.
+    objective: the activation that counts, `channel` (spatial mean), `neuron` (centre), `max` (maximum) or `cls` (class
+    token); an objective for all units; or a function of a unit's map, (images, h, w) → one score per image.
     parametrization: `fourier`, `pixel`, `maco`, or one of your own.
     transforms: instances of those in `ex.transforms`, or functions of images (n, channels, h, w), in their order.
     optimizer: `adam`, `nadam`, or a function of a list of parameters, as torch.optim.SGD.
@@ -193,9 +193,10 @@ def _setup(model: Model, objective: Any, relu: Literal["before", "after"], preci
         return Setup(model, relu, "channel", precision, seed, own=lambda _: objective)
     if callable(objective):
         return Setup(model, relu, "channel", precision, seed, own=lambda unit: objectives.on_unit(unit, objective))
-    if objective not in ("channel", "neuron"):
+    if objective not in objectives.NAMED:
         raise UserError(
-            f"there is no objective {objective!r}; give channel, neuron, one of ex.objectives or a function of maps"
+            f"there is no objective {objective!r}; give {', '.join(objectives.NAMED)}, one of ex.objectives or a "
+            "function of maps"
         )
     return Setup(model, relu, objective, precision, seed)
 
