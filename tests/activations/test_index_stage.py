@@ -6,6 +6,7 @@ from PIL import Image
 from exemplum import images, store
 from exemplum.explanations import stage as explanations
 from exemplum.index import stage as index
+from exemplum.queries import stage as queries
 from exemplum.study.folder import Study
 
 TOML = """
@@ -34,7 +35,7 @@ def test_a_command_lists_the_images_once(folder, monkeypatch):
     monkeypatch.setattr(images, "open_corpus", lambda spec, **given: listed.append(spec) or opening(spec, **given))
     study = Study.open(folder)
     index.check(study)
-    explanations.check(study)
+    queries.check(study)
     before = index.fingerprint(study), explanations.fingerprint(study)
     assert len(listed) == 1
     Image.new("RGB", (60, 60)).save(folder / "pictures" / "new.png")
