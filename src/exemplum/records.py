@@ -199,9 +199,9 @@ class Block:
     participant: int
     block: int
     kind: TrialKind  # practice, main (main and catch trials) or repeated
-    condition: str
+    condition: str  # "" if its trials are of several
     phase: str
-    scheme: str
+    scheme: str  # "" if its trials are of several, or show no references
     trials: tuple[Trial, ...]
     repeats: int = 0  # of a repeated block: the number of trials, which are chosen from the answers
 
@@ -255,52 +255,6 @@ class Scheme:
     def name(self) -> str:
         """`Min-Max-9`, `Max-1`, …"""
         return f"{'Min-Max' if Pole.MIN in self.poles else 'Max'}-{self.references}"
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """The structure of a study.
-
-    A session is: practice and main trials without references (`none_blocks`, before), then scheme by scheme the
-    practice of every condition with references and their main blocks in turn, then `none_blocks` again, then
-    repeated trials.
-    Participant n counts from 1. Conditions with references are the methods of the study, natural first; their order is
-    rotated by (n − 1) // `order_every` + `order_start`.
-    """
-
-    name: str
-    participants: int
-    units: int  # main units of a scheme
-    batches: int  # sets of natural images; the first is for practice and catch trials
-    schemes: tuple[Scheme, ...]
-    scheme_orders: tuple[tuple[int, ...], ...]  # places in `schemes`, by (n − 1) mod their number
-    order_every: int
-    order_start: int
-    none_blocks: int  # blocks without references before, and again after; 0: no such condition
-    practice: int  # practice trials per condition (and scheme)
-    blocks: int  # main blocks per condition (and scheme)
-    catch: int  # catch trials per main block with references
-    repeated: int  # repeated trials per condition, half least and half most confident; chosen from the answers
-    batch_every: int  # this many consecutive participants share batches (they differ in the units of a scheme)
-    batch_own: bool  # whether the next such participants skip all their batches: a stride of one batch per condition
-    practice_units: int
-    main_sets: tuple[
-        str, ...
-    ] = ()  # stimulus sets that rotate over the schemes by a Latin square; (): all units in each
-    practice_sets: tuple[
-        str, ...
-    ] = ()  # by condition in the order of the methods; (): thirds that rotate, see docs/design.md
-    catch_sets: tuple[str, ...] = ()  # (): every practice unit
-
-    @property
-    def reference_counts(self) -> tuple[int, ...]:
-        """The numbers of references per pole that the schemes show, ascending."""
-        return tuple(sorted({scheme.references for scheme in self.schemes}))
-
-    @property
-    def pools(self) -> bool:
-        """Whether practice and catch units come from separate stimulus sets."""
-        return bool(self.practice_sets)
 
 
 NONE = "none"  # the condition without references

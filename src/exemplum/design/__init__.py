@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import lazy_loader
 from pydantic import Field
 
-from exemplum.protocols import PROTOCOLS, Protocol, Scheme, protocol
-from exemplum.study import Name, Section
+from exemplum.protocols import PROTOCOLS, Factor, Protocol, Scheme, protocol
+from exemplum.study import Name, Once, Section
 
 if TYPE_CHECKING:
+    from exemplum.design.assignment import Assignment as Assignment
     from exemplum.design.counterbalancing import generator as generator, shuffled as shuffled
+    from exemplum.design.duration import minutes as minutes
     from exemplum.design.invariants import check as check
     from exemplum.design.schedule import make as make, repeated_trials as repeated_trials
     from exemplum.design.stage import load as load
@@ -21,21 +23,26 @@ if TYPE_CHECKING:
 class DesignSection(Section):
     protocol: Name = "borowski2021-1"
     participants: int = Field(10, ge=1, le=10_000)
-    # practice trials per condition; the protocol's if not given, as below
+    # practice trials per condition (in an interleaved protocol, as below: per participant); the protocol's if not given
     practice: int | None = Field(None, ge=0, le=1000)
     blocks: int | None = Field(None, ge=1, le=1000)  # main blocks per condition with references
     catch: int | None = Field(None, ge=0, le=1000)  # catch trials per main block
     repeated: int | None = Field(None, ge=0, le=1000)  # repeated trials per condition
+    # of an interleaved protocol: main trials per participant, and the factors that lie between participants
+    main: int | None = Field(None, ge=1, le=1000)
+    between: Annotated[tuple[Factor, ...], Once] | None = None
 
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "assignment": ["Assignment"],
         "counterbalancing": ["generator", "shuffled"],
+        "duration": ["minutes"],
         "invariants": ["check"],
         "schedule": ["make", "repeated_trials"],
         "stage": ["load"],
         "stimuli": ["DesignError"],
     },
 )
-__all__ += ["PROTOCOLS", "DesignSection", "Protocol", "Scheme", "protocol"]
+__all__ += ["PROTOCOLS", "DesignSection", "Factor", "Protocol", "Scheme", "protocol"]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import pandas as pd
 from scipy.special import bdtrc
 
+from exemplum.design.balance import INTERLEAVED, by, mains
 from exemplum.design.counterbalancing import STRATEGIES
-from exemplum.design.plan import Plan, plan
+from exemplum.design.plan import Plan, Sizes, plan
 from exemplum.design.stimuli import DesignError, Pictures
 from exemplum.protocols import protocol as protocol_named
 from exemplum.queries import split_queries
-from exemplum.records import NONE, Design, Pole, Session, Trial, TrialKind
+from exemplum.records import NONE, Design, Pole, Trial, TrialKind
 
 FALSE_ALARM = 1e-6  # largest share of fairly drawn designs that `sides_cannot_be_counted` refuses
 
@@ -33,22 +33,23 @@ def check(
     blocks: int | None = None,
     catch: int | None = None,
     repeated: int | None = None,
+    main: int | None = None,
+    between: Sequence[str] | None = None,
 ) -> None:
     """Check a design against its protocol, units (STUDY_UNITS) and stimuli (STIMULI); all others as given to `make`.
 
     Raises DesignError naming every violated invariant with its first violation.
     """
     pictures = Pictures(*(split_queries(stimuli) if queries is None else (stimuli, queries)), baseline)
-    sizes = {"practice": practice, "blocks": blocks, "catch": catch, "repeated": repeated}
-    participants = len(design.sessions)
-    planned = plan(protocol_named(design.protocol), units, pictures, participants, methods, **sizes)
+    asked = Sizes(practice, blocks, catch, repeated, main, between)
+    planned = plan(protocol_named(design.protocol), units, pictures, len(design.sessions), methods, asked)
     check_plan(design, planned, pictures)
 
 
 def check_plan(design: Design, plan: Plan, pictures: Pictures) -> None:
     """Check a design against its plan. Raises DesignError if an invariant is violated."""
     broken = []
-    for invariant in INVARIANTS:
+    for invariant in COMMON + (BLOCKED if plan.interleaving is None else INTERLEAVED):
         if faults := list(invariant(design, plan, pictures)):
             more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
             broken.append(f"{name(invariant)}: {faults[0]}{more}")
@@ -122,7 +123,7 @@ def sides_cannot_be_counted(design: Design, _plan: Plan, _pictures: Pictures) ->
 def every_unit_appears_once_per_condition(design: Design, plan: Plan, _pictures: Pictures) -> Iterator[str]:
     places = {scheme.name: place for place, scheme in enumerate(plan.schemes)} | {"": 0}
     for session in design.sessions:
-        for (condition, scheme), trials in _by(_mains(session), lambda t: (t.condition, t.scheme)).items():
+        for (condition, scheme), trials in by(mains(session), lambda t: (t.condition, t.scheme)).items():
             wanted = Counter(unit.unit for unit in plan.units(places.get(scheme, 0), session.participant))
             found = Counter(trial.unit.unit for trial in trials)
             for unit in sorted(set(wanted) | set(found)):
@@ -205,7 +206,7 @@ def no_batch_appears_in_two_conditions(design: Design, plan: Plan, _pictures: Pi
     if len(plan.batches) < len(plan.conditions):
         return  # the notes say so
     for session in design.sessions:
-        for batch, trials in _by(_mains(session), lambda t: t.batch).items():
+        for batch, trials in by(mains(session), lambda t: t.batch).items():
             if len(conditions := sorted({trial.condition for trial in trials})) > 1:
                 yield f"participant {session.participant} sees batch {batch} in {' and '.join(conditions)}"
 
@@ -214,7 +215,7 @@ def batches_are_used_evenly(design: Design, plan: Plan, _pictures: Pictures) -> 
     """No two participants have a batch in the same condition, scheme and set of units while another is free."""
     used: dict[tuple[str, str, str], Counter[int]] = defaultdict(Counter)
     for session in design.sessions:
-        for key in sorted({(t.condition, t.scheme, _set(t, plan), t.batch) for t in _mains(session)}):
+        for key in sorted({(t.condition, t.scheme, _set(t, plan), t.batch) for t in mains(session)}):
             used[key[:3]][key[3]] += 1
     for (condition, scheme, _), counts in used.items():
         times = {batch: counts[batch] for batch in plan.batches}
@@ -230,9 +231,9 @@ def orders_are_counterbalanced(design: Design, plan: Plan, _pictures: Pictures) 
     first = Counter(dict.fromkeys(plan.methods, 0))
     schemes = Counter({tuple(plan.schemes[place].name for place in order): 0 for order in plan.scheme_orders})
     for session in design.sessions:
-        mains = [trial for trial in _mains(session) if trial.condition != NONE]
-        first.update(trial.condition for trial in mains[:1])
-        schemes[tuple(dict.fromkeys(trial.scheme for trial in mains))] += 1
+        explained = [trial for trial in mains(session) if trial.condition != NONE]
+        first.update(trial.condition for trial in explained[:1])
+        schemes[tuple(dict.fromkeys(trial.scheme for trial in explained))] += 1
     if first and max(first.values()) - min(first.values()) > plan.protocol.order_every:
         yield f"participants who begin with each condition: {dict(first)}"
     most = Counter(tuple(plan.schemes[place].name for place in order) for order in plan.scheme_orders)
@@ -241,32 +242,24 @@ def orders_are_counterbalanced(design: Design, plan: Plan, _pictures: Pictures) 
         yield f"participants by order of schemes: { {', '.join(order): count for order, count in schemes.items()} }"
 
 
-INVARIANTS: tuple[Invariant, ...] = (
+COMMON: tuple[Invariant, ...] = (
     trial_ids_are_unique,
     trials_are_numbered_consecutively,
-    counts_are_those_of_the_protocol,
     sides_cannot_be_counted,
-    every_unit_appears_once_per_condition,
     queries_are_not_references,
     catch_queries_are_shown_references,
     no_two_images_of_a_group_appear_together,
     references_are_those_of_the_scheme,
     images_are_stimuli_of_their_pole,
+)
+BLOCKED: tuple[Invariant, ...] = (
+    counts_are_those_of_the_protocol,
+    every_unit_appears_once_per_condition,
     no_batch_appears_in_two_conditions,
     batches_are_used_evenly,
     orders_are_counterbalanced,
 )
-
-
-def _mains(session: Session) -> list[Trial]:
-    return [trial for trial in session.trials if trial.kind is TrialKind.MAIN]
-
-
-def _by(trials: Sequence[Trial], key: Callable[[Trial], Any]) -> dict[Any, list[Trial]]:
-    groups = defaultdict(list)
-    for trial in trials:
-        groups[key(trial)].append(trial)
-    return groups
+INVARIANTS = COMMON + BLOCKED + INTERLEAVED
 
 
 def _set(trial: Trial, plan: Plan) -> str:

@@ -9,9 +9,10 @@ import pandas as pd
 
 from exemplum import records
 from exemplum.design.counterbalancing import rotated
+from exemplum.design.interleaving import Interleaving, interleaving
 from exemplum.design.stimuli import DesignError, Pictures
 from exemplum.errors import REMAKE
-from exemplum.protocols import Protocol, Scheme
+from exemplum.protocols import Factor, Protocol, Scheme
 from exemplum.queries import ANY
 from exemplum.records import NONE, StudyUnit, Unit
 
@@ -35,6 +36,7 @@ class Plan:
     catch: int
     repeated: int
     notes: tuple[str, ...]
+    interleaving: Interleaving | None = None  # of the main trials, if the protocol interleaves them
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -63,22 +65,36 @@ class Plan:
         return self.batches[(turn * stride + lap + self.conditions.index(condition)) % count]
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """What a study asks for instead of its protocol's; None: the protocol's."""
+
+    practice: int | None = None
+    blocks: int | None = None
+    catch: int | None = None
+    repeated: int | None = None
+    main: int | None = None  # of an interleaved protocol, as the next
+    between: Sequence[str] | None = None  # factors
+
+    def of(self, protocol: Protocol) -> dict[str, int]:
+        given = {"practice": self.practice, "blocks": self.blocks, "catch": self.catch, "repeated": self.repeated}
+        return {name: getattr(protocol, name) if size is None else size for name, size in given.items()}
+
+
 def plan(
     protocol: Protocol,
     units: pd.DataFrame,
     pictures: Pictures,
     participants: int | None = None,
     methods: Sequence[str] | None = None,
-    practice: int | None = None,
-    blocks: int | None = None,
-    catch: int | None = None,
-    repeated: int | None = None,
+    asked: Sizes = Sizes(),
 ) -> Plan:
-    """Fit a protocol to the units (STUDY_UNITS) and pictures of a study; sizes not given are the protocol's.
+    """Fit a protocol to the units (STUDY_UNITS) and pictures of a study.
 
     Raises DesignError if there are no main units, no queries in common, or a method without pictures, and
-    UserError for a method with a reserved or invalid name.
+    UserError for a method with a reserved or invalid name, and for difficulties or sizes that the protocol cannot have.
     """
+    protocol.check(pictures.difficulties, asked.main, asked.between)
     notes: list[str] = []
     everyone = [_study_unit(row) for row in units.itertuples()]
     mains = [unit for unit in everyone if unit.role == "main"]
@@ -86,38 +102,30 @@ def plan(
         raise DesignError("the study has no main units; choose some in study.toml: [units]")
     schemes, orders = _schemes(protocol, pictures, everyone, notes)
     sets = _sets(protocol, mains, len(schemes), notes)
-    smallest = min(len(units) for units in sets)
     easy = _practice_units(everyone, mains, notes)
     chosen = tuple(records.check_condition(name) for name in _methods(pictures, methods))
-    batches = _batches(protocol, pictures, mains, schemes, len(chosen), notes)
-    sizes = {
-        "practice": protocol.practice if practice is None else practice,
-        "blocks": min(protocol.blocks if blocks is None else blocks, smallest),
-        "catch": (protocol.catch if catch is None else catch) if chosen else 0,
-        "none_blocks": min(protocol.none_blocks, smallest // 2),
-        "repeated": min(protocol.repeated if repeated is None else repeated, smallest * len(schemes)),
-    }
-    _note_sizes(protocol, sizes, easy[""], len(chosen), notes)
-    if not chosen and not sizes["none_blocks"]:
+    sizes = asked.of(protocol)
+    count = participants or protocol.participants
+    common = _common_batches(protocol, pictures, mains, schemes, notes)
+    if not chosen and not protocol.none_blocks:
         raise DesignError(
             f"protocol {protocol.name} needs a method with pictures; name one in study.toml: [explanations] methods"
         )
-    count = participants or protocol.participants
-    if count > (room := len(batches) * min(protocol.batch_every, len(sets))):
-        notes.append(f"{count} participants, but batches for {room}: some share theirs in the same condition")
-    return Plan(
-        protocol, count, chosen, schemes, orders, sets, easy, batches, _difficulties(protocol, pictures),
-        notes=tuple(notes), **sizes,
-    )  # fmt: skip
-
-
-def _difficulties(protocol: Protocol, pictures: Pictures) -> tuple[str, ...]:
-    if len(pictures.difficulties) > 1:
-        raise DesignError(
-            f"protocol {protocol.name} shows queries of one difficulty, and the study has "
-            f"{', '.join(pictures.difficulties)}; name one in study.toml: [queries] difficulty"
+    if protocol.is_interleaved:
+        batches = common[1:] if easy[""] == tuple(mains) and len(common) > 1 else common
+        mixed = interleaving(
+            protocol, mains, chosen, len(schemes), pictures.easiest_first, batches, asked.main, asked.between
         )
-    return pictures.difficulties
+        sizes = _interleaved_sizes(protocol, sizes, mixed, count, easy[""], notes)
+    else:
+        batches, mixed = _blocked_batches(protocol, common, len(chosen), notes), None
+        sizes = _blocked_sizes(protocol, sizes, sets, len(schemes), len(chosen), easy[""], notes)
+        if count > (room := len(batches) * min(protocol.batch_every, len(sets))):
+            notes.append(f"{count} participants, but batches for {room}: some share theirs in the same condition")
+    return Plan(
+        protocol, count, chosen, schemes, orders, sets, easy, batches, pictures.easiest_first, notes=tuple(notes),
+        interleaving=mixed, **sizes,
+    )  # fmt: skip
 
 
 def _schemes(
@@ -200,40 +208,86 @@ def _methods(pictures: Pictures, wanted: Sequence[str] | None) -> tuple[str, ...
     )
 
 
-def _batches(
-    protocol: Protocol,
-    pictures: Pictures,
-    mains: list[StudyUnit],
-    schemes: tuple[Scheme, ...],
-    methods: int,
-    notes: list[str],
+def _common_batches(
+    protocol: Protocol, pictures: Pictures, mains: list[StudyUnit], schemes: tuple[Scheme, ...], notes: list[str]
 ) -> tuple[int, ...]:
-    """Batches for main trials: all but the first, unless the conditions of one participant would then share some."""
+    """The batches that all main units have queries for, of every scheme and difficulty."""
     common = set.intersection(
         *(set(pictures.batches((unit.unit for unit in mains), scheme.references)) for scheme in schemes)
     )
     if not common:
         raise DesignError(f"queries/queries.parquet has no batch of queries of all main units; {REMAKE}")
+    if len(common) != protocol.batches:
+        notes.append(f"batches of queries: {len(common)} instead of {protocol.batches}")
+    return tuple(sorted(common))
+
+
+def _blocked_batches(protocol: Protocol, common: tuple[int, ...], methods: int, notes: list[str]) -> tuple[int, ...]:
+    """Batches for main trials: all but the first, unless the conditions of one participant would then share some."""
     conditions = methods + bool(protocol.none_blocks)
-    batches = sorted(common)
-    kept = batches[1:] if len(batches) > conditions else batches
-    if len(batches) != protocol.batches:
-        notes.append(f"batches of queries: {len(batches)} instead of {protocol.batches}")
+    kept = common[1:] if len(common) > conditions else common
     if len(kept) < conditions:
         shared = "all conditions" if len(kept) == 1 else "some conditions"
         notes.append(f"too few batches: {shared} of a participant show the same queries")
-    return tuple(kept)
+    return kept
 
 
-def _note_sizes(
-    protocol: Protocol, sizes: dict[str, int], easy: tuple[StudyUnit, ...], methods: int, notes: list[str]
-) -> None:
+def _blocked_sizes(
+    protocol: Protocol, sizes: dict[str, int], sets: Sequence[Sequence[StudyUnit]], schemes: int, methods: int,
+    easy: tuple[StudyUnit, ...], notes: list[str],
+) -> dict[str, int]:  # fmt: skip
+    """The sizes that these units and methods allow."""
+    smallest = min(map(len, sets))
+    fitted = {
+        "practice": sizes["practice"],
+        "blocks": min(sizes["blocks"], smallest),
+        "catch": sizes["catch"] if methods else 0,
+        "none_blocks": min(protocol.none_blocks, smallest // 2),
+        "repeated": min(sizes["repeated"], smallest * schemes),
+    }
+    _note_sizes(protocol, fitted, notes)
+    needed = fitted["practice"] * (methods + bool(protocol.none_blocks))
+    if not protocol.pools and len(easy) < needed:
+        notes.append(f"practice units: {len(easy)} for {needed} practice trials, so some come more than once")
+    return fitted
+
+
+def _interleaved_sizes(
+    protocol: Protocol, sizes: dict[str, int], mixed: Interleaving, participants: int, easy: tuple[StudyUnit, ...],
+    notes: list[str],
+) -> dict[str, int]:  # fmt: skip
+    """The sizes that these units allow; notes say what a participant sees, and how evenly all of them together."""
+    trials, units = mixed.trials, len(mixed.units)
+    fitted = {
+        "practice": sizes["practice"],
+        "blocks": min(sizes["blocks"], trials),
+        "catch": sizes["catch"],
+        "none_blocks": 0,
+        "repeated": min(sizes["repeated"], trials),
+    }
+    _note_sizes(protocol, fitted | {"main": trials}, notes)
+    if trials != units:
+        seen = f"{trials} of the {units} main units" if trials < units else f"each of the {units} main units twice"
+        notes.append(f"a participant sees {seen}")
+    if Factor.METHOD not in mixed.between and trials < len(mixed.methods):
+        notes.append(f"{trials} main trials for {len(mixed.methods)} methods: not everyone sees the baseline")
+    if participants % mixed.participants:
+        cells = len(mixed.groups) * len(mixed.groups[0])
+        times = participants // len(mixed.groups) * trials // (units * len(mixed.groups[0]))
+        notes.append(
+            f"{participants} participants see every unit {times} or {times + 1} times in each of {cells} combinations "
+            f"of {', '.join(protocol.factors)}; multiples of {mixed.participants} see it equally often in all"
+        )
+    needed = fitted["practice"] + fitted["catch"] * fitted["blocks"]
+    if len(easy) < needed:
+        notes.append(f"practice units: {len(easy)} for {needed} practice and catch trials, so some come more than once")
+    return fitted
+
+
+def _note_sizes(protocol: Protocol, sizes: dict[str, int], notes: list[str]) -> None:
     for name, size in sizes.items():
         if size != (wanted := getattr(protocol, name)):
             notes.append(f"{name.replace('_', ' ')}: {size} instead of {wanted}")
-    needed = sizes["practice"] * (methods + bool(protocol.none_blocks))
-    if not protocol.pools and len(easy) < needed:
-        notes.append(f"practice units: {len(easy)} for {needed} practice trials, so some come more than once")
 
 
 def _study_unit(row: object) -> StudyUnit:

@@ -8,25 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from exemplum.design import invariants
+from exemplum.design import interleaved, invariants
 from exemplum.design.counterbalancing import SIDES, Deck, coin, generator, shuffled, split
-from exemplum.design.plan import Plan, plan
-from exemplum.design.stimuli import DesignError, Pictures, Queries, drawn
-from exemplum.protocols import Scheme, protocol as protocol_named
+from exemplum.design.plan import Plan, Sizes, plan
+from exemplum.design.stimuli import DesignError, Pictures
+from exemplum.design.trials import Position, TrialDraft, trial
+from exemplum.protocols import protocol as protocol_named
 from exemplum.queries import split_queries
-from exemplum.records import (
-    NONE,
-    Block,
-    Design,
-    Pole,
-    ReferenceSet,
-    Response,
-    Session,
-    Side,
-    StudyUnit,
-    Trial,
-    TrialKind,
-)
+from exemplum.records import NONE, Block, Design, Response, Session, StudyUnit, Trial, TrialKind
 
 MAIN, CATCH, PRACTICE, REPEATED = TrialKind.MAIN, TrialKind.CATCH, TrialKind.PRACTICE, TrialKind.REPEATED
 
@@ -45,6 +34,8 @@ def make(
     blocks: int | None = None,
     catch: int | None = None,
     repeated: int | None = None,
+    main: int | None = None,
+    between: Sequence[str] | None = None,
 ) -> Design:
     """Make every session of a study; the same arguments give the same design.
 
@@ -52,13 +43,15 @@ def make(
     among the natural stimuli (`split_queries`). The order of conditions begins with `baseline`. `methods` are the
     conditions with references (all methods of the stimuli if not given). `practice` trials per condition, main
     `blocks` per condition, `catch` trials per main block and `repeated` trials per condition are the protocol's if not
-    given. A participant's session does not depend on the number of participants. Raises DesignError if these units and
-    stimuli do not suffice for the protocol.
+    given. Of a protocol that interleaves conditions these are numbers per participant, and so is `main`, the number of
+    main trials; factors `between` lie between participants. A participant's session does not depend on the number of
+    participants. Raises DesignError if these units and stimuli do not suffice for the protocol, UserError for what the
+    protocol cannot have.
     """
     references, pairs = split_queries(stimuli) if queries is None else (stimuli, queries)
     pictures = Pictures(references, pairs, baseline)
-    sizes = {"practice": practice, "blocks": blocks, "catch": catch, "repeated": repeated}
-    planned = plan(protocol_named(protocol), units, pictures, participants, methods, **sizes)
+    asked = Sizes(practice, blocks, catch, repeated, main, between)
+    planned = plan(protocol_named(protocol), units, pictures, participants, methods, asked)
     sessions = tuple(session(planned, pictures, number, seed) for number in range(1, planned.participants + 1))
     design = Design(protocol, seed, sessions, planned.notes)
     invariants.check_plan(design, planned, pictures)
@@ -69,6 +62,8 @@ def session(plan: Plan, pictures: Pictures, participant: int, seed: int) -> Sess
     """One participant's schedule."""
     rng = generator(seed, participant)
     sides = generator(seed, participant, SIDES)
+    if plan.interleaving is not None:
+        return Session(participant, interleaved.blocks(plan, pictures, participant, seed, sides, rng))
     blocks: list[Block] = []
     for draft in _drafts(plan, participant, rng):
         began = sum(len(block.trials) for block in blocks)
@@ -162,21 +157,17 @@ class _Practice:
 
 
 def _block(
-    draft: _Draft,
-    plan: Plan,
-    pictures: Pictures,
-    participant: int,
-    number: int,
-    began: int,
-    sides: np.random.Generator,
-    rng: np.random.Generator,
-) -> Block:
+    draft: _Draft, plan: Plan, pictures: Pictures, participant: int, number: int, began: int,
+    sides: np.random.Generator, rng: np.random.Generator,
+) -> Block:  # fmt: skip
     scheme = plan.schemes[draft.scheme]
     shown = [(draft.kind, unit) for unit in draft.units] + [(CATCH, unit) for unit in draft.catch]
-    settings = BlockSettings(participant, number, draft.condition, draft.phase, scheme, plan.difficulties[0])
     trials = tuple(
-        trial(settings, place, began + place, kind, unit, coin(sides),
-              _batch(plan, pictures, draft, participant, kind, unit), pictures, rng)
+        trial(
+            TrialDraft(kind, unit, draft.condition, scheme, plan.difficulties[0],
+                       _batch(plan, pictures, draft, participant, kind, unit)),
+            Position(participant, number, place, began + place, draft.phase), coin(sides), pictures, rng,
+        )
         for place, (kind, unit) in enumerate(shuffled(shown, rng))
     )  # fmt: skip
     mixed = draft.kind is REPEATED and len(plan.schemes) > 1
@@ -191,108 +182,30 @@ def _batch(plan: Plan, pictures: Pictures, draft: _Draft, participant: int, kind
     return pictures.batches([unit.unit], plan.schemes[draft.scheme].references)[0]
 
 
-@dataclass(frozen=True)
-class BlockSettings:
-    """The values that all trials of a block share."""
-
-    participant: int
-    block: int
-    condition: str
-    phase: str
-    scheme: Scheme  # for the condition none it only determines the queries
-    difficulty: str  # of the queries
-
-    @property
-    def scheme_name(self) -> str:
-        return "" if self.condition == NONE else self.scheme.name
-
-
-def trial(
-    settings: BlockSettings,
-    place: int,
-    index: int,
-    kind: TrialKind,
-    unit: StudyUnit,
-    max_side: Side,
-    batch: int,
-    pictures: Pictures,
-    rng: np.random.Generator,
-) -> Trial:
-    """The trial at `place` of its block and at `index` of its session, both from 0."""
-    references = ReferenceSet()
-    if settings.condition != NONE:
-        references = pictures.references(settings.condition, unit.unit, settings.scheme, batch)
-    if kind is TrialKind.CATCH:
-        difficulty, queries = "", _shown_queries(settings, unit, references, batch, pictures, rng)
-    else:
-        difficulty = settings.difficulty
-        queries = pictures.queries(unit.unit, settings.scheme.references, batch, difficulty)
-    return Trial(
-        trial_id=trial_id(settings.participant, settings.block, place),
-        participant=settings.participant,
-        block=settings.block,
-        index=index,
-        kind=kind,
-        condition=settings.condition,
-        phase=settings.phase,
-        scheme=settings.scheme_name,
-        unit=unit,
-        batch=batch,
-        references=references,
-        query_max=queries.max,
-        query_min=queries.min,
-        max_side=max_side,
-        difficulty=difficulty,
-        margin=queries.margin,
-    )
-
-
-def trial_id(participant: int, block: int, place: int) -> str:
-    return f"p{participant:02d}-b{block:02d}-t{place:02d}"
-
-
-def _shown_queries(
-    settings: BlockSettings,
-    unit: StudyUnit,
-    references: ReferenceSet,
-    batch: int,
-    pictures: Pictures,
-    rng: np.random.Generator,
-) -> Queries:
-    """The queries of a catch trial: shown references. For a pole that is not shown, one of its references (as in
-    Experiment II); if the method has no pictures of the pole, the query of a main trial."""
-    queries = {}
-    for pole, shown in ((Pole.MAX, references.max), (Pole.MIN, references.min)):
-        k = settings.scheme.references
-        images = shown or pictures.explanations(settings.condition, unit.unit, pole, k, batch)
-        main = pictures.queries(unit.unit, k, batch, settings.difficulty)
-        queries[pole] = drawn(images, rng) if images else main.of(pole)
-    return Queries(queries[Pole.MAX], queries[Pole.MIN], None)
-
-
 REPEATS = 1  # spawn key: independent of the draws that made the session
 
 
 def repeated_trials(session: Session, responses: Iterable[Response], seed: int) -> list[Trial]:
     """The trials of the session's repeated blocks, in order, chosen from the answers to its main trials.
 
-    Of every condition half of the trials are those answered with least confidence and half with most (one more of the
-    least if the number is odd); ties are broken at random. Trials before and after the blocks with references together
-    are the condition none. Which query is on top is drawn again, by a fair coin toss. `seed` is the design's.
+    Of every condition (of all together, where conditions are interleaved) half of the trials are those answered with
+    least confidence and half with most (one more of the least if the number is odd); ties are broken at random. Trials
+    before and after the blocks with references together are the condition none. Which query is on top is drawn again,
+    by a fair coin toss. `seed` is the design's.
     Raises DesignError if a main trial of a repeated condition has no answer.
     """
     confidence = {response.trial_id: response.confidence for response in responses}
     rng = generator(seed, session.participant, REPEATS)
     trials: list[Trial] = []
     for block in session.blocks:
-        if block.kind is TrialKind.REPEATED:
+        if block.kind is REPEATED:
             chosen = _chosen(session, block, confidence, rng)
             trials += _shown_again(block, chosen, len(session.trials) + len(trials), rng)
     return trials
 
 
 def _chosen(session: Session, block: Block, confidence: dict[str, int], rng: np.random.Generator) -> list[Trial]:
-    mains = [t for t in session.trials if t.kind is TrialKind.MAIN and t.condition == block.condition]
+    mains = [t for t in session.trials if t.kind is MAIN and block.condition in ("", t.condition)]
     if missing := [trial.trial_id for trial in mains if trial.trial_id not in confidence]:
         raise DesignError(
             f"repeated trials need an answer to every main trial; {len(missing)} have none, for example {missing[0]}"
@@ -307,13 +220,14 @@ def _shown_again(block: Block, chosen: list[Trial], began: int, rng: np.random.G
     return [
         replace(
             first,
-            trial_id=trial_id(block.participant, block.block, place),
-            block=block.block,
-            index=began + place,
-            kind=TrialKind.REPEATED,
-            phase=block.phase,
+            trial_id=at.trial_id,
+            block=at.block,
+            index=at.index,
+            kind=REPEATED,
+            phase=at.phase,
             max_side=coin(rng),
             repeats=first.trial_id,
         )
         for place, first in enumerate(shuffled(chosen, rng))
+        for at in [Position(block.participant, block.block, place, began + place, block.phase)]
     ]

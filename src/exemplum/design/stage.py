@@ -10,6 +10,8 @@ import pandas as pd
 
 from exemplum import queries, store
 from exemplum.design import leakage
+from exemplum.design.duration import minutes
+from exemplum.design.interleaving import factors_between
 from exemplum.design.schedule import make
 from exemplum.design.stimuli import DesignError
 from exemplum.errors import command
@@ -18,13 +20,17 @@ from exemplum.records import Block, Design, ReferenceSet, Session, Side, StudyUn
 from exemplum.study import Stage, Study
 from exemplum.tables import BLOCKS, TRIALS
 
-VERSION = 3
+VERSION = 4
 
 
 def check(study: Study) -> None:
-    """Raise UserError if study.toml names a protocol that does not exist."""
+    """Raise UserError if study.toml names a protocol that does not exist, or what it cannot have."""
+    section = study.config.design
     with study.setting("[design] protocol"):
-        protocol(study.config.design.protocol)
+        chosen = protocol(section.protocol)
+        chosen.check([use.name for use in study.config.queries.uses], section.main, section.between)
+    with study.setting("[design] between"):
+        factors_between(chosen, section.between)
 
 
 def fingerprint(study: Study) -> str:
@@ -43,6 +49,7 @@ def run(study: Study) -> dict[str, Any]:
         section.protocol, units, stimuli, section.participants, study.config.seed, queries=pairs,
         methods=_methods(study, stimuli),
         practice=section.practice, blocks=section.blocks, catch=section.catch, repeated=section.repeated,
+        main=section.main, between=section.between,
     )  # fmt: skip
     leakage.check(design, stimuli, pairs, study.folder, any_batch=study.config.stimuli is None)
     study.begin_writing("design")
@@ -51,7 +58,9 @@ def run(study: Study) -> dict[str, Any]:
     repeats = sum(block.repeats for block in first.blocks)
     return {
         "protocol": design.protocol, "participants": len(design.sessions),
-        "trials each": len(first.trials) + repeats, "notes": len(design.notes),
+        "trials each": len(first.trials) + repeats,
+        "minutes each": f"up to {max(map(minutes, design.sessions)):.1f} at the published reaction times",
+        "notes": len(design.notes),
     }  # fmt: skip
 
 

@@ -54,6 +54,9 @@ class Pictures:
     def _read_queries(self, queries: pd.DataFrame) -> None:
         self._queries: dict[tuple[str, str, int, int], Queries] = {}  # unit, difficulty, references, batch
         self.difficulties = tuple(dict.fromkeys(queries["difficulty"]))
+        margins = queries.groupby("difficulty")["margin"].median().fillna(-math.inf)
+        self.easiest_first = tuple(sorted(self.difficulties, key=lambda name: -margins[name]))
+        self._batches: dict[tuple[str, str, int], set[int]] = defaultdict(set)  # unit, difficulty, references
         self.asked: set[tuple[str, str, str]] = set()  # unit, path, pole
         self.copies_of_one: set[tuple[str, str]] = set()  # pairs that were made from one image
         same = (queries["image_max"] != "") & (queries["image_max"] == queries["image_min"])
@@ -62,6 +65,7 @@ class Pictures:
             "unit", "difficulty", "references", "batch", "query_max", "query_min", "margin", "group_max", "group_min",
         ]  # fmt: skip
         for unit, difficulty, k, batch, most, least, margin, *groups in queries[columns].itertuples(False, None):
+            self._batches[unit, difficulty, k].add(batch)
             self._queries[unit, difficulty, k, batch] = Queries(most, least, None if math.isnan(margin) else margin)
             self.asked |= {(unit, most, "max"), (unit, least, "min")}
             self.groups |= dict(zip((most, least), groups, strict=True))
@@ -76,11 +80,10 @@ class Pictures:
     def batches(self, units: Iterable[Unit], k: int, difficulty: str | None = None) -> list[int]:
         """The batches for which every one of the units has queries, of this difficulty or of every one, sorted."""
         wanted = self.difficulties if difficulty is None else (difficulty,)
-        found: dict[tuple[str, str], set[int]] = defaultdict(set)
-        for unit, name, references, batch in self._queries:
-            if references in (k, ANY):
-                found[unit, name].add(batch)
-        return sorted(set.intersection(*(found[str(unit), name] for unit in units for name in wanted)))
+        found = [
+            self._batches[str(unit), name, k] | self._batches[str(unit), name, ANY] for unit in units for name in wanted
+        ]
+        return sorted(set.intersection(*found))
 
     def queries(self, unit: Unit, k: int, batch: int, difficulty: str) -> Queries:
         """The pair of query images for trials with k references. Raises DesignError if there is none."""

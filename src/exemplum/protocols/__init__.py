@@ -2,9 +2,11 @@
 
 from exemplum.errors import UserError, did_you_mean
 from exemplum.protocols.borowski2021 import BOROWSKI2021_1, BOROWSKI2021_2
-from exemplum.records import Protocol, Scheme
+from exemplum.protocols.protocol import Factor, Protocol
+from exemplum.protocols.quick import QUICK
+from exemplum.records import Scheme
 
-PROTOCOLS = {protocol.name: protocol for protocol in (BOROWSKI2021_1, BOROWSKI2021_2)}
+PROTOCOLS = {protocol.name: protocol for protocol in (BOROWSKI2021_1, BOROWSKI2021_2, QUICK)}
 
 
 def protocol(name: str) -> Protocol:
@@ -14,4 +16,4 @@ def protocol(name: str) -> Protocol:
     return PROTOCOLS[name]
 
 
-__all__ = ["PROTOCOLS", "Protocol", "Scheme", "protocol"]
+__all__ = ["PROTOCOLS", "Factor", "Protocol", "Scheme", "protocol"]
