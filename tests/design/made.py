@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from exemplum import store
-from exemplum.tables import STIMULI, STUDY_UNITS
+from exemplum.queries import split_queries
+from exemplum.tables import QUERIES, STIMULI, STUDY_UNITS
 
 LAYERS = ("mixed3a", "mixed3b", "mixed4a", "mixed4b", "mixed4c", "mixed4d", "mixed4e", "mixed5a", "mixed5b")
 BRANCHES = ("1x1", "3x3", "5x5", "pool")
@@ -48,6 +49,20 @@ def stimuli(
                     for pole in ("max", "min"):
                         rows += [_row(unit, method, pole, k, batch, at) for at in range(k + natural)]
     return STIMULI.frame(rows)
+
+
+def queries(table: pd.DataFrame, difficulties: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The references of `stimuli`, and queries of several difficulties: other images with smaller margins each."""
+    references, extreme = split_queries(table)
+    harder = []
+    for place, name in enumerate(difficulties):
+        other = extreme.assign(difficulty=name, margin=4.0 - place)
+        for pole in ("max", "min") if name != "extreme" else ():
+            other[f"query_{pole}"] = extreme[f"query_{pole}"].str.replace("explanations/", f"explanations/{name}/")
+            other[f"image_{pole}"] = extreme[f"image_{pole}"] + f" {name}"
+            other[f"group_{pole}"] = extreme[f"group_{pole}"] + f" {name}"
+        harder.append(other)
+    return references, QUERIES.frame(pd.concat(harder))
 
 
 def _row(unit: dict, method: str, pole: str, k: int, batch: int, position: int) -> dict:

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from design.made import stimuli, units
+from design.made import queries, stimuli, units
 from exemplum import design as designs
 from exemplum.design.stage import save
 from exemplum.records import Design
 from exemplum.study.folder import Study
 
+METHODS = ("natural", "synthetic", "mine")  # of a study with the protocol quick
 SMALL = {"practice": 2, "blocks": 1, "catch": 2, "repeated": 2}
 
 
@@ -48,6 +49,10 @@ def small_design(participants: int, protocol: str, mains: int = 4) -> Design:
     if protocol == "borowski2021-2":
         of = units(4, 3, sets=("a", "b", "c", "d"), easy_sets=("e", "f", "g"))
         table = stimuli(of, batches=4, references=(1, 9))
+    elif protocol == "quick":
+        of = units(mains, 9)
+        table, pairs = queries(stimuli(of, batches=4, references=(3,), methods=METHODS), ("extreme", "0.95"))
+        return designs.make(protocol, of, table, participants, 7, queries=pairs, **SMALL)
     else:
         of = units(mains, 9)
         table = stimuli(of, batches=4, references=(3,))

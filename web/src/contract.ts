@@ -81,7 +81,7 @@ export interface BlockStep {
   of: number;
   practice: boolean;
   round: number; // from 1; a practice block may come again
-  condition: string;
+  condition: string; // empty if it changes from trial to trial
   layout: Layout;
   answered: number;
   trials: (Images & { trial: string })[];

@@ -16,7 +16,8 @@ from exemplum.errors import did_you_mean
 from exemplum.protocols import Factor, Protocol
 from exemplum.records import StudyUnit
 
-S, T = TypeVar("S"), TypeVar("T")
+S = TypeVar("S")
+T = TypeVar("T")
 LABELS = 4  # spawn key: which units and levels stand where in the assignment
 
 
@@ -29,7 +30,10 @@ class Cell:
     difficulty: str
 
     def level(self, factor: Factor) -> str | int:
-        return {Factor.METHOD: self.method, Factor.SCHEME: self.scheme, Factor.DIFFICULTY: self.difficulty}[factor]
+        levels: dict[Factor, str | int] = {
+            Factor.METHOD: self.method, Factor.SCHEME: self.scheme, Factor.DIFFICULTY: self.difficulty,
+        }  # fmt: skip
+        return levels[factor]
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,9 @@ class Interleaving:
         self, methods: Sequence[str], schemes: Sequence[int], difficulties: Sequence[str]
     ) -> tuple[tuple[Cell, ...], ...]:
         """The cells by group, each in an order in which any run has the levels of each factor about equally often."""
-        levels = {Factor.METHOD: self.methods, Factor.SCHEME: range(self.schemes), Factor.DIFFICULTY: self.difficulties}
+        levels: dict[Factor, Sequence[str | int]] = {
+            Factor.METHOD: self.methods, Factor.SCHEME: range(self.schemes), Factor.DIFFICULTY: self.difficulties,
+        }  # fmt: skip
         groups: dict[tuple[object, ...], list[Cell]] = {
             key: [] for key in product(*(levels[factor] for factor in self.between))
         }

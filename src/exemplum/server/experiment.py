@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from exemplum import design as designs, store
 from exemplum.errors import did_you_mean, shown
+from exemplum.protocols import protocol
 from exemplum.records import Design
 from exemplum.runtime import console
 from exemplum.server import EXPERTISE, ServerSection
@@ -25,7 +26,6 @@ from exemplum.server.storage.schema import StudyVersion
 from exemplum.study import ServerLock, Study, freezing, taken_back
 
 FREEZE = 1  # raise when the same study is shown in another way
-BEFORE_AND_AFTER = {"borowski2021-2": ("before", "after")}  # when intuitiveness is asked; elsewhere only before
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _design(study: Study) -> Design:
 
 def intuitiveness_phases(study: Study) -> tuple[str, ...]:
     said = study.config.server.intuitiveness
-    return said if said is not None else BEFORE_AND_AFTER.get(study.config.design.protocol, ("before",))
+    return said if said is not None else protocol(study.config.design.protocol).intuitiveness
 
 
 def _hash(design: Design) -> str:

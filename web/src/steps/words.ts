@@ -21,8 +21,9 @@ export function trialWords(references: boolean): Words {
   };
 }
 
-/** A condition's title and lead, or those for a method that has no texts of its own. */
+/** A condition's title and lead, or those for a method without texts of its own, or for a block of several conditions. */
 export function conditionText(condition: string, part: "title" | "lead"): [string, Record<string, string>] {
+  if (condition === "") return [`block.several.${part}`, {}];
   const key = `condition.${condition}.${part}`;
   return has(key) ? [key, {}] : [`condition.other.${part}`, { method: condition }];
 }

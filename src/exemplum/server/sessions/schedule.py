@@ -36,7 +36,7 @@ def steps_after(
     names: Names,
 ) -> list[Step]:
     """The rest: check, instructions, intuitiveness, blocks with breaks, intuitiveness again, debrief."""
-    methods = list(dict.fromkeys(block.condition for block in session.blocks))
+    methods = list(dict.fromkeys(trial.condition for trial in session.trials))
     rating = [
         {"item": key(), "unit": item.unit,
          "pictures": [{"condition": method, "images": [names[path] for path in paths]}
@@ -169,6 +169,7 @@ def key() -> str:
 
 
 MOST = 9  # pictures per method in one item
+EXAMPLES = 2  # worked examples of a session with interleaved conditions
 DRAW = 2  # spawn key: independent of the draws that made the design
 
 
@@ -191,15 +192,21 @@ class Rehearsal:
         return {path for item in self.items for _, paths in item.pictures for path in paths}
 
     def examples(self, session: Session) -> list[Trial]:
-        """One worked example per condition with references, if possible none of them a trial of this session."""
+        """One worked example per condition with references, if possible none of them a trial of this session.
+
+        Where conditions change from trial to trial there are two: with many methods all would take longer than a block.
+        """
         return list(self._examples(session))
 
     def _examples(self, session: Session) -> Iterator[Trial]:
         queries = {path for trial in session.trials for path in (trial.query_max, trial.query_min)}
+        interleaved = any(not block.condition for block in session.blocks)
         seen: set[str] = set()
         for own in session.trials:
             if own.condition in seen or not tuple(own.references):
                 continue
+            if interleaved and len(seen) == EXAMPLES:
+                return
             seen.add(own.condition)
             alike = [t for t in self.candidates if (t.condition, t.scheme) == (own.condition, own.scheme)]
             if alike:
