@@ -12,7 +12,6 @@ from typing import TypeVar
 from exemplum.design.assignment import Assignment
 from exemplum.design.counterbalancing import generator, shuffled
 from exemplum.design.stimuli import DesignError
-from exemplum.errors import did_you_mean
 from exemplum.protocols import Factor, Protocol
 from exemplum.records import StudyUnit
 
@@ -135,8 +134,8 @@ def factors_between(protocol: Protocol, between: Iterable[str] | None) -> tuple[
     for name in between:
         if name not in protocol.factors:
             raise DesignError(
-                f"protocol {protocol.name} has no factor {name!r}{did_you_mean(name, protocol.factors)}; name those "
-                f"of {', '.join(protocol.factors)} that lie between participants"
+                f"the factor {name} of protocol {protocol.name} has one level; between participants may lie "
+                f"{', '.join(protocol.factors)}"
             )
     return tuple(factor for factor in protocol.factors if factor in set(between))
 
