@@ -247,8 +247,6 @@ def units() -> Iterator[Case]:
     yield Case("a unit of no layer", picked("mixed4f:1"), key, "did you mean mixed4")
     yield Case("a unit twice", picked("mixed4a:17", "mixed4a:17"), key, "'mixed4a:17' more than once")
     yield Case("a unit twice, with a zero", picked("mixed4a:17", "mixed4a:017"), key, "mixed4a:17 more than once")
-    elsewhere = picked("mixed4a:17") + 'layers = ["mixed5a"]\n'
-    yield Case("a unit of a layer left out", elsewhere, key, "add mixed4a")
     for choose in (
         "two per layer",
         "0 per layer",

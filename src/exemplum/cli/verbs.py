@@ -76,7 +76,10 @@ def _refuse_report(study: Study) -> None:
 
 def units(
     model: Annotated[
-        str, typer.Argument(help="The model: embedded, torchvision:NAME, timm:NAME or package.module:factory.")
+        str,
+        typer.Argument(
+            help="The model: embedded, efficientnet-lite0, torchvision:NAME, timm:NAME or package.module:factory."
+        ),
     ],
     weights: Annotated[
         str | None, typer.Option(help="A file, or DEFAULT for the published weights (torchvision, timm).")
@@ -91,7 +94,8 @@ def units(
     shown = rows if all_layers else rows[rows["layer"].isin(loaded.default_layers)]
     table = Table(title=f"{loaded.name}, {loaded.input_size} px")
     for name in shown.columns:
-        table.add_column(name, justify="left" if name in ("layer", "branch") else "right")
+        header = 'relu = "before" reads' if name == "reads" else name
+        table.add_column(header, justify="left" if name in ("layer", "branch", "reads") else "right")
     for row in shown.itertuples(index=False):
         table.add_row(*(str(value) for value in row))
     output.print(table)

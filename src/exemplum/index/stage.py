@@ -73,14 +73,20 @@ def _open_corpus(study: Study) -> Corpus:
     return images.subset(corpus, section.limit, np.random.default_rng([study.config.seed, 2]))
 
 
-def layers(study: Study, model: Model) -> list[str]:
-    """Layers to index: those of study.toml, or the model's default ones."""
+def drawn_layers(study: Study, model: Model) -> list[str]:
+    """The layers that units are drawn from: those of study.toml, or the model's default ones."""
     chosen = list(study.config.units.layers) or model.default_layers
     if not chosen:
         raise UserError(f"model {model.name} has no layer that can be read; name some in study.toml: [units] layers")
     for name in chosen:
         model.layer(name)  # raises for a wrong name now, not after an hour
     return chosen
+
+
+def layers(study: Study, model: Model) -> list[str]:
+    """Layers to index: those that units are drawn from, and those of the hand-picked units."""
+    picked = [Unit.parse(name).layer for name in study.config.units.hand_picked]
+    return list(dict.fromkeys([*drawn_layers(study, model), *picked]))
 
 
 def check_names(study: Study) -> None:
@@ -136,14 +142,14 @@ def check(study: Study) -> None:
     """Raise UserError if study.toml names a model, layers or units that do not exist."""
     model = _readable_model(study)
     with study.setting("[units] layers" if study.config.units.layers else "[model] load"):
-        indexed = layers(study, model)
+        drawn_layers(study, model)
     if study.config.index.objective == "cls":
         with study.setting("[index] objective"):
-            for name in indexed:
+            for name in layers(study, model):
                 model.layer(models.class_token(name))  # raises if it has none
     with study.setting("[units] hand_picked"):
-        for name in study.config.units.hand_picked:
-            _check_unit(Unit.parse(name), model, indexed)
+        for unit in map(Unit.parse, study.config.units.hand_picked):
+            _check_channel(unit, model.layer(unit.layer).channels)
 
 
 def _readable_model(study: Study) -> Model:
@@ -155,12 +161,6 @@ def _readable_model(study: Study) -> Model:
         with study.setting("[model] load" if of_network else "[model] weights"):
             raise
     return load_model(study)
-
-
-def _check_unit(unit: Unit, model: Model, indexed: list[str]) -> None:
-    _check_channel(unit, model.layer(unit.layer).channels)
-    if unit.layer not in indexed:
-        raise UserError(f"{unit} is in a layer that is not indexed; add {unit.layer} to study.toml: [units] layers")
 
 
 def _check_channel(unit: Unit, channels: int) -> None:

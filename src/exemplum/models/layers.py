@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from torch import Tensor, fx, nn
 
@@ -26,10 +27,11 @@ def useful(module: nn.Module, readable: Iterable[str]) -> list[str]:
     return [name for name in readable if name in found]
 
 
-def stage_ends(module: nn.Module, layers: Sequence[str]) -> list[str]:
+def stage_ends(module: nn.Module, layers: Sequence[str], shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
     """The last block of each stage; a stage is a sequence of blocks.
 
-    All blocks if there is only one stage, all layers if there is none.
+    If the network has one sequence only, its stages are the runs of blocks whose outputs have the same shape; all
+    blocks if that is one run. All layers if there is no sequence. `shapes` has the shape of each layer's output.
     """
     classes = _recurring(module)
     stages: dict[str, list[str]] = {}
@@ -40,7 +42,9 @@ def stage_ends(module: nn.Module, layers: Sequence[str]) -> list[str]:
     # modules between stages are not part of one
     stages = {name: row for name, row in stages.items() if not any(other.startswith(f"{name}.") for other in stages)}
     if len(stages) == 1:
-        return next(iter(stages.values()))
+        (blocks,) = stages.values()
+        runs = [list(run) for _, run in groupby(blocks, key=shapes.__getitem__)]
+        return blocks if len(runs) == 1 else [run[-1] for run in runs]
     return [row[-1] for row in stages.values()] or list(layers)
 
 
@@ -64,7 +68,8 @@ def _weighs(leaf: nn.Module) -> bool:
 
 def _is_block(module: nn.Module, recurring: set[type[nn.Module]]) -> bool:
     """Whether it is more than a convolution with its normalization and activation."""
-    return type(module) in recurring and sum(not any(p.children()) and _weighs(p) for p in module.modules()) > 1
+    parts = (part for part in module.modules() if not isinstance(part, NORMS))
+    return type(module) in recurring and sum(any(True for _ in part.parameters(recurse=False)) for part in parts) > 1
 
 
 def _is_stage(module: nn.Module, recurring: set[type[nn.Module]]) -> bool:
@@ -100,6 +105,26 @@ def channel_branches(traced: TracedNetwork, layer: str, shapes: Mapping[str, tup
         found[unique] = range(start, start + channels)
         start += channels
     return found
+
+
+def read_before(traced: TracedNetwork, layer: str) -> str:
+    """What `relu = "before"` reads of a layer, in words.
+
+    `input of its ReLU6` if it ends in one, or in a concatenation of some; `output, then ReLU6` if nothing but a ReLU
+    takes its output, which is then the value before the ReLU as well; `output` for any other layer.
+    """
+    node = traced.outputs[layer]
+    ends = [part for part in (concatenated(node) or [node]) if is_relu(traced.graph, part)]
+    if ends:
+        return f"input of its {_relu_name(traced, ends[0])}"
+    if node.users and all(is_relu(traced.graph, user) for user in node.users):
+        return f"output, then {_relu_name(traced, next(iter(node.users)))}"
+    return "output"
+
+
+def _relu_name(traced: TracedNetwork, node: fx.Node) -> str:
+    ceiling = traced.graph.get_submodule(str(node.target)).ceiling
+    return "ReLU" if ceiling == math.inf else f"ReLU{ceiling:g}"
 
 
 def _name(traced: TracedNetwork, layer: str, part: fx.Node) -> str:

@@ -22,7 +22,7 @@ from exemplum.models.files import CLASS_TOKEN, ModelError, check_dictionary_name
 from exemplum.models.fingerprints import fingerprint
 from exemplum.models.graph import cut, fields, trace
 from exemplum.models.grids import Grid, grid
-from exemplum.models.layers import Layout, channel_branches, layout, stage_ends, useful
+from exemplum.models.layers import Layout, channel_branches, layout, read_before, stage_ends, useful
 from exemplum.models.network import Network, Normalize, Preprocessing, ShapeError
 from exemplum.models.reader import HookedBody, Reader
 from exemplum.records import Unit
@@ -37,6 +37,7 @@ class Layer:
     name: str
     channels: int
     branches: dict[str, range] = field(default_factory=dict)  # in channel order: 1x1, 3x3, 5x5, pool
+    reads: str = ""  # what relu = "before" reads: see `layers.read_before`; empty if that is not known
 
 
 class Model:
@@ -111,7 +112,7 @@ class Model:
         """
         real = [name for name in self.layers if name not in self.dictionaries]
         branched = [name for name in real if self.layers[name].branches]
-        return [*(branched or stage_ends(self.module, real)), *self.dictionaries]
+        return [*(branched or stage_ends(self.module, real, self._shapes.layers)), *self.dictionaries]
 
     def layer(self, name: str) -> Layer:
         """Any layer whose output can be read; with @cls after its name its class token alone, as in blocks.3@cls.
@@ -125,12 +126,14 @@ class Model:
                 raise no_class_token(self.name, whole.name)
             return Layer(name, whole.channels)
         if name in self.dictionaries:
-            return Layer(name, self.dictionaries[name].features)
+            return Layer(name, self.dictionaries[name].features, reads="features")
         if name not in self._shapes.layers:
             raise no_layer(self.name, name, self._names)
         channels = self._shapes.layers[name][self._layout(name).axis]
-        branches = {} if self._traced is None else channel_branches(self._traced, name, self._shapes.nodes)
-        return Layer(name, channels, branches)
+        if self._traced is None:  # found only when it runs
+            return Layer(name, channels)
+        branches = channel_branches(self._traced, name, self._shapes.nodes)
+        return Layer(name, channels, branches, read_before(self._traced, name))
 
     def base(self, name: str) -> str:
         """The layer of the network that a layer is read from: of a dictionary, the one that it is attached to."""
@@ -314,15 +317,14 @@ def table(model: Model) -> pd.DataFrame:
     """One row per branch of each layer (a layer without branches has one, named ""), in the order of execution.
 
     Columns: layer; channels, of the layer; branch; first and last, the channels of the branch; default, whether the
-    layer is used if none is named.
+    layer is used if none is named; reads, what `relu = "before"` reads (empty if it is not known).
     """
     rows = []
     for layer in model.layers.values():
+        default = layer.name in model.default_layers
         for branch, channels in (layer.branches or {"": range(layer.channels)}).items():
-            rows.append(
-                (layer.name, layer.channels, branch, channels[0], channels[-1], layer.name in model.default_layers)
-            )
-    return pd.DataFrame(rows, columns=["layer", "channels", "branch", "first", "last", "default"])
+            rows.append((layer.name, layer.channels, branch, channels[0], channels[-1], default, layer.reads))
+    return pd.DataFrame(rows, columns=["layer", "channels", "branch", "first", "last", "default", "reads"])
 
 
 def _branches(layer: Layer) -> str:

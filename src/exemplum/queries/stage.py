@@ -68,7 +68,7 @@ def check(study: Study) -> None:
     with study.setting(""):
         model = index_stage.load_model(study)
         _check_images(index_stage.open_corpus(study), config, plan)
-        units.check(model, index_stage.layers(study, model), config.units, len(plan.main_sets) or 1)
+        units.check(model, index_stage.drawn_layers(study, model), config.units, len(plan.main_sets) or 1)
 
 
 def fingerprint(study: Study) -> str:
@@ -252,7 +252,8 @@ def _choose(
     practice_sets = (*plan.catch_sets, *plan.practice_sets) or ("",)
     share = plan.practice_units / (plan.units * len(sets))
     with study.setting(""):
-        return units.choose(model, index, section, share, rng, sets, practice_sets, unable)
+        drawn = index_stage.drawn_layers(study, model)
+        return units.choose(model, index, section, share, rng, sets, practice_sets, unable, layers=drawn)
 
 
 def _remove_others(folder: Path, kept: Sequence[Path]) -> None:

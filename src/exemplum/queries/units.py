@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,8 +28,12 @@ def choose(
     main_sets: tuple[str, ...] = ("",),
     practice_sets: tuple[str, ...] = ("",),
     unable: Callable[[Unit], str] = lambda _unit: "",
+    *,
+    layers: Sequence[str] = (),
 ) -> list[StudyUnit]:
     """Draw the study's units: hand-picked ones, `section.choose` for each main set, and some for practice.
+
+    All but the hand-picked ones are drawn from `layers`, those of the index if not given.
 
     The number of practice units is `section.practice`, or else `practice_share` of the number of main units, but at
     least three; they are distributed over `practice_sets` in turn. No unit is drawn twice, and dead or rare ones never,
@@ -38,8 +42,8 @@ def choose(
     """
     picked = [Unit.parse(name) for name in section.hand_picked]
     _check_picked(picked, index, unable)
-    layers = list(section.layers) or list(dict.fromkeys(index.units["layer"]))
-    usable = ~index.units["dead"] & ~index.units["rare"]
+    layers = list(layers) or list(dict.fromkeys(index.units["layer"]))
+    usable = ~index.units["dead"] & ~index.units["rare"] & index.units["layer"].isin(layers)
     alive = index.units[usable & ~index.units["unit"].isin([str(unit) for unit in picked])]
     pools = [(label, wanted, _Pool(own, unable)) for label, wanted, own in _pools(alive, layers, section.choose, rng)]
     chosen = [_study_unit(model, unit, HAND_PICKED, MAIN, main_sets[0]) for unit in picked]

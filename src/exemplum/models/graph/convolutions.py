@@ -36,14 +36,18 @@ class SameConvolution(nn.Conv2d):
         made.__dict__ = dict(conv.__dict__)
         return made
 
-    def forward(self, x: Tensor) -> Tensor:
-        below, right = (
+    def added(self, height: int, width: int) -> Pair:
+        """How many rows and columns the padding of an image adds; half of them, rounded down, come before it."""
+        sizes = zip((height, width), self.stride, self.dilation, self.kernel_size, strict=True)
+        rows, columns = (
             max(0, (-(-side // stride) - 1) * stride + dilation * (kernel - 1) + 1 - side)
-            for side, stride, dilation, kernel in zip(
-                x.shape[2:], self.stride, self.dilation, self.kernel_size, strict=True
-            )
+            for side, stride, dilation, kernel in sizes
         )
-        padded = F.pad(x, (right // 2, right - right // 2, below // 2, below - below // 2))
+        return rows, columns
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows, columns = self.added(x.shape[2], x.shape[3])
+        padded = F.pad(x, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
         if is_first(self.weight, self.stride, self.dilation, self.groups):
             return first_convolution(padded, self.weight, self.bias, self.stride, (0, 0))  # type: ignore[arg-type]
         if is_depthwise(self):

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
+from exemplum.models.graph.convolutions import SameConvolution
 from exemplum.models.graph.trace import TracedNetwork
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d)
@@ -63,7 +64,7 @@ def _field(graph: fx.GraphModule, node: fx.Node, found: Mapping[fx.Node, Field],
     inputs = [given for given in node.all_input_nodes if given.op != "get_attr" and _is_grid(shapes.get(given.name))]
     if not inputs or any(given not in found for given in inputs) or not _is_grid(shapes.get(node.name)):
         return None
-    if (window := _window(graph, node)) is not None:
+    if (window := _window(graph, node, shapes.get(inputs[0].name))) is not None:
         rows, columns = (extent.slid(*sizes) for extent, sizes in zip(found[inputs[0]], window, strict=True))
         return rows, columns
     if node.target is F.pad or node.target is torch._C._nn.pad:
@@ -87,12 +88,16 @@ def _is_grid(shape: tuple[int, ...] | None) -> bool:
 Window = tuple[tuple[int, ...], tuple[int, ...]]  # kernel, stride, padding, dilation of rows and of columns
 
 
-def _window(graph: fx.GraphModule, node: fx.Node) -> Window | None:
-    """How a convolution or a pooling slides; None for any other node."""
+def _window(graph: fx.GraphModule, node: fx.Node, shape: tuple[int, ...] | None) -> Window | None:
+    """How a convolution or a pooling slides over an input of this shape; None for any other node."""
     sizes: tuple[Any, ...]
     if node.op == "call_module":
         module = graph.get_submodule(str(node.target))
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, SameConvolution):
+            assert shape is not None  # it is a grid
+            padding = tuple(pixels // 2 for pixels in module.added(*shape[2:]))
+            sizes = (module.kernel_size, module.stride, padding, module.dilation)
+        elif isinstance(module, nn.Conv2d):
             sizes = (module.kernel_size, module.stride, _padding(module), module.dilation)
         elif isinstance(module, POOLS):
             sizes = (module.kernel_size, module.stride, module.padding, getattr(module, "dilation", 1))
