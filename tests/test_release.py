@@ -86,7 +86,7 @@ def fingerprints(folder: Path, site: Path, version: str) -> tuple[str, list[str]
 
 
 def test_an_upgrade_alone_makes_no_stage_anew(tmp_path):
-    (tmp_path / "mine.py").write_text("from exemplum.explanations.methods import natural_pictures as exemplars\n")
+    (tmp_path / "mine.py").write_text("from exemplum.explanations.natural import pictures as exemplars\n")
     (tmp_path / "images").mkdir()
     Image.new("RGB", (64, 64), "red").save(tmp_path / "images" / "red.png")
     (tmp_path / "study.toml").write_text(

@@ -33,7 +33,7 @@ class Explanation:
     """One use of an explanation method in a study. Its name is the condition."""
 
     name: str
-    method: str  # natural, synthetic, folder:PATH, package.module:function, or a registered name
+    method: str  # natural, synthetic, random, folder:PATH, package.module:function, or a registered name
     parameters: Mapping[str, Any] = field(default_factory=dict)  # of the method, as study.toml gives them
     has_table: bool = False
 
@@ -41,6 +41,16 @@ class Explanation:
     def setting(self) -> str:
         """The key of study.toml that declares it, as errors name it."""
         return f"[explanations.{self.name}]" if self.has_table else "[explanations] methods"
+
+    @property
+    def is_of_corpus(self) -> bool:
+        """Whether its pictures are images of the corpus, or show a part of one."""
+        return self.method in ("natural", "random")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its pictures are images of the corpus as they are."""
+        return self.is_of_corpus and self.parameters.get("show", "image") == "image"
 
 
 class ExplanationTable(Section):
@@ -55,7 +65,7 @@ class ExplanationsSection(Section):
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, ExplanationTable]
-    # natural, synthetic, folder:PATH, package.module:name, a registered name; none if there are tables instead
+    # natural, synthetic, random, folder:PATH, package.module:name, a registered name; none if there are tables instead
     methods: Annotated[Names, Field(min_length=1)] = ("natural", "synthetic")
     batches: int = Field(20, ge=1, le=1000)  # sets that the natural images of a unit are distributed over
     baseline: Name = "natural"  # the use that every other is judged against

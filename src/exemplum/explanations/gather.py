@@ -217,8 +217,9 @@ def measured(stored: list[Picture], model: Model, index: ActivationIndex, study:
             **unit_columns(picture.unit, model.branch(picture.unit)), **picture.columns(),
             "activation": activation, "percentile": percentile,
             "margin": index.beyond(picture.unit, picture.pole, activation),
-            # weaker than half of the images: a random image would explain the unit better
-            "failed": given is None and (percentile <= 50 if picture.pole is Pole.MAX else percentile >= 50),
+            # weaker than half of the images: a random image would explain the unit better. A picture of an image of
+            # the corpus, such as a crop of it, is not made to be strong
+            "failed": not picture.image_id and (percentile <= 50 if picture.pole is Pole.MAX else percentile >= 50),
         }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Explanation methods by name: natural exemplars, folders of pictures, and functions of the user's own."""
+"""Explanation methods by name: built-in ones, folders of pictures, and functions of the user's own."""
 
 from __future__ import annotations
 
@@ -18,27 +18,12 @@ import numpy as np
 
 from exemplum import images
 from exemplum.errors import UserError, did_you_mean
+from exemplum.explanations import natural, random_images
+from exemplum.explanations.random_images import RandomParameters
 from exemplum.explanations.request import ExplanationMethod, Request
-from exemplum.queries import is_query
+from exemplum.explanations.synthetic import SyntheticSection
 from exemplum.records import ANY_BATCH, Picture, Pole, Unit
-from exemplum.runtime import track
-from exemplum.study import user_code
-
-
-def natural_pictures(request: Request) -> Iterator[Picture]:
-    """The exemplars of every batch without its queries, cropped as the network sees them."""
-    with track("exemplars", len(request.units), "units") as advance:
-        for unit in request.units:
-            for k in request.references:
-                for image in request.dealt(unit, k):
-                    if not is_query(image, k):
-                        position = k - 1 - image.position if image.pole is Pole.MAX else image.position - 1
-                        yield Picture(
-                            unit, image.pole, position, request.image(image.row), references=k, batch=image.batch,
-                            image_id=image.image_id, group=image.group, activation=image.activation,
-                        )  # fmt: skip
-            advance(1)
-
+from exemplum.study import Section, user_code
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -253,20 +238,35 @@ def problem(pictures: Iterable[Picture], schemes: tuple[int, ...]) -> str:
 GROUP = "exemplum.explanations"  # entry points of other packages
 
 
-def synthetic_pictures(request: Request) -> Iterator[Picture]:
-    """Optimized pictures: exemplum.explanations.synthetic."""
+@dataclass(frozen=True)
+class BuiltInMethod:
+    """A method of Exemplum's own, with its parameters."""
+
+    pictures: Callable[[Request, Any], Iterator[Picture]]
+    parameters: Section
+
+    def __call__(self, request: Request) -> Iterator[Picture]:
+        return self.pictures(request, self.parameters)
+
+
+def synthetic_pictures(request: Request, _parameters: SyntheticSection) -> Iterator[Picture]:
+    """Optimized pictures, by the parameters in the request's settings: exemplum.explanations.synthetic."""
     from exemplum.explanations.synthetic.method import pictures  # late: torch takes seconds to import
 
     return pictures(request)
 
 
-BUILT_IN: dict[str, ExplanationMethod] = {"natural": natural_pictures, "synthetic": synthetic_pictures}
+BUILT_IN = {
+    "natural": BuiltInMethod(natural.pictures, natural.WHOLE_IMAGES),
+    "synthetic": BuiltInMethod(synthetic_pictures, SyntheticSection()),
+    "random": BuiltInMethod(random_images.pictures, RandomParameters()),
+}
 
 
 def load_method(
     spec: str, places: Sequence[Path] | None = None, resolve: Callable[[str], Path] = Path
 ) -> ExplanationMethod:
-    """A method by `natural`, `synthetic`, `folder:PATH`, `package.module:function`, or the name of an entry point.
+    """A method by `natural`, `synthetic`, `random`, `folder:PATH`, `package.module:function`, or an entry point's name.
 
     Modules are searched for in `places` (the working directory if not given), then among the installed packages.
     `resolve` turns PATH into the folder's full path. Raises UserError, with close matches, if there is no such method,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -49,6 +49,15 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class AskedImages:
+    """The queries of a unit, of all batches and difficulties: no reference may show one."""
+
+    ids: frozenset[str] = frozenset()  # of the images of the corpus that they are or were made from
+    groups: frozenset[str] = frozenset()  # of these images
+    paths: tuple[Path, ...] = ()  # the pictures
+
+
+@dataclass(frozen=True)
 class Request:
     """The units that pictures are requested for, and everything that a method may use to make them."""
 
@@ -57,7 +66,7 @@ class Request:
     settings: Settings
     folder: Path  # the method's own; files that it writes there are kept until the method is edited
     ray: str | None = None  # address of a Ray cluster to distribute the work to; None: this machine
-    asked: Mapping[Unit, Collection[str]] = field(default_factory=dict, repr=False)  # ids of images made into queries
+    asked: Mapping[Unit, AskedImages] = field(default_factory=dict, repr=False)  # the queries that were made
 
     @property
     def references(self) -> tuple[int, ...]:
@@ -117,7 +126,7 @@ class Request:
                 raise UserError(
                     "request.exemplars takes references only with batch; for pictures of every batch give count"
                 )
-            chosen = self._of_any_batch(unit, self.most if count is None else count)[pole]
+            chosen = self.of_any_batch(unit, self.most if count is None else count)[pole]
         else:
             if count is not None:
                 raise UserError(
@@ -132,6 +141,11 @@ class Request:
         return [
             Exemplar(image.image_id, image.group, image.activation, partial(self.image, image.row)) for image in chosen
         ]
+
+    def of_any_batch(self, unit: Unit, count: int) -> dict[Pole, list[DealtImage]]:
+        """The images that `exemplars` gives without `batch`, of both poles. Raises UserError as it does."""
+        given, asked = self.corpus_images, self.asked.get(unit, AskedImages())
+        return without_queries(self.index, unit, given.deal(unit).queries, count, given.thumbnail, asked.ids)
 
     def batches(self, unit: Unit, *, references: int | None = None) -> range:
         """The batches of a unit's natural images; small corpora have fewer than study.toml asks for."""
@@ -149,12 +163,6 @@ class Request:
     def thumbnail(self, row: int) -> np.ndarray:
         """The same at 16 px, as images that look the same are found: uint8 (16, 16, 3)."""
         return self.corpus_images.thumbnail(row)
-
-    def _of_any_batch(self, unit: Unit, count: int) -> dict[Pole, list[DealtImage]]:
-        given = self.corpus_images
-        return without_queries(
-            self.index, unit, given.deal(unit).queries, count, given.thumbnail, self.asked.get(unit, ())
-        )
 
 
 class ExplanationMethod(Protocol):

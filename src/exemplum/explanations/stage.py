@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,22 +14,22 @@ from exemplum import queries, records, store, tables
 from exemplum.errors import UserError, command, shown
 from exemplum.explanations import Explanation, ExplanationsSection, finished, gather, synthetic as synthesis
 from exemplum.explanations.gather import measured
-from exemplum.explanations.methods import OwnMethod, load_method
-from exemplum.explanations.request import ExplanationMethod, Request, Settings
+from exemplum.explanations.methods import BuiltInMethod, OwnMethod, load_method
+from exemplum.explanations.natural import NaturalParameters, check_places
+from exemplum.explanations.request import AskedImages, ExplanationMethod, Request, Settings
 from exemplum.explanations.synthetic import SyntheticSection
 from exemplum.index import stage as index_stage
 from exemplum.protocols import protocol
 from exemplum.queries import stage as queries_stage, units
 from exemplum.records import Picture, Unit
-from exemplum.study import Config, Stage, Study, StudyError, toml_files, user_code
+from exemplum.study import Config, Section, Stage, Study, StudyError, toml_files, user_code
 
 if TYPE_CHECKING:
     from exemplum.explanations.synthetic.recipes import Recipe
 
-VERSION = 3
-PICTURES = 2  # version of how pictures are stored; only with a new one are all pictures made again
+VERSION = 4
+PICTURES = 3  # version of how pictures are stored; only with a new one are all pictures made again
 FOLDER = "explanations"
-NATURAL = "natural"  # the condition, and the method of that name
 
 
 def check_names(study: Study) -> None:
@@ -49,6 +49,18 @@ def check_names(study: Study) -> None:
         distinct(_uses(study))
     if not any(use.method == "synthetic" and use.has_table for use in _uses(study)):
         _check_synthetic(study, config.synthetic, "[synthetic]")
+
+
+def check(study: Study) -> None:
+    """Raise UserError if a method cannot explain the units of a layer that study.toml requests."""
+    if study.config.stimuli:
+        return
+    for use in _uses(study):
+        method = _load(study, use)
+        if isinstance(method, BuiltInMethod) and isinstance(method.parameters, NaturalParameters):
+            model = index_stage.load_model(study)
+            with study.setting(f"{use.setting} show"):
+                check_places(model, index_stage.layers(study, model), method.parameters)
 
 
 def fingerprint(study: Study) -> str:
@@ -105,7 +117,7 @@ def _run_methods(study: Study) -> dict[str, Any]:
     stored: list[Picture] = []
     for use, method in methods:
         given = queries.corpus_images(study, model, index)
-        request = Request(chosen, given, _settings(study, use), folder / use.name, study.ray, asked)
+        request = Request(chosen, given, _settings(study, method), folder / use.name, study.ray, asked)
         stored += gather.pictures(use.name, method, request, study.folder, keys[use.name])
     study.begin_writing(FOLDER)
     for name, key in keys.items():
@@ -114,16 +126,21 @@ def _run_methods(study: Study) -> dict[str, Any]:
     stimuli = tables.STIMULI.write(folder / "stimuli.parquet", measured(stored, model, index, study))
     tables.PICTURES.write(folder / "pictures.parquet", gather.picture_rows(stored))
     tables.TRACES.write(folder / "traces.parquet", gather.trace_rows(stored))
-    return {"units": len(chosen), "pictures": stimuli["path"].nunique(), **_success(stimuli)}
+    said = _success(stimuli, [use.name for use, _ in methods if use.is_of_corpus]) | _same(methods)
+    return {"units": len(chosen), "pictures": stimuli["path"].nunique(), **said}
 
 
-def _asked(study: Study) -> dict[Unit, set[str]]:
-    """The ids of all images of the corpus that each unit's queries are or were made from."""
+def _asked(study: Study) -> dict[Unit, AskedImages]:
+    """The queries of each unit."""
     table = tables.QUERIES.read(study.stage("queries") / "queries.parquet")
-    named = pd.concat(
-        [table[["unit", name]].set_axis(["unit", "image"], axis=1) for name in ("image_max", "image_min")]
-    )
-    return {Unit.parse(str(unit)): set(of["image"]) - {""} for unit, of in named.groupby("unit")}
+    found = {}
+    for unit, own in table.groupby("unit"):
+        ids, groups, paths = (
+            {*own[f"{name}max"], *own[f"{name}min"]} - {""} for name in ("image_", "group_", "query_")
+        )
+        files = tuple(study.folder / path for path in sorted(paths))
+        found[Unit.parse(str(unit))] = AskedImages(frozenset(ids), frozenset(groups), files)
+    return found
 
 
 def _uses(study: Study) -> list[Explanation]:
@@ -133,14 +150,16 @@ def _uses(study: Study) -> list[Explanation]:
 def _check_use(study: Study, use: Explanation) -> None:
     """Raise UserError for a method that does not exist, or does not take its parameters."""
     with study.setting(use.setting):
-        method = _load(study, use)
+        method = _find(study, use)
         if isinstance(method, OwnMethod):
             if use.has_table:
-                method.check()
-        elif use.method != "synthetic" and use.parameters:
+                replace(method, parameters=use.parameters).check()
+        elif use.parameters and not (isinstance(method, BuiltInMethod) and type(method.parameters).model_fields):
             raise UserError(f"method {use.method} takes no parameters (got {', '.join(use.parameters)})")
-    if use.method == "synthetic" and use.has_table:
-        _check_synthetic(study, _synthetic(study, use), use.setting)
+    if isinstance(method, BuiltInMethod):
+        parameters = _parameters(study, use, method)
+        if isinstance(parameters, SyntheticSection) and use.has_table:
+            _check_synthetic(study, parameters, use.setting)
 
 
 def _check_synthetic(study: Study, section: SyntheticSection, setting: str) -> None:
@@ -151,20 +170,28 @@ def _check_synthetic(study: Study, section: SyntheticSection, setting: str) -> N
         snapshots(section, chosen)
 
 
+def _find(study: Study, use: Explanation) -> ExplanationMethod:
+    return load_method(use.method, user_code.places(study.folder), study.resolve)
+
+
 def _load(study: Study, use: Explanation) -> ExplanationMethod:
-    method = load_method(use.method, user_code.places(study.folder), study.resolve)
+    """The method with the parameters of this use. Raises StudyError if it does not take them."""
+    method = _find(study, use)
+    if isinstance(method, BuiltInMethod):
+        return replace(method, parameters=_parameters(study, use, method))
     return replace(method, parameters=use.parameters) if isinstance(method, OwnMethod) else method
 
 
-def _synthetic(study: Study, use: Explanation) -> SyntheticSection:
-    """The section [synthetic], with the keys of this use's table in place of its own."""
-    section = study.config.synthetic
-    if use.method != "synthetic" or not use.parameters:
+def _parameters(study: Study, use: Explanation, method: BuiltInMethod) -> Section:
+    """A built-in method's parameters: of `synthetic` those of the section of this name, and over them this use's."""
+    model = type(method.parameters)
+    section = study.config.synthetic if model is SyntheticSection else method.parameters
+    if not use.parameters:
         return section
     try:
-        return SyntheticSection.model_validate(section.model_dump(exclude_unset=True) | dict(use.parameters))
+        return model.model_validate(section.model_dump(exclude_unset=True) | dict(use.parameters))
     except ValidationError as error:
-        problem = toml_files.problems(error, SyntheticSection, f"explanations.{use.name}")
+        problem = toml_files.problems(error, model, f"explanations.{use.name}")
         raise StudyError(f"{study.folder / 'study.toml'}: {problem}") from error
 
 
@@ -175,28 +202,32 @@ def _with_path(study: Study, section: SyntheticSection) -> SyntheticSection:
     return section
 
 
-def _settings(study: Study, use: Explanation) -> Settings:
+def _synthetic(study: Study, method: ExplanationMethod) -> SyntheticSection:
+    """The settings of optimized pictures: of this use if it makes some, else those of the section [synthetic]."""
+    own = method.parameters if isinstance(method, BuiltInMethod) else None
+    return own if isinstance(own, SyntheticSection) else study.config.synthetic
+
+
+def _settings(study: Study, method: ExplanationMethod) -> Settings:
     config = study.config
-    synthetic = _with_path(study, _synthetic(study, use))
+    synthetic = _with_path(study, _synthetic(study, method))
     return Settings(config.seed, config.index.relu, config.index.objective, synthetic)
 
 
 def _key(study: Study, use: Explanation, method: ExplanationMethod) -> str:
     """Hash of everything that a method's pictures depend on; pictures with another key are remade."""
-    config, section = study.config, _synthetic(study, use)
+    config, section = study.config, _synthetic(study, method)
     plan = protocol(config.design.protocol)
     common = [PICTURES, use.method, index_stage.made(study), plan.reference_counts, config.seed]
     own: Any
-    if use.method == NATURAL:
-        own = queries_stage.made(study)
-    elif use.method == "synthetic":
-        own = section.model_dump()
+    if isinstance(method, BuiltInMethod):
+        own = [method.parameters.model_dump(), queries_stage.made(study) if use.is_of_corpus else ""]
     elif isinstance(method, OwnMethod):
         own = [method.source, _deciding(config).model_dump(), queries_stage.made(study), use.parameters]
     else:
         own = gather.files(study.resolve(use.method.removeprefix("folder:")))
     found = _with_path(study, section)
-    from_file = [] if use.method == NATURAL or found == section else [synthesis.recipe(found.recipe).digest]
+    from_file = [] if use.is_of_corpus or found == section else [synthesis.recipe(found.recipe).digest]
     return store.digest(*common, own, *from_file)
 
 
@@ -209,10 +240,20 @@ def _deciding(config: Config) -> Config:
     )  # fmt: skip
 
 
-def _success(stimuli: pd.DataFrame) -> dict[str, str]:
-    """For each method but natural: pictures that failed, and units' poles with a picture beyond the exemplars."""
-    made = stimuli[stimuli["margin"].notna() & (stimuli["method"] != "natural")]
+def _success(stimuli: pd.DataFrame, of_corpus: Collection[str]) -> dict[str, str]:
+    """For each use, except of corpus images: pictures that failed, and units' poles with one beyond the exemplars."""
+    made = stimuli[stimuli["margin"].notna() & ~stimuli["method"].isin(of_corpus)]
     return {str(name): _success_of(of) for name, of in made.groupby("method", sort=False)}
+
+
+def _same(methods: Sequence[tuple[Explanation, ExplanationMethod]]) -> dict[str, str]:
+    """For each use of a built-in method with the parameters of an earlier one: the name of that."""
+    found: dict[str, str] = {}
+    for place, (use, method) in enumerate(methods):
+        earlier = [other.name for other, its in methods[:place] if its == method]
+        if isinstance(method, BuiltInMethod) and earlier:
+            found[use.name] = f"(the same pictures as {earlier[0]})"
+    return found
 
 
 def _success_of(made: pd.DataFrame) -> str:
@@ -247,4 +288,4 @@ def snapshots(section: SyntheticSection, recipe: Recipe) -> None:
         raise UserError(f"step {late[0]} is never reached; steps go from 0 to {last}")
 
 
-STAGE = Stage(FOLDER, fingerprint, run, check_names, forget=forget, version=VERSION)
+STAGE = Stage(FOLDER, fingerprint, run, check_names, check, forget, VERSION)
