@@ -152,7 +152,7 @@ def test_what_was_run_is_written_down(page, study):
     shown = page.text["run"]
     assert "torn.jpg: truncated" in shown
     assert study.config.model_dump(mode="json")["design"]["protocol"] in shown
-    for name in ("index", "queries", "explanations", "design", "responses", "analysis"):
+    for name in ("index", "explanations", "design", "responses", "analysis"):
         assert study.record(name)["fingerprint"] in shown
     assert "participants = 4" in shown  # study.toml
 

@@ -129,7 +129,7 @@ def most_extreme(rows: pd.DataFrame, pole: str) -> pd.DataFrame:
     largest = rows[rows["references"] == rows["references"].max()]
     rising = pole == "min"
     by = ["activation"] if largest["activation"].notna().any() else ["batch", "position"]
-    ascending = [rising] if len(by) == 1 else [True, rising]
+    ascending = [rising] if len(by) == 1 else [True, True]
     rows = largest.sort_values(by, ascending=ascending, kind="stable")
     named = rows["image"].where(rows["image"] != "", rows["path"])
     return rows[~named.duplicated()]
