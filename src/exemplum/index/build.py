@@ -96,7 +96,7 @@ def build_index(
     if not first.total.count:
         reason = f"; the first: {first.broken[0][1]}" if first.broken else ""
         raise UserError(f"none of the {len(corpus)} images of {corpus.name} can be decoded{reason}")
-    index = tabulated(first, exact, model, corpus, layers, objective)
+    index = tabulated(first, exact, model, corpus, layers=layers, relu=relu, objective=objective)
     for finished in (first, exact):
         finished.forget()
     return index

@@ -6,7 +6,7 @@ import html
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,10 @@ from exemplum.records import Pole, Unit
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from exemplum.models import Preprocessing
+    from exemplum.index.heatmaps import HeatmapReader
+    from exemplum.models import Model
+
+UNATTACHED = "this index was read from disk and has no images; give it the model and the images: index.attached(…)"
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,10 @@ class ActivationIndex:
     extremes: pd.DataFrame  # EXTREMES
     broken: pd.DataFrame  # IMAGES that could not be decoded
     sample: Sample  # the activations that quantiles, percentiles and rankings rest on
+    relu: Literal["before", "after"] = "before"  # activations before or after the layer's ReLU
+    objective: str = "channel"  # of a unit's map: channel, neuron, max or cls
     corpus: Corpus | None = field(default=None, repr=False, compare=False)  # whose images exemplars are
-    preprocessing: Preprocessing | None = field(default=None, repr=False, compare=False)  # cuts them to what was seen
+    model: Model | None = field(default=None, repr=False, compare=False)  # cuts images to what was seen; reads maps
 
     def __repr__(self) -> str:
         layers, count = self.units["layer"].unique(), self.units["count"].max() if len(self.units) else 0
@@ -63,7 +68,7 @@ class ActivationIndex:
         if pole not in list(Pole):
             raise UserError(f"there is no pole {str(pole)!r}; give max or min")
         rows = self.top(unit, Pole(pole)).head(k).reset_index(drop=True)
-        return Exemplars(Unit.of(unit), Pole(pole), rows, self.corpus, self.preprocessing)
+        return Exemplars(Unit.of(unit), Pole(pole), rows, self.corpus, self.model)
 
     def row(self, unit: Unit | str) -> int:
         """The unit's position in `units`. Raises UserError if it was not indexed."""
@@ -104,6 +109,37 @@ class ActivationIndex:
         values = self.sample.ascending(self.row(unit))
         return 100.0 * float(np.searchsorted(values, activation, side="left")) / len(values)
 
+    def heatmap(self, unit: Unit | str, image: int | str | np.ndarray) -> np.ndarray:
+        """The unit's activation map for an image at the size that the network sees, float32 (size, size).
+
+        image: its row or its id in the corpus, or the image itself, uint8 (h, w, 3), which is resized and not cropped
+        further. Values between the centres of cells are bilinear. The map of a vector or a class token is one value
+        everywhere. Raises UserError if the unit was not indexed, for an image that is not in the corpus, and if the
+        index was read from disk and has no model and images (`attached`).
+
+        >>> import exemplum as ex
+        >>> index = ex.build_index(ex.load("embedded"), ex.open_images("embedded", limit=40), ["mixed3a"])
+        >>> best = index.top("mixed3a:5", "max").iloc[0]
+        >>> heat = index.heatmap("mixed3a:5", best["row"])
+        >>> heat.shape, bool(np.isclose(heat.max(), heat[best["top"]:best["bottom"], best["left"]:best["right"]].max()))
+        ((96, 96), True)
+        """
+        self.row(unit)  # raises for a unit that is not in the index
+        unit = Unit.of(unit)
+        return self._heatmaps.heatmap(unit.layer, unit.channel, self._seen(image))
+
+    def attached(self, model: Model, corpus: Corpus) -> ActivationIndex:
+        """The same index, read from disk, with the model and the images that it was made from: for pictures and maps.
+
+        Raises UserError for images other than those of the index, as far as ids tell.
+        """
+        if len(self.extremes):
+            last = self.extremes.loc[self.extremes["row"].idxmax()]
+            row, image = int(last["row"]), str(last["image"])
+            if row >= len(corpus) or corpus.record(row).image_id != image:
+                raise UserError(f"the index was not made from the images {corpus.name}: image {row} of it was {image}")
+        return replace(self, model=model, corpus=corpus)
+
     def beyond(self, unit: Unit | str, pole: Pole | str, activation: float) -> float:
         """How far the activation lies beyond the unit's most extreme image, in corpus standard deviations.
 
@@ -117,9 +153,42 @@ class ActivationIndex:
 
     def without_images(self) -> ActivationIndex:
         """The index without extremes and sample, its largest parts: small enough to send to many machines."""
-        nothing = {"corpus": None, "preprocessing": None}
         empty = Sample.of(np.empty((len(self.units), 0)))
-        return replace(self, extremes=self.extremes.iloc[:0], sample=empty, **nothing)
+        return replace(self, extremes=self.extremes.iloc[:0], sample=empty, corpus=None, model=None)
+
+    def _seen(self, image: int | str | np.ndarray) -> np.ndarray:
+        """An image as the network sees it: uint8 (size, size, 3)."""
+        corpus, model = self._corpus, self._model
+        if isinstance(image, np.ndarray) and image.ndim:
+            return model.fit(image)
+        row = self._rows_of_images.get(image, -1) if isinstance(image, str) else int(image)
+        if not 0 <= row < len(corpus):
+            raise UserError(
+                f"{image} is no image of {corpus.name}; give its id, or its row from 0 to {len(corpus) - 1}"
+            )
+        return model.crop(corpus.decode(row))
+
+    @cached_property
+    def _rows_of_images(self) -> dict[str, int]:
+        return {self._corpus.record(row).image_id: row for row in range(len(self._corpus))}
+
+    @property
+    def _corpus(self) -> Corpus:
+        if self.corpus is None:
+            raise UserError(UNATTACHED)
+        return self.corpus
+
+    @property
+    def _model(self) -> Model:
+        if self.model is None:
+            raise UserError(UNATTACHED)
+        return self.model
+
+    @cached_property
+    def _heatmaps(self) -> HeatmapReader:
+        from exemplum.index.heatmaps import HeatmapReader  # late: torch takes seconds to import
+
+        return HeatmapReader(self._model, self.relu, self.objective)
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -143,6 +212,7 @@ class ActivationIndex:
         tables.EXTREMES.write(folder / "extremes.parquet", self.extremes)
         tables.IMAGES.write(folder / "broken.parquet", self.broken)
         self.sample.save(folder)
+        store.write_json(folder / "settings.json", {"relu": self.relu, "objective": self.objective})
         (folder / "sample.npy").unlink(missing_ok=True)  # of the versions until 0.2
 
     @classmethod
@@ -155,6 +225,7 @@ class ActivationIndex:
             tables.EXTREMES.read(folder / "extremes.parquet"),
             tables.IMAGES.read(folder / "broken.parquet"),
             Sample.load(folder),
+            **store.read_json(folder / "settings.json"),
         )
 
 
@@ -166,7 +237,7 @@ class Exemplars:
     pole: Pole
     table: pd.DataFrame  # EXTREMES, most extreme first
     corpus: Corpus | None = field(default=None, repr=False)
-    preprocessing: Preprocessing | None = field(default=None, repr=False)
+    model: Model | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         return f"Exemplars({self.unit}, {self.pole}: {len(self)} images)"
@@ -180,9 +251,9 @@ class Exemplars:
     @cached_property
     def images(self) -> np.ndarray:
         """What the network saw of them: uint8 (k, size, size, 3). Raises UserError if the corpus is not at hand."""
-        if self.corpus is None or self.preprocessing is None:
-            raise UserError("this index was read from disk and has no images; build it with ex.build_index to get them")
-        return np.stack([self.preprocessing.crop(self.corpus.decode(row)) for row in self.table["row"].tolist()])
+        if self.corpus is None or self.model is None:
+            raise UserError(UNATTACHED)
+        return np.stack([self.model.crop(self.corpus.decode(row)) for row in self.table["row"].tolist()])
 
     @property
     def captions(self) -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from exemplum import tables
 from exemplum.images import Corpus
+from exemplum.index.activations import Relu
 from exemplum.index.extremes import Accumulator
 from exemplum.index.index import ActivationIndex
 from exemplum.index.pooling import layer_read
@@ -23,7 +24,7 @@ FEWEST_ACTIVE = 2 * (9 + 1)
 
 
 def tabulated(
-    first: Sweep, exact: Sweep, model: Model, corpus: Corpus, layers: Sequence[str], objective: str
+    first: Sweep, exact: Sweep, model: Model, corpus: Corpus, *, layers: Sequence[str], relu: Relu, objective: str
 ) -> ActivationIndex:
     """Tables from the pass over all images (moments, sample) and the exact pass (extremes), which may be the same."""
     names = [unit for layer in layers for unit in model.units(layer)]
@@ -41,7 +42,7 @@ def tabulated(
     extremes = _extremes(exact.total, facts, _Places(model, layers, objective), corpus)
     return ActivationIndex(
         tables.INDEX_UNITS.frame(units), extremes, _broken(first.broken, corpus), sample,
-        corpus, model.preprocessing,
+        relu=relu, objective=objective, corpus=corpus, model=model,
     )  # fmt: skip
 
 
