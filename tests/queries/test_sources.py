@@ -46,6 +46,13 @@ def halves(request, side=0):
                 QueryImage(request.image(second.row)[::-1].copy(), second.image_id),
             ), facts={"turned": True})
 
+def of_references(request):
+    for unit in request.units:
+        for batch in request.batches(unit):
+            images = [image for image in request.dealt(unit) if image.batch == batch and image.position in (1, 8)]
+            first, second = images[0], images[-1]
+            yield QueryPair(unit, batch, (QueryImage(request.image(first.row)), QueryImage(request.image(second.row))))
+
 def fails(request):
     yield from []
     raise KeyError("left")
@@ -123,6 +130,13 @@ def test_own_pairs_are_measured_and_ordered_by_the_network(tmp_path):
     assert set(queries["difficulty"]) == {"turned"}
     assert (queries["activation_max"] > queries["activation_min"]).all()
     assert set(queries["facts"]) == {'{"turned": true}'}
+
+
+def test_pairs_that_show_references_are_found_by_their_content(tmp_path):
+    """A sloppy source: it takes references as queries, and does not say of which images they are."""
+    study = study_of(tmp_path, '[queries.sloppy]\nsource = "mine:of_references"\n')
+    with pytest.raises(UserError, match=r"method natural: .* is a copy of queries/sloppy/.*gives the answer away"):
+        pipeline.run(study, STAGES)
 
 
 @pytest.mark.parametrize(

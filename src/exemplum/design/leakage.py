@@ -99,8 +99,8 @@ class _Pictures:
         return "is a copy of" if _same_bytes(self.folder / reference, self.folder / query) else ""
 
     def _by_content(self, asked: Asked) -> dict[tuple[str, str], str]:
-        """Copies among the references, except the corpus's own images, which were compared when they were chosen."""
-        references = [path for path in asked if path not in self.of_corpus]
+        """Copies among the references. Two of the corpus's own images were compared when they were chosen."""
+        references = [path for path in asked if any(self._is_unknown(path, query) for query in asked[path])]
         queries = list(dict.fromkeys(query for path in references for query in asked[path]))
         if not references:
             return {}
@@ -109,13 +109,17 @@ class _Pictures:
         found = {}
         for place, reference in enumerate(references):
             for column, query in enumerate(queries):
-                if query in asked[reference]:
+                if query in asked[reference] and self._is_unknown(reference, query):
                     likeness = alike[place, column]
                     if same[place, column]:
                         found[reference, query] = "looks the same as"
                     elif likeness >= copies.COPY and not self._is_of_another(reference, likeness, asked[reference]):
                         found[reference, query] = "was made from, or shows a part of,"
         return found
+
+    def _is_unknown(self, reference: str, query: str) -> bool:
+        """Whether the two may show one image although neither their ids nor their groups say so."""
+        return reference not in self.of_corpus or not self.known[query].image
 
     def _is_of_another(self, reference: str, likeness: float, queries: Mapping[str, str]) -> bool:
         """Whether a natural image other than its queries is more similar, so the reference is made from that."""
