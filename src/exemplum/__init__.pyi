@@ -18,6 +18,7 @@ from .models import (
     Preprocessing as Preprocessing,
     dictionaries as dictionaries,
     load as load,
+    train_dictionary as train_dictionary,
 )
 from .observers import observe as observe
 from .queries import QueryImage as QueryImage, QueryPair as QueryPair, QueryRequest as QueryRequest

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from exemplum import __version__
+from exemplum.cli import dictionary
 from exemplum.errors import UserError
 from exemplum.runtime import console, styled
 
@@ -58,6 +59,9 @@ def options(
 
 for verb, module in VERBS.items():
     app.command(verb)(getattr(import_module(f"exemplum.cli.{module}"), verb))
+
+
+app.add_typer(dictionary.app, name="dictionary")
 
 
 def tell(error: UserError) -> None:

@@ -25,12 +25,12 @@ VERSION = 3
 def load_model(study: Study) -> Model:
     """The model of study.toml with weights and dictionaries; loaded once per command, since every stage needs it."""
     if "model" not in study.opened:
-        study.opened["model"] = _with_dictionaries(study, _network(study))
+        study.opened["model"] = _with_dictionaries(study, load_network(study))
     model: Model = study.opened["model"]
     return model
 
 
-def _network(study: Study) -> Model:
+def load_network(study: Study) -> Model:
     """The model without its dictionaries."""
     if "network" not in study.opened:
         section, places = study.config.model, user_code.places(study.folder)
@@ -155,7 +155,7 @@ def check(study: Study) -> None:
 def _readable_model(study: Study) -> Model:
     """The model, once it has taken an image of its input size."""
     try:
-        _network(study).layers  # noqa: B018  # found by running the network
+        load_network(study).layers  # noqa: B018  # found by running the network
     except UserError as error:  # of the network, its weights file, or an invalid path
         of_network = isinstance(error, models.ModelError) and not isinstance(error, models.WeightsError)
         with study.setting("[model] load" if of_network else "[model] weights"):

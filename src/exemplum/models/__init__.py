@@ -13,6 +13,7 @@ from exemplum.study import Name, Pixels, Section
 if TYPE_CHECKING:
     from exemplum.models import dictionaries as dictionaries
     from exemplum.models.effective_fields import effective_fields as effective_fields
+    from exemplum.models.dictionaries.training import train_dictionary as train_dictionary
     from exemplum.models.files import (
         CLASS_TOKEN as CLASS_TOKEN,
         LITE as LITE,
@@ -104,6 +105,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["dictionaries"],
     submod_attrs={
         "effective_fields": ["effective_fields"],
+        "dictionaries.training": ["train_dictionary"],
         "files": [
             "LITE",
             "CLASS_TOKEN",

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
         sae as sae,
     )
     from exemplum.models.dictionaries.loading import load as load
+    from exemplum.models.dictionaries.training import train_dictionary as train_dictionary
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "dictionary": ["Dictionary", "directions", "of_module", "sae"],
         "loading": ["load"],
+        "training": ["train_dictionary"],
     },
 )

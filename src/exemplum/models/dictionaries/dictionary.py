@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -34,6 +35,7 @@ class Dictionary:
     module: nn.Module | None = field(default=None, repr=False)  # instead of tensors
     source: str = ""  # hash of the user's code that made the module
     what: str = "the dictionary"  # as errors call it
+    facts: Mapping[str, Any] = field(default_factory=dict, repr=False)  # of its training
     again: Callable[[], Dictionary] | None = field(default=None, repr=False)  # loads it in another process
 
     def __repr__(self) -> str:
@@ -99,6 +101,12 @@ class Dictionary:
             )
         return self.activation
 
+    def save(self, path: Path | str) -> None:
+        """Write it as a safetensors file that `ex.dictionaries.load` reads without any settings."""
+        from exemplum.models.dictionaries.formats import save  # late: it imports this module
+
+        save(self, Path(path).expanduser())
+
     def __reduce__(self) -> tuple[Any, ...]:
         if self.again is not None:
             return _again, (self.again,)
@@ -109,7 +117,7 @@ class Dictionary:
         return _rebuilt, ({name: getattr(self, name) for name in FIELDS},)
 
 
-FIELDS = ("tensors", "activation", "rows", "relu", "normalization", "scale", "what")
+FIELDS = ("tensors", "activation", "rows", "relu", "normalization", "scale", "what", "facts")
 
 
 def _again(load: Callable[[], Dictionary]) -> Dictionary:

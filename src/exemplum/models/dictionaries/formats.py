@@ -12,10 +12,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from safetensors import safe_open
+from safetensors.torch import save as packed
 from torch import Tensor
 
+from exemplum import store
 from exemplum.models.dictionaries.configurations import beside, of_saev
-from exemplum.models.dictionaries.dictionary import Axis
+from exemplum.models.dictionaries.dictionary import Axis, Dictionary
 from exemplum.models.files import ModelError, WeightsError, check_weights
 from exemplum.models.network import read, state_dict
 
@@ -81,6 +83,30 @@ def open_file(path: Path, names: Mapping[str, str]) -> DictionaryFile:
     if "k" in file.tensors and "threshold" not in file.tensors:
         file.settings.setdefault("activation", f"topk:{int(file.tensors['k'])}")
     return file
+
+
+def save(dictionary: Dictionary, path: Path) -> None:
+    """Write a dictionary as safetensors, atomically, with its settings in the header: `load` needs no others.
+
+    The names are SAELens's, or dictionary_learning's if features are the rows. Raises ModelError for a module.
+    """
+    if dictionary.module is not None:
+        raise ModelError(f"{dictionary.what} is a module of yours; save its state_dict()")
+    tensors = dict(dictionary.tensors)
+    subtracted, added = tensors.pop("mean", None), tensors.get("b_dec")
+    settings = {
+        "activation": str(dictionary.activation), "relu": dictionary.relu, "normalization": dictionary.normalization,
+        "scale": dictionary.scale, "pre_bias": subtracted is not None,
+    }  # fmt: skip
+    if subtracted is not None and (added is None or not torch.equal(subtracted, added)):
+        tensors["pre_bias"] = subtracted
+    names = {"gain": ALIASES["gain"][0], "offset": ALIASES["offset"][0]}
+    if dictionary.rows == "features":
+        names["W_enc"] = "encoder.weight"
+    held = {names.get(name, name): tensor.contiguous() for name, tensor in tensors.items()}
+    with store.atomic(path) as temporary:
+        # not save_file: only its owner could read that file
+        temporary.write_bytes(packed(held, metadata={METADATA: json.dumps(settings)}))
 
 
 def _inside(path: Path) -> Path:

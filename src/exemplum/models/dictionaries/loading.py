@@ -130,7 +130,7 @@ def _normalization(settings: Mapping[str, Any], what: str) -> Normalization:
                 "set scale to it (1.0 if it is folded into the weights)"
             )
         return "none"
-    if name not in ("none", "layer_norm", "constant_norm_rescale"):
+    if name not in ("none", "unit", "layer_norm", "constant_norm_rescale"):  # unit: of directions that `save` wrote
         raise ModelError(f"{what}: there is no normalization {name!r}; known: none, layer_norm, constant_norm_rescale")
     return name
 
