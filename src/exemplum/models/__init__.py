@@ -12,8 +12,8 @@ from exemplum.study import Name, Pixels, Section
 
 if TYPE_CHECKING:
     from exemplum.models import dictionaries as dictionaries
-    from exemplum.models.effective_fields import effective_fields as effective_fields
     from exemplum.models.dictionaries.training import train_dictionary as train_dictionary
+    from exemplum.models.effective_fields import effective_fields as effective_fields
     from exemplum.models.files import (
         CLASS_TOKEN as CLASS_TOKEN,
         LITE as LITE,
