@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from exemplum import queries, records, store, tables
 from exemplum.errors import UserError, command, shown
-from exemplum.explanations import Explanation, ExplanationsSection, finished, gather, synthetic as synthesis
+from exemplum.explanations import Explanation, ExplanationsSection, finished, gather, synthetic as synthesis, timing
 from exemplum.explanations.gather import measured
 from exemplum.explanations.methods import BuiltInMethod, OwnMethod, load_method
 from exemplum.explanations.natural import NaturalParameters, check_places
@@ -70,6 +70,14 @@ def fingerprint(study: Study) -> str:
         return store.digest(VERSION, config.stimuli.model_dump(), config.units.practice, files)
     made = queries_stage.made(study)
     return store.digest(VERSION, made, [_key(study, use, _load(study, use)) for use in _uses(study)])
+
+
+def estimate(study: Study) -> str:
+    """How long the stage will take, as far as it is known before; empty if it will not take long."""
+    if study.config.stimuli or study.ray:
+        return ""
+    uses = {use.name: _load(study, use) for use in _uses(study) if use.method == "synthetic"}
+    return timing.estimate(study, {name: _settings(study, method).synthetic for name, method in uses.items()})
 
 
 def forget(study: Study) -> None:
@@ -288,4 +296,4 @@ def snapshots(section: SyntheticSection, recipe: Recipe) -> None:
         raise UserError(f"step {late[0]} is never reached; steps go from 0 to {last}")
 
 
-STAGE = Stage(FOLDER, fingerprint, run, check_names, check, forget, VERSION)
+STAGE = Stage(FOLDER, fingerprint, run, check_names, check, forget, VERSION, estimate)

@@ -109,8 +109,12 @@ def dtype(precision: str, units: int, keep: int, images: int) -> torch.dtype:
     not take longer than the first pass saved.
     """
     low = hardware.dtype(precision, hardware.device())
-    most = 2 * units * (keep + spare(keep))  # images to measure again, if no image is extreme for two units
-    return torch.float32 if precision == "auto" and most > images else low
+    return torch.float32 if precision == "auto" and most_again(units, keep) > images else low
+
+
+def most_again(units: int, keep: int) -> int:
+    """The number of images to measure again in float32, if no image is extreme for two units."""
+    return 2 * units * (keep + spare(keep))
 
 
 def spare(keep: int) -> int:

@@ -190,6 +190,16 @@ def made(study: Study) -> str:
     return study.made("index") or now if study.is_current("index", now) else now
 
 
+def estimate(study: Study) -> str:
+    """How long the index will take on this machine; empty if it will not take long, or is made on a cluster."""
+    if study.ray:
+        return ""
+    from exemplum.index import timing  # late: torch takes seconds to import
+
+    model = load_model(study)
+    return timing.estimate(model, open_corpus(study), layers(study, model), study.config.index)
+
+
 def forget(study: Study) -> None:
     """Delete the state of a stopped run; the existing index stays until the new one is complete."""
     from exemplum.index.build import PARTIAL  # late: torch takes seconds to import
@@ -221,4 +231,4 @@ def load(study: Study) -> ActivationIndex:
     return ActivationIndex.load(study.stage("index"))
 
 
-STAGE = Stage("index", fingerprint, run, check_names, check, forget, VERSION)
+STAGE = Stage("index", fingerprint, run, check_names, check, forget, VERSION, estimate)

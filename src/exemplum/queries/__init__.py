@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         QueryRequest as QueryRequest,
         QuerySource as QuerySource,
     )
-    from exemplum.queries.stage import corpus_images as corpus_images
+    from exemplum.queries.stage import corpus_images as corpus_images, expected_units as expected_units
     from exemplum.queries.table import load as load, load_units as load_units, split_queries as split_queries
 
 EXTREME, WINDOW, OCCLUSION = "extreme", "window", "occlusion"
@@ -91,7 +91,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "dealing": ["DealtImage", "is_query", "without_queries"],
         "request": ["CorpusImages", "QueryImage", "QueryPair", "QueryRequest", "QuerySource"],
-        "stage": ["corpus_images"],
+        "stage": ["corpus_images", "expected_units"],
         "table": ["load", "load_units", "split_queries"],
     },
 )

@@ -243,6 +243,14 @@ def _unable(given: CorpusImages, unit: Unit) -> str:
     return ""
 
 
+def expected_units(study: Study) -> dict[str, int]:
+    """Layer → how many of the study's units will be drawn from it or are hand-picked, before they are chosen."""
+    model, plan = index_stage.load_model(study), protocol(study.config.design.protocol)
+    sets = len(plan.main_sets) or 1
+    share = plan.practice_units / (plan.units * sets)
+    return units.expected(model, index_stage.drawn_layers(study, model), study.config.units, share, sets)
+
+
 def _choose(
     study: Study, model: Model, index: ActivationIndex, plan: Protocol, unable: Callable[[Unit], str]
 ) -> list[StudyUnit]:

@@ -115,6 +115,27 @@ def check(model: Model, layers: Iterable[str], section: UnitsSection, sets: int)
         )
 
 
+def expected(
+    model: Model, layers: Sequence[str], section: UnitsSection, practice_share: float, sets: int
+) -> dict[str, int]:
+    """Layer → number of units that `choose` will take of it, in the order of `layers`, then those of hand-picked units.
+
+    Practice units are counted as if they were drawn evenly.
+    """
+    found = dict.fromkeys(layers, 0)
+    number, _, what = section.choose.partition(" per ")
+    for name in layers if section.choose != "none" else ():
+        pools = 1 if what == "layer" else max(1, len(model.layer(name).branches))
+        found[name] = sets * pools * (1 if number == "one" else int(number))
+    for unit in map(Unit.parse, section.hand_picked):
+        found[unit.layer] = found.get(unit.layer, 0) + 1
+    main = sum(found.values())
+    practice = max(3, round(practice_share * main)) if section.practice is None else section.practice
+    for place in range(practice):
+        found[layers[place % len(layers)]] += 1
+    return {name: count for name, count in found.items() if count}
+
+
 def _too_few(section: UnitsSection, label: str, there: int, wanted: int, sets: int) -> str:
     """`there`: units that are not hand-picked; `wanted`: of all stimulus sets together."""
     why = f"the protocol draws {sets} sets, so {wanted}" if sets > 1 else str(wanted)

@@ -30,6 +30,19 @@ def styled(*parts: str | tuple[str, str]) -> Text:
                            for part in parts))  # fmt: skip
 
 
+def said_duration(seconds: float) -> str:
+    """A time that is known roughly.
+
+    >>> [said_duration(seconds) for seconds in (0.3, 42, 170, 5000, 400_000)]
+    ['1 s', '42 s', '3 min', '1.4 h', '4.6 days']
+    """
+    if seconds < 100:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 3600:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 2 * 86_400 else f"{seconds / 86_400:.1f} days"
+
+
 @contextmanager
 def track(label: str, total: int, unit: str, done: int = 0) -> Iterator[Callable[[int], None]]:
     """Show progress of `total` items called `unit`, `done` of them before this run.

@@ -23,6 +23,11 @@ def _nothing(_study: Study) -> None:
     """The default of `check`, `check_names` and `forget` of a stage."""
 
 
+def _no_estimate(_study: Study) -> str:
+    """The default of a stage that takes no long time."""
+    return ""
+
+
 @dataclass(frozen=True)
 class Stage:
     """A stage of the pipeline. Its package defines it as STAGE in the module `stage`."""
@@ -34,6 +39,7 @@ class Stage:
     check: Callable[[Study], None] = _nothing  # raises UserError if study.toml is wrong, before any work
     forget: Callable[[Study], None] = _nothing  # discards what a forced run must not reuse
     version: int | None = None  # of the code; a new version makes earlier results stale
+    estimate: Callable[[Study], str] = _no_estimate  # how long it will take, in words; empty: not long
 
 
 # Imported late and by name: these packages import `study`, never the reverse, and design and analysis need no torch.
@@ -53,6 +59,9 @@ NEED_TORCH = (
     "explanations",
     "responses",
 )  # their fingerprints do (of observers only that of `similarity`)
+
+
+ESTIMATED = ("index", "explanations")  # the stages that may take hours
 
 
 def stage(name: str) -> Stage:
@@ -79,6 +88,7 @@ def run(study: Study, only: Iterable[str] | None = None, force: bool = False) ->
         read_identity(study.folder)  # gives an older folder an id
         if force:
             ask_for_force(study, chosen)
+        _say_estimates(study, [name for name in ESTIMATED if name in chosen and not frozen])
         for name in chosen:
             if frozen and name in freezing.STAGES:
                 _keep_stage(study, name, frozen)
@@ -161,6 +171,14 @@ def _uncheckable_without_torch(study: Study, names: Iterable[str]) -> list[str]:
     if find_spec("torch") is not None:
         return []
     return [name for name in names if name in NEED_TORCH and study.record(name)]
+
+
+def _say_estimates(study: Study, names: Iterable[str]) -> None:
+    """Say how long those of these stages that are stale will take."""
+    for found in map(stage, names):
+        stale = is_forced(study, found.name) or not study.is_current(found.name, found.fingerprint(study))
+        if stale and (said := found.estimate(study)):
+            console.print(styled((f"{found.name}: {said}", "dim")))
 
 
 def _run_stage(study: Study, name: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from exemplum import store
 from exemplum.explanations.request import Request
-from exemplum.explanations.synthetic import diversity, scheduler
+from exemplum.explanations.synthetic import SyntheticSection, diversity, scheduler
 from exemplum.explanations.synthetic.diversity import Wanted, weighted
 from exemplum.explanations.synthetic.recipes import Recipe, recipe
 from exemplum.explanations.synthetic.scheduler import OptimizedPictures, Setup
@@ -24,8 +24,8 @@ POINTS = 64  # steps of each picture whose objective is kept in the table of tra
 
 def pictures(request: Request) -> Iterator[Picture]:
     """Optimized pictures of both poles of every unit; snapshots are saved in `request.folder / UNIT / steps`."""
-    settings, chosen = request.settings, configured(request)
-    section = settings.synthetic
+    settings, section = request.settings, request.settings.synthetic
+    chosen = configured(section, request.model.input_size, request.most)
     setup = Setup(
         request.model, settings.relu, settings.objective, section.precision, settings.seed,
         request.folder, section.snapshots,
@@ -36,10 +36,9 @@ def pictures(request: Request) -> Iterator[Picture]:
             yield Picture(made.job.unit, made.job.pole, position, made.images[position], facts=_facts(made, position))
 
 
-def configured(request: Request) -> Recipe:
+def configured(section: SyntheticSection, input_size: int, images: int) -> Recipe:
     """The recipe that the settings name, for the model's input size and as many pictures as the study shows."""
-    section = request.settings.synthetic
-    chosen = recipe(section.recipe).at(section.size or request.model.input_size).with_(images=request.most)
+    chosen = recipe(section.recipe).at(section.size or input_size).with_(images=images)
     return chosen.with_(steps=section.steps) if section.steps else chosen
 
 
