@@ -14,8 +14,9 @@ from design.altered import CHANGES
 from design.made import stimuli, units
 from exemplum import images, store
 from exemplum.design import DesignError, leakage, make
-from exemplum.explanations import finished
-from exemplum.records import Design, TrialKind
+from exemplum.explanations import finished, overlays
+from exemplum.queries import split_queries
+from exemplum.records import Design, Pole, TrialKind
 from exemplum.tables import STIMULI
 
 OF = units(2, 1)
@@ -45,13 +46,18 @@ def swapped(path: Path, image: np.ndarray) -> Iterator[None]:
         path.write_bytes(held)
 
 
+def check(made: Design, table: pd.DataFrame, folder: Path, any_batch: bool = False) -> None:
+    """Check a design whose queries are among the natural stimuli of its table."""
+    leakage.check(made, *split_queries(table), folder, any_batch=any_batch)
+
+
 def design(table: pd.DataFrame) -> Design:
     return make("borowski2021-1", OF, table, 2, seed=5, **SIZES)
 
 
 def leak(folder: Path, table: pd.DataFrame) -> str:
     with pytest.raises(DesignError) as error:
-        leakage.check(design(table), table, folder)
+        check(design(table), table, folder)
     assert len(str(error.value).splitlines()) == 1
     return str(error.value)
 
@@ -75,7 +81,7 @@ def asked_batch(table: pd.DataFrame) -> int:
 
 
 def test_different_pictures_pass(folder):
-    leakage.check(design(TABLE), TABLE, folder)
+    check(design(TABLE), TABLE, folder)
 
 
 @pytest.mark.parametrize(("column", "told"), [("image", "shows the image"), ("group", "is in the group")])
@@ -95,7 +101,7 @@ def leakage_message(folder: Path, table: pd.DataFrame, column: str) -> str:
     with pytest.raises(DesignError, match="no two images of a group appear together"):
         design(table)  # an invariant of designs, before pictures are looked at
     with pytest.raises(DesignError) as error:
-        leakage.check(design(TABLE), table, folder)
+        check(design(TABLE), table, folder)
     return str(error.value)
 
 
@@ -122,7 +128,62 @@ def test_a_copy_of_an_image_that_is_no_query_passes(folder):
     for source in natural[natural["pole"] == "max"]["path"]:
         image = CHANGES["blur 2 %"](store.read_png(folder / source), np.random.default_rng(0))
         with swapped(folder / path, image):
-            leakage.check(design(TABLE), TABLE, folder)
+            check(design(TABLE), TABLE, folder)
+
+
+def drawn_over(image: np.ndarray) -> dict[str, np.ndarray]:
+    """What the method natural shows of an image to which a unit responds most near its middle."""
+    y, x = np.mgrid[: len(image), : len(image)] / len(image) - 0.45
+    activations = np.exp(-(x**2 + y**2) / 0.2)
+    return {
+        "crop": overlays.crop(image, overlays.box_around((0.45 * len(image),) * 2, len(image) // 2, len(image))),
+        "heatmap": overlays.heatmap(image, activations, 0, 1),
+        "spotlight": overlays.spotlight(image, activations, 0.2, Pole.MAX),
+    }
+
+
+@pytest.mark.parametrize("show", ["crop", "heatmap", "spotlight"])
+def test_what_natural_shows_of_references_passes_and_of_queries_does_not(folder, show):
+    unit = OF["unit"][0]
+    query = query_of(TABLE, unit, asked_batch(TABLE))
+    natural = TABLE[(TABLE["unit"] == unit) & (TABLE["method"] == "natural") & (TABLE["pole"] == "max")]
+    row = reference_of(TABLE, unit)
+    path = TABLE.loc[row[0], "path"]
+    for source in natural[natural["position"] < 2].to_dict("records"):
+        table = TABLE.copy()
+        table.loc[row, ["image", "group"]] = [source["image"], source["group"]]
+        with swapped(folder / path, drawn_over(store.read_png(folder / source["path"]))[show]):
+            check(design(table), table, folder)
+            check(design(TABLE), TABLE, folder)
+    table = TABLE.copy()
+    table.loc[row, "image"] = query["image"]
+    with swapped(folder / path, drawn_over(store.read_png(folder / query["path"]))[show]):
+        assert f"{path} shows the image {query['image']}" in leak(folder, table)
+
+
+@pytest.mark.parametrize("show", ["crop", "heatmap", "spotlight"])
+def test_what_natural_shows_of_queries_is_found_without_their_ids(folder, show):
+    """Of 60 images of the embedded corpus 0.70 of the crops, 0.73 of the heatmaps and 0.45 of the spotlights were."""
+    made, found = design(TABLE), []
+    for trial in [t for t in made.trials if t.condition == "synthetic" and t.kind is TrialKind.MAIN][:3]:
+        for path, query in ((trial.references.max[0], trial.query_max), (trial.references.min[0], trial.query_min)):
+            with swapped(folder / path, drawn_over(store.read_png(folder / query))[show]):
+                try:
+                    check(made, TABLE, folder)
+                except DesignError as error:
+                    found.append(path in str(error) and query in str(error))
+    assert found
+    assert all(found)
+
+
+def test_a_query_of_another_batch_is_no_reference_either(folder):
+    unit, table = OF["unit"][0], TABLE.copy()
+    shown = {t.batch for t in design(table).trials if (str(t.unit.unit), t.condition) == (unit, "synthetic")}
+    query = query_of(table, unit, min({0, 1, 2} - shown))
+    table.loc[reference_of(table, unit), "image"] = query["image"]
+    check(design(table), table, folder)
+    with pytest.raises(DesignError, match=f"shows the image {query['image']}, which is a query of the unit in some trial"):
+        check(design(table), table, folder, any_batch=True)
 
 
 def test_the_same_file_under_the_id_of_another_image_is_refused(folder):
@@ -163,7 +224,7 @@ def test_stripes_are_refused_only_where_the_query_is_the_same(folder):
     wider[:, np.arange(128) % 44 < 22] = (10, 240, 250)
     with swapped(folder / query, stripes):
         with swapped(folder / path, wider):
-            leakage.check(design(TABLE), TABLE, folder)
+            check(design(TABLE), TABLE, folder)
         with swapped(folder / path, CHANGES["JPEG, quality 10"](stripes, np.random.default_rng(0))):
             assert f"{path} looks the same as {query}" in leak(folder, TABLE)
 
@@ -171,7 +232,7 @@ def test_stripes_are_refused_only_where_the_query_is_the_same(folder):
 def test_catch_trials_may_show_their_queries(folder):
     made = design(TABLE)
     assert any({t.query_max, t.query_min} & set(t.references) for t in made.trials if t.kind is TrialKind.CATCH)
-    leakage.check(made, TABLE, folder)
+    check(made, TABLE, folder)
 
 
 def test_a_picture_that_is_gone_is_named(folder):
@@ -180,7 +241,7 @@ def test_a_picture_that_is_gone_is_named(folder):
     path.unlink()
     try:
         with pytest.raises(store.StoreError, match=path.name):
-            leakage.check(design(TABLE), TABLE, folder)
+            check(design(TABLE), TABLE, folder)
     finally:
         path.write_bytes(held)
 
@@ -195,12 +256,12 @@ def test_finished_stimuli_are_checked(shared_data, tmp_path):
          "selection": p.selection, "role": p.role, "stimulus_set": ""} for p in parts
     ])  # fmt: skip
     made = make("borowski2021-1", of, table, 3, seed=1)
-    leakage.check(made, table, tmp_path)
+    check(made, table, tmp_path)
     trial = next(t for t in made.trials if t.condition == "synthetic" and t.kind is TrialKind.MAIN)
     image = CHANGES["crop of 0.7"](store.read_png(tmp_path / trial.query_min), np.random.default_rng(3))
     store.write_png(tmp_path / trial.references.min[4], image)
     with pytest.raises(DesignError, match=f"{trial.references.min[4]} was made from.*{trial.query_min}"):
-        leakage.check(made, table, tmp_path)
+        check(made, table, tmp_path)
 
 
 def test_the_check_needs_no_torch():

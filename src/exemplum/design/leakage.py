@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ REMEDY = (
     "make the pictures of your own method from request.exemplars, which has no queries; from finished stimuli, remove "
     "the picture"
 )
-NATURAL = "natural"  # the method whose pictures are whole images of the corpus
+WHOLE = ("natural",)
 Asked = dict[str, dict[str, str]]  # reference → query shown beside it → one trial that shows both
 
 
@@ -41,14 +41,16 @@ class StimulusIdentity:
 
 
 def check(
-    design: Design, stimuli: pd.DataFrame, queries: pd.DataFrame, folder: Path, *, any_batch: bool = True
-) -> None:
+    design: Design, stimuli: pd.DataFrame, queries: pd.DataFrame, folder: Path, *, any_batch: bool = True,
+    whole: Collection[str] = WHOLE,
+) -> None:  # fmt: skip
     """Check the references of every trial, except catch trials, against its two queries.
 
     `stimuli` is the STIMULI table, `queries` the QUERIES table, `folder` the study folder that their paths are below.
     With `any_batch` references are also checked against the unit's queries of all batches and difficulties: finished
-    stimuli may show an image as a query in one batch and as a reference in another. Raises DesignError naming the
-    unit, method and files of the first leak and how many more the unit has, StoreError if a picture cannot be read.
+    stimuli may show an image as a query in one batch and as a reference in another. `whole` are the conditions whose
+    pictures are the corpus's own images. Raises DesignError naming the unit, method and files of the first leak and how
+    many more the unit has, StoreError if a picture cannot be read.
     """
     known = _known(stimuli, queries)
     asked = _asked(design)
@@ -56,7 +58,7 @@ def check(
         _check_any_batch(asked, known, queries)
     with track("queries among references", len(asked), "units") as advance:
         for unit, by_method in asked.items():
-            pictures = _Pictures(unit, known, stimuli, queries, folder)
+            pictures = _Pictures(unit, known, stimuli[stimuli["method"].isin(whole)], queries, folder)
             for method, references in by_method.items():
                 if faults := list(pictures.faults(method, references)):
                     more = f" (and {len(faults) - 1} more of this unit)" if len(faults) > 1 else ""
@@ -72,7 +74,7 @@ class _Pictures:
         folder: Path,
     ) -> None:  # fmt: skip
         self.unit, self.known, self.folder = unit, known, folder
-        own = stimuli[(stimuli["unit"] == unit) & (stimuli["method"] == NATURAL)]
+        own = stimuli[stimuli["unit"] == unit]
         asked = queries.loc[queries["unit"] == unit, ["query_max", "query_min"]]
         self.natural = list(dict.fromkeys([*own["path"], *asked.to_numpy().ravel()]))
         self.of_corpus = {path for path, image in zip(own["path"], own["image"], strict=True) if image}
@@ -100,33 +102,37 @@ class _Pictures:
 
     def _by_content(self, asked: Asked) -> dict[tuple[str, str], str]:
         """Copies among the references. Two of the corpus's own images were compared when they were chosen."""
-        references = [path for path in asked if any(self._is_unknown(path, query) for query in asked[path])]
-        queries = list(dict.fromkeys(query for path in references for query in asked[path]))
-        if not references:
-            return {}
+        beside: dict[tuple[str, ...], list[str]] = defaultdict(list)  # queries → references that are shown beside them
+        for reference, queries in asked.items():
+            if unknown := tuple(query for query in queries if self._is_unknown(reference, query)):
+                beside[unknown].append(reference)
+        found: dict[tuple[str, str], str] = {}
+        for queries, references in beside.items():
+            found |= self._copies(references, queries, asked)
+        return found
+
+    def _copies(self, references: Sequence[str], queries: Sequence[str], asked: Asked) -> dict[tuple[str, str], str]:
         same = identical([self._thumbnail(path) for path in references], [self._thumbnail(path) for path in queries])
         alike = self._likenesses(references, queries)
         found = {}
-        for place, reference in enumerate(references):
-            for column, query in enumerate(queries):
-                if query in asked[reference] and self._is_unknown(reference, query):
-                    likeness = alike[place, column]
-                    if same[place, column]:
-                        found[reference, query] = "looks the same as"
-                    elif likeness >= copies.COPY and not self._is_of_another(reference, likeness, asked[reference]):
-                        found[reference, query] = "was made from, or shows a part of,"
+        for (place, reference), (column, query) in itertools.product(enumerate(references), enumerate(queries)):
+            likeness = alike[place, column]
+            if same[place, column]:
+                found[reference, query] = "looks the same as"
+            elif likeness >= copies.COPY and not self._is_of_another(reference, likeness, asked[reference]):
+                found[reference, query] = "was made from, or shows a part of,"
         return found
 
     def _is_unknown(self, reference: str, query: str) -> bool:
         """Whether the two may show one image although neither their ids nor their groups say so."""
         return reference not in self.of_corpus or not self.known[query].image
 
-    def _is_of_another(self, reference: str, likeness: float, queries: Mapping[str, str]) -> bool:
+    def _is_of_another(self, reference: str, likeness: float, queries: Collection[str]) -> bool:
         """Whether a natural image other than its queries is more similar, so the reference is made from that."""
         others = [path for path in self.natural if path not in queries and path != reference]
         return bool(others) and bool(self._likenesses([reference], others).max() > likeness)
 
-    def _likenesses(self, references: list[str], queries: list[str]) -> np.ndarray:
+    def _likenesses(self, references: Sequence[str], queries: Sequence[str]) -> np.ndarray:
         """The likeness of every reference to every query; of their most similar parts if they are not square."""
         some, others = [self._looks(path) for path in references], [self._looks(path) for path in queries]
         alike = copies.likenesses(

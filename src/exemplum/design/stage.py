@@ -43,7 +43,7 @@ def fingerprint(study: Study) -> str:
 
 
 def run(study: Study) -> dict[str, Any]:
-    section = study.config.design
+    section, uses = study.config.design, study.config.explanations.uses
     (stimuli, pairs), units = queries.load(study), queries.load_units(study)
     design = make(
         section.protocol, units, stimuli, section.participants, study.config.seed, queries=pairs,
@@ -51,7 +51,8 @@ def run(study: Study) -> dict[str, Any]:
         practice=section.practice, blocks=section.blocks, catch=section.catch, repeated=section.repeated,
         main=section.main, between=section.between,
     )  # fmt: skip
-    leakage.check(design, stimuli, pairs, study.folder, any_batch=study.config.stimuli is None)
+    whole = leakage.WHOLE if study.config.stimuli else [use.name for use in uses if use.is_whole]
+    leakage.check(design, stimuli, pairs, study.folder, any_batch=study.config.stimuli is None, whole=whole)
     study.begin_writing("design")
     save(study, design)
     first = design.sessions[0]

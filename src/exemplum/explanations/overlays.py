@@ -57,7 +57,7 @@ def _colours() -> np.ndarray:
 
 
 HALF = 0.5  # of the way from the typical level to the map's extreme
-REACH, SOFTNESS = 1 / 32, 1 / 48  # of the size: margin around the strong region, and blur of its edge
+REACH, SOFTNESS = 1 / 32, 1 / 24  # of the size: margin around the strong region, and blur of its edge
 DIMMED = 0.3  # brightness outside
 
 
