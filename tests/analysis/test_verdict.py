@@ -156,7 +156,7 @@ def test_a_new_study_of_the_advised_size_has_about_that_power() -> None:
     """The advice of a large study, simulated: 80 % power at the margin, within what its own estimates allow."""
     scenario = power.Scenario(0.85, 0.05, Spread(0.2, 0.65, 0.2, 0.55), 200, 45)
     right, unit = power.simulate(scenario, np.random.default_rng(0))
-    found = power.difference_of(right, unit, "new_units")
+    found = power.difference_of(power.simulated(scenario, np.random.default_rng(0)), "new_units")
     people, units = verdict.of_new_study(found, 0.05)
     for n, m in ((int(people), 45), (200, int(units))):
         share = power.table(scenario, [n], [m], "new_units", 400, seed=1)["power"].iloc[0]

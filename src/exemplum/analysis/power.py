@@ -17,6 +17,7 @@ from exemplum.analysis.models import fits
 from exemplum.analysis.models.mixed import Sample, samples, standard_errors
 from exemplum.analysis.simulate import Spread
 from exemplum.analysis.tests.difference import Difference, crossed, of_one_sample
+from exemplum.design import Assignment, sheared, trials_of
 from exemplum.errors import UserError, did_you_mean
 from exemplum.protocols import protocol as protocol_named
 
@@ -25,13 +26,32 @@ ALPHA = 0.05
 ASSUME = "plan without the study: assume a baseline and all four standard deviations"
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(41)
 TESTS = ("new_units", "these_units", "glmm")
-PARTS = ("all", "scheme")
+PARTS = ("all", "scheme", "difficulty")
 COLUMNS = ["participants", "units", "part", "trials", "difference", "test", "power", "low", "high", "simulations"]
 
 
 @dataclass(frozen=True)
+class Interleaved:
+    """A protocol that interleaves conditions: a participant sees each unit with one method, at one difficulty."""
+
+    main: int  # main trials per participant, of all methods together
+    methods: int = 2
+    difficulties: int = 1
+    one_difficulty: bool = False  # whether only the trials of one difficulty are analysed
+
+    def trials(self, units: int) -> int:
+        """Main trials per participant of this number of units."""
+        return trials_of(units, self.main)
+
+    @property
+    def share(self) -> float:
+        """Of the main trials, those of the baseline and one method that are analysed."""
+        return 2 / self.methods / (self.difficulties if self.one_difficulty else 1)
+
+
+@dataclass(frozen=True)
 class Scenario:
-    """A paired study of two methods: every participant sees `units_each` units once with each method."""
+    """A study of two methods: every participant sees `units_each` units once with each, unless it is interleaved."""
 
     baseline: float  # accuracy with the baseline, over all participants and units
     difference: float  # how much higher accuracy is with the other method; may be negative
@@ -39,6 +59,7 @@ class Scenario:
     participants: int
     units: int
     units_each: int | None = None  # units per participant; all if not given
+    interleaved: Interleaved | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.baseline < 1 or not 0 < self.baseline + self.difference < 1:
@@ -67,8 +88,9 @@ def table(
     """Power for every number of participants and of units: columns COLUMNS, with Wilson's interval of the simulation.
 
     `trials` is the main trials per participant that are analysed. A protocol with several schemes has as many stimulus
-    sets: everyone sees every set, each in another scheme. The part `all` is the trials of all schemes, as the primary
-    analysis takes them; `scheme` those of one, units / sets. Each cell has its own stream of random numbers, from the
+    sets: everyone sees every set, each in another scheme. The part `all` is the trials of all schemes and difficulties,
+    as the primary analysis takes them; `scheme` those of one scheme, units / sets; `difficulty` those of one difficulty
+    of an interleaved protocol. Each cell has its own stream of random numbers, from the
     seed and its sizes, so a cell does not depend on which other cells are requested. `advance(1)` is called after each
     simulation. Raises UserError for an unknown test or part, or impossible sizes.
     """
@@ -76,14 +98,16 @@ def table(
         if given not in known:
             raise UserError(f"there is no {kind} {given!r}{did_you_mean(given, known)}")
     share = sets if part == "scheme" else 1
+    mixed = scenario.interleaved and replace(scenario.interleaved, one_difficulty=part == "difficulty")
     rows = []
     for n_units in units:
         for n in participants:
-            cell = replace(scenario, participants=n, units=n_units, units_each=n_units // share)
+            cell = replace(scenario, participants=n, units=n_units, units_each=n_units // share, interleaved=mixed)
+            trials = round(mixed.trials(n_units) * mixed.share) if mixed else 2 * (n_units // share)
             rng = np.random.default_rng([seed, n, n_units])
             found = rejections(cell, test, simulations, rng, advance)
             low, high = intervals.wilson(np.array([found]), np.array([simulations]))
-            size = (n, n_units, part, 2 * (n_units // share), cell.difference, test)
+            size = (n, n_units, part, trials, cell.difference, test)
             rows.append((*size, found / simulations, float(low[0]), float(high[0]), simulations))
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -107,22 +131,62 @@ def rejections(
     found = 0
     for _ in range(simulations):
         advance(1)
-        right, unit = simulate(scenario, rng)
+        answers = simulated(scenario, rng)
         if test == "glmm":
-            found += _glmm_rejects(scenario, right, unit)
+            found += _glmm_rejects(scenario, answers)
         else:
-            found += difference_of(right, unit, test).p < ALPHA
+            found += difference_of(answers, test).p < ALPHA
     return found
 
 
-def difference_of(right: Array, unit: Array, test: str) -> Difference:
-    """What a simulated study (see `simulate`) says of the difference, for new units or for these."""
+@dataclass(frozen=True)
+class Answers:
+    """The answers of a simulated study, each array (n,)."""
+
+    right: Array
+    person: Array
+    unit: Array
+    method: Array  # True: with the method; False: with the baseline
+
+
+def difference_of(answers: Answers, test: str) -> Difference:
+    """What a simulated study says of the difference, for new units or for these."""
     if test == "these_units":
-        differences = right[..., 1].mean(axis=1) - right[..., 0].mean(axis=1)
-        return of_one_sample(differences, len(right), len(np.unique(unit)))
+        people, method = int(answers.person.max()) + 1, answers.method.astype(int)
+        cell = 2 * answers.person + method
+        count = np.bincount(cell, minlength=2 * people).reshape(people, 2)
+        both = count.all(axis=1)  # of a few trials a participant may have only one
+        sums = np.bincount(cell, answers.right, minlength=2 * people).reshape(people, 2)[both]
+        accuracy = sums / count[both]
+        return of_one_sample(accuracy[:, 1] - accuracy[:, 0], len(accuracy), len(np.unique(answers.unit)))
+    return crossed(answers.right, answers.person, answers.unit, answers.method)
+
+
+def simulated(scenario: Scenario, rng: np.random.Generator) -> Answers:
+    """The answers of one study, of either kind of protocol."""
+    if scenario.interleaved is not None:
+        return _interleaved(scenario, scenario.interleaved, rng)
+    right, unit = simulate(scenario, rng)
     people, each, _ = right.shape
-    person, seen = np.repeat(np.arange(people), 2 * each), np.repeat(unit.ravel(), 2)
-    return crossed(right.ravel(), person, seen, np.tile([False, True], people * each))
+    return Answers(
+        right.ravel(), np.repeat(np.arange(people), 2 * each), np.repeat(unit.ravel(), 2),
+        np.tile([False, True], people * each),
+    )  # fmt: skip
+
+
+def _interleaved(scenario: Scenario, mixed: Interleaved, rng: np.random.Generator) -> Answers:
+    """Units and methods are assigned as the design assigns them; the first two methods are compared."""
+    cells = sheared(range(mixed.methods), range(mixed.difficulties))
+    trials = mixed.trials(scenario.units)
+    assignment = Assignment(scenario.units, len(cells), 2, trials)
+    unit, cell, *_ = assignment.table(np.arange(scenario.participants * trials)).T
+    method, difficulty = np.array(cells).T
+    used = (method[cell] < 2) & (difficulty[cell] < (1 if mixed.one_difficulty else mixed.difficulties))
+    person = np.repeat(np.arange(scenario.participants), trials)[used]
+    unit, which = unit[used], method[cell[used]]
+    by_person, by_unit = _log_odds(scenario, rng)
+    odds = by_person[person, which] + by_unit[unit, which]
+    return Answers(rng.random(len(odds)) < expit(odds), person, unit, which == 1)
 
 
 def simulate(scenario: Scenario, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -132,15 +196,21 @@ def simulate(scenario: Scenario, rng: np.random.Generator) -> tuple[Array, Array
     requested accuracies over all participants and units.
     """
     each = min(scenario.units_each or scenario.units, scenario.units)
-    people, spread = scenario.participants, scenario.spread
+    people = scenario.participants
     unit = (np.arange(people)[:, None] * each + np.arange(each)) % scenario.units
+    by_person, by_unit = _log_odds(scenario, rng)
+    return rng.random((people, each, 2)) < expit(by_person[:, None] + by_unit[unit]), unit
+
+
+def _log_odds(scenario: Scenario, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Log odds of participants, (participants, 2: baseline and method), and what units add to them, (units, 2)."""
+    spread = scenario.spread
     total = float(np.sqrt(sum(sd**2 for sd in _sds(spread))))
     levels = np.array([log_odds(p, total) for p in (scenario.baseline, scenario.baseline + scenario.difference)])
-    odds = levels + spread.participant * rng.standard_normal((people, 1, 1))
-    odds = odds + spread.participant_condition * rng.standard_normal((people, 1, 2))
+    by_person = levels + spread.participant * rng.standard_normal((scenario.participants, 1))
+    by_person = by_person + spread.participant_condition * rng.standard_normal((scenario.participants, 2))
     by_unit = spread.unit * rng.standard_normal((scenario.units, 1))
-    by_unit = by_unit + spread.unit_condition * rng.standard_normal((scenario.units, 2))
-    return rng.random((people, each, 2)) < expit(odds + by_unit[unit]), unit
+    return by_person, by_unit + spread.unit_condition * rng.standard_normal((scenario.units, 2))
 
 
 def log_odds(accuracy: float, sd: float) -> float:
@@ -191,6 +261,7 @@ class Structure:
     cycle: int  # orders are balanced over this many participants
     sets: int  # stimulus sets that rotate over the schemes: a participant sees each of them in another scheme
     units: int  # main units of the protocol, all sets together
+    interleaved: Interleaved | None = None
 
     def whole(self, participants: int) -> int:
         """The next number of participants with balanced orders."""
@@ -205,9 +276,15 @@ class Structure:
         return units // self.sets
 
 
-def structure(protocol: str) -> Structure:
-    """The protocol's counterbalancing. Raises UserError for an unknown name."""
+def structure(protocol: str, methods: int = 2, difficulties: int = 1, main: int | None = None) -> Structure:
+    """The protocol's counterbalancing. Raises UserError for an unknown name.
+
+    Numbers of `methods` and `difficulties`, and of `main` trials if not the protocol's, matter where an interleaved
+    protocol divides a participant's trials among them. Its designs are balanced over any number of participants.
+    """
     found = protocol_named(protocol)
+    if found.is_interleaved:
+        return Structure(1, 1, found.units, Interleaved(main or found.main, methods, difficulties))
     sets = max(len(found.main_sets), 1)
     return Structure(math.lcm(len(found.scheme_orders), 2 * found.order_every), sets, found.units * sets)
 
@@ -222,16 +299,15 @@ def _sds(spread: Spread) -> tuple[float, ...]:
     return spread.participant, spread.unit, spread.participant_condition, spread.unit_condition
 
 
-def _glmm_rejects(scenario: Scenario, right: Array, unit: Array) -> bool:
-    people, each, _ = right.shape
+def _glmm_rejects(scenario: Scenario, answers: Answers) -> bool:
     names = ("baseline", "method")
-    shares = right.mean(axis=(0, 1))
-    if shares.min() == 0 or shares.max() == 1:
+    shares = [answers.right[answers.method == which].mean() for which in (False, True)]
+    if min(shares) == 0 or max(shares) == 1:
         return False
     sample = Sample(
-        "", "", "all", "", "accuracy", "all", names, np.tile([0, 1], people * each),
-        np.repeat(np.arange(people), 2 * each), np.unique(np.repeat(unit.ravel(), 2), return_inverse=True)[1],
-        right.ravel().astype(float), np.arange(right.size),
+        "", "", "all", "", "accuracy", "all", names, answers.method.astype(int),
+        np.unique(answers.person, return_inverse=True)[1], np.unique(answers.unit, return_inverse=True)[1],
+        answers.right.astype(float), np.arange(answers.right.size),
     )  # fmt: skip
     slopes = scenario.spread.participant_condition > 0 or scenario.spread.unit_condition > 0
     found = fits.fit_logistic(sample, slopes, sd_intervals=False)

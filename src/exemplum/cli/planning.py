@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,7 @@ from exemplum.report import save_power
 from exemplum.responses import files, read
 from exemplum.runtime import console, output, track
 from exemplum.store import csv_text
-from exemplum.study import Study, blinding
+from exemplum.study import Config, Study, blinding
 
 # log odds; `planning.fitted` for Experiment I of Borowski et al. (2021) gives 0, 0.88, 0.24 and 0.47
 TYPICAL = Spread(participant=0.0, unit=0.9, participant_condition=0.25, unit_condition=0.5)
@@ -37,11 +38,22 @@ def assumed(
     return planning.Scenario(level, difference, spread, participants=2, units=2)
 
 
+def structure(
+    protocol: str, config: Config | None, methods: int | None, difficulties: int | None
+) -> planning.Structure:
+    """The protocol's, for as many methods and difficulties as are given, or else as the study has."""
+    if config is not None:
+        methods = methods or len(config.explanations.uses)
+        difficulties = difficulties or len(config.queries.uses)
+    return planning.structure(protocol, methods or 2, difficulties or 1, None if config is None else config.design.main)
+
+
 def plan(
     scenario: planning.Scenario,
     participants: str,
     units: str,
     protocol: str,
+    structure: planning.Structure,
     test: str,
     part: str,
     simulations: int,
@@ -49,7 +61,7 @@ def plan(
     out: Path,
 ) -> None:
     """Simulate studies of all sizes, print the power of each, and write a table and a figure into `out`."""
-    structure = planning.structure(protocol)
+    scenario, mixed = replace(scenario, interleaved=structure.interleaved), structure.interleaved
     sizes = sorted({structure.whole(n) for n in _numbers(participants, "--participants")})
     totals = _numbers(units, "--units") if units else [structure.units]
     for total in totals:
@@ -63,6 +75,12 @@ def plan(
         planned = f"all {structure.sets} schemes together" if part == "all" else f"one of {structure.sets} schemes"
         other = "--part scheme plans for one of them" if part == "all" else "--part all plans for all together"
         output.print(f"{protocol}: counted are the main trials of {planned}; {other}")
+    if mixed is not None:
+        asked = f"{mixed.difficulties} difficulties together" if part == "all" else "one difficulty"
+        output.print(
+            f"{protocol}: a participant's {mixed.main} main trials are divided among {mixed.methods} methods and "
+            f"{mixed.difficulties} difficulties; counted are those of two methods, of {asked}"
+        )
     console.print(f"wrote {out / 'power.csv'}, {out / 'power.png'}, {out / 'power.svg'}")
 
 

@@ -73,10 +73,26 @@ def power(
     part: Annotated[
         str,
         typer.Option(
-            help="Trials to plan for, if the protocol has several schemes. all: the main trials of all schemes, as in "
-            "the primary analysis. scheme: the main trials of one scheme."
+            help="Trials to plan for, if the protocol has several schemes or difficulties. all: the main trials of all "
+            "of them, as in the primary analysis. scheme: the main trials of one scheme. difficulty: those of one "
+            "difficulty, in quick."
         ),
     ] = "all",
+    methods: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="In quick, methods that share a participant's main trials, baseline included. Default: those of "
+            "--study, else 2.",
+        ),
+    ] = None,
+    difficulties: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="In quick, difficulties that share a participant's main trials. Default: those of --study, else 1.",
+        ),
+    ] = None,
     simulations: Annotated[int, typer.Option(min=10, help="Number of simulated studies per sample size.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of the simulations.")] = 2021,
     unblind: Unblind = None,
@@ -92,4 +108,5 @@ def power(
     protocol = protocol or (said.design.protocol if said else "borowski2021-1")
     test = test or (said.analysis.primary if said else "new_units")
     scenario = planning.assumed(difference, baseline, given, opened, observer, method)
-    planning.plan(scenario, participants, units, protocol, test, part, simulations, seed, out)
+    structure = planning.structure(protocol, said, methods, difficulties)
+    planning.plan(scenario, participants, units, protocol, structure, test, part, simulations, seed, out)

@@ -11,7 +11,7 @@ from exemplum.protocols import PROTOCOLS, Factor, Protocol, Scheme, protocol
 from exemplum.study import Name, Once, Section
 
 if TYPE_CHECKING:
-    from exemplum.design.assignment import Assignment as Assignment
+    from exemplum.design.assignment import Assignment as Assignment, sheared as sheared, trials_of as trials_of
     from exemplum.design.counterbalancing import generator as generator, shuffled as shuffled
     from exemplum.design.duration import minutes as minutes
     from exemplum.design.invariants import check as check
@@ -36,7 +36,7 @@ class DesignSection(Section):
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "assignment": ["Assignment"],
+        "assignment": ["Assignment", "sheared", "trials_of"],
         "counterbalancing": ["generator", "shuffled"],
         "duration": ["minutes"],
         "invariants": ["check"],

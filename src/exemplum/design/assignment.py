@@ -11,9 +11,38 @@ batch.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+def trials_of(units: int, main: int, batches: int = 2) -> int:
+    """The number of main trials per participant, `main` at most: each of another unit, or all units twice.
+
+    >>> trials_of(45, 32), trials_of(20, 32), trials_of(12, 32), trials_of(12, 32, batches=1)
+    (32, 20, 24, 12)
+    """
+    return 2 * units if batches > 1 and 2 * units <= main else min(main, units)
+
+
+def sheared(first: Sequence[T], second: Sequence[S]) -> list[tuple[T, S]]:
+    """All pairs, in an order that has every level of `first` once in any run of their number.
+
+    The levels of `second` change with every pair as well, and move one place on when a pair would come again.
+
+    >>> [letter + str(number) for letter, number in sheared("abcd", [0, 1])]
+    ['a0', 'b1', 'c0', 'd1', 'a1', 'b0', 'c1', 'd0']
+    """
+    round_trip = math.lcm(len(first), len(second))
+    return [
+        (first[place % len(first)], second[(place + place // round_trip) % len(second)])
+        for place in range(len(first) * len(second))
+    ]
 
 
 @dataclass(frozen=True)

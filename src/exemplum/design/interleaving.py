@@ -7,16 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import TypeVar
 
-from exemplum.design.assignment import Assignment
+from exemplum.design.assignment import Assignment, sheared, trials_of
 from exemplum.design.counterbalancing import generator, shuffled
 from exemplum.design.stimuli import DesignError
 from exemplum.protocols import Factor, Protocol
 from exemplum.records import StudyUnit
 
-S = TypeVar("S")
-T = TypeVar("T")
 LABELS = 4  # spawn key: which units and levels stand where in the assignment
 
 
@@ -119,11 +116,9 @@ def interleaving(
     DesignError for a factor between participants that the protocol does not have.
     """
     units = tuple(units)
-    wanted = main or protocol.main
-    twice = len(batches) > 1 and 2 * len(units) <= wanted
     return Interleaving(
         units, methods, schemes, difficulties, factors_between(protocol, between), batches,
-        2 * len(units) if twice else min(wanted, len(units)),
+        trials_of(len(units), main or protocol.main, len(batches)),
     )  # fmt: skip
 
 
@@ -138,18 +133,3 @@ def factors_between(protocol: Protocol, between: Iterable[str] | None) -> tuple[
                 f"{', '.join(protocol.factors)}"
             )
     return tuple(factor for factor in protocol.factors if factor in set(between))
-
-
-def sheared(first: Sequence[T], second: Sequence[S]) -> list[tuple[T, S]]:
-    """All pairs, in an order that has every level of `first` once in any run of their number.
-
-    The levels of `second` change with every pair as well, and move one place on when a pair would come again.
-
-    >>> [letter + str(number) for letter, number in sheared("abcd", [0, 1])]
-    ['a0', 'b1', 'c0', 'd1', 'a1', 'b0', 'c1', 'd0']
-    """
-    round_trip = math.lcm(len(first), len(second))
-    return [
-        (first[place % len(first)], second[(place + place // round_trip) % len(second)])
-        for place in range(len(first) * len(second))
-    ]

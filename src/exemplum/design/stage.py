@@ -39,7 +39,7 @@ def fingerprint(study: Study) -> str:
         raise DesignError(f"{study.folder} has no units and stimuli yet; run: {command('run', study.folder)}")
     section, asked = study.config.design.model_dump(), study.config.explanations
     named = [(use.name, use.method, use.parameters) for use in asked.uses if use.has_table]
-    return store.digest(VERSION, upstream, section, named or asked.methods, study.config.seed)
+    return store.digest(VERSION, upstream, section, named or asked.methods, asked.baseline, study.config.seed)
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def run(study: Study) -> dict[str, Any]:
     (stimuli, pairs), units = queries.load(study), queries.load_units(study)
     design = make(
         section.protocol, units, stimuli, section.participants, study.config.seed, queries=pairs,
-        methods=_methods(study, stimuli),
+        baseline=study.config.explanations.baseline, methods=_methods(study, stimuli),
         practice=section.practice, blocks=section.blocks, catch=section.catch, repeated=section.repeated,
         main=section.main, between=section.between,
     )  # fmt: skip
