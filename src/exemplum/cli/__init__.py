@@ -6,8 +6,8 @@ import errno
 import io
 import os
 import sys
-import traceback
 from importlib import import_module
+from traceback import print_exception
 from typing import Annotated
 
 import typer
@@ -16,6 +16,7 @@ from exemplum import __version__
 from exemplum.cli import dictionary
 from exemplum.errors import UserError
 from exemplum.runtime import console, styled
+from exemplum.study import user_code
 
 # Threads that wait by spinning take cores away from threads with work: with another process on two cores synthesis
 # ran at a sixth of its speed (docs/performance.md). Read when torch is first imported, which the commands do late.
@@ -35,6 +36,8 @@ VERBS = {
     "power": "power", "reproduce": "verbs",
 }  # fmt: skip
 
+TRACEBACK = "--traceback"
+
 app = typer.Typer(
     help="Measure how well pictures explain the units of a vision model to people and to machines.",
     no_args_is_help=True,
@@ -53,8 +56,11 @@ def options(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", callback=print_version, is_eager=True)
     ] = False,
+    traceback: Annotated[
+        bool, typer.Option(TRACEBACK, help="Show the whole traceback of an error; also allowed after a command.")
+    ] = False,
 ) -> None:
-    """Options of `exemplum` itself, before a command."""
+    """Options of `exemplum` itself, before a command. `run` has taken the traceback's."""
 
 
 for verb, module in VERBS.items():
@@ -64,11 +70,19 @@ for verb, module in VERBS.items():
 app.add_typer(dictionary.app, name="dictionary")
 
 
-def tell(error: UserError) -> None:
-    """Print an error literally, in one line; with EXEMPLUM_TRACEBACK=1 also its traceback."""
-    if os.environ.get("EXEMPLUM_TRACEBACK"):
-        traceback.print_exception(error)
+def tell(error: UserError, cause: BaseException | None = None, traceback: bool = False) -> None:
+    """Print an error literally, in one line; before it, if asked for, the traceback of what caused it."""
+    if traceback:
+        print_exception(cause or error)
     console.print(styled(("error:", "bold red"), f" {error}"))
+
+
+def _takes_traceback() -> bool:
+    """Whether --traceback is among the arguments, from which it is removed, or EXEMPLUM_TRACEBACK is set."""
+    given = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    asked = TRACEBACK in sys.argv[1:given]
+    sys.argv[1:given] = [argument for argument in sys.argv[1:given] if argument != TRACEBACK]
+    return asked or bool(os.environ.get("EXEMPLUM_TRACEBACK"))
 
 
 def run() -> None:
@@ -76,19 +90,25 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a character that the terminal cannot show must not stop the command
             stream.reconfigure(errors="backslashreplace")
+    traceback = _takes_traceback()
     try:
         app()
-    except UserError as error:
-        tell(error)
-        sys.exit(1)
-    except ModuleNotFoundError as error:
-        if error.name not in LEFT_OUT:
+    except Exception as error:
+        if not (told := _told(error)):
             raise
-        tell(UserError(f"this command needs {error.name}, which is not installed (docs/installing.md)"))
+        tell(told, error, traceback)
         sys.exit(1)
-    except OSError as error:
-        if error.errno not in REFUSALS:
-            raise
+
+
+def _told(error: Exception) -> UserError | None:
+    """What to tell the user about an exception in one line; None for faults of Exemplum itself."""
+    if isinstance(error, UserError):
+        return error
+    if isinstance(error, ModuleNotFoundError) and error.name in LEFT_OUT:
+        return UserError(f"this command needs {error.name}, which is not installed (docs/installing.md)")
+    if isinstance(error, OSError) and error.errno in REFUSALS:
         reason = os.strerror(error.errno)
-        tell(UserError(f"{error.filename or 'a file'}: {reason}; results made before are not lost"))
-        sys.exit(1)
+        return UserError(f"{error.filename or 'a file'}: {reason}; results made before are not lost")
+    if user_code.raised_at(error):  # in a network's forward, for example, which runs in the middle of everything
+        return UserError(user_code.told("your code failed", error))
+    return None

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from exemplum import store
+from exemplum.cli import templates
 from exemplum.errors import command
 from exemplum.runtime import console
 from exemplum.study import IDENTITY_FILE, Study, StudyError, new_identity, parse, pipeline
@@ -44,6 +45,14 @@ def new(
         int | None, typer.Option(help="Number of participants. Default: the protocol's number.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed of the study.")] = 2021,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="Write an example of your own code too, and a study.toml that uses it: method, model, dictionary, "
+            "observer or queries.",
+        ),
+    ] = None,
     version_of: Annotated[
         Path | None,
         typer.Option(
@@ -55,12 +64,44 @@ def new(
     ] = None,
 ) -> None:
     """Create a study folder with a study.toml that you can edit. Then run: exemplum run FOLDER."""
+    if version_of and template:
+        raise StudyError("--from copies a study; leave --template out")
     if version_of:
         path = version(folder, version_of)
         console.print(f"wrote {path}; edit it, then: {command('run', folder)}", highlight=False, soft_wrap=True)
         return
+    if template:
+        toml = _of_template(template, model, weights, images, stimuli, protocol, participants, seed)
+        paths = with_code(folder, toml, template)
+        console.print(f"wrote {' and '.join(map(str, paths))}; edit them if you like, then: {command('run', folder)}")
+        return
     path = create(folder, text(model, weights, images, stimuli, protocol, participants, seed))
     console.print(f"wrote {path}; edit it if you like, then: {command('run', folder)}")
+
+
+def _of_template(
+    kind: str, model: str, weights: str | None, images: str, stimuli: str | None, protocol: str,
+    participants: int | None, seed: int,
+) -> str:  # fmt: skip
+    """The study.toml of a template, with the options that are not the defaults."""
+    if stimuli:
+        raise StudyError("--template makes a study of a network; leave --stimuli out")
+    given = {}
+    if model != "embedded" or weights:
+        given["model"] = "\n".join(["[model]", f"load = {_quoted(model)}", *_weights(weights)])
+    if images != "embedded":
+        given["images"] = f"[images]\nload = {_quoted(_whole(images) or images)}"
+    if protocol != "borowski2021-1":
+        given["protocol"] = f"protocol = {_quoted(protocol)}"
+    if participants:
+        given["participants"] = f"participants = {participants}"
+    if seed != 2021:
+        given["seed"] = f"seed = {seed}"
+    return templates.study_toml(kind, given)
+
+
+def _weights(given: str | None) -> list[str]:
+    return [f"weights = {_quoted(_whole(given) or given)}"] if given else []
 
 
 def demo(
@@ -125,14 +166,14 @@ def text(
     Given paths are relative to the working directory. They are written as absolute paths, since the study may be run
     from another directory.
     """
-    weights, stimuli = _whole(weights), _whole(stimuli)
+    stimuli = _whole(stimuli)
     images = _whole(images) or images
     lines = [f"seed = {seed}", ""]
     if stimuli:
         lines += ["[stimuli]", f"load = {_quoted(stimuli)}", "rotate = true  # every image is the query once", ""]
     else:
         lines += ["[model]", f"load = {_quoted(model)}"]
-        lines += [f"weights = {_quoted(weights)}"] if weights else ['# weights = "DEFAULT"  # or a file']
+        lines += _weights(weights) or ['# weights = "DEFAULT"  # or a file']
         lines += ["", "[images]", f"load = {_quoted(images)}", ""]
         lines += ["[units]", 'choose = "one per branch"', '# hand_picked = ["mixed4a:17"]', ""]
         lines += ["[explanations]", 'methods = ["natural", "synthetic"]  # yours too: "package.module:function"', ""]
@@ -156,6 +197,16 @@ def create(folder: Path, toml: str, version_of: str = "") -> Path:
     store.write_text(path, toml)
     new_identity(folder, version_of)
     return path
+
+
+def with_code(folder: Path, toml: str, kind: str) -> tuple[Path, Path]:
+    """Write study.toml and the example of a template. Raises StudyError if one of them is there already."""
+    name, text = templates.code(kind)
+    if (folder / name).exists():
+        raise StudyError(f"{folder / name} exists already; choose another folder, or rename the file")
+    path = create(folder, toml)
+    store.write_text(folder / name, text)
+    return path, folder / name
 
 
 def version(folder: Path, old: Path) -> Path:

@@ -293,12 +293,17 @@ def factory_network(
     """
     loaded = user_code.load(spec, "model", places, ModelError, known=("torchvision", "timm"))
     factory = loaded.value
+    if callable(factory) and not isinstance(factory, nn.Module):
+        user_code.check_call(factory, what=spec, fault=ModelError)
     with user_code.telling(f"{spec} failed", ModelError):
         built = factory() if callable(factory) and not isinstance(factory, nn.Module) else factory
     if isinstance(built, nn.Module):
         built = Network(built, Preprocessing(size=224, resize=256), channels=_input_channels(built))
     if not isinstance(built, Network):
-        raise ModelError(f"{spec} returned a {type(built).__name__}; it must return an nn.Module or a models.Network")
+        raise ModelError(
+            f"{spec} returned a {type(built).__name__}; it must return an nn.Module or a models.Network"
+            f"{user_code.place(factory)}"
+        )
     if weights:
         path = Path(weights).expanduser()
         fill(built.module, read(path), path)

@@ -26,6 +26,7 @@ from exemplum.models.layers import Layout, channel_branches, layout, read_before
 from exemplum.models.network import Network, Normalize, Preprocessing, ShapeError
 from exemplum.models.reader import HookedBody, Reader
 from exemplum.records import Unit
+from exemplum.study import user_code
 
 CACHED = ("fingerprint", "layers", "default_layers")  # what a dictionary changes
 
@@ -249,10 +250,20 @@ class Model:
             return cut.probe(self.module, self._traced, self.channels, self.input_size)
         except Exception as error:  # a user's forward may raise anything
             images, reason = f"{self.channels} × {self.input_size} × {self.input_size}", str(error).partition("\n")[0]
+            reason += user_code.raised_at(error) or self._raised_at()
             raise ModelError(
                 f"model {self.name} does not accept images of {images} (channels, height, width): {reason}; set "
                 f"another input_size, or declare size and channels with models.Network (docs/models.md)"
             ) from error
+
+    def _raised_at(self) -> str:
+        """The line of the user's that fails in a forward pass; "" if none does. A traced network has no lines."""
+        try:
+            with torch.inference_mode():
+                self.module(torch.rand((1, self.channels, self.input_size, self.input_size)))
+        except Exception as error:
+            return user_code.raised_at(error)
+        return ""
 
     @cached_property
     def _fields(self) -> dict[fx.Node, fields.Field]:

@@ -86,11 +86,26 @@ def told(what: str, error: BaseException) -> str:
         error = error.__cause__  # Python wraps a StopIteration inside of a generator, which hides the place
     if isinstance(error, SyntaxError) and error.filename:
         return f"{what}: {error.msg} ({error.filename}, line {error.lineno})"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
-    frames = [frame for frame in frames if not source.is_installed(frame.filename)] or frames[1:]
-    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    frames = _frames(error)
+    last = ([frame for frame in frames if not source.is_installed(frame.filename)] or frames[1:])[-1:]
+    place = f" ({last[0].filename}, line {last[0].lineno})" if last else ""
     reason = str(error).strip().partition("\n")[0]
     return f"{what}: {type(error).__name__}{': ' if reason else ''}{reason}{place}"
+
+
+def raised_at(error: BaseException) -> str:
+    """Where the user's code that Exemplum called raised an exception, as ` (FILE, line 12)`; "" if it did not."""
+    frames = _frames(error)
+    called = next((at for at, frame in enumerate(frames) if Path(frame.filename).is_relative_to(source.PACKAGE)), None)
+    if called is None:  # what called Exemplum is not meant: a script, a notebook
+        return ""
+    last = [frame for frame in frames[called:] if not source.is_installed(frame.filename)][-1:]
+    return f" ({last[0].filename}, line {last[0].lineno})" if last else ""
+
+
+def _frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """The frames of a traceback that are in files, the innermost last."""
+    return [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from exemplum.models.files import ModelError
+from exemplum.study import user_code
 
 Normalization = Literal["none", "layer_norm", "constant_norm_rescale", "unit"]
 EPSILON = 1e-5  # of layer_norm, as in SAELens
@@ -164,12 +165,13 @@ class ModuleEncoder(nn.Module):
             reason = str(error).partition("\n")[0]
             raise ModelError(
                 f"{kind} does not take vectors of {channels} channels, shape (positions, {channels}): "
-                f"{type(error).__name__}: {reason}"
+                f"{type(error).__name__}: {reason}{user_code.raised_at(error)}"
             ) from error
         if not isinstance(given, Tensor) or given.ndim != 2 or len(given) != 2:
             shape = f"shape {tuple(given.shape)}" if isinstance(given, Tensor) else f"a {type(given).__name__}"
             raise ModelError(
                 f"{kind} returned {shape} for vectors of shape (2, {channels}); it must return (2, features)"
+                f"{user_code.place(getattr(module, 'encode', module.forward))}"
             )
         self.features = given.shape[1]
 

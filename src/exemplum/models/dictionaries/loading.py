@@ -74,6 +74,8 @@ def _made(spec: str, given: Mapping[str, Any], places: Sequence[Path]) -> Dictio
         raise ModelError(f"{spec} is code of yours, which {', '.join(sorted(unused))} does not change; leave it out")
     loaded = user_code.load(spec, "dictionary", places, ModelError)
     factory = loaded.value
+    if callable(factory) and not isinstance(factory, nn.Module):
+        user_code.check_call(factory, what=spec, fault=ModelError)
     with user_code.telling(f"{spec} failed", ModelError):
         built = factory() if callable(factory) and not isinstance(factory, nn.Module) else factory
     if isinstance(built, nn.Module):
@@ -81,6 +83,7 @@ def _made(spec: str, given: Mapping[str, Any], places: Sequence[Path]) -> Dictio
     if not isinstance(built, Dictionary):
         raise ModelError(
             f"{spec} returned a {type(built).__name__}; it must return an nn.Module or one of ex.dictionaries"
+            f"{user_code.place(factory)}"
         )
     again = partial(load, spec, places=tuple(places), **given)
     return replace(built, relu=given.get("relu", built.relu), source=loaded.fingerprint, what=spec, again=again)
