@@ -155,7 +155,6 @@ def test_swapping_the_methods_turns_the_verdict(people: int, units: int, seed: i
 def test_a_new_study_of_the_advised_size_has_about_that_power() -> None:
     """The advice of a large study, simulated: 80 % power at the margin, within what its own estimates allow."""
     scenario = power.Scenario(0.85, 0.05, Spread(0.2, 0.65, 0.2, 0.55), 200, 45)
-    right, unit = power.simulate(scenario, np.random.default_rng(0))
     found = power.difference_of(power.simulated(scenario, np.random.default_rng(0)), "new_units")
     people, units = verdict.of_new_study(found, 0.05)
     for n, m in ((int(people), 45), (200, int(units))):

@@ -107,8 +107,8 @@ class _Pictures:
             if unknown := tuple(query for query in queries if self._is_unknown(reference, query)):
                 beside[unknown].append(reference)
         found: dict[tuple[str, str], str] = {}
-        for queries, references in beside.items():
-            found |= self._copies(references, queries, asked)
+        for shown, references in beside.items():
+            found |= self._copies(references, shown, asked)
         return found
 
     def _copies(self, references: Sequence[str], queries: Sequence[str], asked: Asked) -> dict[tuple[str, str], str]:
