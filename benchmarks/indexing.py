@@ -178,11 +178,12 @@ def bare(model: Model, dtype: torch.dtype, count: int) -> Callable[[], int]:
 def swept(model: Model, corpus: Corpus, dtype: torch.dtype) -> Callable[[], int]:
     measurer = Measurer(model, model.default_layers, "before", "channel", dtype)
     units = sum(model.layer(name).channels for name in model.default_layers)
+    offsets = np.zeros(units, np.int64)
     rows = np.arange(len(corpus))
 
     def run() -> int:
         with tempfile.TemporaryDirectory() as folder:
-            total, sample = Accumulator(units, KEEP + spare(KEEP)), SampleCollector(rows[:SAMPLE], units)
+            total, sample = Accumulator(offsets, KEEP + spare(KEEP)), SampleCollector(rows[:SAMPLE], units)
             sweep = Sweep("", rows, total, sample, Path(folder) / "partial.npz")
             sweep.run(shards(measurer.corpus(corpus, rows, BATCH), SHARD))
         return sweep.done

@@ -37,7 +37,7 @@ WRITERS = {
     "table": lambda path: INDEX_UNITS.write(path, ()),
     "export": lambda path: export(path.parent, path.stem, INDEX_UNITS.frame(), "units"),
     "state of synthesis": lambda path: scheduler.save(path, {"pictures": torch.zeros(5000)}),
-    "state of the index": lambda path: Accumulator(50, 20).save(path),
+    "state of the index": lambda path: Accumulator(np.arange(50), 20).save(path),
 }
 
 

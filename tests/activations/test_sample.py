@@ -28,7 +28,7 @@ def test_values_ranks_and_quantiles_are_those_of_the_matrix(values, parts, data)
     for unit in range(5):
         np.testing.assert_array_equal(sample.values(unit), values[rows, unit])
         ranked, activations = sample.ranked(unit)
-        expected = np.lexsort((rows, -values[rows, unit]))
+        expected = np.lexsort((-(rows * 2654435761 % 2**32), -values[rows, unit]))
         np.testing.assert_array_equal(ranked, rows[expected])
         np.testing.assert_array_equal(activations, values[rows[expected], unit])
     # numpy's definition of the nearest rank

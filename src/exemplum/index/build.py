@@ -12,6 +12,7 @@ import torch
 from exemplum import store
 from exemplum.errors import UserError
 from exemplum.images import Corpus
+from exemplum.index import ties
 from exemplum.index.activations import Measurements, Measurer, Relu
 from exemplum.index.extremes import Accumulator
 from exemplum.index.index import ActivationIndex
@@ -66,7 +67,8 @@ def build_index(
     layers = tuple(layers) or tuple(model.default_layers)
     for layer in layers:
         model.layer(layer_read(layer, objective))  # raises for a layer without a class token
-    units = sum(model.layer(name).channels for name in layers)
+    offsets = np.array([ties.offset(unit) for layer in layers for unit in model.units(layer)], np.int64)
+    units = len(offsets)
     chosen = dtype(precision, units, keep, len(corpus))
     shard = max(1, shard // batch) * batch  # no batch spans two shards
     sampled = _sampled_rows(len(corpus), sample, seed)
@@ -75,7 +77,7 @@ def build_index(
 
     def sweep(name: str, rows: np.ndarray, kept: int, dtype: torch.dtype, sparse: np.ndarray | None = None) -> Sweep:
         path = folder / f"{name}.npz" if folder else None
-        total, part = Accumulator(units, kept), SampleCollector(sampled, units, sparse)
+        total, part = Accumulator(offsets, kept), SampleCollector(sampled, units, sparse)
         started = Sweep(store.digest(key, str(dtype), len(rows)), rows, total, part, path)
         with track("index" if name == "partial" else "float32", len(rows), "images", done=started.done) as advance:
             if len(started.left):

@@ -14,6 +14,7 @@ import pandas as pd
 from exemplum import images, store, tables
 from exemplum.errors import UserError, command
 from exemplum.images import Corpus
+from exemplum.index import ties
 from exemplum.index.sample import Sample
 from exemplum.records import Pole, Unit
 
@@ -88,8 +89,9 @@ class ActivationIndex:
     def ranked(self, unit: Unit | str) -> tuple[np.ndarray, np.ndarray]:
         """Rows of the corpus and the unit's activations for all images of the sample, highest first.
 
-        Two arrays, (images,): int64 and float32; of images with the same activation the earlier comes first. They are
-        all images that could be decoded if the index is `exact`. Raises UserError if the unit was not indexed.
+        Two arrays, (images,): int64 and float32. Images with the same activation are in the same order as in `top`
+        (docs/index.md). They are all images that could be decoded if the index is `exact`. Raises UserError if the unit
+        was not indexed.
 
         >>> import exemplum as ex
         >>> index = ex.build_index(ex.load("embedded"), ex.open_images("embedded", limit=40), ["mixed3a"])
@@ -97,7 +99,7 @@ class ActivationIndex:
         >>> len(rows), rows[0] == index.top("mixed3a:5", "max")["row"].iloc[0]
         (40, np.True_)
         """
-        return self.sample.ranked(self.row(unit))
+        return self.sample.ranked(self.row(unit), ties.offset(unit))
 
     @property
     def exact(self) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 
 from exemplum import store
 from exemplum.errors import command
+from exemplum.index import ties
 
 FOLDER = "sample"
 UNITS = 256  # units that are sorted at a time
@@ -65,10 +66,10 @@ class Sample:
             self._ascending[unit] = np.sort(self.values(unit))
         return self._ascending[unit]
 
-    def ranked(self, unit: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and activations of all images, highest first; of equal ones the earlier row first."""
+    def ranked(self, unit: int, offset: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and activations of all images, highest first; `offset` is the unit's, for the order of ties."""
         values = self.values(unit)
-        order = np.argsort(-values, kind="stable")
+        order = np.lexsort((-ties.precedence(np.asarray(self.rows), offset), -values))
         return np.array(self.rows[order]), values[order]
 
     def quantiles(self, percents: Sequence[float]) -> np.ndarray:
