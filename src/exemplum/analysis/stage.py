@@ -27,6 +27,12 @@ from exemplum.tables import COMPARISONS, EFFECTS, ESTIMATES, EXCLUSIONS, MODELS,
 VERSION = 5
 
 
+def check_names(study: Study) -> None:
+    """Raise StudyError if the verdict is to be about a difficulty that the study has no queries of."""
+    if not study.config.stimuli:
+        _refuse_unknown_difficulty(study, [use.name for use in study.config.queries.uses])
+
+
 def fingerprint(study: Study) -> str:
     """A hash of everything that the analysis depends on, including the answer files, which grow while people answer."""
     held = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files(study.stage("responses"))]
@@ -42,7 +48,8 @@ def run(study: Study) -> dict[str, Any]:
     responses, ratings, people = blinding.visible(study, found.responses, found.ratings, found.people)
     if responses.empty and (said := blinding.notice(study)):
         raise UserError(f"there is nothing to analyse: {folder} has no answers of machines. {said}")
-    _check_difficulty(study, responses)
+    main = responses[responses["trial_kind"] == "main"]
+    _refuse_unknown_difficulty(study, [name for name in main["difficulty"].unique() if name])
     results = analyse(
         responses,
         ratings,
@@ -60,13 +67,11 @@ def run(study: Study) -> dict[str, Any]:
             **{name: len(frame) for name, (_, frame) in results.tables.items()}}  # fmt: skip
 
 
-def _check_difficulty(study: Study, responses: pd.DataFrame) -> None:
-    """Raise StudyError if the difficulty that the verdict is about is that of no main trial."""
-    wanted, main = study.config.analysis.difficulty, responses[responses["trial_kind"] == "main"]
-    known = easiest_first(name for name in main["difficulty"].unique() if name)
+def _refuse_unknown_difficulty(study: Study, known: list[str]) -> None:
+    wanted, names = study.config.analysis.difficulty, ", ".join(easiest_first(known))
     if wanted != ALL and known and wanted not in known:
         with study.setting("[analysis] difficulty"):
-            raise UserError(f"must be all or one of the study's difficulties: {', '.join(known)} (got {shown(wanted)})")
+            raise UserError(f"must be all or one of the study's difficulties: {names} (got {shown(wanted)})")
 
 
 def _stimuli(study: Study) -> pd.DataFrame | None:
@@ -250,4 +255,4 @@ def _cells(rows: pd.DataFrame) -> pd.DataFrame:
     return grouped.rename(columns={"mean": MEASURE, "count": f"n_{MEASURE}"}).assign(subset="all")
 
 
-STAGE = Stage("analysis", fingerprint, run, version=VERSION)
+STAGE = Stage("analysis", fingerprint, run, check_names, version=VERSION)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from exemplum.report import formatting, style
 from exemplum.report.formatting import Tables, pick
-
-CHECKS = {  # observers whose result is known in advance
-    "ideal": "must be right on every trial",
-    "chance": "must be right on about half of the trials",
-}
+from exemplum.report.ranking import Ranking, sentence
 
 
 @dataclass(frozen=True)
@@ -37,9 +33,15 @@ class Finding:
     check: str  # the expected result of an observer that checks the experiment; else empty
 
 
+def ranked(found: list[Finding], rankings: list[Ranking]) -> list[Finding]:
+    """The findings, in words of each difficulty for the observers that `rankings` are of."""
+    said = {(ranking.experiment, ranking.observer): sentence(ranking) for ranking in rankings}
+    return [replace(one, sentence=said.get((one.experiment, one.observer), one.sentence)) for one in found]
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """The conclusion about a method compared with natural images."""
+    """The conclusion about a method compared with the baseline."""
 
     title: str
     text: str
@@ -65,12 +67,25 @@ def verdicts(table: pd.DataFrame) -> list[Verdict]:
         Verdict(f"Experiment {row['experiment']}: " * several + _title(row, observer), row["sentence"])
         for observer in style.ordered_observers(rows["observer"])
         for _, row in rows[rows["observer"] == observer].iterrows()
-        if observer not in CHECKS
+        if observer not in style.CHECKS
     ]
 
 
+def unjudged(tables: Tables) -> str:
+    """Why there is no verdict although several methods were answered, in words; empty if there is one."""
+    baseline = style.conditions().baseline
+    main = tables.responses[tables.responses["trial_kind"] == "main"]
+    methods = set(main["condition"]) - {"none"}
+    if len(tables.verdicts) or len(methods) < 2 or baseline in methods:
+        return ""
+    return (
+        f"There is no verdict: no main trial shows {style.label(baseline)}, the baseline. To compare with another "
+        "method, name it in study.toml: [explanations] baseline."
+    )
+
+
 def _title(row: pd.Series, observer: str) -> str:
-    group = f" in {row['group']}" if row["group"] else ""
+    group = f" {'at' if row['by'] == 'difficulty' else 'in'} {row['group']}" if row["group"] else ""
     role = "" if row["role"] == "primary" else f" ({row['role']} claim)"
     return f"{style.label(row['method'])}{group}, by {observer}: {row['verdict']}{role}"
 
@@ -86,7 +101,7 @@ def _finding(tables: Tables, rows: pd.DataFrame, observer: str, experiment: str)
     answers = tables.responses[tables.responses["observer"] == observer]
     one = "unit" if (answers["observer_kind"] == "machine").any() else "participant"
     said = _sentence(shares, formatting.count(int(rows["n_participants"].max()), one))
-    return Finding(observer, experiment, said, shares, CHECKS.get(observer, ""))
+    return Finding(observer, experiment, said, shares, style.CHECKS.get(observer, ""))
 
 
 def _sentence(shares: dict[str, Share], participants: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from exemplum.report import figures, formatting, style
 from exemplum.report.figures.accuracy import by_unit
 from exemplum.report.figures.ratings import PHASES, before_after
 
+LEAST, SMALL = 540, 380  # CSS px of a figure on a narrow screen, and of one with a single column of panels
 PIXELS = 115  # CSS px per inch of a figure: its text is then about as large as the page's tables
 
 
@@ -32,6 +33,7 @@ class PageFigure:
     image: str  # data URI
     alt: str
     width: int  # CSS px at which its text is as large as the page's
+    least: int  # CSS px to which it shrinks on a narrow screen
     table: formatting.Listing
 
 
@@ -57,7 +59,8 @@ def _shown(number: int, plot: figures.Plot, estimates: pd.DataFrame, folder: Pat
     drawn, rows = figures.figure(plot, estimates), plot.rows(estimates)
     table = formatting.listing(rows, formatting.ESTIMATE_COLUMNS)
     alt = f"{plot.title}. {_described(rows)}"
-    return keep(drawn, folder, number, prefix + plot.name, plot.title, plot.caption(estimates), alt, table)
+    shown = keep(drawn, folder, number, prefix + plot.name, plot.title, plot.caption(estimates), alt, table)
+    return replace(shown, least=SMALL) if plot.stacked and len(plot.observers(estimates)) < 3 else shown
 
 
 def show_ratings(ratings: pd.DataFrame, folder: Path, number: int, prefix: str = "") -> PageFigure:
@@ -72,11 +75,16 @@ def show_ratings(ratings: pd.DataFrame, folder: Path, number: int, prefix: str =
     people = ratings["participant"].nunique()
     return keep(
         drawn, folder, number, f"{prefix}intuitiveness", "How intuitive the images seem",
-        "A method's images compared with natural ones, from −100 (not intuitive) to 100, rated before the trials, and "
-        "after them if asked. Thin: participants, means over units; thick: mean of all; no intervals; "
+        f"A method's images compared with {_baseline()}, from −100 (not intuitive) to 100, rated before the trials, "
+        "and after them if asked. Thin: participants, means over units; thick: mean of all; no intervals; "
         f"n = {people} participants, {len(ratings)} ratings.",
         f"Intuitiveness. Mean rating {said} the trials.", formatting.listing(table),
     )  # fmt: skip
+
+
+def _baseline() -> str:
+    baseline = style.conditions().baseline
+    return "natural ones" if baseline == "natural" else f"those of {style.label(baseline)}"
 
 
 def show_units(effects: pd.DataFrame, folder: Path, number: int, prefix: str = "") -> list[PageFigure]:
@@ -141,7 +149,7 @@ def keep(
     """Save a figure as PNG and SVG in the folder and prepare it for the page."""
     _, svg = figures.save(drawn, folder, name)
     image = data_uri(svg.read_bytes(), "image/svg+xml")
-    return PageFigure(number, name, title, caption, image, alt, round(drawn.get_figwidth() * PIXELS), table)
+    return PageFigure(number, name, title, caption, image, alt, round(drawn.get_figwidth() * PIXELS), LEAST, table)
 
 
 def _described(rows: pd.DataFrame, most: int = 6) -> str:

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import pandas as pd
 
+from exemplum.records import easiest_first
 from exemplum.report import formatting, style
 from exemplum.report.formatting import Tables
 from exemplum.report.page import Pictures
@@ -106,8 +107,8 @@ def _group(unit: str, method: str, pole: str, stimuli: pd.DataFrame, pictures: P
 
 
 def filmstrip(unit: str, pole: str, stimuli: pd.DataFrame, pictures: Pictures) -> list[PageImage]:
-    """Snapshots of the strongest picture that is not natural, step by step; empty if none were saved."""
-    made = most_extreme(stimuli[(stimuli["method"] != "natural") & (stimuli["pole"] == pole)], pole)
+    """Snapshots of the strongest picture that is no exemplar, step by step; empty if none were saved."""
+    made = most_extreme(stimuli[~_of_corpus(stimuli) & (stimuli["pole"] == pole)], pole)
     if made.empty:
         return []
     path = PurePosixPath(made.iloc[0]["path"])
@@ -143,7 +144,7 @@ def summary(rows: pd.DataFrame, pole: str) -> str:
     said = [f"median activation {median}"]
     if rows["percentile"].notna().any():
         said.append(f"median percentile {formatting.number(float(rows['percentile'].median()), 1)}")
-    if (rows["method"] != "natural").any() and rows["margin"].notna().any():
+    if not _of_corpus(rows).all() and rows["margin"].notna().any():
         extreme = "highest" if pole == "max" else "lowest"
         said.append(f"{int((rows['margin'] > 0).sum())} of {len(rows)} beyond the corpus's {extreme} image")
         if rows["failed"].any():
@@ -151,8 +152,13 @@ def summary(rows: pd.DataFrame, pole: str) -> str:
     return ", ".join(said)
 
 
+def _of_corpus(stimuli: pd.DataFrame) -> pd.Series:
+    """Which pictures are images of the corpus, or parts of them, and so beyond none of it."""
+    return stimuli["method"].isin(style.conditions().exemplars)
+
+
 def _picture(row: pd.Series, unit: str, pictures: Pictures) -> PageImage:
-    made = row["method"] != "natural"
+    made = row["method"] not in style.conditions().exemplars
     said = []
     if not formatting.undefined(float(row["activation"])):
         said.append(f"activation {formatting.number(row['activation'])}")
@@ -185,9 +191,9 @@ class Strength:
 
 
 def strengths(stimuli: pd.DataFrame, units: pd.DataFrame) -> list[Strength]:
-    """For each method other than natural one row for both poles together and one for each, over the main units."""
+    """For each method but exemplars one row for both poles together and one for each, over the main units."""
     main = set(units.loc[units["role"] == "main", "unit"])
-    made = stimuli[(stimuli["method"] != "natural") & stimuli["unit"].isin(main)].drop_duplicates("path")
+    made = stimuli[~_of_corpus(stimuli) & stimuli["unit"].isin(main)].drop_duplicates("path")
     return [
         _strength(made[(made["method"] == method) & made["pole"].isin(poles)], method, name)
         for method in style.ordered(made["method"])
@@ -229,7 +235,7 @@ def _said(row: Strength) -> str:
 
 
 SIZES = {"query": 160, "many": 88, "one": 200}  # px of the embedded copies
-MOST_SCREENS = 8
+MOST_SCREENS = 12
 
 
 @dataclass(frozen=True)
@@ -248,9 +254,13 @@ class Screen:
 
 
 def example_screens(tables: Tables, pictures: Pictures) -> list[Screen]:
-    """An example for each condition and scheme of the design's main trials, in the report's order of conditions."""
+    """An example for each condition and scheme of the design's main trials, in the report's order of conditions.
+
+    Where queries are of several difficulties, the baseline has an example of each, and other conditions of the hardest.
+    """
     main = tables.trials[tables.trials["kind"] == "main"]
-    return [_screen(trial, tables, pictures) for trial in _examples(main)][:MOST_SCREENS]
+    several = main["difficulty"].nunique() > 1
+    return [_screen(trial, tables, pictures, several) for trial in _examples(main)[:MOST_SCREENS]]
 
 
 def _examples(main: pd.DataFrame) -> list[pd.Series]:
@@ -260,25 +270,30 @@ def _examples(main: pd.DataFrame) -> list[pd.Series]:
     candidates = shown[shown == shown.max()].index
     # A unit from the middle of the network: early ones are too simple, late ones hard to see at this size.
     unit = sorted(candidates, key=style.natural_key)[len(candidates) // 2]
-    examples = []
+    examples, levels = [], easiest_first(main["difficulty"])
     for condition in style.ordered(main["condition"]):
         own = main[main["condition"] == condition]
-        for scheme in sorted(set(own["scheme"]), key=style.natural_key):
-            rows = own[own["scheme"] == scheme]
+        wanted = levels if condition == style.conditions().baseline else levels[-1:]
+        shown = own[own["difficulty"].isin(wanted)]
+        for (_, _), rows in sorted(
+            shown.groupby(["scheme", "difficulty"]),
+            key=lambda part: (style.natural_key(part[0][0]), levels.index(part[0][1])),
+        ):
             same = rows[rows["unit"] == unit]
             examples.append((same if len(same) else rows).sort_values("trial_id").iloc[0])
     return examples
 
 
-def _screen(trial: pd.Series, tables: Tables, pictures: Pictures) -> Screen:
+def _screen(trial: pd.Series, tables: Tables, pictures: Pictures, several: bool) -> Screen:
     def small(paths: tuple[str, ...]) -> list[str]:
         return [pictures.uri(path, SIZES["one" if len(paths) == 1 else "many"]) for path in paths]
 
     queries = {trial["max_side"]: trial["query_max"]}
     queries["bottom" if trial["max_side"] == "top" else "top"] = trial["query_min"]
     scheme = f", {trial['scheme']}" if trial["scheme"] else ""
+    difficulty = f", difficulty {trial['difficulty']}" if several and trial["difficulty"] else ""
     return Screen(
-        title=f"{_heading(trial['condition'])}{scheme}",
+        title=f"{_heading(trial['condition'])}{scheme}{difficulty}",
         trial_id=trial["trial_id"],
         unit=trial["unit"],
         minimal=small(trial["min_references"]),
@@ -302,7 +317,10 @@ def _evidence(trial: pd.Series, queries: pd.DataFrame) -> str:
     best, least = (float(known.get(trial[query], np.nan)) for query in ("query_max", "query_min"))
     if formatting.undefined(best) or formatting.undefined(least):
         return "The unit's activations for the two images are unknown: the study was made from finished stimuli."
-    return f"The unit's activation is {formatting.number(best)} for it and {formatting.number(least)} for the other."
+    apart = float(trial["margin"])
+    margin = "" if formatting.undefined(apart) else f": a margin of {formatting.number(apart, 1)} standard deviations"
+    values = f"{formatting.number(best)} for it and {formatting.number(least)} for the other"
+    return f"The unit's activation is {values}{margin}."
 
 
 def _answers(trial: pd.Series, responses: pd.DataFrame) -> str:

@@ -11,14 +11,15 @@ from typing import Any
 import pandas as pd
 
 from exemplum import queries, store, tables
-from exemplum.report import figures, findings, formatting, page, pictures as strengths, style
+from exemplum.records import easiest_first
+from exemplum.report import figures, findings, formatting, page, pictures as strengths, ranking, style
 from exemplum.report.formatting import Tables, how, pick
 from exemplum.report.page import Pictures
 from exemplum.report.pictures import example_screens, make_cards
 from exemplum.responses import files, read_all
 from exemplum.study import STAGES, Stage, Study, blinding, versions
 
-SCHEMA = 2  # of the report; a new number makes every report stale
+SCHEMA = 3  # of the report; a new number makes every report stale
 ALWAYS = ("estimates", "comparisons", "responses")  # exported even if they are empty
 UPSTREAM = ("explanations", "design", "responses", "analysis")
 
@@ -38,7 +39,20 @@ def run(study: Study) -> dict[str, Any]:
     if blinding.is_blind(study):  # figures and tables of an unblinded report must not stay beside this one
         for held in ("figures", "tables"):
             shutil.rmtree(folder / held, ignore_errors=True)
-    return write(study, found, folder, _export(study, found), _notes(study), blinding.notice(study))
+    with style.of_study(conditions(study)):
+        return write(study, found, folder, _export(study, found), _notes(study), blinding.notice(study))
+
+
+def conditions(study: Study) -> style.Conditions:
+    """What study.toml says of the study's conditions."""
+    section = study.config.explanations
+    of_corpus = [use.name for use in section.uses if use.method in ("natural", "random")]
+    return style.Conditions(
+        baseline=section.baseline,
+        nulls=tuple(use.name for use in section.uses if use.method == "random"),
+        exemplars=tuple({"natural", *of_corpus}),
+        names=tuple(use.name for use in section.uses),
+    )
 
 
 def read(study: Study) -> Tables:
@@ -111,6 +125,7 @@ def _notes(study: Study) -> tuple[str, ...]:
     return tuple(design.load(study).notes)
 
 
+MOST_NAMED = 4  # methods in the title
 QUESTION = "Which of the two images at the center is also a strongly (maximally) activating image?"
 
 
@@ -128,11 +143,12 @@ def write(
     ratings = _of_kept(tables.ratings, tables.exclusions)
     if len(ratings):
         shown.append(page.show_ratings(ratings, folder / "figures", len(shown) + 1))
-    judged = tables.effects[~tables.effects["observer"].isin(findings.CHECKS)]
+    judged = tables.effects[~tables.effects["observer"].isin(style.CHECKS)]
     shown += page.show_units(judged, folder / "figures", len(shown) + 1)
     unit_cards = make_cards(tables, pictures)
     examples = example_screens(tables, pictures)
-    found = findings.findings(tables)
+    ranked = ranking.rankings(tables)
+    found = findings.ranked(findings.findings(tables), ranked)
     strong = strengths.strengths(tables.stimuli, tables.units)
     text = page.render(
         "report.html.j2",
@@ -144,6 +160,9 @@ def write(
         told=[finding for finding in found if not finding.check] or found,
         conditions=findings.conditions(found),
         how=how(pick(tables.estimates, "accuracy")),
+        rankings=ranked,
+        baseline=style.conditions().baseline,
+        unjudged=findings.unjudged(tables),
         respondents=findings.who_answered(tables.responses, _features(study)),
         people=findings.people_sentence(tables.people),
         main_figure=shown[:1],
@@ -182,7 +201,8 @@ def _of_kept(ratings: pd.DataFrame, exclusions: pd.DataFrame) -> pd.DataFrame:
 def _title(study: Study, tables: Tables) -> str:
     methods = [style.label(m) for m in style.ordered(tables.stimuli["method"])]
     network = "a network" if study.config.stimuli else _network(study)
-    return f"How well do {formatting.listed(methods)} images explain the units of {network}?"
+    named = formatting.listed(methods) if len(methods) <= MOST_NAMED else f"{len(methods)} kinds of"
+    return f"How well do {named} images explain the units of {network}?"
 
 
 def _network(study: Study) -> str:
@@ -203,6 +223,7 @@ def _asked(study: Study, tables: Tables) -> dict[str, Any]:
         "units": units["unit"].nunique(),
         "layers": sorted(set(units["layer"]), key=style.natural_key),
         "conditions": [style.label(c) for c in style.ordered(main["condition"])],
+        "difficulties": easiest_first(name for name in main["difficulty"] if name),
         "sessions": tables.trials["participant"].nunique(),
         "main_trials": len(main),
         "trials_per_session": _typical(tables.trials),

@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,14 @@ from exemplum import store
 BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
 INK, SOFT, FAINT = "#1a1a1a", "#666666", "#d9d9d9"
 
-FIRST = ("natural", "synthetic")
+FIRST = ("natural", "synthetic")  # after the baseline
 LAST = ("none", "none_pre", "none_post")
 LABELS = {"none_pre": "none (before)", "none_post": "none (after)"}
 PEOPLE = "participants"
+CHECKS = {  # observers whose result is known in advance
+    "ideal": "must be right on every trial",
+    "chance": "must be right on about half of the trials",
+}
 OBSERVERS = (PEOPLE, "similarity", "similarity-same-network", "simulated", "ideal", "chance")
 
 RC: dict[Any, Any] = {
@@ -69,6 +74,34 @@ class Look:
     hatch: str = ""
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """What a study says of its conditions. Figures and tables made by hand have the default."""
+
+    baseline: str = "natural"
+    nulls: tuple[str, ...] = ()  # whose references explain nothing: the truth is chance
+    exemplars: tuple[str, ...] = ("natural",)  # whose pictures are images of the corpus, or parts of them
+    names: tuple[str, ...] = ()  # all of the study, so that each has one look in every figure
+
+
+_CONDITIONS: ContextVar[Conditions | None] = ContextVar("conditions", default=None)
+
+
+def conditions() -> Conditions:
+    """What the study that is reported says of its conditions."""
+    return _CONDITIONS.get() or Conditions()
+
+
+@contextmanager
+def of_study(said: Conditions) -> Iterator[None]:
+    """Within, order and looks of conditions are those of this study."""
+    token = _CONDITIONS.set(said)
+    try:
+        yield
+    finally:
+        _CONDITIONS.reset(token)
+
+
 KNOWN = {
     "natural": Look(BLUE, "o"),
     "synthetic": Look(VERMILION, "s"),
@@ -76,22 +109,31 @@ KNOWN = {
     "none_pre": Look("#4d4d4d", "D"),
     "none_post": Look("#a6a6a6", "D", "///"),
 }
-OTHERS = (Look(GREEN, "^"), Look(PURPLE, "v"), Look(SKY, "P"), Look(ORANGE, "X"))
+# the first four differ in colour and marker, the next eight from these and each other in one of them
+OTHERS = tuple(
+    Look(color, marker) for markers in ("^vPX", "<>dh", "pH8*")
+    for color, marker in zip((GREEN, PURPLE, SKY, ORANGE), markers, strict=True)
+)  # fmt: skip
+NULL = Look("#9a9a9a", "p")
 
 
-def ordered(conditions: Iterable[str]) -> list[str]:
-    """Conditions without repetition in the report's order: natural, synthetic, other methods by name, none."""
-    present = set(conditions)
-    others = sorted(present - set(FIRST) - set(LAST))
-    return [c for c in FIRST if c in present] + others + [c for c in LAST if c in present]
+def ordered(names: Iterable[str]) -> list[str]:
+    """Conditions without repetition in the report's order: the baseline, natural, synthetic, others by name, none.
+
+    A null of the study stands after the other methods.
+    """
+    present, said = set(names), conditions()
+    first = [name for name in dict.fromkeys((said.baseline, *FIRST)) if name in present]
+    others = sorted(present - set(first) - set(LAST), key=lambda name: (name in said.nulls, name))
+    return first + others + [name for name in LAST if name in present]
 
 
-def looks(conditions: Iterable[str]) -> dict[str, Look]:
-    """The look of each condition; other methods get the remaining colours in order of their names."""
-    order = ordered(conditions)
-    others = [c for c in order if c not in KNOWN]
-    spare = {c: OTHERS[i % len(OTHERS)] for i, c in enumerate(others)}
-    return {c: KNOWN.get(c) or spare[c] for c in order}
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """The look of each condition; other methods get the remaining looks in order of their names."""
+    names, said = list(names), conditions()
+    others = sorted({*names, *said.names} - KNOWN.keys() - set(said.nulls))
+    spare = {name: OTHERS[place % len(OTHERS)] for place, name in enumerate(others)} | dict.fromkeys(said.nulls, NULL)
+    return {name: KNOWN.get(name) or spare[name] for name in ordered(names)}
 
 
 def label(condition: str) -> str:
@@ -104,6 +146,11 @@ def ordered_observers(observers: Iterable[str]) -> list[str]:
     """Observers without repetition: people first, then machines from the most to the least informative."""
     present = set(observers)
     return [o for o in OBSERVERS if o in present] + sorted(present - set(OBSERVERS))
+
+
+def margin_key(group: str) -> float:
+    """Sort key of the groups of `by` margin: `0.5 to 1`, `8 and above`."""
+    return float(group.split(" ")[0])
 
 
 def natural_key(text: str) -> list[tuple[int, int, str]]:
@@ -184,9 +231,13 @@ def categories(ax: Axes, names: Sequence[str], slant: bool | None = None, at: Se
     ax.tick_params(axis="x", length=0)
 
 
+MANY = 5  # conditions that fit side by side in a narrow panel
+
+
 def dodge(count: int, width: float = 0.5) -> np.ndarray:
-    """Offsets of `count` neighbours around a position, (count,)."""
-    return np.zeros(1) if count <= 1 else np.linspace(-width / 2, width / 2, count)
+    """Offsets of `count` neighbours around a position, (count,); many take most of the room between two positions."""
+    reach = max(width, 0.7) / 2 if count > MANY else width / 2
+    return np.zeros(1) if count <= 1 else np.linspace(-reach, reach, count)
 
 
 def spread(values: np.ndarray, width: float = 0.28) -> np.ndarray:
@@ -200,11 +251,11 @@ def spread(values: np.ndarray, width: float = 0.28) -> np.ndarray:
     return offsets
 
 
-def legend(ax: Axes, conditions: Iterable[str], looks: dict[str, Look], title: str = "") -> None:
+def legend(ax: Axes, names: Iterable[str], looks: dict[str, Look], title: str = "") -> None:
     """A legend of the conditions in the report's order, above the axes where it covers nothing."""
     handles = [
         Line2D([], [], color=looks[c].color, marker=looks[c].marker, ls="", ms=6, mec="white", label=label(c))
-        for c in ordered(conditions)
+        for c in ordered(names)
     ]
     if handles:
         ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=min(len(handles), 4),

@@ -33,9 +33,10 @@ def by_condition(estimates: pd.DataFrame, observer: str, ax: Axes | None = None)
         ax.scatter(x + 0.2 + style.spread(dots, 0.16), dots, s=13, color=looks[condition].color, alpha=0.45, lw=0)
         row = rows[rows["condition"] == condition].iloc[0]
         style.point(ax, x - 0.1, row, looks[condition], size=7)
-        names.append(f"{style.label(condition)}\n{100 * row['estimate']:.0f} %")
+        between = "\n" if len(order) <= style.MANY else " "
+        names.append(f"{style.short(style.label(condition))}{between}{100 * row['estimate']:.0f} %")
     style.shares(ax)
-    style.categories(ax, names, slant=False)
+    style.categories(ax, names, slant=len(order) > style.MANY)
     return ax
 
 

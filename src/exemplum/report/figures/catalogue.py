@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from exemplum.report import style
-from exemplum.report.figures import accuracy, ratings
+from exemplum.report.figures import accuracy, difficulty, ratings
 from exemplum.report.formatting import how, pick, sizes
 
 COLUMNS = {1: 1, 2: 2, 4: 2}  # panels side by side, by the number of panels; 3 otherwise
+MOST_NAMES = 6  # in one line of a legend above all panels
 WIDTHS = {1: 4.7, 2: 7.0, 3: 7.6}  # inches of the figure, by the panels side by side
 
 
@@ -32,6 +33,8 @@ class Plot:
     conditions: tuple[str, ...] = ()  # only these, if given
     least: int = 1  # draw it only if there are at least this many conditions
     intervals: bool = True  # whether the figure draws them; the table has them in any case
+    checks: bool = True  # whether observers whose result is known in advance have a panel beside others
+    stacked: bool = False  # up to two panels one above the other, as wide as one
     height: Callable[[pd.DataFrame], float] = lambda rows: style.HEIGHT  # noqa: ARG005
 
     def rows(self, estimates: pd.DataFrame) -> pd.DataFrame:
@@ -59,8 +62,16 @@ class Plot:
         return f"{self.says} {made[:1].upper()}{made[1:]}{'; ' if made else ''}{sizes(rows)}."
 
     def observers(self, estimates: pd.DataFrame) -> list[str]:
-        """Observers with a value to show; one panel each."""
-        return style.ordered_observers(self.rows(estimates).dropna(subset=["estimate"])["observer"])
+        """Observers with a value to show; one panel each. With many conditions, without those that check the study."""
+        rows = self.rows(estimates).dropna(subset=["estimate"])
+        found = style.ordered_observers(rows["observer"])
+        checks = self.checks and not has_many(rows)
+        return found if checks else [name for name in found if name not in style.CHECKS] or found
+
+
+def has_many(rows: pd.DataFrame) -> bool:
+    """Whether there are so many conditions that a panel needs the page's whole width."""
+    return bool(rows["condition"].nunique() > style.MANY)
 
 
 def figure(plot: Plot, estimates: pd.DataFrame) -> Figure:
@@ -72,14 +83,17 @@ def figure(plot: Plot, estimates: pd.DataFrame) -> Figure:
             ax = style.new(2 * style.WIDTH, height)
             plot.draw_all(estimates, ax)
             return ax.get_figure(root=True) or Figure()
-        return _panels(plot, estimates, plot.observers(estimates) or [""], height)
+        return _panels(plot, estimates, plot.observers(estimates) or [""], height, has_many(rows))
 
 
-def _panels(plot: Plot, estimates: pd.DataFrame, observers: list[str], height: float) -> Figure:
+def _panels(plot: Plot, estimates: pd.DataFrame, observers: list[str], height: float, many: bool) -> Figure:
     assert plot.draw is not None
-    columns = COLUMNS.get(len(observers), 3)
+    columns = 1 if many else COLUMNS.get(len(observers), 3)
+    if plot.stacked:
+        columns = 1 if len(observers) < 3 else 2
     lines = -(-len(observers) // columns)
-    drawn = Figure(figsize=(WIDTHS[columns], height * lines), layout="constrained", dpi=100)
+    width = WIDTHS[2] if many and not plot.stacked else WIDTHS[columns]
+    drawn = Figure(figsize=(width, height * lines), layout="constrained", dpi=100)
     grid = drawn.subplots(lines, columns, squeeze=False).flatten()
     for ax, observer in zip(grid, observers, strict=False):
         plot.draw(estimates, observer, ax)
@@ -102,7 +116,8 @@ def _share_legend(drawn: Figure) -> None:
     title = fullest.get_title().get_text() or None
     for legend in legends:
         legend.remove()
-    drawn.legend([h for h in handles if h], names, loc="outside upper center", ncols=len(names), title=title)
+    most = 4 if len(names) > MOST_NAMES else len(names)
+    drawn.legend([h for h in handles if h], names, loc="outside upper center", ncols=most, title=title)
 
 
 def _participants_height(rows: pd.DataFrame) -> float:
@@ -116,6 +131,14 @@ def _accuracy(by: str) -> dict[str, Any]:
 
 DASHED = "The dashed line is chance."
 PLOTS = (
+    Plot(
+        "accuracy_by_difficulty", "Accuracy by condition and difficulty",
+        "Share of main trials in which the maximally activating query was chosen, for queries of each difficulty: the "
+        "mean with its interval. Conditions are ranked by their mean over difficulties. Dotted lines are the baseline. "
+        f"{DASHED}",
+        (_accuracy("difficulty"),), draw=difficulty.by_condition, groups=2, checks=False, stacked=True,
+        height=difficulty.height,
+    ),
     Plot(
         "accuracy_by_condition", "Accuracy by condition",
         "Share of main trials in which the maximally activating query was chosen. Large markers: the mean with its "
@@ -151,6 +174,12 @@ PLOTS = (
         "accuracy_by_scheme_and_expertise", "Schemes and expertise",
         f"Accuracy on main trials by scheme, for expert and lay participants. {DASHED}",
         (_accuracy("scheme+expertise"),), draw=accuracy.by_expertise, groups=2,
+    ),
+    Plot(
+        "accuracy_by_margin", "Accuracy by margin",
+        "Accuracy on main trials by how much the two queries' activations differ, in standard deviations of the unit "
+        f"over the corpus. {DASHED}",
+        (_accuracy("margin"),), draw=difficulty.by_margin, groups=2,
     ),
     Plot(
         "participants_by_condition", "Participants and conditions",
