@@ -50,12 +50,12 @@ class _Lot:
 
     def __init__(self, request: Request, unit: Unit) -> None:
         self.request, self.unit = request, unit
-        asked, dealt = request.asked.get(unit, AskedImages()), request.corpus_images.deal(unit).queries
-        broken = request.index.broken["image"]
-        self.ids = {*asked.ids, *(image.image_id for image in dealt), *broken}
-        self.groups = ({*asked.groups} | {image.group for image in dealt}) - {""}
-        looks = [request.thumbnail(row) for row in {image.row for image in dealt}]
-        self.looks = looks + [thumbnail(store.read_png(path)) for path in asked.paths]
+        asked = request.asked.get(unit, AskedImages())
+        rows = sorted({image.row for image in request.corpus_images.deal(unit).queries})
+        own = [request.corpus.record(row) for row in rows]  # dealt images that look the same are in groups of their own
+        self.ids = {*asked.ids, *(record.image_id for record in own), *request.index.broken["image"]}
+        self.groups = {*asked.groups, *(record.group for record in own)} - {""}
+        self.looks = [request.thumbnail(row) for row in rows] + [thumbnail(store.read_png(p)) for p in asked.paths]
 
     def draw(self, count: int, rng: np.random.Generator) -> list[int]:
         """So many rows, no two of them near-duplicates. Raises UserError if there are too few."""
