@@ -13,6 +13,7 @@ import typer
 from exemplum import store
 from exemplum.cli import templates
 from exemplum.errors import command
+from exemplum.protocols import PROTOCOLS, Factor, protocol as protocol_named
 from exemplum.runtime import console
 from exemplum.study import IDENTITY_FILE, Study, StudyError, new_identity, parse, pipeline
 
@@ -38,9 +39,7 @@ def new(
     stimuli: Annotated[
         str | None, typer.Option(help="Use existing pictures (folder:PATH) instead of a model and images.")
     ] = None,
-    protocol: Annotated[
-        str, typer.Option(help="Experimental protocol: borowski2021-1 or borowski2021-2.")
-    ] = "borowski2021-1",
+    protocol: Annotated[str, typer.Option(help=f"Experimental protocol: {', '.join(PROTOCOLS)}.")] = "borowski2021-1",
     participants: Annotated[
         int | None, typer.Option(help="Number of participants. Default: the protocol's number.")
     ] = None,
@@ -178,8 +177,14 @@ def text(
         lines += ["[units]", 'choose = "one per branch"', '# hand_picked = ["mixed4a:17"]', ""]
         lines += ["[explanations]", 'methods = ["natural", "synthetic"]  # yours too: "package.module:function"', ""]
         lines += ["[synthetic]", 'recipe = "borowski2021"', "# steps = 512  # the recipe's 2560 if left out", ""]
-    lines += ["[design]", f"protocol = {_quoted(protocol)}"]
-    lines += [f"participants = {participants}"] if participants else []
+    chosen = protocol_named(protocol)
+    if Factor.DIFFICULTY in chosen.factors and not stimuli:
+        lines += [
+            "[queries]",
+            'difficulty = ["extreme", 0.95]  # 0.95 needs 210 images or more per batch: docs/queries.md',
+            "",
+        ]
+    lines += ["[design]", f"protocol = {_quoted(protocol)}", f"participants = {participants or chosen.participants}"]
     lines += ["", "[observers]", f"run = {json.dumps(_observers(stimuli))}"]
     return "\n".join(lines) + "\n"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import lazy_loader
 from pydantic import Field
@@ -30,7 +30,7 @@ class DesignSection(Section):
     repeated: int | None = Field(None, ge=0, le=1000)  # repeated trials per condition
     # of an interleaved protocol: main trials per participant, and the factors that lie between participants
     main: int | None = Field(None, ge=1, le=1000)
-    between: Annotated[tuple[Factor, ...], Once] | None = None
+    between: Annotated[tuple[Literal["method", "scheme", "difficulty"], ...], Once] | None = None
 
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(

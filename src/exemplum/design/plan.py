@@ -218,7 +218,8 @@ def _common_batches(
     if not common:
         raise DesignError(f"queries/queries.parquet has no batch of queries of all main units; {REMAKE}")
     if len(common) != protocol.batches:
-        notes.append(f"batches of queries: {len(common)} instead of {protocol.batches}")
+        turn = "; each is used in all conditions of a unit before the next" if protocol.is_interleaved else ""
+        notes.append(f"batches of queries: {len(common)} instead of {protocol.batches}{turn}")
     return tuple(sorted(common))
 
 
@@ -265,7 +266,9 @@ def _interleaved_sizes(
         "none_blocks": 0,
         "repeated": min(sizes["repeated"], trials),
     }
-    _note_sizes(protocol, fitted | {"main": trials}, notes)
+    _note_sizes(protocol, fitted, notes)
+    if trials != protocol.main:
+        notes.append(f"main trials per participant: {trials} instead of {protocol.main}")
     if trials != units:
         seen = f"{trials} of the {units} main units" if trials < units else f"each of the {units} main units twice"
         notes.append(f"a participant sees {seen}")
