@@ -93,7 +93,7 @@ def test_the_notes_say_how_often_units_come_and_how_many_queries_they_have(study
 
 def test_a_protocol_that_cannot_show_the_difficulties_is_refused_before_any_work(tmp_path):
     refused = {
-        'protocol = "borowski2021-1"': r"\[design\] protocol: .* shows queries of one difficulty, and the study has ext",
+        'protocol = "borowski2021-1"': r"\[design\] protocol: .* shows queries of one difficulty, and the study has",
         'protocol = "quick"\nbetween = ["scheme"]': r"\[design\] between: the factor scheme of protocol quick has one",
         'protocol = "quick"\nbetween = ["size"]': r"\[design\] between",
     }

@@ -64,6 +64,39 @@ def test_all_schemes_are_planned_for_unless_one_is_asked_for() -> None:
         power.table(scenario, [8], [80], "new_units", 10, seed=1, part="schemes")
 
 
+@pytest.mark.parametrize(
+    ("methods", "difficulties", "part", "trials"),
+    [(2, 1, "all", 32), (8, 2, "all", 8), (8, 2, "difficulty", 4), (3, 1, "all", 21)],
+)
+def test_quick_divides_main_trials_among_methods_and_difficulties(methods, difficulties, part, trials) -> None:
+    structure = power.structure("quick", methods, difficulties)
+    scenario = Scenario(0.8, 0.1, Spread(), 48, 32, interleaved=structure.interleaved)
+    found = power.table(scenario, [48], [32], "these_units", 400, seed=1, part=part)
+    assert (structure.whole(7), structure.units, found["trials"].iloc[0]) == (7, 32, trials)
+    # trials are independent, and people have as many with either method, or one more
+    assert found["power"].iloc[0] == pytest.approx(analytic(0.8, 0.9, 48 * trials // 2), abs=0.06)
+
+
+def test_quick_is_simulated_as_it_is_assigned() -> None:
+    """Each participant sees each unit once; all participants see it equally often with either method."""
+    scenario = Scenario(0.8, 0.1, Spread(), 16, 32, interleaved=power.structure("quick", 4, 2).interleaved)
+    answers = power.simulated(scenario, np.random.default_rng(0))
+    assert len(answers.right) == 16 * 32 // 2
+    assert len(set(zip(answers.person, answers.unit, strict=True))) == len(answers.right)
+    counts = np.zeros((32, 2), int)
+    np.add.at(counts, (answers.unit, answers.method.astype(int)), 1)
+    assert (counts == 4).all()
+
+
+@pytest.mark.parametrize("methods", [2, 8])
+def test_no_difference_is_found_in_five_percent_of_studies_with_quick(methods) -> None:
+    """Though every participant sees other units with the method than with the baseline."""
+    structure = power.structure("quick", methods)
+    scenario = Scenario(0.85, 0.0, Spread(0.3, 0.9, 0.25, 0.0), 32, 32, interleaved=structure.interleaved)
+    found = power.table(scenario, [32], [32], "new_units", 1000, seed=2)
+    assert 0.005 < found["power"].iloc[0] < 0.065
+
+
 def test_marginal_accuracies_are_as_wanted() -> None:
     mean = power.log_odds(0.8, 1.1)
     marginal = quad(lambda x: expit(mean + 1.1 * x) * norm.pdf(x), -12, 12)[0]
@@ -130,6 +163,28 @@ def test_command_prints_a_table_and_writes_a_figure(tmp_path) -> None:
     assert {path.name for path in out.iterdir()} == {"power.csv", "power.png", "power.svg"}
     # 3 participants cannot be counterbalanced: 4 can
     assert "4,45,all,90,0.1,new_units" in (out / "power.csv").read_text()
+
+
+def test_a_study_with_quick_is_planned_for_its_methods_and_difficulties(tmp_path) -> None:
+    study = tmp_path / "study"
+    (study / "responses").mkdir(parents=True)
+    (study / "study.toml").write_text(
+        '[explanations]\nmethods = ["natural", "synthetic", "folder:a", "folder:b"]\n'
+        '[queries]\ndifficulty = ["extreme", 0.95]\n[design]\nprotocol = "quick"\nmain = 16\n'
+    )
+    RESPONSES.write(
+        study / "responses" / "machines.parquet", responses().assign(observer="lab", observer_kind="machine")
+    )
+    app = Typer()
+    app.command()(command)
+    given = ["--difference", "0.1", "--participants", "9", "--units", "20", "--simulations", "10"]
+    given += ["--study", str(study), "--observer", "lab", "--out", str(tmp_path)]
+    result = CliRunner().invoke(app, [*given, "--part", "difficulty"])
+    assert result.exit_code == 0, result.output
+    assert "9,20,difficulty,4,0.1,new_units" in (tmp_path / "power.csv").read_text()
+    assert "main trials are divided among 4 methods and 2 difficulties" in " ".join(result.output.split())
+    assert CliRunner().invoke(app, [*given, "--methods", "2", "--difficulties", "1"]).exit_code == 0
+    assert "9,20,all,16,0.1,new_units" in (tmp_path / "power.csv").read_text()
 
 
 def test_figure_has_a_line_for_each_number_of_units() -> None:
