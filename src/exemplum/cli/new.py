@@ -64,7 +64,7 @@ def new(
 ) -> None:
     """Create a study folder with a study.toml that you can edit. Then run: exemplum run FOLDER."""
     if version_of and template:
-        raise StudyError("--from copies a study; leave --template out")
+        raise StudyError("--from makes a version of another study; leave --template out")
     if version_of:
         path = version(folder, version_of)
         console.print(f"wrote {path}; edit it, then: {command('run', folder)}", highlight=False, soft_wrap=True)
