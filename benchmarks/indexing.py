@@ -20,22 +20,21 @@ network at 32 px and links to thumbnails of the photographs.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import platform
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 import torchvision
 from PIL import Image
+from resident_memory import peak_memory
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
@@ -224,7 +223,11 @@ def memory(folder: Path) -> dict[str, object]:
                 link.symlink_to(thumbnails[number % len(thumbnails)])
             quiet = os.environ | {"OMP_WAIT_POLICY": "PASSIVE"}  # as the command sets it
             child = subprocess.Popen([sys.executable, __file__, str(links), "--child", str(size)], env=quiet)
-            peaks[size] = _peak(child)
+            with peak_memory(child.pid) as peak:
+                status = child.wait()
+            if status:
+                sys.exit(f"the index failed with status {status}")
+            peaks[size] = max(peak)
             print(f"{size:7,} images: {peaks[size]:7.1f} MB", flush=True)
     growth = peaks[SIZES[-1]] / peaks[SIZES[-2]] - 1
     print(f"growth from {SIZES[-2]:,} to {SIZES[-1]:,} images: {growth:+.1%}")
@@ -247,45 +250,6 @@ def _index_thumbnails(folder: Path) -> None:
         model = models.load("embedded", input_size=32)
         index = build_index(model, images.open_corpus(f"folder:{folder}"), folder=Path(kept))
         index.save(Path(kept))
-
-
-def _peak(child: subprocess.Popen[bytes]) -> float:
-    """The largest sum of resident memory, in MB, of a process and its descendants until it ends."""
-    peak = 0.0
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.wait(0.05):
-            peak = max(peak, sum(_resident(process) for process in _tree(child.pid)))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    status = child.wait()
-    done.set()
-    watcher.join()
-    if status:
-        sys.exit(f"the index failed with status {status}")
-    return peak
-
-
-def _tree(process: int) -> Iterator[int]:
-    """A process and its descendants."""
-    parents: dict[int, int] = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it ended meanwhile
-            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
-    found = {process}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    yield from found
-
-
-def _resident(process: int) -> float:
-    try:
-        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-    except OSError:
-        return 0.0
 
 
 if __name__ == "__main__":

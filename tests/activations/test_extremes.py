@@ -17,7 +17,7 @@ OFFSETS = np.array([0, 77, 2**32 - 1])
 
 
 def sorted_by_brute_force(values: np.ndarray, keep: int, offset: int = 0) -> np.ndarray:
-    """Rows of the highest values of a unit; among equals the row with the greatest (2654435761 · row + offset) % 2³²."""
+    """Rows of the highest values of a unit; of equal ones first the greatest (2654435761 · row + offset) % 2³²."""
     first = [-((2654435761 * row + offset) % 2**32) for row in range(len(values))]
     return np.lexsort((first, -(values + 0.0)))[:keep]
 

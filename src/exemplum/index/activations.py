@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import signal
 import sys
 from collections import deque
@@ -23,6 +24,7 @@ from exemplum.runtime import hardware
 
 Relu = Literal["before", "after"]
 T = TypeVar("T")
+MAPS = 2**25, 2**29  # numbers in the maps that are held at a time, on a CPU and on a GPU: 128 MB and 2 GB in float32
 PR_SET_PDEATHSIG = 1  # sys/prctl.h
 
 
@@ -86,6 +88,8 @@ class Measurer:
         read = [layer_read(layer, objective) for layer in self.layers]
         self.reader = unjoined(model.reader(read, relu=relu, dtype=dtype, device=self.device))
         self.lanes = Lanes(self.reader)
+        numbers = sum(model.layer(name).channels * math.prod(model.grid(name).cells) for name in read)
+        self.most = max(1, MAPS[self.device.type == "cuda"] // numbers)  # images whose maps are held at a time
 
     def images(self, images: np.ndarray) -> np.ndarray:
         """Activations, float32 (images, units), of images in the model's geometry, uint8 (images, h, w, 3)."""
@@ -121,6 +125,11 @@ class Measurer:
         return self.lanes.map(self._activations, tensor)
 
     def _activations(self, images: Tensor) -> tuple[Tensor, ...]:
+        parts = -(-len(images) // self.most)
+        found = [self._read(part) for part in images.chunk(parts)]
+        return found[0] if parts == 1 else tuple(map(torch.cat, zip(*found, strict=True)))
+
+    def _read(self, images: Tensor) -> tuple[Tensor, ...]:
         with torch.inference_mode(), _true_float32(self.device):
             maps = self.reader(images.permute(0, 3, 1, 2).float().div_(255)).values()
             values = torch.cat([pool(layer, self.objective).float() for layer in maps], 1)

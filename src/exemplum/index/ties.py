@@ -1,7 +1,7 @@
 """The order of images with the same activation: fixed, spread over the corpus, and another for each unit.
 
-Most images have the activation 0 of a sparse feature. If the earlier ranked first, the first pictures of a folder, which
-are often of one class, would be the least activating images of every such feature.
+A sparse feature is 0 for most images. If the earlier ranked first, the first pictures of a folder, which are often of
+one class, would be the least activating images of every such feature.
 """
 
 from __future__ import annotations
