@@ -129,12 +129,30 @@ def test_without_natural_images_there_is_no_verdict(answers) -> None:
     assert verdict.verdicts(answers(("a", "natural", "1"))[:0], DECLARED).empty
 
 
-def test_nobody_who_answered_both_gives_n_zero(answers) -> None:
-    apart = answers(("a", "natural", "1101"), ("b", "synthetic", "1001"))
-    found = verdict.verdicts(apart, DECLARED).iloc[0]
-    assert found["n_participants"] == 0
+def test_one_participant_in_each_condition_decides_nothing(answers) -> None:
+    found = verdict.verdicts(answers(("a", "natural", "1101"), ("b", "synthetic", "1001")), DECLARED).iloc[0]
+    assert (found["n_participants"], found["difference"]) == (2, -0.25)
     assert found["verdict"] == "undecided"
-    assert np.isnan(found["difference"])
+    assert np.isnan(found["p"])
+    assert "1 and 1 participants, 4 units answered either, too few" in found["sentence"]
+
+
+def test_participants_who_saw_one_condition_each_are_two_groups() -> None:
+    """Oracle for these units: scipy's Welch t test of the participants' accuracies."""
+    responses = answered({"natural": 2.0, "synthetic": 1.0}, people=16, units=20)
+    number = responses["participant"].str.removeprefix("s").astype(int)
+    apart = responses[(responses["condition"] == "natural") == (number % 2 == 0)]
+    found = verdict.verdicts(apart, BOTH).set_index("population")
+    means = apart.groupby(["condition", "participant"])["correct"].mean()
+    wanted = stats.ttest_ind(means["synthetic"], means["natural"], equal_var=False)
+    row = found.loc["these_units"]
+    assert row["p"] == pytest.approx(wanted.pvalue)
+    assert row["df"] == pytest.approx(wanted.df)
+    assert row["difference"] == pytest.approx(means["synthetic"].mean() - means["natural"].mean())
+    assert row["difference"] == pytest.approx(row["accuracy"] - row["baseline_accuracy"])
+    assert "8 and 8 participants, 20 units" in row["sentence"]
+    assert found.loc["new_units", "std_error"] >= 0.9 * row["std_error"]
+    assert (found["n_participants"] == 16).all()
 
 
 @settings(max_examples=15, deadline=None)

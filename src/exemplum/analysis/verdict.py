@@ -16,7 +16,7 @@ from exemplum.analysis.estimates import cells
 from exemplum.analysis.models.fits import parts
 from exemplum.analysis.models.mixed import grouped
 from exemplum.analysis.tests.comparisons import holm
-from exemplum.analysis.tests.difference import Difference, crossed, of_one_sample
+from exemplum.analysis.tests.difference import Difference, apart, crossed, of_one_sample
 from exemplum.records import easiest_first
 
 Array = np.ndarray
@@ -50,7 +50,7 @@ def verdicts(responses: pd.DataFrame, settings: AnalysisSection, baseline: str =
         families[row["experiment"], row["observer"], row["role"]].append(row)
     for family in families.values():
         _decide(family)
-    told = [{name: value for name, value in row.items() if name != "difficulties"} for row in rows]
+    told = [{name: value for name, value in row.items() if name not in ("difficulties", "groups")} for row in rows]
     return tables.VERDICTS.frame([row | {"sentence": sentence(full)} for row, full in zip(told, rows, strict=True)])
 
 
@@ -60,14 +60,17 @@ def difference_of_people(
     """The accuracy with `method` minus that with the baseline, of RESPONSES of people to both, for that population.
 
     `new_units`: participants and units are samples, see `crossed`. `these_units`: participants alone, by a paired t.
+    Where nobody answered both, because the protocol gives participants one method each, see `apart`.
     """
-    if population == "these_units":
-        means = paired_means(answers, method, baseline, machine=False)
-        seen = pd.MultiIndex.from_frame(answers[list(means.index.names)]).isin(means.index)
-        return _of_sample(means, method, baseline, participants=None, units=answers.loc[seen, "unit"].nunique())
+    means = paired_means(answers, method, baseline, machine=False)
     participant, unit, difficulty = (pd.factorize(answers[name])[0] for name in ("participant", "unit", "difficulty"))
-    values = answers["correct"].to_numpy(dtype=float)
-    return crossed(values, participant, unit, (answers["condition"] == method).to_numpy(), difficulty)
+    single = answers["correct"].to_numpy(), participant, unit, (answers["condition"] == method).to_numpy(), difficulty
+    if means.empty:
+        return apart(*single, new_units=population == "new_units")
+    if population == "new_units":
+        return crossed(*single)
+    seen = pd.MultiIndex.from_frame(answers[list(means.index.names)]).isin(means.index)
+    return _of_sample(means, method, baseline, participants=None, units=answers.loc[seen, "unit"].nunique())
 
 
 def difference_of_machine(answers: pd.DataFrame, method: str, baseline: str = cells.BASELINE) -> Difference:
@@ -87,17 +90,22 @@ def _of_sample(
 
 
 def paired_means(answers: pd.DataFrame, method: str, baseline: str, machine: bool) -> pd.DataFrame:
-    """Accuracy with `method` and with the baseline: of each participant, or of a machine of each unit, with both.
+    """The rows of `means_by_condition` of participants, or units, with both conditions."""
+    return means_by_condition(answers, method, baseline, machine).dropna()
 
-    Rows are participants (units) and difficulties. A machine's is the mean over a unit's stimuli: a stimulus is a batch
-    of a unit in a condition, scheme and difficulty. Answers to one stimulus, in whatever session, are one: a machine
-    that is asked again says nothing new.
+
+def means_by_condition(answers: pd.DataFrame, method: str, baseline: str, machine: bool) -> pd.DataFrame:
+    """Accuracy with `method` and with the baseline of each participant, or of a machine of each unit.
+
+    Rows are participants (units) and difficulties, NaN for a condition without answers. A machine's is the mean over a
+    unit's stimuli: a stimulus is a batch of a unit in a condition, scheme and difficulty. Answers to one stimulus, in
+    whatever session, are one: a machine that is asked again says nothing new.
     """
     sample = "unit" if machine else "participant"
     each = answers.groupby(cells.STIMULUS)["correct"].mean() if machine else answers.set_index(
         [sample, "difficulty", "condition"])["correct"]  # fmt: skip
     means = each.groupby([sample, "difficulty", "condition"]).mean().unstack()
-    return means.reindex(columns=[method, baseline]).dropna().astype(float)
+    return means.reindex(columns=[method, baseline]).astype(float)
 
 
 def of_new_study(found: Difference, margin: float) -> tuple[float, float]:
@@ -162,14 +170,18 @@ def _row(
     shown: pd.DataFrame, method: str, baseline: str, population: str, found: Difference, margin: float
 ) -> dict[str, Any]:
     low, high = found.interval()
-    means = paired_means(shown, method, baseline, population == "machine")
-    levels = means.groupby("difficulty").mean().mean()
+    means = means_by_condition(shown, method, baseline, population == "machine")
+    both = means.dropna()
+    means = means if both.empty else both
+    each = means.groupby("difficulty").mean().dropna()  # difficulties of both conditions
+    levels = each.mean()
     return {
         "method": method, "baseline": baseline, "population": population, "difference": found.estimate,
         "low": low, "high": high, "std_error": found.std_error, "df": found.df, "p": found.p,
         "p_equivalence": found.p_equivalence(margin), "margin": margin, "n_participants": found.n_participants,
         "n_units": found.n_units, "accuracy": float(levels[method]), "baseline_accuracy": float(levels[baseline]),
-        "difficulties": easiest_first(means.index.unique("difficulty")),
+        "difficulties": easiest_first(each.index),
+        "groups": tuple(means.notna().groupby(level=0).any().sum()) if both.empty else (),
         **dict(zip(("new_participants", "new_units"), of_new_study(found, margin), strict=True)),
     }  # fmt: skip
 
@@ -199,10 +211,14 @@ def word(differs: bool, equivalent: bool, difference: float) -> str:
 
 
 def sentence(row: dict[str, Any]) -> str:
-    """The verdict and its evidence in plain English, from a row of VERDICTS with the names of its `difficulties`."""
+    """The verdict and its evidence in plain English, from a row of VERDICTS.
+
+    With the names of its `difficulties`, and the sizes of its `groups` if participants saw one condition each.
+    """
     method, baseline, whom = row["method"], row["baseline"], _over(row) + POPULATIONS[row["population"]]
     if np.isnan(row["p"]):
-        return f"Undecided whether {method} differs from {baseline} {whom}: {_sizes(row)} answered both, too few."
+        asked = "answered either" if row["groups"] and min(row["groups"]) else "answered both"
+        return f"Undecided whether {method} differs from {baseline} {whom}: {_sizes(row)} {asked}, too few."
     margin = f"{100 * row['margin']:g} points"
     said = {
         "better": f"{method} is better than {baseline} {whom}",
@@ -258,7 +274,10 @@ def _way(number: float, what: str, others: str) -> str:
 def _sizes(row: dict[str, Any]) -> str:
     people, units = row["n_participants"], row["n_units"]
     counted = f"{units} unit{'s' * (units != 1)}"
-    return counted if row["population"] == "machine" else f"{people} participant{'s' * (people != 1)}, {counted}"
+    if row["population"] == "machine":
+        return counted
+    groups = " and ".join(map(str, row["groups"])) if row["groups"] and min(row["groups"]) else people
+    return f"{groups} participant{'s' * (people != 1)}, {counted}"
 
 
 def _points(share: float) -> str:

@@ -101,22 +101,73 @@ def crossed(
     place = 2 * stratum + method
     levels = (stratum.max() + 1) * np.bincount(place, np.abs(weight) * values)
     share = weight * (values - levels[place])
-    by_person, by_unit = (np.bincount(codes, share) for codes in (participant, unit))
+    by_person = np.bincount(participant, share)
     over_people = people / (people - 1) * float(by_person @ by_person)
+    return _of_parts(estimate, share, participant, unit, by_person, over_people, people - 1.0)
+
+
+def apart(
+    values: Array, participant: Array, unit: Array, method: Array, difficulty: Array | None = None, *, new_units: bool
+) -> Difference:
+    """The same difference where participants saw either the method or the baseline, never both at one difficulty.
+
+    The estimate is the mean over difficulties of the difference between the mean accuracies of those who saw the method
+    and of those who saw the baseline. Its variance over new participants has a part of each group, with Welch's degrees
+    of freedom; that over `new_units` is as in `crossed`, and 0 without them: R's t.test(a, b) of participants' means.
+    NaN for fewer than two participants in a group, or two new units.
+    """
+    stratum = np.zeros(len(values), dtype=int) if difficulty is None else difficulty
+    used = np.isin(stratum, np.intersect1d(stratum[method], stratum[~method]))
+    if not used.any():
+        return undefined(np.nan, 0, 0)
+    values, method = values[used].astype(float), method[used]
+    participant, unit, stratum = (_recoded(codes[used]) for codes in (participant, unit, stratum))
+    people, units = int(participant.max()) + 1, int(unit.max()) + 1
+    place, strata = 2 * stratum + method, int(stratum.max()) + 1
+    _, first, cell = np.unique(participant * 2 * strata + place, return_index=True, return_inverse=True)
+    weight = 1 / (strata * np.bincount(place[first])[place] * np.bincount(cell)[cell])
+    weight = np.where(method, weight, -weight)
+    estimate = float(weight @ values)
+    sizes = np.array([len(np.unique(participant[method == which])) for which in (False, True)])
+    if sizes.min() < 2 or (new_units and units < 2):
+        return undefined(estimate, people, units)
+    levels = strata * np.bincount(place, np.abs(weight) * values)
+    share = weight * (values - levels[place])
+    scaled = share * np.sqrt(sizes / (sizes - 1))[method.astype(int)]
+    group = np.array([(np.bincount(participant, scaled * (method == which)) ** 2).sum() for which in (False, True)])
+    by_person = np.bincount(participant, scaled)
+    over_people = float(by_person @ by_person)
+    df = float(group.sum() ** 2 / (group**2 / (sizes - 1)).sum()) if group.any() else float(sizes.sum() - 2)
+    if new_units:
+        return _of_parts(estimate, share, participant, unit, by_person, over_people, df)
+    if over_people < SMALL / people:
+        return _of_equal(estimate, people, people, units)
+    error = float(np.sqrt(over_people))
+    return Difference(
+        estimate, error, df, people, units, (over_people, 0.0, 0.0), _third_cumulant(by_person) / error**3
+    )
+
+
+def _of_parts(
+    estimate: float, share: Array, participant: Array, unit: Array, by_person: Array, over_people: float, df: float
+) -> Difference:
+    """The difference from its answers' shares, and the variance over new participants with its degrees of freedom."""
+    people, units = int(participant.max()) + 1, int(unit.max()) + 1
+    by_unit = np.bincount(unit, share)
     over_units = units / (units - 1) * float(by_unit @ by_unit)
     left, df_left = _left(share, participant, unit)
     if max(over_people, over_units, left) < SMALL / min(people, units):
         return _of_equal(estimate, min(people, units), people, units)
     parts = _part(over_people, left), _part(over_units, left), left
     # the variance is the sum of those that stay, less what is left if both do; it is that alone if neither does
-    of_df = [(over, n - 1.0) for over, part, n in zip((over_people, over_units), parts, (people, units), strict=False)
-             if part]  # fmt: skip
+    found = zip((over_people, over_units), parts, (df, units - 1.0), strict=False)
+    of_df = [(over, its_df) for over, part, its_df in found if part]
     if len(of_df) != 1:
         of_df.append((left, df_left))
-    df = sum(parts) ** 2 / sum(term**2 / its_df for term, its_df in of_df)
+    whole = sum(parts) ** 2 / sum(term**2 / its_df for term, its_df in of_df)
     error = float(np.sqrt(sum(parts)))
     skewness = (_third_cumulant(by_person) + _third_cumulant(by_unit)) / error**3
-    return Difference(estimate, error, float(np.clip(df, 1, people + units - 2)), people, units, parts, skewness)
+    return Difference(estimate, error, float(np.clip(whole, 1, people + units - 2)), people, units, parts, skewness)
 
 
 def of_one_sample(differences: Array, participants: int, units: int) -> Difference:
