@@ -149,16 +149,6 @@ def test_the_strong_region_is_beyond_half_of_the_way_from_the_typical_level():
     assert overlays.strong(np.ones((2, 2)), 1.0, Pole.MIN).all()
 
 
-def test_a_map_is_laid_where_its_cells_are(request_):
-    # cell (3, 5) of the planted unit sees the pixels 12 … 19 and 20 … 27: its centre is 15.5, 23.5
-    activations = np.zeros((11, 11))
-    activations[3, 5] = 1
-    large = overlays.upsampled(activations, request_.model.grid("find"))
-    assert large.shape == (SIZE, SIZE)
-    weight = large / large.sum()
-    assert (weight.sum(1) @ np.arange(SIZE), weight.sum(0) @ np.arange(SIZE)) == pytest.approx((15.5, 23.5))
-
-
 def test_pictures_are_measured_as_they_are_shown(request_, tmp_path):
     """Oracle: the network itself, given the stored crop. No crop is a failed picture, however weak it is."""
     (tmp_path / "study.toml").write_text("")
@@ -179,11 +169,11 @@ def test_pictures_are_measured_as_they_are_shown(request_, tmp_path):
 
 def test_layers_without_places_are_refused():
     model = planted.finder()
-    natural.check_places(model, ["find"], NaturalParameters(show="crop"))
-    natural.check_places(model, ["total"], NaturalParameters())
+    natural.check_places(model, ["find"], "channel", NaturalParameters(show="crop"))
+    natural.check_places(model, ["total"], "channel", NaturalParameters())
     for show in ("crop", "heatmap", "spotlight"):
         with pytest.raises(UserError, match=f"show = '{show}' needs the places .* but layer total has none"):
-            natural.check_places(model, ["find", "total"], NaturalParameters(show=show))
+            natural.check_places(model, ["find", "total"], "max", NaturalParameters(show=show))
 
 
 def test_the_refusal_is_before_any_work_and_names_the_key(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -59,14 +59,17 @@ def pictures(request: Request, parameters: NaturalParameters = WHOLE_IMAGES) -> 
             advance(1)
 
 
-def check_places(model: Model, layers: Iterable[str], parameters: NaturalParameters) -> None:
+def check_places(model: Model, layers: Iterable[str], objective: str, parameters: NaturalParameters) -> None:
     """Raise UserError for a layer whose units respond at no place of an image, if such places are to be shown."""
+    from exemplum.index import layer_read  # late: torch takes seconds to import
+
     if parameters.show == WHOLE:
         return
     for layer in layers:
-        if not model.grid(layer).is_spatial:
+        name = layer_read(layer, objective)
+        if not model.grid(name).is_spatial:
             raise UserError(
-                f"show = {parameters.show!r} needs the places of an image where a unit responds, but layer {layer} has "
+                f"show = {parameters.show!r} needs the places of an image where a unit responds, but layer {name} has "
                 "none; use show = 'image', or leave the layer out of [units] layers"
             )
 
@@ -118,23 +121,32 @@ def _crops(reader: MapReader, parameters: NaturalParameters, unit: Unit, images:
 
 
 def _heatmaps(reader: MapReader, _parameters: NaturalParameters, unit: Unit, images: Sequence[DealtImage]) -> Shown:
-    request, maps = reader.request, _maps(reader, unit, images)
-    low, high = np.quantile(np.stack(list(maps.values())), RANGE)  # of both poles, so that all can be compared
-    for image in images:
-        large = overlays.upsampled(maps[image.row], request.model.grid(unit.layer))
-        yield overlays.heatmap(request.image(image.row), large, low, high), {"low": float(low), "high": float(high)}
+    maps = _maps(reader, unit, images)
+    low, high = np.quantile(np.stack(list(maps.values())), RANGE).tolist()  # of both poles: all can be compared
+    for picture, activations, _ in _enlarged(reader, unit, images, maps):
+        yield overlays.heatmap(picture, activations, low, high), {"low": low, "high": high}
 
 
 def _spotlights(reader: MapReader, _parameters: NaturalParameters, unit: Unit, images: Sequence[DealtImage]) -> Shown:
-    request, maps = reader.request, _maps(reader, unit, images)
+    maps = _maps(reader, unit, images)
     level = float(np.median(np.stack(list(maps.values()))))  # of both poles: typical of the unit
-    for image in images:
-        large = overlays.upsampled(maps[image.row], request.model.grid(unit.layer))
-        yield overlays.spotlight(request.image(image.row), large, level, image.pole), {"level": level}
+    for picture, activations, pole in _enlarged(reader, unit, images, maps):
+        yield overlays.spotlight(picture, activations, level, pole), {"level": level}
 
 
 def _maps(reader: MapReader, unit: Unit, images: Sequence[DealtImage]) -> dict[int, np.ndarray]:
     return reader.maps(unit, sorted({image.row for image in images}))
+
+
+def _enlarged(
+    reader: MapReader, unit: Unit, images: Sequence[DealtImage], maps: Mapping[int, np.ndarray]
+) -> Iterator[tuple[np.ndarray, np.ndarray, Pole]]:
+    """Every image with its map at the same size, and its pole."""
+    from exemplum.index import enlarged  # late: torch takes seconds to import
+
+    grid = reader.request.model.grid(unit.layer)
+    for image in images:
+        yield reader.request.image(image.row), enlarged(maps[image.row], grid), image.pole
 
 
 SHOWS: dict[str, Callable[[MapReader, NaturalParameters, Unit, Sequence[DealtImage]], Shown]] = {

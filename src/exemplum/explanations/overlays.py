@@ -1,21 +1,17 @@
 """Show where in an image a unit responds: a crop, a heatmap laid over the image, or a spotlight.
 
-Images are uint8 (size, size, 3). Activation maps have the same height and width: `upsampled` brings them there.
+Images are uint8 (size, size, 3), activation maps float (size, size), as `index.enlarged` gives them.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from exemplum.records import Pole
-
-if TYPE_CHECKING:
-    from exemplum.models import Grid
 
 Box = tuple[int, int, int, int]  # top, left, bottom, right, in pixels; the last two are the first ones outside
 
@@ -80,15 +76,3 @@ def strong(activations: np.ndarray, level: float, pole: Pole) -> np.ndarray:
     if values.max() <= typical:
         typical = float(np.median(values))
     return np.asarray(values - typical >= HALF * (values.max() - typical))
-
-
-def upsampled(activations: np.ndarray, grid: Grid) -> np.ndarray:
-    """A map of a layer's cells, (h, w), at the size of the image (bilinear), every cell's value at the cell's centre.
-
-    Pixels outside of the outermost centres have the value of the nearest cell.
-    """
-    rows, columns = (
-        (np.arange(grid.size) - first) / stride for first, stride in zip(grid.first, grid.stride, strict=True)
-    )
-    places = np.meshgrid(rows, columns, indexing="ij")
-    return np.asarray(map_coordinates(activations.astype(np.float32), places, order=1, mode="nearest"))

@@ -13,7 +13,7 @@ from exemplum.queries import DealtImage
 from exemplum.records import Pole, Unit
 
 if TYPE_CHECKING:
-    from exemplum.models.reader import Reader
+    from exemplum.models import Reader
 
 BATCH = 32  # images per forward pass
 Cell = tuple[int, int]  # y, x of a map
@@ -32,13 +32,16 @@ class MapReader:
         """Row of the corpus → the unit's map, float32 (h, w), before or after the ReLU as the index has it."""
         import torch  # late: it takes seconds to import
 
-        reader = self._reader(unit.layer)
+        from exemplum.index import layer_read
+
+        name = layer_read(unit.layer, self.request.settings.objective)
+        reader = self._reader(name)
         found: dict[int, np.ndarray] = {}
         for start in range(0, len(rows), BATCH):
             part = rows[start : start + BATCH]
             images = torch.from_numpy(np.stack([self.request.image(row) for row in part])).to(reader.device)
             with torch.inference_mode():
-                maps = reader(images.permute(0, 3, 1, 2).float().div_(255))[unit.layer][:, unit.channel]
+                maps = reader(images.permute(0, 3, 1, 2).float().div_(255))[name][:, unit.channel]
             found |= dict(zip(part, maps.float().cpu().numpy(), strict=True))
         return found
 

@@ -60,7 +60,7 @@ def check(study: Study) -> None:
         if isinstance(method, BuiltInMethod) and isinstance(method.parameters, NaturalParameters):
             model = index_stage.load_model(study)
             with study.setting(f"{use.setting} show"):
-                check_places(model, index_stage.layers(study, model), method.parameters)
+                check_places(model, index_stage.layers(study, model), study.config.index.objective, method.parameters)
 
 
 def fingerprint(study: Study) -> str:

@@ -13,8 +13,9 @@ from exemplum.study import Names, Precision, Section, once
 if TYPE_CHECKING:
     from exemplum.index.activations import Measurer as Measurer
     from exemplum.index.build import build_index as build_index
+    from exemplum.index.heatmaps import enlarged as enlarged
     from exemplum.index.index import ActivationIndex as ActivationIndex, Exemplars as Exemplars
-    from exemplum.index.pooling import POOLINGS as POOLINGS, pool as pool
+    from exemplum.index.pooling import POOLINGS as POOLINGS, layer_read as layer_read, pool as pool
 
 
 class UnitsSection(Section):
@@ -58,8 +59,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "activations": ["Measurer"],
         "build": ["build_index"],
+        "heatmaps": ["enlarged"],
         "index": ["ActivationIndex", "Exemplars"],
-        "pooling": ["POOLINGS", "pool"],
+        "pooling": ["POOLINGS", "layer_read", "pool"],
     },
 )
 __all__ += ["IndexSection", "UnitsSection"]
