@@ -1,4 +1,8 @@
-"""Write docs/pictures/units.png from a study's folder: python -m tools.pictures exemplum-demo."""
+"""Write the pictures of the docs from a study's folder.
+
+docs/pictures/units.png: python -m tools.pictures units exemplum-demo
+docs/pictures/shows.png: python -m tools.pictures shows STUDY NAME …, the names of uses of natural, a row for each
+"""
 
 import sys
 from pathlib import Path
@@ -6,32 +10,66 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from exemplum import store
+from exemplum import queries, store
+from exemplum.study import Study
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "pictures" / "units.png"
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 EACH, GAP, UNITS = 3, 6, 6
+ACROSS, DOWN = 2, 2  # units in the picture of what natural shows
 
 
-def sheet(study: Path) -> np.ndarray:
+def units_sheet(study: Study) -> np.ndarray:
     """One row per unit: the least activating images, made pictures of both poles, the most activating images."""
-    stimuli = pd.read_parquet(study / "explanations" / "stimuli.parquet")
-    units = pd.read_parquet(study / "explanations" / "units.parquet").query("role == 'main'")["unit"]
-    chosen = units.iloc[np.linspace(0, len(units) - 1, min(UNITS, len(units))).round().astype(int)]
-    return np.concatenate([row(study, stimuli[stimuli["unit"] == unit]) for unit in chosen])
+    stimuli, _ = queries.load(study)
+    return np.concatenate([_row(study, stimuli[stimuli["unit"] == unit]) for unit in _units(study, UNITS)])
 
 
-def row(study: Path, own: pd.DataFrame) -> np.ndarray:
+def shows_sheet(study: Study, methods: list[str]) -> np.ndarray:
+    """A few units with one row per method: references of both poles in one batch, of the same images in every row."""
+    stimuli, _ = queries.load(study)
+    blocks = [
+        np.concatenate([_references(study, stimuli[stimuli["unit"] == unit], method) for method in methods])
+        for unit in _units(study, ACROSS * DOWN)
+    ]
+    space = np.full((blocks[0].shape[0], 3 * GAP, 3), 255, np.uint8)
+    lines = [
+        np.concatenate([part for block in blocks[start : start + ACROSS] for part in (block, space)][:-1], axis=1)
+        for start in range(0, len(blocks), ACROSS)
+    ]
+    return np.concatenate([np.pad(line, ((0, 3 * GAP), (0, 0), (0, 0)), constant_values=255) for line in lines])
+
+
+def _units(study: Study, count: int) -> list[str]:
+    units = queries.load_units(study).query("role == 'main'")["unit"]
+    return units.iloc[np.linspace(0, len(units) - 1, min(count, len(units))).round().astype(int)].tolist()
+
+
+def _references(study: Study, own: pd.DataFrame, method: str) -> np.ndarray:
+    """The first pictures of both poles in batch 0."""
+    shown = own[(own["method"] == method) & (own["batch"] == 0) & (own["position"] < EACH)]
+    return _joined(study, [shown[shown["pole"] == pole].sort_values("position")["path"] for pole in ("min", "max")])
+
+
+def _row(study: Study, own: pd.DataFrame) -> np.ndarray:
     parts = []
     for method, pole in (("natural", "min"), ("synthetic", "min"), ("synthetic", "max"), ("natural", "max")):
         shown = own[(own["method"] == method) & (own["pole"] == pole)].drop_duplicates(
             "image" if method == "natural" else "path"
         )
-        extreme = shown.sort_values("activation", ascending=pole == "min").head(EACH)
-        images = [store.read_png(study / path) for path in extreme["path"]]
+        parts.append(shown.sort_values("activation", ascending=pole == "min").head(EACH)["path"])
+    return _joined(study, parts)
+
+
+def _joined(study: Study, groups: list[pd.Series]) -> np.ndarray:
+    parts: list[np.ndarray] = []
+    for paths in groups:
+        images = [store.read_png(study.folder / path) for path in paths]
         parts += [np.pad(image, ((0, GAP), (0, GAP), (0, 0)), constant_values=255) for image in images]
         parts.append(np.full((parts[0].shape[0], 2 * GAP, 3), 255, np.uint8))
     return np.concatenate(parts[:-1], axis=1)
 
 
 if __name__ == "__main__":
-    store.write_png(PAGE, sheet(Path(sys.argv[1])))
+    name, folder, *methods = sys.argv[1:]
+    study = Study.open(folder)
+    store.write_png(FOLDER / f"{name}.png", shows_sheet(study, methods) if name == "shows" else units_sheet(study))

@@ -75,7 +75,7 @@ def test_all_images_that_are_no_query_are_equally_likely_at_either_pole(request_
     assert abs(stats.spearmanr(rows, table.sum(0)).statistic) < 0.4
 
 
-def test_nobody_is_better_than_chance(request_):
+def test_who_goes_by_the_references_is_right_by_chance(request_):
     """Oracle: an observer who knows the unit chooses by the references, and is right in half of the trials."""
     right = []
     for seed in range(150):

@@ -18,6 +18,7 @@ from exemplum.explanations.methods import OwnMethod
 from exemplum.explanations.request import ExplanationMethod, Request
 from exemplum.index import ActivationIndex
 from exemplum.records import ANY_BATCH, Picture, Pole, Unit, unit_columns
+from exemplum.runtime import track
 from exemplum.study import Study, user_code
 
 if TYPE_CHECKING:
@@ -228,14 +229,14 @@ def _activations(stored: list[Picture], model: Model, study: Study) -> dict[str,
 
     section = study.config.index
     found: dict[str, float] = {}
-    for layer in dict.fromkeys(picture.unit.layer for picture in stored):
-        measurer = Measurer(model, [layer], section.relu, section.objective)
-        own = [picture for picture in stored if picture.unit.layer == layer]
-        for start in range(0, len(own), section.batch):
-            part = own[start : start + section.batch]
-            images = np.stack([model.fit(store.read_png(study.folder / picture.path)) for picture in part])
-            values = measurer.images(images)
-            found |= {
-                picture.path: float(value[picture.unit.channel]) for picture, value in zip(part, values, strict=True)
-            }
+    with track("activations", len(stored), "pictures") as advance:
+        for layer in dict.fromkeys(picture.unit.layer for picture in stored):
+            measurer = Measurer(model, [layer], section.relu, section.objective)
+            own = [picture for picture in stored if picture.unit.layer == layer]
+            for start in range(0, len(own), section.batch):
+                part = own[start : start + section.batch]
+                images = np.stack([model.fit(store.read_png(study.folder / picture.path)) for picture in part])
+                values = measurer.images(images)[range(len(part)), [picture.unit.channel for picture in part]]
+                found |= {picture.path: float(value) for picture, value in zip(part, values, strict=True)}
+                advance(len(part))
     return found

@@ -1,4 +1,4 @@
-"""Show where in an image a unit responds: a crop, a heatmap laid over the image, or a spotlight.
+"""Show where a unit responds in an image: by a crop, a heatmap laid over the image, or a spotlight.
 
 Images are uint8 (size, size, 3), activation maps float (size, size), as `index.enlarged` gives them.
 """

@@ -1,4 +1,4 @@
-"""Where in an image a unit responds: its activation maps, and the place of their maximum or minimum."""
+"""Where a unit responds in an image: its activation maps, and the place of their maximum or minimum."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Random images of the corpus as explanations, whatever the unit: the null of an explanation.
 
-The images of a batch are drawn without regard to activations, and then assigned to the poles at random. So every
-assignment is equally likely, and the references do not tell which query activates the unit more: nobody can be better
-than chance.
+The images of a batch are drawn without regard to activations, and then divided between the poles at random. So every
+assignment is equally likely, and the references do not tell which query activates the unit more.
 """
 
 from __future__ import annotations
