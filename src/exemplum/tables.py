@@ -202,7 +202,7 @@ BLOCKS = Table(
         "participant": Column("int", "place in the design, from 1"),
         "block": Column("int", "block of the session, from 0"),
         "kind": Column("str", "practice, main or repeated"),
-        "condition": Column("str", "explanation method of the references, or none"),
+        "condition": Column("str", "explanation method of the references, or none; empty if it changes in the block"),
         "phase": Column("str", "practice, pre, main, post or repeated"),
         "scheme": Column("str", "Min-Max-9, Max-9, Min-Max-1 or Max-1; empty for none"),
         "trials": Column("int", "trials in the block"),
@@ -214,7 +214,7 @@ RESPONSES = Table(
     "responses",
     "One row per answer, of people and machines; responses/*.parquet.",
     {
-        "experiment": Column("str", "protocol of the design: borowski2021-1, …"),
+        "experiment": Column("str", "protocol of the design: borowski2021-1, quick, …"),
         "observer": Column(
             "str", "who or what answered: ideal, chance, similarity, simulated, …; participants for people"
         ),

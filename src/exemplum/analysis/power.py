@@ -155,7 +155,7 @@ def difference_of(answers: Answers, test: str) -> Difference:
         people, method = int(answers.person.max()) + 1, answers.method.astype(int)
         cell = 2 * answers.person + method
         count = np.bincount(cell, minlength=2 * people).reshape(people, 2)
-        both = count.all(axis=1)  # of a few trials a participant may have only one
+        both = count.all(axis=1)  # someone with few trials may have answered with only one
         sums = np.bincount(cell, answers.right, minlength=2 * people).reshape(people, 2)[both]
         accuracy = sums / count[both]
         return of_one_sample(accuracy[:, 1] - accuracy[:, 0], len(accuracy), len(np.unique(answers.unit)))
