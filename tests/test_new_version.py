@@ -21,6 +21,23 @@ def test_paths_inside_the_old_folder_are_named_from_the_new_one(tmp_path):
     assert "# ours" in (new / "study.toml").read_text()
 
 
+def test_queries_come_along_and_their_folders_are_named_from_the_new_one(tmp_path):
+    old, new = tmp_path / "old", tmp_path / "deeper" / "new"
+    (old / "pairs").mkdir(parents=True)
+    (old / "sae.pt").write_bytes(b"")
+    toml = '[queries.mine]\nsource = "folder:pairs"\n[dictionaries.sae]\nlayer = "mixed4a"\nload = "sae.pt"\n'
+    studies.create(old, toml)
+    study = Study.open(old)
+    (study.stage("queries") / "mine").mkdir(parents=True)
+    (study.stage("queries") / "mine" / "max.png").write_bytes(b"a picture")
+    study.finish("queries", "made for the test", 0.0, {})
+    studies.version(new, old)
+    config = Study.open(new).config
+    assert config.queries.uses[0].source == "folder:../../old/pairs"
+    assert config.dictionaries.tables["sae"].load == "../../old/sae.pt"
+    assert (new / "queries" / "mine" / "max.png").read_bytes() == b"a picture"
+
+
 def test_packages_of_the_users_come_along(tmp_path):
     old, new = tmp_path / "old", tmp_path / "new"
     studies.create(old, "seed = 1\n")

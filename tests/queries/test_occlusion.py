@@ -59,8 +59,8 @@ def image(number: int) -> np.ndarray:
 def request_(tmp_path_factory):
     """A request for both units, as the stage makes it."""
     folder = tmp_path_factory.mktemp("planted")
-    (folder / "planted.py").write_text(NETWORK)
-    model = models.load("planted:planted", places=[folder])
+    (folder / "spotted.py").write_text(NETWORK)
+    model = models.load("spotted:planted", places=[folder])
     corpus = ex.open_images([image(number) for number in range(50)])
     index = ex.build_index(model, corpus, ["2"], keep=25, workers=0)
     return QueryRequest([RED, BLUE], CorpusImages(model, corpus, index, (9,), batches=2, seed=1), batch=32)
@@ -184,7 +184,7 @@ def test_parameters_are_checked(parameters, said):
 TOML = """
 seed = 4
 [model]
-load = "planted:planted"
+load = "spotted:planted"
 [images]
 load = "folder:images"
 [units]
@@ -211,7 +211,7 @@ run = ["ideal", "chance", "centre", "variance"]
 def study(tmp_path_factory) -> Study:
     """A study of the planted units, run as far as the machines' answers."""
     folder = tmp_path_factory.mktemp("occlusion")
-    (folder / "planted.py").write_text(NETWORK)
+    (folder / "spotted.py").write_text(NETWORK)
     (folder / "images").mkdir()
     for number in range(120):
         Image.fromarray(image(number)).save(folder / "images" / f"{number}.png")

@@ -57,7 +57,7 @@ def new(
         typer.Option(
             "--from",
             metavar="STUDY",
-            help="Make a new version of STUDY. Copies study.toml, texts, Python code, index and explanations; "
+            help="Make a new version of STUDY. Copies study.toml, texts, Python code, index, queries and explanations; "
             "leaves out the design and the answers. Other options are ignored.",
         ),
     ] = None,
@@ -215,7 +215,7 @@ def with_code(folder: Path, toml: str, kind: str) -> tuple[Path, Path]:
 
 
 def version(folder: Path, old: Path) -> Path:
-    """Copy a study to a new folder as a new version: its study.toml, texts, Python code, index and explanations.
+    """Copy a study to a new folder as a new version: its study.toml, texts, code, index, queries and explanations.
 
     Answers, analysis and report stay with the old one. Raises StudyError if `old` is not a study or `folder` is one.
     """
@@ -225,7 +225,7 @@ def version(folder: Path, old: Path) -> Path:
         shutil.copy2(file, folder / file.name)
     for package in sorted(file.parent for file in old.glob("*/__init__.py")):
         shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("texts", "index", "explanations"):
+    for name in ("texts", "index", "queries", "explanations"):
         made = old / name
         if made.is_dir() and (name == "texts" or study.record(name)):  # the stages check whether it is up to date
             shutil.copytree(made, folder / name, ignore=shutil.ignore_patterns(".*.part", "partial*"))
@@ -238,6 +238,8 @@ def _from_elsewhere(study: Study, folder: Path) -> str:
     config = study.config
     named = [config.images.load, config.model.weights, config.synthetic.recipe]
     named += [value for use in config.explanations.uses for value in (use.method, *use.parameters.values())]
+    named += [value for use in config.queries.uses for value in (use.source, *use.parameters.values())]
+    named += [table.load for table in config.dictionaries.tables.values()]
     named += [config.stimuli.load] if config.stimuli else []
     for value in (value for value in named if isinstance(value, str)):
         prefix = "folder:" if value.startswith("folder:") else ""
