@@ -52,6 +52,7 @@ def main() -> None:
         index = build_index(model, corpus, ["sae"], folder=Path(folder))
         built = time.perf_counter() - began
         index.save(Path(folder))
+        alone, together = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, max(peak) / 1e3
         read = ActivationIndex.load(Path(folder))
         size = sum(path.stat().st_size for path in Path(folder).rglob("*.*")) / 1e6
         assert (read.ranked("sae:7")[0] == index.ranked("sae:7")[0]).all()
@@ -61,8 +62,8 @@ def main() -> None:
         "zeros in the sample": round(1 - len(index.sample.data) / max(1, given.images * given.features), 3),
         "dead": int(index.units["dead"].sum()), "rare": int(index.units["rare"].sum()),
         "median active images": float(np.median(index.units["active"])), "seconds": round(built, 1),
-        "GB before": round(before, 2), "GB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
-        "GB with workers": round(max(peak) / 1e3, 2), "MB on disk": round(size, 1),
+        "GB before": round(before, 2), "GB": round(alone, 2), "GB with workers": round(together, 2),
+        "GB with a second copy read": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2), "MB on disk": round(size, 1),
         "machine": platform.processor() or platform.machine(), "torch": torch.__version__,
         "command": " ".join(sys.argv),
     }  # fmt: skip

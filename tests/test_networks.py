@@ -265,3 +265,63 @@ def test_grey_pictures_are_shown_as_grey(tmp_path: Path):
     np.testing.assert_array_equal(store.read_png(tmp_path / "grey.png"), plane.repeat(3, axis=2))
     with pytest.raises(store.StoreError, match=r"four\.png cannot be written: .* got shape \(5, 7, 4\)"):
         store.write_png(tmp_path / "four.png", plane.repeat(4, axis=2))
+
+
+TOKENS = """
+[model]
+load = "timm:vit_tiny_patch16_224"
+input_size = 64
+[images]
+limit = 120
+[units]
+layers = ["blocks.2.attn", "blocks.2@cls"]
+choose = "1 per layer"
+practice = 2
+[index]
+objective = "max"
+keep = 40
+[explanations]
+methods = ["natural", "synthetic"]
+batches = 2
+[synthetic]
+steps = 2
+precision = "float32"
+[design]
+participants = 2
+practice = 2
+blocks = 1
+catch = 1
+repeated = 1
+[observers]
+run = ["ideal", "chance"]
+[analysis]
+bootstrap = 50
+"""
+
+
+@pytest.mark.slow
+def test_patches_and_class_tokens_inside_a_block_go_from_index_to_report(tmp_path: Path):
+    pytest.importorskip("timm")
+    store.write_text(tmp_path / "study" / "study.toml", TOKENS)
+    study = Study.open(tmp_path / "study")
+    pipeline.run(study)
+    assert (study.folder / "report/index.html").exists()
+    extremes = pd.read_parquet(study.folder / "index/extremes.parquet").set_index("layer")
+    assert (extremes.loc["blocks.2@cls", ["y", "x"]] == -1).all(axis=None)
+    patches = extremes.loc["blocks.2.attn"]
+    assert (patches["bottom"] - patches["top"] == 16).all()
+    assert (patches["left"] == 16 * patches["x"]).all()
+    stimuli = pd.read_parquet(study.folder / "explanations/stimuli.parquet")
+    assert set(stimuli["layer"]) == {"blocks.2.attn", "blocks.2@cls"}
+    assert set(stimuli["method"]) >= {"natural", "synthetic"}
+    model = models.load("timm:vit_tiny_patch16_224", input_size=64)
+    found: dict[str, Tensor] = {}
+    for name in ("blocks.2.attn", "blocks.2"):
+        model.module.get_submodule(name).register_forward_hook(lambda _m, _i, out, name=name: found.update({name: out}))
+    for shown in stimuli.itertuples():
+        picture = torch.tensor(store.read_png(study.folder / shown.path)).permute(2, 0, 1)[None] / 255
+        with torch.no_grad():
+            model.module((picture - 0.5) / 0.5)
+        tokens = found[shown.layer.removesuffix("@cls")][0, :, shown.channel]
+        expected = tokens[0] if shown.layer.endswith("@cls") else tokens[1:].max()
+        assert shown.activation == pytest.approx(float(expected), rel=1e-3, abs=1e-4)

@@ -9,9 +9,10 @@ from scipy import stats
 
 from exemplum import images, models
 from exemplum.errors import UserError
-from exemplum.index import ActivationIndex, build_index
+from exemplum.index import ActivationIndex, UnitsSection, build_index
 from exemplum.index.build import dtype
 from exemplum.index.sample import ARRAYS
+from exemplum.queries import units
 from exemplum.records import Pole, Unit
 from exemplum.runtime import hardware
 
@@ -186,6 +187,29 @@ def test_a_spot_is_in_the_box_of_its_detector(tmp_path):
 def same_sample(one, other):
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_units_that_few_images_activate_are_rare_and_never_chosen(tmp_path):
+    """Units that are active for red, green, no image, and green; 5 of 40 images are red, 20 are green."""
+    for number in range(40):
+        colour = [250, 0, 0] if number < 5 else [0, 200 + number, 0] if number < 25 else [0, 0, 0]
+        Image.fromarray(np.full((20, 20, 3), colour, np.uint8)).save(tmp_path / f"{number:02}.png")
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1, bias=False), torch.nn.ReLU())
+    with torch.no_grad():
+        net[0].weight.copy_(torch.tensor([[1.0, 0, 0], [0, 1, 0], [-1, -1, -1], [0, 2, 0]])[:, :, None, None])
+    model = models.load(net, input_size=20, preprocessing=models.Preprocessing(20, 20, (0.0,) * 3, (1.0,) * 3))
+    index = build_index(model, images.open_corpus(f"folder:{tmp_path}"), ["1"], relu="after", keep=15, workers=0)
+    assert index.units["active"].tolist() == [5, 20, 0, 20]
+    assert index.units["rare"].tolist() == [True, False, False, False]
+    assert index.units["dead"].tolist() == [False, False, True, False]
+    assert index.sample.sparse.all()
+    section = UnitsSection(layers=("1",), choose="one per layer", practice=1)
+    for seed in range(5):
+        chosen = units.choose(model, index, section, 0.3, np.random.default_rng(seed))
+        assert {str(entry.unit) for entry in chosen} == {"1:1", "1:3"}
+    picked = UnitsSection(hand_picked=("1:0",), choose="none")
+    with pytest.raises(UserError, match="hand_picked: 1:0 is rare: it is zero for all but 5 of 40 images"):
+        units.choose(model, index, picked, 0.3, np.random.default_rng(0))
 
 
 def test_workers_and_folder_change_nothing(index, model, corpus, tmp_path):

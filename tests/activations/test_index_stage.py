@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from exemplum import images, store
+from exemplum.errors import UserError
 from exemplum.explanations import stage as explanations
 from exemplum.index import stage as index
 from exemplum.queries import stage as queries
@@ -42,3 +43,21 @@ def test_a_command_lists_the_images_once(folder, monkeypatch):
     again = Study.open(folder)  # the next command sees what has changed
     assert index.fingerprint(again) != before[0]
     assert explanations.fingerprint(again) != before[1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "fault"),
+    [
+        ('[index]\nobjective = "cls"', r"\[index\] objective: layer mixed3a of model embedded has no class token"),
+        ('[units]\nlayers = ["mixed3a@cls"]', r"\[units\] layers: layer mixed3a of model embedded has no class token"),
+        (
+            '[units]\nhand_picked = ["mixed3a@cls:5"]',
+            r"hand_picked: layer mixed3a of model embedded has no class token",
+        ),
+    ],
+)
+def test_class_tokens_of_a_network_without_any_are_refused_before_any_work(folder, setting, fault):
+    text = TOML if "[index]" in setting else TOML.replace('[units]\nlayers = ["mixed3a"]\n', "")
+    store.write_text(folder / "study.toml", f"{text}\n{setting}\n")
+    with pytest.raises(UserError, match=fault):
+        index.check_names(Study.open(folder))

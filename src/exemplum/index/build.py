@@ -25,7 +25,7 @@ from exemplum.runtime import Cluster, hardware, track
 
 SLACK = 0.15  # of `keep`: candidates beyond it; 0.14 held the 300 of every unit of GoogLeNet with random weights
 FEWEST_SPARE = 20
-STATE = 3  # version of what a stopped pass saves
+STATE = 4  # version of what a stopped pass saves
 PARTIAL = ("partial", "remeasured")  # names of the states of stopped passes
 
 

@@ -220,8 +220,9 @@ class ActivationIndex:
     @classmethod
     def load(cls, folder: Path) -> ActivationIndex:
         """Read an index. Raises StoreError naming a missing or broken table."""
-        if not (folder / "units.parquet").exists():
-            raise store.StoreError(f"{folder} holds no index; run: {command('index', folder.parent)}")
+        if not (folder / "settings.json").exists():
+            what = "an index of an earlier version" if (folder / "units.parquet").exists() else "no index"
+            raise store.StoreError(f"{folder} holds {what}; run: {command('index', folder.parent)}")
         return cls(
             tables.INDEX_UNITS.read(folder / "units.parquet"),
             tables.EXTREMES.read(folder / "extremes.parquet"),

@@ -79,7 +79,9 @@ def _extremes(total: Accumulator, facts: pd.DataFrame, places: _Places, corpus: 
     axes = (axis.astype(np.int32) for axis in np.ogrid[:units, :poles, :kept])
     unit, pole, rank = (np.broadcast_to(axis, rows.shape).ravel()[there] for axis in axes)
     rows = rows.ravel()[there]
-    images, image = np.unique(rows, return_inverse=True)
+    seen = np.zeros(len(corpus), bool)
+    seen[rows] = True
+    images, image = np.flatnonzero(seen), (np.cumsum(seen, dtype=np.int32) - 1)[rows]
     records = [corpus.record(row) for row in images.tolist()]
     texts: dict[str, tuple[np.ndarray, Sequence[str]]] = {
         **{name: (unit, list(facts[name])) for name in ("unit", "layer", "branch")}, "pole": (pole, list(Pole)),
@@ -87,7 +89,7 @@ def _extremes(total: Accumulator, facts: pd.DataFrame, places: _Places, corpus: 
         "group": (image, [record.group for record in records]),
     }  # fmt: skip
     columns = {name: _coded(codes, list(map(str, named))) for name, (codes, named) in texts.items()}
-    channel = facts["channel"].to_numpy()[unit]
+    channel = facts["channel"].to_numpy(np.int32)[unit]
     numbers = {"channel": channel, "rank": rank, "row": rows, "activation": values.ravel()[there]}
     where = places.columns(np.stack([total.cells(pole) for pole in Pole], axis=1))
     numbers |= {name: column[there] for name, column in where.items()}
