@@ -63,7 +63,8 @@ def main() -> None:
         "dead": int(index.units["dead"].sum()), "rare": int(index.units["rare"].sum()),
         "median active images": float(np.median(index.units["active"])), "seconds": round(built, 1),
         "GB before": round(before, 2), "GB": round(alone, 2), "GB with workers": round(together, 2),
-        "GB with a second copy read": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2), "MB on disk": round(size, 1),
+        "GB with a second copy read": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
+        "MB on disk": round(size, 1),
         "machine": platform.processor() or platform.machine(), "torch": torch.__version__,
         "command": " ".join(sys.argv),
     }  # fmt: skip
