@@ -51,3 +51,15 @@ def test_one_unknown_activation_is_named():
     table.loc[table["path"] == trial.query_min, "activation"] = np.nan
     with pytest.raises(ObserverError, match=f"no activation of {trial.unit.unit} for {trial.query_min}"):
         Ideal(*split_queries(table)).respond(trial, np.random.default_rng(0))
+
+
+def test_a_shown_picture_whose_activation_no_network_measured_is_as_extreme_as_can_be():
+    catch = next(
+        trial for trial in DESIGN.trials if trial.kind == "catch" and trial.references.max and trial.references.min
+    )
+    shown = [catch.query_max] if catch.query_max in catch.references.max else [catch.query_min]
+    table = STIMULI.copy()
+    table.loc[table["path"].isin(shown), "activation"] = np.nan
+    answer = Ideal(*split_queries(table)).respond(catch, np.random.default_rng(0))
+    assert answer.choice is catch.max_side
+    assert answer.confidence == 3

@@ -13,6 +13,7 @@ import typer
 from exemplum import store
 from exemplum.cli import templates
 from exemplum.errors import command
+from exemplum.models import TABLE
 from exemplum.protocols import PROTOCOLS, Factor, protocol as protocol_named
 from exemplum.runtime import console
 from exemplum.study import IDENTITY_FILE, Study, StudyError, new_identity, parse, pipeline
@@ -23,7 +24,8 @@ def new(
     model: Annotated[
         str,
         typer.Option(
-            help="Model to study: embedded, efficientnet-lite0, torchvision:NAME, timm:NAME or package.module:factory."
+            help="Model to study: embedded, efficientnet-lite0, torchvision:NAME, timm:NAME, package.module:factory, "
+            "or table:FILE of activations."
         ),
     ] = "embedded",
     weights: Annotated[
@@ -167,15 +169,18 @@ def text(
     """
     stimuli = _whole(stimuli)
     images = _whole(images) or images
+    is_table = model.startswith(TABLE)  # of activations: no picture can be optimized for them
     lines = [f"seed = {seed}", ""]
     if stimuli:
         lines += ["[stimuli]", f"load = {_quoted(stimuli)}", "rotate = true  # every image is the query once", ""]
     else:
-        lines += ["[model]", f"load = {_quoted(model)}"]
-        lines += _weights(weights) or ['# weights = "DEFAULT"  # or a file']
+        lines += ["[model]", f"load = {_quoted(_whole(model) or model)}"]
+        lines += [] if is_table else _weights(weights) or ['# weights = "DEFAULT"  # or a file']
         lines += ["", "[images]", f"load = {_quoted(images)}", ""]
         lines += ["[units]", 'choose = "one per branch"', '# hand_picked = ["mixed4a:17"]', ""]
-        lines += ["[explanations]", 'methods = ["natural", "synthetic"]  # yours too: "package.module:function"', ""]
+        methods = '["natural", "random"]' if is_table else '["natural", "synthetic"]'
+        lines += ["[explanations]", f'methods = {methods}  # yours too: "package.module:function"', ""]
+    if not stimuli and not is_table:
         lines += ["[synthetic]", 'recipe = "borowski2021"', "# steps = 512  # the recipe's 2560 if left out", ""]
     chosen = protocol_named(protocol)
     if Factor.DIFFICULTY in chosen.factors and not stimuli:
@@ -236,13 +241,13 @@ def _from_elsewhere(study: Study, folder: Path) -> str:
     """The text of study.toml with paths inside its folder rewritten relative to `folder`."""
     text = (study.folder / "study.toml").read_text(encoding="utf-8")
     config = study.config
-    named = [config.images.load, config.model.weights, config.synthetic.recipe]
+    named = [config.images.load, config.model.load, config.model.weights, config.synthetic.recipe]
     named += [value for use in config.explanations.uses for value in (use.method, *use.parameters.values())]
     named += [value for use in config.queries.uses for value in (use.source, *use.parameters.values())]
     named += [table.load for table in config.dictionaries.tables.values()]
     named += [config.stimuli.load] if config.stimuli else []
     for value in (value for value in named if isinstance(value, str)):
-        prefix = "folder:" if value.startswith("folder:") else ""
+        prefix = next((kind for kind in ("folder:", TABLE) if value.startswith(kind)), "")
         path = study.folder / value.removeprefix(prefix)
         if path.exists() and path.is_relative_to(study.folder):
             there = prefix + os.path.relpath(path.resolve(), folder.resolve())
@@ -252,9 +257,9 @@ def _from_elsewhere(study: Study, folder: Path) -> str:
 
 
 def _whole(given: str | None) -> str | None:
-    """An absolute path, with its `folder:` or `webdataset:` prefix; a name that is not a path stays as it is."""
+    """An absolute path, with its `folder:`, `webdataset:` or `table:`; a name that is not a path stays as it is."""
     kind, colon, path = (given or "").partition(":")
-    if colon and path and kind in ("folder", "webdataset"):
+    if colon and path and kind in ("folder", "webdataset", "table"):
         return f"{kind}:{Path(path).expanduser().absolute()}"
     return str(Path(given).absolute()) if given and not colon and Path(given).is_file() else given
 

@@ -225,13 +225,13 @@ def measured(stored: list[Picture], model: Model, index: ActivationIndex, study:
 
 
 def _activations(stored: list[Picture], model: Model, study: Study) -> dict[str, float]:
-    from exemplum.index import Measurer  # late: torch takes seconds to import
+    from exemplum.index import measurer as measurer_of  # late: torch takes seconds to import
 
     section = study.config.index
     found: dict[str, float] = {}
     with track("activations", len(stored), "pictures") as advance:
         for layer in dict.fromkeys(picture.unit.layer for picture in stored):
-            measurer = Measurer(model, [layer], section.relu, section.objective)
+            measurer = measurer_of(model, [layer], section.relu, section.objective)
             own = [picture for picture in stored if picture.unit.layer == layer]
             for start in range(0, len(own), section.batch):
                 part = own[start : start + section.batch]

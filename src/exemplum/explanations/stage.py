@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from pydantic import ValidationError
 
-from exemplum import queries, records, store, tables
+from exemplum import models, queries, records, store, tables
 from exemplum.errors import UserError, command, shown
 from exemplum.explanations import Explanation, ExplanationsSection, finished, gather, synthetic as synthesis, timing
 from exemplum.explanations.gather import measured
@@ -166,8 +166,25 @@ def _check_use(study: Study, use: Explanation) -> None:
             raise UserError(f"method {use.method} takes no parameters (got {', '.join(use.parameters)})")
     if isinstance(method, BuiltInMethod):
         parameters = _parameters(study, use, method)
+        if study.config.model.load.startswith(models.TABLE):
+            _check_table(study, use, parameters)
         if isinstance(parameters, SyntheticSection) and use.has_table:
             _check_synthetic(study, parameters, use.setting)
+
+
+def _check_table(study: Study, use: Explanation, parameters: Section) -> None:
+    """Raise UserError for a built-in method that needs a network, where a table of activations is the model."""
+    what = "optimizes pictures" if isinstance(parameters, SyntheticSection) else ""
+    if isinstance(parameters, NaturalParameters):
+        asked = f"show = {parameters.show!r}" if parameters.show != "image" else ""
+        asked = asked or ('order = "diverse"' if parameters.order == "diverse" else "")
+        what = f"with {asked} reads maps" if asked else ""
+    if what:
+        with study.setting(use.setting):
+            raise UserError(
+                f"method {use.method} {what}, for which it needs a network, but [model] load is a table of "
+                "activations; use natural, random, folder: or a method of your own"
+            )
 
 
 def _check_synthetic(study: Study, section: SyntheticSection, setting: str) -> None:

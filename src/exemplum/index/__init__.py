@@ -11,7 +11,7 @@ from exemplum.records import Unit
 from exemplum.study import Names, Precision, Section, once
 
 if TYPE_CHECKING:
-    from exemplum.index.activations import Measurer as Measurer
+    from exemplum.index.activations import Measurer as Measurer, measurer as measurer
     from exemplum.index.build import build_index as build_index
     from exemplum.index.heatmaps import enlarged as enlarged
     from exemplum.index.index import ActivationIndex as ActivationIndex, Exemplars as Exemplars
@@ -57,7 +57,7 @@ class IndexSection(Section):
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "activations": ["Measurer"],
+        "activations": ["Measurer", "measurer"],
         "build": ["build_index"],
         "heatmaps": ["enlarged"],
         "index": ["ActivationIndex", "Exemplars"],

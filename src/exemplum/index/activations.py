@@ -7,7 +7,7 @@ import math
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from exemplum.images import Corpus, ImageError
 from exemplum.index.pooling import cells, layer_read, pool
-from exemplum.models import Lanes, Model, Preprocessing, unjoined
+from exemplum.models import Lanes, Model, Preprocessing, TableModel, unjoined
 from exemplum.runtime import hardware
 
 Relu = Literal["before", "after"]
@@ -99,11 +99,7 @@ class Measurer:
         self, corpus: Corpus, rows: np.ndarray, batch: int, workers: int | None = None
     ) -> Iterator[Measurements]:
         """Measure rows of a corpus in order, `batch` at a time. `workers` processes decode; 0: none."""
-        workers = _workers(self.device) if workers is None else workers
-        loader = DataLoader(
-            Batches(corpus, self.model.preprocessing, rows, batch), batch_size=None, num_workers=workers,
-            collate_fn=_as_it_is, prefetch_factor=2 if workers else None, worker_init_fn=_end_with_parent,
-        )  # fmt: skip
+        loader = _decoded(corpus, self.model.preprocessing, rows, batch, _workers(self.device, workers))
         ahead = 1 if self.device.type == "cuda" else 0  # a GPU works while the previous batch is merged
         launched: deque[tuple[Batch, tuple[Tensor, ...]]] = deque()
         for decoded in loader:
@@ -140,13 +136,62 @@ class Measurer:
             )
 
 
+class TableMeasurer:
+    """Looks up the activations of a table of them. Images are decoded all the same, so that broken ones are told."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, model: TableModel, layers: Sequence[str], with_cells: bool = False) -> None:
+        self.model, self.layers, self.with_cells = model, tuple(layers), with_cells
+        self.units = sum(model.layer(name).channels for name in self.layers)
+
+    def images(self, images: np.ndarray) -> np.ndarray:
+        """NaN, float32 (images, units): a table says nothing of other pictures."""
+        return np.full((len(images), self.units), np.nan, np.float32)
+
+    def corpus(
+        self, corpus: Corpus, rows: np.ndarray, batch: int, workers: int | None = None
+    ) -> Iterator[Measurements]:
+        """The activations of rows of a corpus in order, `batch` at a time, as `Measurer.corpus` gives them."""
+        for decoded in _decoded(corpus, self.model.preprocessing, rows, batch, _workers(self.device, workers)):
+            names = [corpus.record(row).image_id for row in decoded.rows.tolist()]
+            values = self.model.activations(names, self.layers)
+            nowhere = np.full((*values.shape, 2), -1, np.int16) if self.with_cells else None
+            yield Measurements(decoded.rows, values, decoded.broken, nowhere)
+
+
+def measurer(
+    model: Model,
+    layers: Sequence[str],
+    relu: Relu,
+    objective: str,
+    dtype: torch.dtype = torch.float32,
+    with_cells: bool = False,
+) -> Measurer | TableMeasurer:
+    """What measures these layers of the model: its network, or the table that it is."""
+    if isinstance(model, TableModel):
+        return TableMeasurer(model, layers, with_cells)
+    return Measurer(model, layers, relu, objective, dtype, with_cells)
+
+
 def _measured(batch: Batch, found: tuple[Tensor, ...]) -> Measurements:
     values, *places = (tensor.cpu().numpy() for tensor in found)
     return Measurements(batch.rows, values, batch.broken, *places)
 
 
-def _workers(device: torch.device) -> int:
+def _decoded(
+    corpus: Corpus, preprocessing: Preprocessing, rows: np.ndarray, batch: int, workers: int
+) -> Iterable[Batch]:
+    return DataLoader(
+        Batches(corpus, preprocessing, rows, batch), batch_size=None, num_workers=workers, collate_fn=_as_it_is,
+        prefetch_factor=2 if workers else None, worker_init_fn=_end_with_parent,
+    )  # fmt: skip
+
+
+def _workers(device: torch.device, given: int | None) -> int:
     """Number of decoding processes: with a GPU all cores but one, else one for two cores, since these compute too."""
+    if given is not None:
+        return given
     cores = torch.get_num_threads()  # available to this process
     return max(1, cores - 1 if device.type == "cuda" else cores // 2)
 

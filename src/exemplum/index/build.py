@@ -13,14 +13,14 @@ from exemplum import store
 from exemplum.errors import UserError
 from exemplum.images import Corpus
 from exemplum.index import ties
-from exemplum.index.activations import Measurements, Measurer, Relu
+from exemplum.index.activations import Measurements, Relu, measurer
 from exemplum.index.extremes import Accumulator
 from exemplum.index.index import ActivationIndex
 from exemplum.index.pooling import layer_read
 from exemplum.index.sampling import SampleCollector
 from exemplum.index.sweep import Sweep, shards, spread
 from exemplum.index.tabulation import tabulated
-from exemplum.models import Model
+from exemplum.models import Model, TableModel
 from exemplum.runtime import Cluster, hardware, track
 
 SLACK = 0.15  # of `keep`: candidates beyond it; 0.14 held the 300 of every unit of GoogLeNet with random weights
@@ -65,11 +65,13 @@ def build_index(
     100.0
     """
     layers = tuple(layers) or tuple(model.default_layers)
+    if isinstance(model, TableModel):
+        model.check_images(corpus)
     for layer in layers:
         model.layer(layer_read(layer, objective))  # raises for a layer without a class token
     offsets = np.array([ties.offset(unit) for layer in layers for unit in model.units(layer)], np.int64)
     units = len(offsets)
-    chosen = dtype(precision, units, keep, len(corpus))
+    chosen = dtype(precision, units, keep, len(corpus)) if model.has_network else torch.float32
     shard = max(1, shard // batch) * batch  # no batch spans two shards
     sampled = _sampled_rows(len(corpus), sample, seed)
     settings = (relu, objective, keep, sample, batch, seed, shard)
@@ -81,7 +83,7 @@ def build_index(
         started = Sweep(store.digest(key, str(dtype), len(rows)), rows, total, part, path)
         with track("index" if name == "partial" else "float32", len(rows), "images", done=started.done) as advance:
             if len(started.left):
-                make = partial(Measurer, model, layers, relu, objective, dtype, dtype is torch.float32)
+                make = partial(measurer, model, layers, relu, objective, dtype, dtype is torch.float32)
                 if cluster:
                     measured = spread(cluster, make, corpus, started.left, batch, shard)
                     started.run(_told(measured, advance))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -107,7 +108,12 @@ class ActivationIndex:
         return len(self.sample) == (int(self.units["count"].max()) if len(self.units) else 0)
 
     def percentile(self, unit: Unit | str, activation: float) -> float:
-        """Share of the corpus with a lower activation, 0 to 100 percent; exact if the sample is the whole corpus."""
+        """Share of the corpus with a lower activation, 0 to 100 percent; exact if the sample is the whole corpus.
+
+        NaN for an activation that is not known.
+        """
+        if math.isnan(activation):
+            return math.nan
         values = self.sample.ascending(self.row(unit))
         return 100.0 * float(np.searchsorted(values, activation, side="left")) / len(values)
 

@@ -34,9 +34,16 @@ def load_network(study: Study) -> Model:
     """The model without its dictionaries."""
     if "network" not in study.opened:
         section, places = study.config.model, user_code.places(study.folder)
-        study.opened["network"] = models.load(section.load, study.weights(section.weights), section.input_size, places)
+        spec = f"{models.TABLE}{table}" if (table := _table(study)) else section.load
+        study.opened["network"] = models.load(spec, study.weights(section.weights), section.input_size, places)
     network: Model = study.opened["network"]
     return network
+
+
+def _table(study: Study) -> Path | None:
+    """The file of activations that is the model; None if it is a network."""
+    load = study.config.model.load
+    return study.resolve(load.removeprefix(models.TABLE)) if load.startswith(models.TABLE) else None
 
 
 def _with_dictionaries(study: Study, model: Model) -> Model:
@@ -100,6 +107,10 @@ def check_names(study: Study) -> None:
     if section.weights and (section.load in models.OWN or section.weights.endswith(models.SUFFIXES)):
         with study.setting("[model] weights"):
             models.check_weights(Path(study.weights(section.weights) or ""))
+    if activations := _table(study):
+        with study.setting("[model] load"):
+            models.check_table(activations)
+        _refuse_settings(study)
     if section.load in models.LITE and not section.weights:
         with study.setting("[model] load"):
             models.lite_weights(section.load)
@@ -128,6 +139,14 @@ def check_names(study: Study) -> None:
                 _check_channel(unit, channels)
 
 
+def _refuse_settings(study: Study) -> None:
+    """Raise UserError for settings of [index] that say how a network is read, where a table is the model."""
+    for name in ("relu", "objective", "precision"):
+        if name in study.config.index.model_fields_set:
+            with study.setting(f"[index] {name}"):
+                raise UserError("[model] load is a table, whose activations are as they are; leave this key out")
+
+
 def _known_channels(layer: str, known: Mapping[str, int | None] | None) -> int | None:
     """The channels of a layer, as far as they are known without torch; `known` is None if no layer is."""
     whole = layer.removesuffix(models.CLASS_TOKEN)
@@ -141,6 +160,9 @@ def _known_channels(layer: str, known: Mapping[str, int | None] | None) -> int |
 def check(study: Study) -> None:
     """Raise UserError if study.toml names a model, layers or units that do not exist."""
     model = _readable_model(study)
+    if isinstance(model, models.TableModel):
+        with study.setting("[model] load"):
+            model.check_images(open_corpus(study))
     with study.setting("[units] layers" if study.config.units.layers else "[model] load"):
         drawn_layers(study, model)
     if study.config.index.objective == "cls":
@@ -197,6 +219,8 @@ def estimate(study: Study) -> str:
     from exemplum.index import timing  # late: torch takes seconds to import
 
     model = load_model(study)
+    if not model.has_network:
+        return ""
     return timing.estimate(model, open_corpus(study), layers(study, model), study.config.index)
 
 
@@ -217,13 +241,14 @@ def run(study: Study) -> dict[str, Any]:
         sample=section.sample, batch=section.batch, precision=section.precision, seed=study.config.seed,
         folder=study.stage("index"), cluster=Cluster(study.ray) if study.ray else None,
     )  # fmt: skip
+    precision = dtype(section.precision, len(index.units), section.keep, len(corpus))
     study.begin_writing("index")
     index.save(study.stage("index"))
     return {
         "images": len(corpus) - len(index.broken), "broken": len(index.broken),
         "units": len(index.units), "dead": int(index.units["dead"].sum()),
         "rare": int(index.units["rare"].sum()),
-        "precision": str(dtype(section.precision, len(index.units), section.keep, len(corpus))).removeprefix("torch."),
+        **({"precision": str(precision).removeprefix("torch.")} if model.has_network else {}),
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from exemplum.images import Corpus
-from exemplum.index.activations import Measurements, Measurer
+from exemplum.index.activations import Measurements, Measurer, TableMeasurer
 from exemplum.index.extremes import Accumulator
 from exemplum.index.sampling import SampleCollector
 from exemplum.runtime import Cluster
@@ -76,7 +76,12 @@ class Sweep:
 
 
 def spread(
-    cluster: Cluster, make: Callable[[], Measurer], corpus: Corpus, rows: np.ndarray, batch: int, size: int
+    cluster: Cluster,
+    make: Callable[[], Measurer | TableMeasurer],
+    corpus: Corpus,
+    rows: np.ndarray,
+    batch: int,
+    size: int,
 ) -> Iterator[Measurements]:
     """Measured shards of `size` rows, in order. Each worker calls `make` and opens the images on its machine."""
     starts = range(0, len(rows), size)
@@ -86,7 +91,7 @@ def spread(
 class _Worker:
     """Measures shards. With a GPU images are decoded in parallel; a worker with one core alternates."""
 
-    def __init__(self, make: Callable[[], Measurer], corpus: Corpus, batch: int):
+    def __init__(self, make: Callable[[], Measurer | TableMeasurer], corpus: Corpus, batch: int):
         self.measurer, self.corpus, self.batch = make(), corpus, batch
         self.decoders = None if self.measurer.device.type == "cuda" else 0
 

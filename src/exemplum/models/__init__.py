@@ -19,10 +19,12 @@ if TYPE_CHECKING:
         LITE as LITE,
         OWN as OWN,
         SUFFIXES as SUFFIXES,
+        TABLE as TABLE,
         ModelError as ModelError,
         WeightsError as WeightsError,
         check_dictionary as check_dictionary,
         check_dictionary_name as check_dictionary_name,
+        check_table as check_table,
         check_weights as check_weights,
         class_token as class_token,
         embedded_layers as embedded_layers,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     )
     from exemplum.models.reader import Lanes as Lanes, Reader as Reader, unjoined as unjoined
     from exemplum.models.sharing import shared_weights as shared_weights
+    from exemplum.models.table_model import TableModel as TableModel
 
 
 class ModelSection(Section):
@@ -111,11 +114,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "CLASS_TOKEN",
             "OWN",
             "SUFFIXES",
+            "TABLE",
             "ModelError",
             "WeightsError",
             "class_token",
             "check_dictionary",
             "check_dictionary_name",
+            "check_table",
             "check_weights",
             "embedded_layers",
             "lite_weights",
@@ -127,6 +132,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "model": ["Layer", "Model", "table"],
         "network": ["Network", "Preprocessing", "ShapeError"],
         "reader": ["Lanes", "Reader", "unjoined"],
+        "table_model": ["TableModel"],
         "sharing": ["shared_weights"],
     },
 )

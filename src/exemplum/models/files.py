@@ -37,6 +37,7 @@ LITE = {
 }  # fmt: skip
 OWN = ("embedded", "inceptionv1", *LITE)  # names of networks whose weights are a file, and no published set
 EMBEDDED = Path(__file__).parent / "weights" / "inceptionv1_half_tinyimagenet.safetensors"
+TABLE, TABLES = "table:", (".parquet", ".csv")  # of activations: how [model] load begins, and how files end
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 NAME = re.compile(r"[A-Za-z0-9_][\w.-]{0,59}", re.ASCII)  # of a dictionary: part of units' names, and of folders'
 # how torch.save began its files before they were zip archives: the pickled number 0x1950a86a20f9469cfc6c
@@ -96,6 +97,15 @@ def check_dictionary(path: Path) -> None:
             raise WeightsError(f"the dictionary {path} does not exist{did_you_mean(path.name, _beside(path))}")
         return
     check_weights(path)
+
+
+def check_table(path: Path) -> None:
+    """Raise ModelError if a table of activations is missing, with close matches, or has another suffix."""
+    if path.suffix not in TABLES:
+        raise ModelError(f"{path.name} is no table of activations; give a file that ends in {' or '.join(TABLES)}")
+    if not _is_file(path):
+        beside = [other.name for other in path.parent.glob("*") if other.suffix in TABLES]
+        raise ModelError(f"the table {path} does not exist{did_you_mean(path.name, beside)}")
 
 
 def check_dictionary_name(name: str, taken: Iterable[str]) -> None:

@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from exemplum.errors import did_you_mean
-from exemplum.models.files import EMBEDDED, LITE, OWN, ModelError, WeightsError
+from exemplum.models.files import EMBEDDED, LITE, OWN, TABLE, ModelError, WeightsError
 from exemplum.models.inceptionv1 import InceptionV1
 from exemplum.models.lite import lite
 from exemplum.models.model import Model
 from exemplum.models.network import Network, Preprocessing, fill, read
+from exemplum.models.table_model import TableModel, load_table
 from exemplum.study import user_code
 
 
@@ -35,7 +36,8 @@ def load(
     spec: any nn.Module as it is (a copy is kept, so that yours stays trainable); `embedded`;
     `efficientnet-lite0` (or 1, 2), with its ImageNet weights; `inceptionv1` (the full network of the paper);
     `torchvision:NAME`; `timm:NAME`;
-    `package.module:factory`, a function that returns an nn.Module or a models.Network.
+    `package.module:factory`, a function that returns an nn.Module or a models.Network; `table:FILE`, activations that
+    were measured elsewhere, as .parquet or .csv (docs/dictionaries.md).
     weights: a file (safetensors, or a torch state dict); for torchvision and timm also `DEFAULT` or the name of a
     published set; without it `embedded` and `efficientnet-lite0` have their own and all others random ones, the same
     every time.
@@ -55,6 +57,8 @@ def load(
     places = user_code.places() if places is None else tuple(places)
     if weights and Path(weights).expanduser().is_file():
         weights = str(Path(weights).expanduser().absolute())  # workers may be in another directory
+    if spec.startswith(TABLE):
+        return _table(spec, weights, input_size, preprocessing)
     source = ""
     with same_random_weights():
         if _is_factory(spec):
@@ -66,6 +70,15 @@ def load(
         network = _preprocessed(network, preprocessing, input_size)
         again = partial(again, preprocessing=network.preprocessing)
     return Model(spec, network, again=again, source=source)
+
+
+def _table(spec: str, weights: str | None, input_size: int | None, preprocessing: Any) -> TableModel:
+    path = Path(spec.removeprefix(TABLE)).expanduser().absolute()  # workers may be in another directory
+    if weights:
+        raise ModelError(f"{spec} is a table of activations, which has no weights; leave them out")
+    model = load_table(path, f"{TABLE}{path.name}", input_size, preprocessing)
+    model.again = partial(load, f"{TABLE}{path}", None, input_size, preprocessing=preprocessing)
+    return model
 
 
 def _of_module(given: nn.Module | Network, weights: str | None, input_size: int | None, preprocessing: Any) -> Model:
@@ -115,7 +128,7 @@ def same_random_weights() -> Iterator[None]:
 
 def _is_factory(spec: str) -> bool:
     kind, colon, _ = spec.partition(":")
-    return bool(colon) and kind not in ("torchvision", "timm")
+    return bool(colon) and kind not in ("torchvision", "timm", "table")
 
 
 def _network(spec: str, weights: str | None, input_size: int | None) -> Network:

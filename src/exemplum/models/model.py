@@ -47,6 +47,8 @@ class Model:
     `dictionaries` are virtual layers by name: their channels are features over the channels of another layer.
     """
 
+    has_network = True  # a table of activations has none (table_model.py)
+
     def __init__(self, name: str, network: Network, again: Callable[[], Model] | None = None, source: str = "") -> None:
         """`again` loads the same model in another process; without it the model cannot be pickled. `source` is a hash
         of the code that built it, if that is the user's.

@@ -92,6 +92,7 @@ class Ideal:
 
     Confidence grades the difference of the two activations in units of the spread of the unit: the mean difference
     between its queries. Below 0.5: confidence 1; below 1: 2; else 3. Equal activations are decided by a coin toss.
+    A picture that no network can measure, of a study of a table, is as extreme as can be where it is a reference too.
     """
 
     name = "ideal"
@@ -111,13 +112,17 @@ class Ideal:
     def respond(self, trial: Trial, rng: np.random.Generator) -> Response:
         """Raises ObserverError naming an image whose activation is not known."""
         unit = str(trial.unit.unit)
-        top, bottom = (self._activation(unit, trial.queries[side]) for side in (Side.TOP, Side.BOTTOM))
+        top, bottom = (self._activation(unit, trial.queries[side], trial) for side in (Side.TOP, Side.BOTTOM))
         spread = self.spread.get(unit, np.nan)
         strength = abs(top - bottom) / spread if spread > 0 else 0.0
         return answer(self.name, trial, top - bottom, graded(strength, THRESHOLDS), rng)
 
-    def _activation(self, unit: str, path: str) -> float:
+    def _activation(self, unit: str, path: str, trial: Trial) -> float:
         activation = self.activation.get((unit, path), np.nan)
+        if np.isnan(activation) and (unit, path) in self.activation:
+            for references, extreme in ((trial.references.max, np.inf), (trial.references.min, -np.inf)):
+                if path in references:
+                    return extreme
         if np.isnan(activation):
             raise ObserverError(
                 f"observer ideal cannot answer: explanations/stimuli.parquet has no activation of {unit} for {path}; "

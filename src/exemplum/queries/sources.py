@@ -40,7 +40,7 @@ def window(request: QueryRequest, *, percentile: Percentile) -> Iterator[QueryPa
     for unit in request.units:
         dealt = windows.pairs(request.corpus_images.deal(unit).windows[percentile])
         # in a sample of a large corpus activations may be of lower precision: these are measured again
-        known = request.index.exact
+        known = request.index.exact or not request.model.has_network
         yield from _pairs(request, unit, dealt, None, known=known, sampled=len(request.index.ranked(unit)[0]))
 
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from exemplum import records, store, tables
+from exemplum import models, records, store, tables
 from exemplum.errors import UserError, command
 from exemplum.images import Corpus
 from exemplum.index import ActivationIndex, stage as index_stage
 from exemplum.protocols import Protocol, protocol
-from exemplum.queries import ANY, WINDOW, Queries, units
+from exemplum.queries import ANY, OCCLUSION, WINDOW, Queries, units
 from exemplum.queries.dealing import is_query
 from exemplum.queries.request import CorpusImages, QueryImage, QueryPair, QueryRequest
 from exemplum.queries.sources import OwnSource, load_source
@@ -52,7 +52,7 @@ def check_names(study: Study) -> None:
     config = study.config
     with study.setting("[design] protocol"):
         protocol(config.design.protocol)
-    taken = set()
+    taken, is_table = set(), config.model.load.startswith(models.TABLE)
     for use in config.queries.uses:
         with study.setting(use.setting):
             records.check_difficulty(use.name)
@@ -60,6 +60,11 @@ def check_names(study: Study) -> None:
                 raise UserError(f"two difficulties are called {use.name!r}; rename one")
             taken.add(use.name)
             _load(study, use)
+            if is_table and (use.source == OCCLUSION or use.source.startswith("folder:")):
+                raise UserError(
+                    f"source {use.source.partition(':')[0]} measures pictures, but [model] load is a table of "
+                    "activations; use extreme or a percentile"
+                )
 
 
 def check(study: Study) -> None:
