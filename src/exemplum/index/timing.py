@@ -15,7 +15,7 @@ from exemplum.index.build import dtype as first_dtype, most_again
 from exemplum.models import Model
 from exemplum.runtime import said_duration
 
-FEWEST = 1000  # images below which an index is made so soon that a trial is not worth its time
+FEWEST = 1000  # images below which an index takes hardly longer than a trial
 TRIAL = 8  # images
 
 

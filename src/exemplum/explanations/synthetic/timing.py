@@ -13,7 +13,7 @@ from exemplum.explanations.synthetic.transforms import Crops
 from exemplum.records import Pole, Unit
 from exemplum.runtime import hardware
 
-FEWEST = 4000  # image-steps times views below which pictures are made so soon that a trial is not worth its time
+FEWEST = 4000  # image-steps times views below which pictures take hardly longer than a trial
 TRIAL = 8  # views: images, or crops of one
 
 
