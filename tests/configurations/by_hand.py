@@ -469,8 +469,13 @@ def observers() -> Iterator[Case]:
     yield Case(
         "similarity of no model", of("model", "nonsense"), "[observers.similarity]", "there is no model 'nonsense'"
     )
-    yield Case("similarity of no layer", of("layer", "mixed4f"), "[observers.similarity]", "did you mean mixed4")
-    yield Case("similarity of no weights", of("weights", "absent.pt"), "[observers.similarity]", "absent.pt")
+    key = "[observers.similarity]"
+    yield Case("similarity of no layer", of("layer", "blocks.9"), key, "efficientnet-lite0 has no layer 'blocks.9'")
+    own = of("model", "embedded") + "same_network = true\n"
+    yield Case("similarity of no embedded layer", own + "layer = 'mixed4f'\n", key, "did you mean mixed4")
+    yield Case("similarity of no weights", own + "weights = 'absent.pt'\n", key, "absent.pt does not exist")
+    yield Case("similarity of weights without a model", of("weights", "absent.pt"), key, "weights need a model")
+    yield Case("similarity by the tested network", of("model", "embedded"), key, "embedded is the tested network")
 
 
 def exclusions() -> Iterator[Case]:

@@ -142,6 +142,7 @@ def test_a_wrong_name_is_told_before_a_network_is_loaded(tmp_path, toml):
     [
         '[design]\nprotocol = "borowski"',
         '[server]\nlanguages = ["fr"]',
+        '[observers.similarity]\nmodel = "embedded"',
         '[images]\nload = "folder:absent"',
         '[explanations]\nmethods = ["natral"]',
         '[synthetic]\nrecipe = "borowski"',

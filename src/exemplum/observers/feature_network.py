@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,12 +80,18 @@ WAY_OUT = 'use model = "auto" or name another network, or set same_network = tru
 
 def _automatic(tested: Model | None, layers: Sequence[str], input_size: int | None) -> FeatureNetwork:
     for name, size in CANDIDATES.items():
-        found = _of(models.load(name, input_size=input_size or size), tested, ())
+        found = _of(_candidate(name, input_size or size), tested, ())
         if not found.is_tested:
             return _of(found.model, tested, layers) if layers else found
     raise ObserverError(
         f"the tested network has weights in common with {' and with '.join(CANDIDATES)}; name another network as model"
     )
+
+
+@cache
+def _candidate(name: str, input_size: int | None) -> Model:
+    """Loaded once per process: every study of one takes it."""
+    return models.load(name, input_size=input_size)
 
 
 def _of(model: Model, tested: Model | None, layers: Sequence[str]) -> FeatureNetwork:
