@@ -31,7 +31,7 @@ def test_without_activations_the_rank_in_the_first_batch_decides():
     rows = stimuli(*({"batch": batch, "position": k, "image": f"{batch}-{k}"} for batch in (1, 0) for k in (0, 9, 4)))
     first = pictures.most_extreme(rows, "max").head(3)
     assert first["batch"].tolist() == [0, 0, 0]
-    assert first["position"].tolist() == [9, 4, 0]
+    assert first["position"].tolist() == [0, 4, 9]
 
 
 def test_an_image_dealt_into_two_sets_is_shown_once():

@@ -88,7 +88,7 @@ def gaps(tmp_path_factory, finish):
     """A study of finished stimuli with two unreadable pictures and a condition unanswered."""
     study = finish(tmp_path_factory.mktemp("gaps") / "study")
     stimuli = tables.STIMULI.read(study.folder / "explanations/stimuli.parquet")
-    absent, broken = (study.folder / path for path in stimuli["path"].iloc[[21, 29]])
+    absent, broken = (study.folder / path for path in stimuli["path"].iloc[[21, 28]])
     absent.unlink()
     broken.write_bytes(b"not a picture")
     path = study.folder / "analysis/estimates.parquet"

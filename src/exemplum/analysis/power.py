@@ -147,19 +147,21 @@ class Answers:
     person: Array
     unit: Array
     method: Array  # True: with the method; False: with the baseline
+    difficulty: Array
 
 
 def difference_of(answers: Answers, test: str) -> Difference:
     """What a simulated study says of the difference, for new units or for these."""
     if test == "these_units":
-        people, method = int(answers.person.max()) + 1, answers.method.astype(int)
-        cell = 2 * answers.person + method
-        count = np.bincount(cell, minlength=2 * people).reshape(people, 2)
-        both = count.all(axis=1)  # someone with few trials may have answered with only one
-        sums = np.bincount(cell, answers.right, minlength=2 * people).reshape(people, 2)[both]
-        accuracy = sums / count[both]
-        return of_one_sample(accuracy[:, 1] - accuracy[:, 0], len(accuracy), len(np.unique(answers.unit)))
-    return crossed(answers.right, answers.person, answers.unit, answers.method)
+        shape = int(answers.person.max()) + 1, int(answers.difficulty.max()) + 1, 2
+        cell = (answers.person * shape[1] + answers.difficulty) * 2 + answers.method
+        count = np.bincount(cell, minlength=np.prod(shape)).reshape(shape)
+        sums = np.bincount(cell, answers.right, minlength=np.prod(shape)).reshape(shape)
+        accuracy = np.divide(sums, count, out=np.full(shape, np.nan), where=count > 0)
+        differences = accuracy[..., 1] - accuracy[..., 0]
+        both = ~np.isnan(differences).all(axis=1)  # of a few trials a participant may have only one condition
+        return of_one_sample(differences[both], int(both.sum()), len(np.unique(answers.unit)))
+    return crossed(answers.right, answers.person, answers.unit, answers.method, answers.difficulty)
 
 
 def simulated(scenario: Scenario, rng: np.random.Generator) -> Answers:
@@ -170,7 +172,7 @@ def simulated(scenario: Scenario, rng: np.random.Generator) -> Answers:
     people, each, _ = right.shape
     return Answers(
         right.ravel(), np.repeat(np.arange(people), 2 * each), np.repeat(unit.ravel(), 2),
-        np.tile([False, True], people * each),
+        np.tile([False, True], people * each), np.zeros(right.size, dtype=int),
     )  # fmt: skip
 
 
@@ -183,10 +185,10 @@ def _interleaved(scenario: Scenario, mixed: Interleaved, rng: np.random.Generato
     method, difficulty = np.array(cells).T
     used = (method[cell] < 2) & (difficulty[cell] < (1 if mixed.one_difficulty else mixed.difficulties))
     person = np.repeat(np.arange(scenario.participants), trials)[used]
-    unit, which = unit[used], method[cell[used]]
+    unit, which, level = unit[used], method[cell[used]], difficulty[cell[used]]
     by_person, by_unit = _log_odds(scenario, rng)
     odds = by_person[person, which] + by_unit[unit, which]
-    return Answers(rng.random(len(odds)) < expit(odds), person, unit, which == 1)
+    return Answers(rng.random(len(odds)) < expit(odds), person, unit, which == 1, level)
 
 
 def simulate(scenario: Scenario, rng: np.random.Generator) -> tuple[Array, Array]:
