@@ -239,16 +239,22 @@ def test_a_factory_of_the_users(tmp_path: Path):
         "import torch\nfrom exemplum.models.dictionaries import directions\n\n"
         "def module():\n    return torch.nn.Linear(8, 3)\n\n"
         "def made():\n    return directions(torch.eye(2, 8))\n\n"
-        "def wrong():\n    return 5\n\ndef failing():\n    raise ValueError('no weights')\n"
+        "def wrong():\n    return 5\n\ndef failing():\n    raise ValueError('no weights')\n\n"
+        "def asking(k):\n    return k\n\nclass Short(torch.nn.Module):\n    def forward(self, vectors):\n"
+        "        return vectors.missing\n"
     )
     assert load("mine:module", places=[tmp_path]).encoder(8, "layer").features == 3
     check(load("mine:made", places=[tmp_path]), X[:, :2])
     for name, message in [
-        ("mine:wrong", "mine:wrong returned a int; it must return an nn.Module or one of ex.dictionaries"),
+        ("mine:wrong", "mine:wrong returned a int; it must return an nn.Module or .* .*mine.py, line 10"),
         ("mine:failing", r"mine:failing failed: ValueError: no weights .*mine.py, line 14"),
+        ("mine:asking", r"mine:asking cannot be called with .*: missing a required argument: 'k' .*mine.py, line 16"),
         ("mine:absent", "no dictionary 'mine:absent': mine has no 'absent'"),
     ]:
         with pytest.raises(ModelError, match=message):
             load(name, places=[tmp_path])
+    told = r"Short does not take vectors .*: AttributeError: 'Tensor' object has no .*mine.py, line 21"
+    with pytest.raises(ModelError, match=told):
+        load("mine:Short", places=[tmp_path]).encoder(8, "layer")
     with pytest.raises(ModelError, match="mine:module is code of yours, which activation does not change"):
         load("mine:module", activation="relu", places=[tmp_path])

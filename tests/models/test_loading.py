@@ -219,6 +219,50 @@ def test_a_factory_must_give_a_network():
         models.load("my_factories:number")
 
 
+FORWARD = """
+from torch import nn
+
+class Traced(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 8, 3), nn.Conv2d(4, 8, 3)
+
+    def forward(self, images):
+        maps = self.first(images)
+        return self.second(maps)
+
+class Hooked(Traced):
+    def forward(self, images):
+        if self.first(images).mean() > 1000:
+            return images
+        return images.nothing
+
+class Asking(Traced):
+    def __init__(self, size):
+        super().__init__()
+
+def text():
+    return "a model"
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "line"),
+    [
+        # a traced network is run as a graph, which has no lines: the module itself is asked
+        ("Traced", "does not accept images of 3 × 224 × 224 .*: Given groups=1, weight of size", 11),
+        ("Hooked", "does not accept images of 3 × 224 × 224 .*: 'Tensor' object has no attribute 'nothing'", 17),
+        ("Asking", "cannot be called with the arguments that it is given: missing a required argument: 'size'", 19),
+        ("text", "forwards:text returned a str; it must return an nn.Module or a models.Network", 23),
+    ],
+)
+def test_a_fault_of_a_network_is_one_line_with_its_place(name, reason, line, tmp_path: Path):
+    (tmp_path / "forwards.py").write_text(FORWARD)
+    with pytest.raises(models.ModelError, match=rf"{reason}.*\(.*forwards\.py, line {line}\)") as told:
+        _ = models.load(f"forwards:{name}", places=[tmp_path]).layers
+    assert "\n" not in str(told.value)
+
+
 @pytest.mark.usefixtures("factories")
 def test_what_a_factory_raises_is_one_line_with_its_place(tmp_path: Path):
     line = 1 + FACTORY.splitlines().index('    return nn.Linear("3", 2)')
