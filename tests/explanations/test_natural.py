@@ -1,5 +1,7 @@
 """Exemplars dealt into batches (Borowski, Zimmermann et al. 2021, A.1.2). Oracle: the rule itself, counted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -110,6 +112,17 @@ def test_a_dead_unit_is_said_to_be_dead():
     dead = index_of(50, keep=15, dead=True)
     with pytest.raises(UserError, match="mixed4a:3 is dead: it has the same activation for every image"):
         dealing.exemplars(dead, UNIT, 9, 20, seed=0)
+
+
+def test_images_for_which_a_sparse_feature_is_zero_do_not_stand_for_its_maximum():
+    """35 of 100 images activate it, of the 60 highest that the index keeps: three batches of ten, not six."""
+    whole = index_of(100, keep=60)
+    activation = (whole.extremes["row"].to_numpy() - 64).clip(0)
+    sparse = replace(whole, extremes=whole.extremes.assign(activation=activation))
+    dealt = dealing.exemplars(sparse, UNIT, 9, 20, seed=0)
+    assert {image.batch for image in dealt} == {0, 1, 2}
+    assert min(image.activation for image in dealt if image.pole is Pole.MAX) == 6
+    assert {image.activation for image in dealt if image.pole is Pole.MIN} == {0}
 
 
 def test_a_dead_unit_cannot_be_hand_picked(model):

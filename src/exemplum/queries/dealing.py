@@ -68,7 +68,8 @@ def exemplars(
     between = " that are more extreme than the queries of its windows" if windows else ""
     raise UserError(
         f"{unit} has too few images{between} for {references} references per pole: it needs {bins} for each pole, none "
-        f"of them shared by both poles, and no two of one group; use more images, or raise study.toml: [index] keep"
+        f"of them shared by both poles or no more extreme than the other's, and no two of one group; use more images, "
+        "or raise study.toml: [index] keep"
     )
 
 
@@ -159,8 +160,14 @@ def _group(image: DealtImage) -> str:
 
 
 def _candidates(index: ActivationIndex, unit: Unit) -> Iterator[DealtImage]:
-    """The unit's extremes, most extreme first, poles alternating; an image stands only for its nearer pole."""
+    """The unit's extremes, most extreme first, poles alternating; an image stands only for its nearer pole.
+
+    An image that activates the unit no more than the least activating one stands not for the pole max, as most images
+    of a sparse feature, which is 0 for them; and the other way round.
+    """
     tops = {pole: index.top(unit, pole) for pole in Pole}
+    ends = {Pole.MAX: tops[Pole.MIN]["activation"], Pole.MIN: tops[Pole.MAX]["activation"]}
+    tops = {pole: top[top["activation"] != next(iter(ends[pole]), None)] for pole, top in tops.items()}
     ranked = [
         (rank, pole, row, image, group, activation)
         for pole, top in tops.items()
