@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -12,6 +12,9 @@ from exemplum.cli.arguments import DatabaseUrl, Force, Ray, StudyFolder, Unblind
 from exemplum.errors import UserError, did_you_mean
 from exemplum.runtime import console, output
 from exemplum.study import Study, pipeline
+
+if TYPE_CHECKING:
+    from exemplum.models import Model
 
 
 def run(
@@ -78,7 +81,8 @@ def units(
     model: Annotated[
         str,
         typer.Argument(
-            help="The model: embedded, efficientnet-lite0, torchvision:NAME, timm:NAME or package.module:factory."
+            help="The model: embedded, efficientnet-lite0, torchvision:NAME, timm:NAME, package.module:factory or "
+            "table:FILE. Or a study's folder: its model with its dictionaries."
         ),
     ],
     weights: Annotated[
@@ -89,7 +93,7 @@ def units(
     """List the layers, channels and branches of a model: the units that a study can test."""
     from exemplum import models
 
-    loaded = models.load(model, weights=weights)
+    loaded = _model_of(Path(model)) if Path(model, "study.toml").is_file() else models.load(model, weights=weights)
     rows = models.table(loaded)
     shown = rows if all_layers else rows[rows["layer"].isin(loaded.default_layers)]
     table = Table(title=f"{loaded.name}, {loaded.input_size} px")
@@ -101,6 +105,14 @@ def units(
     output.print(table)
     if len(shown) < len(rows):
         output.print(f"{rows['layer'].nunique() - shown['layer'].nunique()} more layers with --all")
+
+
+def _model_of(folder: Path) -> Model:
+    from exemplum.index import stage
+
+    study = Study.open(folder)
+    with study.setting(""):
+        return stage.load_model(study)
 
 
 def serve(

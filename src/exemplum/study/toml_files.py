@@ -7,7 +7,7 @@ import types
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -162,14 +162,21 @@ def _place(model: type[BaseModel], location: Sequence[str | int], table: str) ->
             at += f" {part + 1}"  # of an array of tables
             continue
         field = section.model_fields.get(part)
-        inner = None if field is None else _section(field.annotation)
+        following = location[depth + 1] if depth + 1 < len(location) else None
+        inner = _named_table(section, following) if field is None else _section(field.annotation)
         if inner is None:
             return _Place(at, section, part, field, tuple(location[depth + 1 :]))
-        following = location[depth + 1] if depth + 1 < len(location) else None
         if following is None and get_origin(field.annotation if field else None) is tuple:
             return _Place(at, section, part, field)
         section, at = inner, f"{at}.{part}" if at else part
     return _Place(at, section)
+
+
+def _named_table(section: type[BaseModel], following: str | int | None) -> type[BaseModel] | None:
+    """The model of tables with names of the user's, in which a problem is; None if the section has no such tables."""
+    if following is None or section.model_config.get("extra") != "allow":
+        return None
+    return _section(get_type_hints(section).get("__pydantic_extra__"))
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
