@@ -4,12 +4,15 @@ A spot is redder (bluer) than the threshold; diluted into the mean of a patch it
 activation where its spot is covered, and none where it is not touched.
 """
 
+import io
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from starlette.testclient import TestClient
 from torch import nn
 
 import exemplum as ex
@@ -22,7 +25,9 @@ from exemplum.queries import CorpusImages, QueryRequest
 from exemplum.queries.occlusion import Covers, measured, occlusion, positions
 from exemplum.queries.sources import load_source
 from exemplum.records import Unit, make_trial
+from exemplum.server import Experiment, Settings, create_app
 from exemplum.study import Study, pipeline
+from server.walk import Walker
 
 SIZE, SPOT = 32, 5
 RED, BLUE = Unit("2", 0), Unit("2", 1)
@@ -300,3 +305,24 @@ def test_pairs_are_stored_with_their_patches(study):
             shown, patch = store.read_png(study.folder / path), facts[pole]
             inside = shown[patch["top"] :, patch["left"] :][: facts["patch"], : facts["patch"]]
             assert np.ptp(inside, axis=(0, 1)).max() == 0
+
+
+def test_people_see_the_covered_copies(study, tmp_path):
+    """A whole session in the browser's place: every pair that is served, as JPEG, is a stored one."""
+    folder = shutil.copytree(study.folder, tmp_path / "people")
+    table = tables.QUERIES.read(study.stage("queries") / "queries.parquet")
+    pairs = {frozenset(paths) for paths in table[["query_max", "query_min"]].itertuples(index=False, name=None)}
+    stored = {path: store.read_png(study.folder / path).astype(float) for paths in pairs for path in paths}
+    with TestClient(create_app(Experiment.open(Settings(folder, limits=False)))) as client:
+        walker = Walker(client)
+        walker.start()
+        block = walker.walk(until=lambda step: step["kind"] == "block" and not step["practice"])
+        for trial in block["trials"]:
+            nearest = []
+            for address in trial["queries"].values():
+                served = np.asarray(Image.open(io.BytesIO(client.get(f"/{address}").content)).convert("RGB"))
+                apart = {path: np.abs(image - served).mean() for path, image in stored.items()}
+                nearest.append(min(apart, key=apart.__getitem__))
+                assert apart[nearest[-1]] < 8
+            assert frozenset(nearest) in pairs
+        assert walker.walk()["kind"] == "finished"
