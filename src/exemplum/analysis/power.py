@@ -159,7 +159,7 @@ def difference_of(answers: Answers, test: str) -> Difference:
         sums = np.bincount(cell, answers.right, minlength=np.prod(shape)).reshape(shape)
         accuracy = np.divide(sums, count, out=np.full(shape, np.nan), where=count > 0)
         differences = accuracy[..., 1] - accuracy[..., 0]
-        both = ~np.isnan(differences).all(axis=1)  # of a few trials a participant may have only one condition
+        both = ~np.isnan(differences).all(axis=1)  # of a few trials some participant may have only one condition
         return of_one_sample(differences[both], int(both.sum()), len(np.unique(answers.unit)))
     return crossed(answers.right, answers.person, answers.unit, answers.method, answers.difficulty)
 
