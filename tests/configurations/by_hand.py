@@ -304,8 +304,8 @@ def explanations() -> Iterator[Case]:
     )  # fmt: skip
     yield Case(
         "a verdict about a difficulty that the study has no queries of",
-        "[queries]\ndifficulty = [\"extreme\", 0.95]\n[analysis]\ndifficulty = 0.9", "[analysis] difficulty",
-        "all or one of the study's difficulties: extreme, 0.95 (got '0.9')", command=True,
+        "[queries]\ndifficulty = 0.95\n[analysis]\ndifficulty = 0.9", "[analysis] difficulty",
+        "all or one of the study's difficulties: 0.95 (got '0.9')", command=True,
     )  # fmt: skip
     yield Case(
         "natural as the baseline of a study without it",
