@@ -96,27 +96,28 @@ def _extreme_cells(maps: Tensor) -> Tensor:
         (high, highest), (low, lowest) = flat.max(2), flat.min(2)
         return torch.stack([highest, lowest], 2).masked_fill((high == low)[..., None], NOWHERE).int()
     # torch searches a maximum number by number; where channels lie side by side, many are compared at a time
-    lines = maps.detach().permute(0, 2, 3, 1).flatten(1, 2)
+    lines = maps.detach().permute(0, 2, 3, 1).flatten(1, 2).contiguous().numpy()
     found = np.empty((2, len(lines), lines.shape[2]), np.int32)
-    for image, (highest, lowest) in zip(lines, found.swapaxes(0, 1), strict=True):
-        _search(image.contiguous().numpy(), highest, lowest)
+    _search(lines, *found)
     return torch.from_numpy(found).movedim(0, 2)
 
 
 @compiled
-def _search(x, highest, lowest):  # type: ignore[no-untyped-def]
-    """Of values (cells, channels), the first cell of each channel's maximum and minimum."""
-    high, low = x[0].copy(), x[0].copy()
-    highest[:] = 0
-    lowest[:] = 0
-    for cell in range(1, x.shape[0]):
-        values, here = x[cell], np.int32(cell)
-        for k in range(values.size):
-            highest[k] = here if values[k] > high[k] else highest[k]
-            high[k] = values[k] if values[k] > high[k] else high[k]
-        for k in range(values.size):
-            lowest[k] = here if values[k] < low[k] else lowest[k]
-            low[k] = values[k] if values[k] < low[k] else low[k]
-    for k in range(high.size):
-        if high[k] == low[k]:
-            highest[k] = lowest[k] = NOWHERE
+def _search(lines, highest, lowest):  # type: ignore[no-untyped-def]
+    """Of values (images, cells, channels), the first cell of each map's maximum and minimum, (images, channels)."""
+    for image in range(lines.shape[0]):
+        x, highs, lows = lines[image], highest[image], lowest[image]
+        high, low = x[0].copy(), x[0].copy()
+        highs[:] = 0
+        lows[:] = 0
+        for cell in range(1, x.shape[0]):
+            values, here = x[cell], np.int32(cell)
+            for k in range(high.size):
+                value = values[k]
+                highs[k] = here if value > high[k] else highs[k]
+                high[k] = value if value > high[k] else high[k]
+                lows[k] = here if value < low[k] else lows[k]
+                low[k] = value if value < low[k] else low[k]
+        for k in range(high.size):
+            if high[k] == low[k]:
+                highs[k] = lows[k] = NOWHERE
