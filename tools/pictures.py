@@ -2,6 +2,7 @@
 
 docs/pictures/units.png: python -m tools.pictures units exemplum-demo
 docs/pictures/shows.png: python -m tools.pictures shows STUDY NAME …, the names of uses of natural, a row for each
+docs/pictures/features.png: python -m tools.pictures features FILE mixed4a, a dictionary of the embedded network's layer
 """
 
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+import exemplum as ex
 from exemplum import queries, store
 from exemplum.study import Study
 
@@ -37,6 +39,21 @@ def shows_sheet(study: Study, methods: list[str]) -> np.ndarray:
         for start in range(0, len(blocks), ACROSS)
     ]
     return np.concatenate([np.pad(line, ((0, 3 * GAP), (0, 0), (0, 0)), constant_values=255) for line in lines])
+
+
+def features_sheet(file: str, layer: str) -> np.ndarray:
+    """One row per feature of a dictionary: two optimized pictures, and the images whose maximum is highest."""
+    model = ex.load("embedded").with_dictionary("sae", layer, ex.dictionaries.load(file))
+    index = ex.build_index(model, ex.open_images("embedded", limit=2000), ["sae"], objective="max", keep=20)
+    usual = index.units[~index.units["dead"] & ~index.units["rare"]]
+    names = usual["unit"].iloc[np.linspace(0, len(usual) - 1, UNITS).round().astype(int)].tolist()
+    made = ex.visualize(model, names, poles="max", images=2, steps=128, index=index).images
+    rows = []
+    for place, name in enumerate(names):
+        shown = [*made[2 * place : 2 * place + 2], None, *index.exemplars(name, k=2 * EACH).images]
+        rows.append([np.full_like(made[0], 255)[:, : 2 * GAP] if image is None else image for image in shown])
+    padded = [[np.pad(image, ((0, GAP), (0, GAP), (0, 0)), constant_values=255) for image in row] for row in rows]
+    return np.concatenate([np.concatenate(row, axis=1) for row in padded])
 
 
 def _units(study: Study, count: int) -> list[str]:
@@ -70,6 +87,10 @@ def _joined(study: Study, groups: list[pd.Series]) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    name, folder, *methods = sys.argv[1:]
-    study = Study.open(folder)
-    store.write_png(FOLDER / f"{name}.png", shows_sheet(study, methods) if name == "shows" else units_sheet(study))
+    name, given, *more = sys.argv[1:]
+    if name == "features":
+        sheet = features_sheet(given, *more)
+    else:
+        study = Study.open(given)
+        sheet = shows_sheet(study, more) if name == "shows" else units_sheet(study)
+    store.write_png(FOLDER / f"{name}.png", sheet)
