@@ -475,7 +475,10 @@ VERDICTS = Table(
             "float", "accuracy with the method, the mean over those participants, or over a machine's units"
         ),
         "baseline_accuracy": Column("float", "the same with the baseline"),
-        "n_participants": Column("int", "participants with main trials in both conditions; 1 for a machine"),
+        "n_participants": Column(
+            "int",
+            "participants with main trials in both conditions, or in one each if nobody has both; 1 for a machine",
+        ),
         "n_units": Column("int", "units with main trials of them"),
         "new_participants": Column(
             "float",
