@@ -162,6 +162,25 @@ def test_what_natural_shows_of_references_passes_and_of_queries_does_not(folder,
 
 
 @pytest.mark.parametrize("show", ["crop", "heatmap", "spotlight"])
+def test_of_the_methods_that_show_the_corpus_the_ids_are_believed(folder, show):
+    """A crop of one drawing of a spiral may look like another spiral, which is no leak."""
+    unit = OF["unit"][0]
+    query = query_of(TABLE, unit, asked_batch(TABLE))
+    source = TABLE[(TABLE["unit"] == unit) & (TABLE["method"] == "natural") & (TABLE["position"] == 1)].iloc[0]
+    row = reference_of(TABLE, unit)
+    with swapped(folder / TABLE.loc[row[0], "path"], drawn_over(store.read_png(folder / query["path"]))[show]):
+        for image, leaks in ((source["image"], False), (query["image"], True)):
+            table = TABLE.copy()
+            table.loc[row, "image"] = image
+            options = {"any_batch": False, "of_corpus": ("natural", "synthetic")}
+            if leaks:
+                with pytest.raises(DesignError, match="shows the image"):
+                    leakage.check(design(table), *split_queries(table), folder, **options)
+            else:
+                leakage.check(design(table), *split_queries(table), folder, **options)
+
+
+@pytest.mark.parametrize("show", ["crop", "heatmap", "spotlight"])
 def test_what_natural_shows_of_queries_is_found_without_their_ids(folder, show):
     """Of 60 images of the embedded corpus 0.70 of the crops, 0.73 of the heatmaps and 0.45 of the spotlights were."""
     made, found = design(TABLE), []

@@ -139,11 +139,11 @@ def test_a_spotlight_keeps_the_patch_and_dims_what_is_far(request_):
         assert ratio[distance > 2.5 * PATCH] == pytest.approx(overlays.DIMMED, abs=0.02)
 
 
-def test_the_strong_region_is_beyond_half_of_the_way_from_the_typical_level():
+def test_the_strong_region_is_beyond_sixty_percent_of_the_way_from_the_typical_level():
     activations = np.array([[0.0, 2.0, 4.0], [5.0, 6.0, 10.0]])
-    assert overlays.strong(activations, 0.0, Pole.MAX).tolist() == [[False, False, False], [True, True, True]]
-    assert overlays.strong(activations, 8.0, Pole.MIN).tolist() == [[True, True, True], [False, False, False]]
-    # nowhere above the typical level: half of the way from its own median, 4.5
+    assert overlays.strong(activations, 0.0, Pole.MAX).tolist() == [[False, False, False], [False, True, True]]
+    assert overlays.strong(activations, 8.0, Pole.MIN).tolist() == [[True, True, False], [False, False, False]]
+    # nowhere above the typical level: so far from its own median, 4.5
     assert overlays.strong(activations, 20.0, Pole.MAX).tolist() == [[False] * 3, [False, False, True]]
     assert overlays.strong(np.ones((2, 2)), 0.0, Pole.MAX).all()
     assert overlays.strong(np.ones((2, 2)), 1.0, Pole.MIN).all()

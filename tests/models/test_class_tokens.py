@@ -6,7 +6,9 @@ import torch
 from torchvision.models import VisionTransformer
 
 from exemplum import images, models
+from exemplum.errors import UserError
 from exemplum.explanations import synthetic
+from exemplum.explanations.natural import NaturalParameters, check_places
 from exemplum.index import build_index
 from exemplum.models import ModelError
 from exemplum.records import Pole
@@ -69,6 +71,19 @@ def test_a_class_token_is_a_layer_too(vit, few, tokens):
     np.testing.assert_allclose(values, tokens["blocks.1"][rows, 0, 3], rtol=1e-3, atol=1e-4)
     rows, values = both.ranked("blocks.1:3")
     np.testing.assert_allclose(values, tokens["blocks.1"][rows, 1:, 3].mean(1), rtol=1e-3, atol=1e-4)
+
+
+def test_class_tokens_have_no_place(vit, few):
+    attached = vit.with_dictionary("found", "blocks.1@cls", np.eye(5, 192, dtype=np.float32))
+    for model, layer in ((vit, "blocks.1@cls"), (attached, "found")):
+        assert (model.grid(layer).cells, model.grid(layer).is_spatial) == ((1, 1), False)
+    assert (vit.grid("blocks.1").cells, vit.grid("blocks.1").is_spatial) == ((4, 4), True)
+    index = build_index(vit, few, ["blocks.1"], keep=4, workers=0, objective="cls")
+    heat = index.heatmap("blocks.1:5", 3)  # one value everywhere, the unit's activation
+    rows, values = index.ranked("blocks.1:5")
+    np.testing.assert_allclose(heat, np.full((64, 64), values[rows == 3]), rtol=1e-4, atol=1e-5)
+    with pytest.raises(UserError, match=r"layer blocks\.1@cls has none"):
+        check_places(vit, ["blocks.1"], "cls", NaturalParameters(show="heatmap"))
 
 
 def test_a_dictionary_can_be_over_class_tokens(vit, few, tokens):

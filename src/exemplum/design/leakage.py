@@ -1,9 +1,10 @@
 """Leakage: no trial may show a query's own picture among the references.
 
 No image that is a query of a unit, of any difficulty and in any batch, may be a reference of the unit. A query and a
-reference may be one file, one image of the corpus, or near-duplicates by their group. Pictures of a method are also
-compared by content, whatever image they are said to be made from: a blurred, cropped or highlighted copy of a query
-gives the answer away as well. Catch trials show their queries on purpose.
+reference may be one file, one image of the corpus, or near-duplicates by their group. Pictures of a method
+are also compared by content, whatever image they are said to be made from: a blurred, cropped or highlighted copy of a
+query gives the answer away as well. Those of `natural` and `random` are of the image that their id names, and images
+that look the same were set apart when they were chosen. Catch trials show their queries on purpose.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ REMEDY = (
     "make the pictures of your own method from request.exemplars, which has no queries; from finished stimuli, remove "
     "the picture"
 )
-WHOLE = ("natural",)
+OF_CORPUS = ("natural",)
 Asked = dict[str, dict[str, str]]  # reference → query shown beside it → one trial that shows both
 
 
@@ -42,15 +43,15 @@ class StimulusIdentity:
 
 def check(
     design: Design, stimuli: pd.DataFrame, queries: pd.DataFrame, folder: Path, *, any_batch: bool = True,
-    whole: Collection[str] = WHOLE,
+    of_corpus: Collection[str] = OF_CORPUS,
 ) -> None:  # fmt: skip
     """Check the references of every trial, except catch trials, against its two queries.
 
     `stimuli` is the STIMULI table, `queries` the QUERIES table, `folder` the study folder that their paths are below.
     With `any_batch` references are also checked against the unit's queries of all batches and difficulties: finished
-    stimuli may show an image as a query in one batch and as a reference in another. `whole` are the conditions whose
-    pictures are the corpus's own images. Raises DesignError naming the unit, method and files of the first leak and how
-    many more the unit has, StoreError if a picture cannot be read.
+    stimuli may show an image as a query in one batch and as a reference in another. `of_corpus` are the conditions
+    whose pictures are images of the corpus or show a part of one, as their ids say. Raises DesignError naming the unit,
+    method and files of the first leak and how many more the unit has, StoreError if a picture cannot be read.
     """
     known = _known(stimuli, queries)
     asked = _asked(design)
@@ -58,7 +59,7 @@ def check(
         _check_any_batch(asked, known, queries)
     with track("queries among references", len(asked), "units") as advance:
         for unit, by_method in asked.items():
-            pictures = _Pictures(unit, known, stimuli[stimuli["method"].isin(whole)], queries, folder)
+            pictures = _Pictures(unit, known, stimuli[stimuli["method"].isin(of_corpus)], queries, folder)
             for method, references in by_method.items():
                 if faults := list(pictures.faults(method, references)):
                     more = f" (and {len(faults) - 1} more of this unit)" if len(faults) > 1 else ""
@@ -76,7 +77,8 @@ class _Pictures:
         self.unit, self.known, self.folder = unit, known, folder
         own = stimuli[stimuli["unit"] == unit]
         asked = queries.loc[queries["unit"] == unit, ["query_max", "query_min"]]
-        self.natural = list(dict.fromkeys([*own["path"], *asked.to_numpy().ravel()]))
+        first = own[~own["image"].where(own["image"] != "", own["path"]).duplicated()]  # one picture per image
+        self.natural = list(dict.fromkeys([*first["path"], *asked.to_numpy().ravel()]))
         self.of_corpus = {path for path, image in zip(own["path"], own["image"], strict=True) if image}
         self._read: dict[str, tuple[list[copies.Look], np.ndarray]] = {}
 
@@ -101,7 +103,7 @@ class _Pictures:
         return "is a copy of" if _same_bytes(self.folder / reference, self.folder / query) else ""
 
     def _by_content(self, asked: Asked) -> dict[tuple[str, str], str]:
-        """Copies among the references. Two of the corpus's own images were compared when they were chosen."""
+        """Copies among the references. Images of the corpus were compared with one another when they were chosen."""
         beside: dict[tuple[str, ...], list[str]] = defaultdict(list)  # queries → references that are shown beside them
         for reference, queries in asked.items():
             if unknown := tuple(query for query in queries if self._is_unknown(reference, query)):

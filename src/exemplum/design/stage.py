@@ -51,8 +51,8 @@ def run(study: Study) -> dict[str, Any]:
         practice=section.practice, blocks=section.blocks, catch=section.catch, repeated=section.repeated,
         main=section.main, between=section.between,
     )  # fmt: skip
-    whole = leakage.WHOLE if study.config.stimuli else [use.name for use in uses if use.is_whole]
-    leakage.check(design, stimuli, pairs, study.folder, any_batch=study.config.stimuli is None, whole=whole)
+    of_corpus = leakage.OF_CORPUS if study.config.stimuli else [use.name for use in uses if use.is_of_corpus]
+    leakage.check(design, stimuli, pairs, study.folder, any_batch=study.config.stimuli is None, of_corpus=of_corpus)
     study.begin_writing("design")
     save(study, design)
     first = design.sessions[0]

@@ -47,11 +47,6 @@ class Explanation:
         """Whether its pictures are images of the corpus, or show a part of one."""
         return self.method in ("natural", "random")
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether its pictures are images of the corpus as they are."""
-        return self.is_of_corpus and self.parameters.get("show", "image") == "image"
-
 
 class ExplanationTable(Section):
     """[explanations.NAME]: one use of a method. All other keys are parameters of the method."""

@@ -191,9 +191,10 @@ class Model:
 
     def grid(self, layer: str) -> Grid:
         """Where the cells of the layer's maps lie in the model's input. Raises as `layer` does."""
-        name = self.base(self.layer(layer).name)
-        field = self._fields.get(self._traced.outputs[name]) if self._traced else None
-        return grid(self._layout(name), self._shapes.layers[name], self.input_size, field)
+        name = self.layer(layer).name
+        base = self.base(name)
+        field = self._fields.get(self._traced.outputs[base]) if self._traced else None
+        return grid(self._layout(name), self._shapes.layers[base], self.input_size, field)
 
     def crop(self, image: np.ndarray) -> np.ndarray:
         """Crop a picture as the network and people see it: uint8 (h, w, 3) → uint8 (input_size, input_size, 3)."""
