@@ -68,8 +68,8 @@ def spotlight(image: np.ndarray, activations: np.ndarray, level: float, pole: Po
 def strong(activations: np.ndarray, level: float, pole: Pole) -> np.ndarray:
     """Where a map is above the unit's typical level by at least 60 % of what its maximum is: bool, as the map.
 
-    For the pole min: below it by at least 60 % of what its minimum is. If no cell is beyond that level, the map's own median is the
-    level; a map that is the same everywhere is strong everywhere.
+    For the pole min: below it by at least 60 % of what its minimum is. If no cell is beyond that level, the map's own
+    median is the level; a map that is the same everywhere is strong everywhere.
     """
     sign = 1 if pole is Pole.MAX else -1
     values, typical = sign * activations, sign * level
