@@ -47,8 +47,8 @@ def test_the_import_takes_no_torch_and_little_time():
     assert min(float(run.stdout) for run in runs) <= 0.3
 
 
-# Modules that other rooms name: hardware, so that the import linter sees who loads torch; and a room within a room
-NAMED = {"exemplum.runtime.hardware", "exemplum.explanations.synthetic"}
+# Modules that other rooms name: hardware, so that the import linter sees who loads torch; and rooms within a room
+NAMED = {"exemplum.runtime.hardware", "exemplum.explanations.synthetic", "exemplum.models.dictionaries"}
 
 
 def test_a_room_takes_names_of_another_from_its_face():

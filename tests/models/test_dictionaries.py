@@ -90,6 +90,10 @@ def test_a_module_encodes_the_vector_of_each_position(model, after):
             return x, (x @ W_ENC).tanh()
 
     torch.testing.assert_close(features(model, Autoencoder()), (after @ W_ENC).tanh(), rtol=1e-4, atol=1e-4)
+    mine = nn.Linear(CHANNELS, 3)
+    model.with_dictionary("found", LAYER, mine)
+    assert mine.training
+    assert mine.weight.requires_grad  # a copy was attached
     one_thread = Lanes(model.with_dictionary("found", LAYER, Autoencoder()).reader(["found"]))
     assert one_thread.count == 1  # a module may store what it computed
 

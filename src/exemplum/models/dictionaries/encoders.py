@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -155,7 +156,7 @@ class ModuleEncoder(nn.Module):
     def __init__(self, module: nn.Module, channels: int) -> None:
         """Raises ModelError if it does not take vectors of so many channels, or does not return features."""
         super().__init__()
-        self.module = module.eval().requires_grad_(False)
+        self.module = copy.deepcopy(module).eval().requires_grad_(False)  # so that the user's stays trainable
         self.channels = channels
         kind = type(module).__name__
         try:
