@@ -86,7 +86,7 @@ def test_accuracy_by_margin(trials) -> None:
     known = trials.assign(margin=np.where(main, np.where(trials["difficulty"] == "0.95", 1.5, 5.0), np.nan))
     found = estimates(known, 0, 20)
     rows = found[(found["by"] == "margin") & (found["aggregate"] == "participants")]
-    assert set(rows["group"]) == {"1 to 2", "4 to 8"}
+    assert set(rows["group"]) == {"1 to 2", "4 to 6"}
     assert set(rows["measure"]) == {"accuracy"}
     hard = found[(found["by"] == "difficulty") & (found["group"] == "0.95") & (found["measure"] == "accuracy")]
     same = hard[hard["interval"] == "wilson_t"].set_index("condition")["estimate"]

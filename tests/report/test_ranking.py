@@ -91,6 +91,19 @@ def test_what_is_exploratory_is_marked(found):
 
 
 @pytest.mark.usefixtures("_said")
+def test_the_primary_claims_rank(found):
+    """As if study.toml declared the harder difficulty, at which the order is another."""
+    own = found.verdicts[found.verdicts["observer"] == "participants"]
+    hard = own["group"] == "0.95"
+    gaps = {"crops": -0.3, "maco": 0.1, "random": -0.1}
+    turned = own.assign(
+        role=np.where(hard, "primary", "exploratory"), difference=own["difference"].mask(hard, own["method"].map(gaps))
+    )
+    one = ranking.rankings(replace(found, verdicts=turned))[0]
+    assert [place.method for place in one.places] == ["maco", "natural", "random", "crops"]
+
+
+@pytest.mark.usefixtures("_said")
 def test_without_verdicts_accuracy_ranks(found):
     one = ranking.rankings(replace(found, verdicts=tables.VERDICTS.frame()))[0]
     assert one.for_whom == ""

@@ -81,7 +81,9 @@ def rankings(tables: Tables) -> list[Ranking]:
 def _ranking(rows: pd.DataFrame, verdicts: pd.DataFrame, observer: str, experiment: str) -> Ranking:
     claims = _told(verdicts[verdicts["observer"] == observer])
     levels = easiest_first(rows["group"])
-    judged = claims[claims["by"] == ALL].set_index("method")["difference"].to_dict()
+    primary = claims[claims["role"] == "primary"]
+    ranks = claims[claims["by"] == ALL] if primary.empty else primary
+    judged = ranks.set_index("method")["difference"].to_dict()
     judged.setdefault(style.conditions().baseline, 0.0)
     order = ranked(rows)
     order.sort(key=lambda name: (name in style.LAST, -judged.get(name, float("-inf"))))  # stable: else by accuracy

@@ -31,7 +31,7 @@ BYS = {
     "margin": ("margin_bin",),
 }
 SEVERAL = ("difficulty", "scheme+difficulty", "margin")  # groups only where each column has several values
-MARGINS = (0.5, 1.0, 2.0, 4.0, 8.0)  # bounds of the groups by margin, in the unit's standard deviations
+MARGINS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)  # bounds of the groups by margin, in the unit's standard deviations
 BASELINE = "natural"  # unless [explanations] baseline names another method
 ORDER = (BASELINE, "synthetic")  # after the baseline; then other methods by name, and none last
 SUBSETS = ("all", "correct", "wrong")
@@ -62,7 +62,7 @@ def margin_bins(margins: np.ndarray) -> np.ndarray:
     """The group of each margin between two queries, (n,); empty for NaN.
 
     >>> margin_bins(np.array([0.3, 2.0, 9.1, np.nan])).tolist()
-    ['0 to 0.5', '2 to 4', '8 and above', '']
+    ['0 to 0.5', '2 to 3', '8 and above', '']
     """
     ends = ["0", *(f"{bound:g}" for bound in MARGINS)]
     names = [f"{low} to {high}" for low, high in pairwise(ends)] + [f"{ends[-1]} and above", ""]

@@ -188,7 +188,7 @@ PLOTS = (
         intervals=False,
     ),
     Plot(
-        "accuracy_without_references", "The baseline: no references",
+        "accuracy_without_references", "Accuracy without references",
         "Accuracy on main trials without references: overall, before and after the trials with references. It need not "
         f"be chance: the most extreme queries can mislead. {DASHED}",
         (_accuracy("all") | {"phases": True},), draw=accuracy.of_none, conditions=style.LAST, least=2,
