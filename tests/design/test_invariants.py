@@ -149,13 +149,13 @@ def test_a_pole_that_the_scheme_does_not_show():
 def test_an_image_of_the_wrong_pole():
     old = trial()
     swapped = with_trial(old, query_max=old.query_min, query_min=old.query_max)
-    assert f"{old.trial_id}: {old.query_min} is not a max stimulus of {old.unit.unit} for natural" in caught(swapped)
+    assert f"{old.trial_id}: {old.query_min} is not a max query of {old.unit.unit}" in caught(swapped)
 
 
 def test_an_image_of_another_unit_and_one_of_no_table():
     other = trial(which=1).query_max
     assert "images are stimuli of their pole" in caught(with_trial(trial(), query_max=other))
-    assert "nowhere.png is not a max stimulus" in caught(with_trial(trial(), query_max="nowhere.png"))
+    assert "nowhere.png is not a max query" in caught(with_trial(trial(), query_max="nowhere.png"))
 
 
 def test_a_batch_in_two_conditions():
@@ -208,8 +208,8 @@ def test_a_wrong_order_of_schemes():
 
 def test_the_message_counts_what_it_leaves_out():
     message = caught(changed(lambda t: replace(t, query_max="nowhere.png")))
-    assert f"nowhere.png is not a max stimulus of {DESIGN.trials[0].unit.unit}" in message
-    assert f"(and {len(DESIGN.trials) - 1} more)" in message
+    told = f"nowhere.png is not a max query of {DESIGN.trials[0].unit.unit}"
+    assert f"{told} (and {len(DESIGN.trials) - 1} more)" in message
     assert len(message.splitlines()) == 1
 
 
