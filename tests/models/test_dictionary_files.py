@@ -51,6 +51,9 @@ def check(found, expected):
      ((X * D**0.5 / X.norm(dim=-1, keepdim=True) - B_DEC) @ W + B).relu()),
     ({"architecture": "standard", "normalize_activations": "layer_norm"}, {},
      (((X - X.mean(-1, keepdim=True)) / (X.std(-1, keepdim=True) + 1e-5) - B_DEC) @ W + B).relu()),
+    # a transcoder, into a layer of 5 channels
+    ({"architecture": "topk", "k": 4.0, "apply_b_dec_to_input": False},
+     {"W_dec": DEC[:, :5].contiguous(), "b_dec": B_DEC[:5].contiguous()}, topk(X @ W + B, 4).relu()),
 ])  # fmt: skip
 def test_a_folder_of_saelens(tmp_path: Path, config, more, expected):
     save_file({**SAELENS, **more}, tmp_path / "sae_weights.safetensors")
@@ -59,9 +62,10 @@ def test_a_folder_of_saelens(tmp_path: Path, config, more, expected):
     check(load(tmp_path), expected)
 
 
-def test_values_scaled_to_an_average_norm_need_the_factor(tmp_path: Path):
+@pytest.mark.parametrize("normalization", ["expected_average_only_in", True])
+def test_values_scaled_to_an_average_norm_need_the_factor(tmp_path: Path, normalization):
     save_file(SAELENS, tmp_path / "sae.safetensors")
-    config = {"architecture": "standard", "normalize_activations": "expected_average_only_in"}
+    config = {"architecture": "standard", "normalize_activations": normalization}
     (tmp_path / "cfg.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match=r"scaled to an average norm, and its cfg.json does not have the factor"):
         load(tmp_path)

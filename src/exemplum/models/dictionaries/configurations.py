@@ -45,13 +45,18 @@ def of_saev(header: Any, has_threshold: bool) -> dict[str, Any]:
 def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     own = config.get("activation_fn_kwargs")
     k = config.get("k", own.get("k") if isinstance(own, dict) else None)
-    if activation := _activation(config):
-        yield "activation", f"topk:{k}" if activation == "topk" else activation
+    activation = _activation(config)
+    if activation == "topk":
+        activation = f"topk:{int(k)}" if isinstance(k, int | float) and k >= 1 else ""
+    if activation:
+        yield "activation", activation
     if "apply_b_dec_to_input" in config:
         yield "pre_bias", bool(config["apply_b_dec_to_input"])
     elif config.get("dict_class") == "JumpReluAutoEncoder":
         yield "pre_bias", False
     normalization = config.get("normalize_activations")
+    if normalization is True:  # in early versions of SAELens
+        normalization = "expected_average_only_in"
     if isinstance(normalization, str) and normalization != "none":
         yield "normalization", normalization
     if config.get("rescale_acts_by_decoder_norm"):

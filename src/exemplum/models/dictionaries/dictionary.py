@@ -53,7 +53,8 @@ class Dictionary:
             return ModuleEncoder(self.module, channels)
         weight = self._weight(channels, layer)
         features = len(weight)
-        if "W_dec" in self.tensors and sorted(self.tensors["W_dec"].shape) != sorted(weight.shape):
+        # a transcoder's W_dec is for another number of channels
+        if "W_dec" in self.tensors and features not in self.tensors["W_dec"].shape:
             shape = " × ".join(map(str, self.tensors["W_dec"].shape))
             raise ModelError(f"{self.what}: W_dec is {shape}, but W_enc has {features} features of {channels} channels")
         given = {name: self.tensors[name] for name in VECTORS if name in self.tensors}
