@@ -201,9 +201,7 @@ def test_a_query_of_another_batch_is_no_reference_either(folder):
     query = query_of(table, unit, min({0, 1, 2} - shown))
     table.loc[reference_of(table, unit), "image"] = query["image"]
     check(design(table), table, folder)
-    with pytest.raises(
-        DesignError, match=f"shows the image {query['image']}, which is a query of the unit in some trial"
-    ):
+    with pytest.raises(DesignError, match=f"image {query['image']} of {query['path']}, a query of the unit in some"):
         check(design(table), table, folder, any_batch=True)
 
 

@@ -168,12 +168,17 @@ def _check_any_batch(
     of_unit = dict(tuple(queries.groupby("unit")))
     for unit, by_method in asked.items():
         own = of_unit[unit]
-        images = {*own["image_max"], *own["image_min"]} - {""}
+        shown = {
+            image: path
+            for pole in ("max", "min")
+            for image, path in zip(own[f"image_{pole}"], own[f"query_{pole}"], strict=True)
+        }
         for method, references in by_method.items():
             for path in references:
-                if known[path].image in images:
+                image = known[path].image
+                if image and image in shown:
                     raise DesignError(
-                        f"{unit}, method {method}: {path} shows the image {known[path].image}, which is a query of the "
+                        f"{unit}, method {method}: {path} shows the image {image} of {shown[image]}, a query of the "
                         f"unit in some trial, which gives the answer away; {REMEDY}"
                     )
 
