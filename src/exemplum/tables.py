@@ -118,14 +118,14 @@ STIMULI = Table(
         "references": Column("int", "references per pole in the picture's set"),
         "batch": Column("int", "number of the batch that the picture is for; -1: it is used in every batch"),
         "position": Column("int", "from 0; of natural images 0 is the most extreme"),
-        "image": Column("str", "id in the corpus; empty for pictures that are not images of the corpus"),
+        "image": Column("str", "id in the corpus of the image that it is or was made from; empty for none"),
         "group": Column("str", "images of one group are near-duplicates; empty for none"),
         "activation": Column("float", "the unit's activation for this image in float32; NaN without a network"),
         "percentile": Column("float", "percentage of the corpus with a lower activation; NaN without an index"),
         "margin": Column(
             "float", "distance beyond the corpus's most extreme image, in standard deviations over the corpus"
         ),
-        "failed": Column("bool", "the picture is no more extreme than the corpus median"),
+        "failed": Column("bool", "the picture, of no image of the corpus, is no more extreme than the corpus median"),
     },
 )
 
