@@ -82,7 +82,9 @@ def _scattered(
 class _EasyTrials:
     """Practice and catch trials of a participant: units of neither come again before all have come.
 
-    Methods take turns, also from one participant to the next.
+    In practice methods take turns, also from one participant to the next. Catch trials show the participant's first
+    method, the baseline unless methods lie between participants: whoever is excluded must not be so for the pictures of
+    a method, and the references of a null such as `random` do not say which of them activates the unit more.
     """
 
     def __init__(
@@ -92,7 +94,7 @@ class _EasyTrials:
         self.cells = mixed.cells(participant)
         self.turn = (participant - 1) // len(mixed.groups)
         self.deck = Deck(plan.practice_units[""], rng)
-        self.given: Counter[TrialKind] = Counter()
+        self.methods = sorted({cell.method for cell in self.cells}, key=plan.methods.index)
         self.used: Counter[StudyUnit] = Counter()
 
     def practice(self, scheme: int) -> list[TrialDraft]:
@@ -100,17 +102,17 @@ class _EasyTrials:
         count, levels = self.plan.practice, self.plan.difficulties
         hardest = max((cell.difficulty for cell in self.cells), key=levels.index)
         wanted = [levels[0]] * (count - 1) + [hardest if count > 1 else levels[0]]
-        return [self._draft(PRACTICE, scheme, level, count) for level in wanted]
+        first = self.turn * count
+        return [
+            self._draft(PRACTICE, scheme, self.methods[(first + place) % len(self.methods)], level)
+            for place, level in enumerate(wanted)
+        ]
 
     def catch(self, scheme: int) -> list[TrialDraft]:
-        plan = self.plan
-        return [self._draft(CATCH, scheme, plan.difficulties[0], plan.catch * plan.blocks) for _ in range(plan.catch)]
+        easiest = self.plan.difficulties[0]
+        return [self._draft(CATCH, scheme, self.methods[0], easiest) for _ in range(self.plan.catch)]
 
-    def _draft(self, kind: TrialKind, scheme: int, difficulty: str, count: int) -> TrialDraft:
-        """The next trial of a kind of which a participant has `count`."""
-        methods = sorted({cell.method for cell in self.cells}, key=self.plan.methods.index)
-        method = methods[(self.turn * count + self.given[kind]) % len(methods)]
-        self.given[kind] += 1
+    def _draft(self, kind: TrialKind, scheme: int, method: str, difficulty: str) -> TrialDraft:
         unit = self.deck.hand(1)[0]
         shown = self.plan.schemes[scheme]
         return TrialDraft(kind, unit, method, shown, difficulty, self._batch(unit, shown.references))
