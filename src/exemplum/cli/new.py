@@ -13,7 +13,7 @@ import typer
 from exemplum import store
 from exemplum.cli import templates
 from exemplum.errors import command
-from exemplum.models import TABLE
+from exemplum.models import LITE, TABLE
 from exemplum.protocols import PROTOCOLS, Factor, protocol as protocol_named
 from exemplum.runtime import console
 from exemplum.study import IDENTITY_FILE, Study, StudyError, new_identity, parse, pipeline
@@ -177,11 +177,12 @@ def text(
         lines += ["[model]", f"load = {_quoted(_whole(model) or model)}"]
         lines += [] if is_table else _weights(weights) or ['# weights = "DEFAULT"  # or a file']
         lines += ["", "[images]", f"load = {_quoted(images)}", ""]
-        lines += ["[units]", 'choose = "one per branch"', '# hand_picked = ["mixed4a:17"]', ""]
+        unit = "blocks.4.2:17" if model in LITE else "mixed4a:17"
+        lines += ["[units]", 'choose = "one per branch"', f'# hand_picked = ["{unit}"]', ""]
         methods = '["natural", "random"]' if is_table else '["natural", "synthetic"]'
         lines += ["[explanations]", f'methods = {methods}  # yours too: "package.module:function"', ""]
     if not stimuli and not is_table:
-        lines += ["[synthetic]", 'recipe = "borowski2021"', "# steps = 512  # the recipe's 2560 if left out", ""]
+        lines += ["[synthetic]", *_recipe(model), ""]
     chosen = protocol_named(protocol)
     if Factor.DIFFICULTY in chosen.factors and not stimuli:
         lines += [
@@ -192,6 +193,13 @@ def text(
     lines += ["[design]", f"protocol = {_quoted(protocol)}", f"participants = {participants or chosen.participants}"]
     lines += ["", "[observers]", f"run = {json.dumps(_observers(stimuli))}"]
     return "\n".join(lines) + "\n"
+
+
+def _recipe(model: str) -> list[str]:
+    """The recipe that suits a network, as lines of study.toml; the same whatever machine the study is made on."""
+    if model in LITE:
+        return ['recipe = "maco-wide"  # or borowski2021: docs/imagenet.md compares them']
+    return ['recipe = "borowski2021"  # or maco-wide, which is quick on a CPU', "# steps = 512  # 2560 if left out"]
 
 
 def create(folder: Path, toml: str, version_of: str = "") -> Path:
