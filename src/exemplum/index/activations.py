@@ -24,7 +24,8 @@ from exemplum.runtime import hardware
 
 Relu = Literal["before", "after"]
 T = TypeVar("T")
-MAPS = 2**25, 2**29  # numbers in the maps that are held at a time, on a CPU and on a GPU: 128 MB and 2 GB in float32
+MAPS = 2**26, 2**29  # numbers in the maps that are held at a time, on a CPU and on a GPU: 256 MB and 2 GB in float32
+ENCODING = 3  # numbers that a dictionary's encoder holds per number of its maps
 PR_SET_PDEATHSIG = 1  # sys/prctl.h
 
 
@@ -88,7 +89,7 @@ class Measurer:
         read = [layer_read(layer, objective) for layer in self.layers]
         self.reader = unjoined(model.reader(read, relu=relu, dtype=dtype, device=self.device))
         self.lanes = Lanes(self.reader)
-        numbers = sum(model.layer(name).channels * math.prod(model.grid(name).cells) for name in read)
+        numbers = sum(_numbers(model, name) for name in read)
         self.most = max(1, MAPS[self.device.type == "cuda"] // numbers)  # images whose maps are held at a time
 
     def images(self, images: np.ndarray) -> np.ndarray:
@@ -172,6 +173,12 @@ def measurer(
     if isinstance(model, TableModel):
         return TableMeasurer(model, layers, with_cells)
     return Measurer(model, layers, relu, objective, dtype, with_cells)
+
+
+def _numbers(model: Model, layer: str) -> int:
+    """How many numbers are held per image to measure a layer."""
+    held = model.layer(layer).channels * math.prod(model.grid(layer).cells)
+    return held * ENCODING if layer in model.dictionaries else held
 
 
 def _measured(batch: Batch, found: tuple[Tensor, ...]) -> Measurements:
