@@ -95,12 +95,16 @@ def test_new_writes_a_study_once(tmp_path, exemplum):
     again = exemplum("new", folder)
     assert again.returncode == 1
     assert "exists already" in again.stderr
+    exemplum("new", str(tmp_path / "t"), "--model", "efficientnet-lite0")
+    made = Study.open(tmp_path / "t").config
+    assert (made.model.load, made.synthetic.recipe) == ("efficientnet-lite0", "maco-wide")
 
 
 def test_units_lists_layers_and_branches(exemplum):
     text = exemplum("units", "embedded").stdout
     assert "mixed5b" in text
     assert "5x5" in text
+    assert "input of its ReLU" in text
     done = exemplum("units", "torchvision:gogglenet")
     assert done.returncode == 1
     assert "did you mean googlenet" in done.stderr

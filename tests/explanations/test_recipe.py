@@ -242,13 +242,16 @@ def test_a_wrong_recipe_names_its_field(fields, message):
 
 
 def test_the_recipes_that_come_with_the_package():
-    assert RECIPES == ("borowski2021", "imi2024", "lucid", "maco")
+    assert RECIPES == ("borowski2021", "imi2024", "lucid", "maco", "maco-wide")
     maco, imi = recipe("maco"), recipe("imi2024")
     assert (maco.canvas, maco.views, maco.updates, maco.optimizer, maco.learning_rate) == (512, 32, 256, "nadam", 1.0)
     assert (maco.at(96).canvas, maco.at(96).transforms[0].side) == (219, 96)
     assert imi.transforms == BOROWSKI.transforms
     assert imi.plateau is not None
     assert imi.searches > 0
+    wide = recipe("maco-wide")
+    assert (wide.canvas, wide.views, wide.updates) == (224, 8, 64)
+    assert maco.views * maco.updates == 16 * wide.views * wide.updates
 
 
 def test_a_recipe_at_another_size_keeps_its_proportions():
