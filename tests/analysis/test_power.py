@@ -97,6 +97,23 @@ def test_no_difference_is_found_in_five_percent_of_studies_with_quick(methods) -
     assert 0.005 < found["power"].iloc[0] < 0.065
 
 
+def test_participants_who_see_one_method_are_compared_as_two_groups() -> None:
+    """imi2023: 63 participants for each of 2 methods × 2 difficulties answer 30 times for each of 84 units."""
+    structure = power.structure("imi2023", 2, 2)
+    assert (structure.units, structure.interleaved.main) == (84, 40)
+    scenario = Scenario(0.8, 0.0, Spread(0.5), 252, 84, interleaved=structure.interleaved)
+    answers = power.simulated(scenario, np.random.default_rng(0))
+    counts = np.zeros((84, 2, 2), int)
+    np.add.at(counts, (answers.unit, answers.method.astype(int), answers.difficulty), 1)
+    assert (counts == 30).all()
+    seen = set(zip(answers.person, answers.method, answers.difficulty, strict=True))
+    assert len(seen) == 252  # one method at one difficulty each
+    for test in ("new_units", "these_units"):
+        found = power.table(scenario, [60], [84], test, 500, seed=1)
+        assert 0.01 < found["power"].iloc[0] < 0.08
+        assert found["trials"].iloc[0] == 40
+
+
 def test_marginal_accuracies_are_as_wanted() -> None:
     mean = power.log_odds(0.8, 1.1)
     marginal = quad(lambda x: expit(mean + 1.1 * x) * norm.pdf(x), -12, 12)[0]
@@ -182,7 +199,9 @@ def test_a_study_with_quick_is_planned_for_its_methods_and_difficulties(tmp_path
     result = CliRunner().invoke(app, [*given, "--part", "difficulty"])
     assert result.exit_code == 0, result.output
     assert "9,20,difficulty,4,0.1,new_units" in (tmp_path / "power.csv").read_text()
-    assert "main trials are divided among 4 methods and 2 difficulties" in " ".join(result.output.split())
+    assert "16 main trials per participant, for 4 methods and 2 difficulties; counted are" in " ".join(
+        result.output.split()
+    )
     assert CliRunner().invoke(app, [*given, "--methods", "2", "--difficulties", "1"]).exit_code == 0
     assert "9,20,all,16,0.1,new_units" in (tmp_path / "power.csv").read_text()
 

@@ -222,6 +222,21 @@ def test_factors_may_lie_between_participants(between):
     assert set(Counter((t.unit.unit, t.condition, t.difficulty) for t in mains(design)).values()) == {4}
 
 
+def test_imi2023_gives_thirty_answers_to_every_unit_with_one_method_at_one_difficulty_per_participant():
+    """Zimmermann, Klein & Brendel (2023): 63 sessions of 40 main and 5 catch trials per condition, 84 units."""
+    given = study(main=84, practice=10, methods=("natural", "mine"))
+    design = make("imi2023", participants=63 * 4, seed=1, **given)
+    assert not any("participants see" in note for note in design.notes)
+    counts = Counter((t.unit.unit, t.condition, t.difficulty) for t in mains(design))
+    assert len(counts) == 84 * 4
+    assert set(counts.values()) == {30}
+    for session in design.sessions[:4]:
+        assert Counter(trial.kind.value for trial in session.trials) == {"practice": 5, "main": 40, "catch": 5}
+        assert len({(t.condition, t.difficulty) for t in session.trials if t.kind is TrialKind.MAIN}) == 1
+    sessions = {(b.condition, b.trials[0].difficulty) for s in design.sessions[:4] for b in s.blocks[1:]}
+    assert {condition for condition, _ in sessions} == {"natural", "mine"}
+
+
 def test_schemes_may_change_within_participants_one_after_the_other(monkeypatch):
     both = (Pole.MIN, Pole.MAX)
     quick = protocol("quick")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,8 +16,8 @@ from exemplum.analysis.estimates import intervals
 from exemplum.analysis.models import fits
 from exemplum.analysis.models.mixed import Sample, samples, standard_errors
 from exemplum.analysis.simulate import Spread
-from exemplum.analysis.tests.difference import Difference, crossed, of_one_sample
-from exemplum.design import Assignment, sheared, trials_of
+from exemplum.analysis.tests.difference import Difference, apart, crossed, of_one_sample
+from exemplum.design import Assignment, Factor, sheared, trials_of
 from exemplum.errors import UserError, did_you_mean
 from exemplum.protocols import protocol as protocol_named
 
@@ -37,6 +37,7 @@ class Interleaved:
     main: int  # main trials per participant, of all methods together
     methods: int = 2
     difficulties: int = 1
+    between: tuple[str, ...] = ()  # factors of which a participant sees one level
     one_difficulty: bool = False  # whether only the trials of one difficulty are analysed
 
     def trials(self, units: int) -> int:
@@ -45,8 +46,17 @@ class Interleaved:
 
     @property
     def share(self) -> float:
-        """Of the main trials, those of the baseline and one method that are analysed."""
+        """Of all main trials, those of the baseline and one method that are analysed."""
         return 2 / self.methods / (self.difficulties if self.one_difficulty else 1)
+
+    @property
+    def groups(self) -> list[list[tuple[int, int]]]:
+        """The cells, method and difficulty, of each group of participants."""
+        found: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for method, difficulty in sheared(range(self.methods), range(self.difficulties)):
+            key = method * (Factor.METHOD in self.between), difficulty * (Factor.DIFFICULTY in self.between)
+            found.setdefault(key, []).append((method, difficulty))
+        return list(found.values())
 
 
 @dataclass(frozen=True)
@@ -152,6 +162,9 @@ class Answers:
 
 def difference_of(answers: Answers, test: str) -> Difference:
     """What a simulated study says of the difference, for new units or for these."""
+    if not np.intersect1d(answers.person[answers.method], answers.person[~answers.method]).size:
+        single = answers.right, answers.person, answers.unit, answers.method, answers.difficulty
+        return apart(*single, new_units=test == "new_units")
     if test == "these_units":
         shape = int(answers.person.max()) + 1, int(answers.difficulty.max()) + 1, 2
         cell = (answers.person * shape[1] + answers.difficulty) * 2 + answers.method
@@ -177,18 +190,20 @@ def simulated(scenario: Scenario, rng: np.random.Generator) -> Answers:
 
 
 def _interleaved(scenario: Scenario, mixed: Interleaved, rng: np.random.Generator) -> Answers:
-    """Units and methods are assigned as the design assigns them; the first two methods are compared."""
-    cells = sheared(range(mixed.methods), range(mixed.difficulties))
-    trials = mixed.trials(scenario.units)
-    assignment = Assignment(scenario.units, len(cells), 2, trials)
-    unit, cell, *_ = assignment.table(np.arange(scenario.participants * trials)).T
-    method, difficulty = np.array(cells).T
-    used = (method[cell] < 2) & (difficulty[cell] < (1 if mixed.one_difficulty else mixed.difficulties))
-    person = np.repeat(np.arange(scenario.participants), trials)[used]
-    unit, which, level = unit[used], method[cell[used]], difficulty[cell[used]]
+    """Units and cells are assigned as the design assigns them; the first two methods are compared."""
+    trials, groups = mixed.trials(scenario.units), mixed.groups
+    parts = []
+    for number, cells in enumerate(groups):
+        people = np.arange(number, scenario.participants, len(groups))
+        assignment = Assignment(scenario.units, len(cells), 2, trials)
+        unit, cell, *_ = assignment.table(np.arange(len(people) * trials)).T
+        parts.append(np.stack([np.repeat(people, trials), unit, *np.array(cells)[cell].T]))
+    person, unit, method, difficulty = np.concatenate(parts, axis=1)
+    used = (method < 2) & (difficulty < (1 if mixed.one_difficulty else mixed.difficulties))
+    person, unit, method, difficulty = (column[used] for column in (person, unit, method, difficulty))
     by_person, by_unit = _log_odds(scenario, rng)
-    odds = by_person[person, which] + by_unit[unit, which]
-    return Answers(rng.random(len(odds)) < expit(odds), person, unit, which == 1, level)
+    odds = by_person[person, method] + by_unit[unit, method]
+    return Answers(rng.random(len(odds)) < expit(odds), person, unit, method == 1, difficulty)
 
 
 def simulate(scenario: Scenario, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -278,15 +293,20 @@ class Structure:
         return units // self.sets
 
 
-def structure(protocol: str, methods: int = 2, difficulties: int = 1, main: int | None = None) -> Structure:
+def structure(
+    protocol: str, methods: int = 2, difficulties: int = 1, main: int | None = None,
+    between: Sequence[str] | None = None,
+) -> Structure:  # fmt: skip
     """The protocol's counterbalancing. Raises UserError for an unknown name.
 
-    Numbers of `methods` and `difficulties`, and of `main` trials if not the protocol's, matter where an interleaved
-    protocol divides a participant's trials among them. Its designs are balanced over any number of participants.
+    Numbers of `methods` and `difficulties`, and `main` trials and factors `between` participants if not the protocol's,
+    matter where an interleaved protocol divides its trials among them. Its designs are balanced over any number of
+    participants.
     """
     found = protocol_named(protocol)
     if found.is_interleaved:
-        return Structure(1, 1, found.units, Interleaved(main or found.main, methods, difficulties))
+        apart_in = tuple(found.between if between is None else between)
+        return Structure(1, 1, found.units, Interleaved(main or found.main, methods, difficulties, apart_in))
     sets = max(len(found.main_sets), 1)
     return Structure(math.lcm(len(found.scheme_orders), 2 * found.order_every), sets, found.units * sets)
 

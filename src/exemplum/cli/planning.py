@@ -45,7 +45,9 @@ def structure(
     if config is not None:
         methods = methods or len(config.explanations.uses)
         difficulties = difficulties or len(config.queries.uses)
-    return planning.structure(protocol, methods or 2, difficulties or 1, None if config is None else config.design.main)
+    section = None if config is None or config.design.protocol != protocol else config.design
+    main, between = (None, None) if section is None else (section.main, section.between)
+    return planning.structure(protocol, methods or 2, difficulties or 1, main, between)
 
 
 def plan(
@@ -77,9 +79,11 @@ def plan(
         output.print(f"{protocol}: counted are the main trials of {planned}; {other}")
     if mixed is not None:
         asked = f"{mixed.difficulties} difficulties together" if part == "all" else "one difficulty"
+        levels = f"{mixed.methods} methods and {mixed.difficulties} difficulties"
+        one = f", one {' and '.join(mixed.between)} per participant" if mixed.between else ""
         output.print(
-            f"{protocol}: a participant's {mixed.main} main trials are divided among {mixed.methods} methods and "
-            f"{mixed.difficulties} difficulties; counted are those of two methods, of {asked}"
+            f"{protocol}: {mixed.main} main trials per participant, for {levels}{one}; counted are those of two "
+            f"methods, of {asked}"
         )
     console.print(f"wrote {out / 'power.csv'}, {out / 'power.png'}, {out / 'power.svg'}")
 

@@ -75,14 +75,14 @@ def power(
         typer.Option(
             help="Trials to plan for, if the protocol has several schemes or difficulties. all: the main trials of all "
             "of them, as in the primary analysis. scheme: the main trials of one scheme. difficulty: those of one "
-            "difficulty, in quick."
+            "difficulty, in quick and imi2023."
         ),
     ] = "all",
     methods: Annotated[
         int | None,
         typer.Option(
             min=2,
-            help="In quick, methods that share a participant's main trials, baseline included. Default: those of "
+            help="In quick and imi2023, methods that share the main trials, baseline included. Default: those of "
             "--study, else 2.",
         ),
     ] = None,
@@ -90,7 +90,7 @@ def power(
         int | None,
         typer.Option(
             min=1,
-            help="In quick, difficulties that share a participant's main trials. Default: those of --study, else 1.",
+            help="In quick and imi2023, difficulties that share the main trials. Default: those of --study, else 1.",
         ),
     ] = None,
     simulations: Annotated[int, typer.Option(min=10, help="Number of simulated studies per sample size.")] = 1000,

@@ -2,11 +2,12 @@
 
 from exemplum.errors import UserError, did_you_mean
 from exemplum.protocols.borowski2021 import BOROWSKI2021_1, BOROWSKI2021_2
+from exemplum.protocols.imi2023 import IMI2023
 from exemplum.protocols.protocol import Factor, Protocol
 from exemplum.protocols.quick import QUICK
 from exemplum.records import Scheme
 
-PROTOCOLS = {protocol.name: protocol for protocol in (BOROWSKI2021_1, BOROWSKI2021_2, QUICK)}
+PROTOCOLS = {protocol.name: protocol for protocol in (BOROWSKI2021_1, BOROWSKI2021_2, QUICK, IMI2023)}
 
 
 def protocol(name: str) -> Protocol:
