@@ -83,8 +83,8 @@ class _EasyTrials:
     """Practice and catch trials of a participant: units of neither come again before all have come.
 
     In practice methods take turns, also from one participant to the next. Catch trials show the participant's first
-    method, the baseline unless methods lie between participants: whoever is excluded must not be so for the pictures of
-    a method, and the references of a null such as `random` do not say which of them activates the unit more.
+    method, the baseline unless methods lie between participants: nobody may be excluded for the pictures of a method,
+    and the references of a null such as `random` do not say which of them activates the unit more.
     """
 
     def __init__(
