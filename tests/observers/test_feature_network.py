@@ -4,6 +4,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -44,6 +45,13 @@ def test_a_common_trunk_is_found_under_other_names_and_precision():
     # a larger network that contains a smaller one
     both = nn.Sequential(OrderedDict(small=whole.trunk, big=nn.Sequential(*(nn.Conv2d(16, 16, 3) for _ in range(9)))))
     assert shared_weights(model(whole.trunk), model(both)) == 1
+
+
+def test_of_a_table_of_activations_it_is_not_known(tmp_path: Path):
+    pd.DataFrame({"image": ["a", "b"], "u": [0.0, 1.0]}).to_csv(tmp_path / "t.csv", index=False)
+    found = feature_network.choose(tested=ex.load(f"table:{tmp_path / 't.csv'}"))
+    assert found.about.endswith("128 px; whether the tested network has the same weights is not known")
+    assert not found.is_tested
 
 
 def test_a_fine_tuned_network_is_its_ancestor():

@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from exemplum.models.model import Model
 
@@ -36,8 +36,7 @@ def shared_weights(first: Model, second: Model) -> float:
 def _weights(model: Model) -> dict[tuple[int, ...], list[Tensor]]:
     """The weights of a network by shape, as vectors of unit length."""
     found: dict[tuple[int, ...], list[Tensor]] = defaultdict(list)
-    module = getattr(model, "module", None)  # a table of activations has none
-    for tensor in module.state_dict().values() if isinstance(module, nn.Module) else ():
+    for tensor in model.module.state_dict().values():  # a table of activations has none
         if tensor.ndim >= 2 and tensor.numel() >= LEAST and tensor.is_floating_point():
             vector = tensor.detach().float().flatten().cpu()
             if (length := vector.norm()) > 0:
