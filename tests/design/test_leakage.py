@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from design.altered import CHANGES
+from design.altered import CHANGES, blurred
 from design.made import stimuli, units
 from exemplum import images, store
 from exemplum.design import DesignError, leakage, make
 from exemplum.explanations import finished, overlays
+from exemplum.images import copies
 from exemplum.queries import split_queries
 from exemplum.records import Design, Pole, TrialKind
 from exemplum.tables import STIMULI
@@ -286,3 +287,30 @@ def test_finished_stimuli_are_checked(shared_data, tmp_path):
 def test_the_check_needs_no_torch():
     code = "import sys, exemplum.design.leakage; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def faintly_like(image: np.ndarray) -> np.ndarray:
+    """The picture, blurred until it only resembles itself."""
+    for share in np.arange(0.02, 0.1, 0.004):
+        made = blurred(share)(image, np.random.default_rng(0))
+        likeness = copies.likenesses([copies.look(made)], [copies.look(image)])[0, 0]
+        if copies.COPY <= likeness < leakage.CERTAIN:
+            return made
+    raise AssertionError("no blur makes it faint enough")
+
+
+def test_a_few_resemblances_by_chance_are_a_note_and_more_are_a_leak(folder, monkeypatch):
+    """Of 12 pictures shown by the method, one is below 10 %, two are above. Oracle: the share, counted."""
+    unit = OF["unit"][0]
+    query = folder / query_of(TABLE, unit, asked_batch(TABLE))["path"]
+    rows = TABLE[(TABLE["unit"] == unit) & (TABLE["method"] == "synthetic") & (TABLE["pole"] == "max")]
+    first, second = (folder / path for path in rows["path"].unique()[:2])
+    faint = faintly_like(store.read_png(query))
+    with swapped(first, faint):
+        assert "gives the answer away" in leak(folder, TABLE)  # 2 % of a few pictures are none
+        monkeypatch.setattr(leakage, "BY_CHANCE", 0.13)
+        notes = leakage.check(design(TABLE), *split_queries(TABLE), folder, any_batch=False)
+        assert len(notes) == 1
+        assert "1 of 8 pictures of synthetic resemble a query beside them" in notes[0]
+        with swapped(second, np.ascontiguousarray(faint[:, ::-1])):
+            assert "(and 1 more of this unit)" in leak(folder, TABLE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -52,7 +53,10 @@ def run(study: Study) -> dict[str, Any]:
         main=section.main, between=section.between,
     )  # fmt: skip
     of_corpus = leakage.OF_CORPUS if study.config.stimuli else [use.name for use in uses if use.is_of_corpus]
-    leakage.check(design, stimuli, pairs, study.folder, any_batch=study.config.stimuli is None, of_corpus=of_corpus)
+    found = leakage.check(
+        design, stimuli, pairs, study.folder, any_batch=study.config.stimuli is None, of_corpus=of_corpus
+    )
+    design = replace(design, notes=(*design.notes, *found))
     study.begin_writing("design")
     save(study, design)
     first = design.sessions[0]
