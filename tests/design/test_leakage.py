@@ -311,6 +311,6 @@ def test_a_few_resemblances_by_chance_are_a_note_and_more_are_a_leak(folder, mon
         monkeypatch.setattr(leakage, "BY_CHANCE", 0.1)
         notes = leakage.check(design(TABLE), *split_queries(TABLE), folder, any_batch=False)
         assert len(notes) == 1
-        assert "1 of 12 pictures of synthetic resemble a query beside them" in notes[0]
+        assert "pictures of synthetic that resemble a query beside them: 1 of 12" in notes[0]
         with swapped(second, np.ascontiguousarray(faint[:, ::-1])):
             assert "(and 1 more of this unit)" in leak(folder, TABLE)
