@@ -87,8 +87,8 @@ def check(
                     raise DesignError(f"{faults[0].told}{more}, which gives the answer away; {REMEDY}")
             advance(1)
     return tuple(
-        f"pictures of {method} that resemble a query beside them: {len(told)} of {made[method]}, as chance allows; look "
-        f"at them: {told[0]}"
+        f"pictures of {method} that resemble a query beside them: {len(told)} of {made[method]}, as chance allows; "
+        f"look at them: {told[0]}"
         for method, told in doubtful.items() if told
     )  # fmt: skip
 
