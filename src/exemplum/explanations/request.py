@@ -12,13 +12,11 @@ import numpy as np
 
 from exemplum.errors import UserError
 from exemplum.explanations.synthetic import SyntheticSection
-from exemplum.images import Corpus
-from exemplum.index import ActivationIndex
-from exemplum.queries import CorpusImages, DealtImage, is_query, without_queries
+from exemplum.queries import CorpusImages, CorpusRequest, DealtImage, is_query, without_queries
 from exemplum.records import Picture, Pole, Unit
 
 if TYPE_CHECKING:
-    from exemplum.models import Model
+    pass
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class AskedImages:
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(CorpusRequest):
     """The units that pictures are requested for, and everything that a method may use to make them."""
 
     units: Sequence[Unit]
@@ -67,28 +65,6 @@ class Request:
     folder: Path  # the method's own; files that it writes there are kept until the method is edited
     ray: str | None = None  # address of a Ray cluster to distribute the work to; None: this machine
     asked: Mapping[Unit, AskedImages] = field(default_factory=dict, repr=False)  # the queries that were made
-
-    @property
-    def references(self) -> tuple[int, ...]:
-        """How many pictures per pole each scheme of the study shows: (9,) or (1, 9)."""
-        return self.corpus_images.references
-
-    @property
-    def model(self) -> Model:
-        return self.corpus_images.model
-
-    @property
-    def corpus(self) -> Corpus:
-        return self.corpus_images.corpus
-
-    @property
-    def index(self) -> ActivationIndex:
-        return self.corpus_images.index
-
-    @property
-    def seed(self) -> int:
-        """The study's seed."""
-        return self.settings.seed
 
     @property
     def most_batches(self) -> int:
@@ -155,10 +131,6 @@ class Request:
     def dealt(self, unit: Unit, references: int) -> list[DealtImage]:
         """The natural images of every batch, including extreme queries, for sets of this many references."""
         return list(self.corpus_images.deal(unit).exemplars[references])
-
-    def image(self, row: int) -> np.ndarray:
-        """An image of the corpus as the network sees it: uint8 (input_size, input_size, 3)."""
-        return self.corpus_images.image(row)
 
     def thumbnail(self, row: int) -> np.ndarray:
         """The same at 16 px, as images that look the same are found: uint8 (16, 16, 3)."""

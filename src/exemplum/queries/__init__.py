@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     )
     from exemplum.queries.request import (
         CorpusImages as CorpusImages,
+        CorpusRequest as CorpusRequest,
         QueryImage as QueryImage,
         QueryPair as QueryPair,
         QueryRequest as QueryRequest,
@@ -90,7 +91,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "dealing": ["DealtImage", "is_query", "without_queries"],
-        "request": ["CorpusImages", "QueryImage", "QueryPair", "QueryRequest", "QuerySource"],
+        "request": ["CorpusImages", "CorpusRequest", "QueryImage", "QueryPair", "QueryRequest", "QuerySource"],
         "stage": ["corpus_images", "expected_units"],
         "table": ["load", "load_units", "split_queries"],
     },

@@ -66,36 +66,10 @@ class CorpusImages:
         return self._thumbnails[row]
 
 
-@dataclass(frozen=True)
-class QueryImage:
-    """One of two query images: uint8 (h, w, 3), shown at the size that the network sees."""
+class CorpusRequest:
+    """What the requests of query sources and of explanation methods offer: the images of the study's corpus."""
 
-    image: np.ndarray = field(repr=False, compare=False)
-    image_id: str = ""  # of the corpus image that it is or was made from, if it was
-    group: str = ""  # of that image
-    activation: float | None = None  # of its unit, if known from the index in float32; else it is measured
-
-
-@dataclass(frozen=True)
-class QueryPair:
-    """Two images that test a unit. Which of them activates it more is measured, never stated."""
-
-    unit: Unit
-    batch: int
-    images: tuple[QueryImage, QueryImage]
-    references: int | None = None  # for one number of references only, if pairs differ between schemes
-    facts: Mapping[str, Any] = field(default_factory=dict)  # anything to keep beside it, JSON-like
-
-
-@dataclass(frozen=True)
-class QueryRequest:
-    """The units that queries are requested for, and everything that a source may use to make them."""
-
-    units: Sequence[Unit]
-    corpus_images: CorpusImages = field(repr=False)
-    relu: Literal["before", "after"] = "before"  # activations before or after the layer's ReLU
-    objective: str = "channel"  # the number that stands for a unit's map
-    batch: int = 32  # images per forward pass
+    corpus_images: CorpusImages
 
     @property
     def model(self) -> Model:
@@ -122,6 +96,38 @@ class QueryRequest:
     def image(self, row: int) -> np.ndarray:
         """An image of the corpus as the network sees it: uint8 (input_size, input_size, 3)."""
         return self.corpus_images.image(row)
+
+
+@dataclass(frozen=True)
+class QueryImage:
+    """One of two query images: uint8 (h, w, 3), shown at the size that the network sees."""
+
+    image: np.ndarray = field(repr=False, compare=False)
+    image_id: str = ""  # of the corpus image that it is or was made from, if it was
+    group: str = ""  # of that image
+    activation: float | None = None  # of its unit, if known from the index in float32; else it is measured
+
+
+@dataclass(frozen=True)
+class QueryPair:
+    """Two images that test a unit. Which of them activates it more is measured, never stated."""
+
+    unit: Unit
+    batch: int
+    images: tuple[QueryImage, QueryImage]
+    references: int | None = None  # for one number of references only, if pairs differ between schemes
+    facts: Mapping[str, Any] = field(default_factory=dict)  # anything to keep beside it, JSON-like
+
+
+@dataclass(frozen=True)
+class QueryRequest(CorpusRequest):
+    """The units that queries are requested for, and everything that a source may use to make them."""
+
+    units: Sequence[Unit]
+    corpus_images: CorpusImages = field(repr=False)
+    relu: Literal["before", "after"] = "before"  # activations before or after the layer's ReLU
+    objective: str = "channel"  # the number that stands for a unit's map
+    batch: int = 32  # images per forward pass
 
     def dealt(self, unit: Unit, references: int | None = None) -> list[DealtImage]:
         """The extremes of every batch, queries among them, for this many references per pole (the most if not given).
