@@ -154,7 +154,7 @@ def test_an_edited_helper_of_a_method_makes_its_pictures_anew(study):
     shown = study.folder / "explanations" / "shades"
     (study.folder / "tones.py").write_text(TONES.replace("10", "11"))
     assert remade(study) == ["explanations", "design", "responses", "analysis", "report"]
-    units = pd.read_parquet(study.folder / "explanations" / "units.parquet")["unit"]
+    units = pd.read_parquet(study.folder / "queries" / "units.parquet")["unit"]
     assert sorted(asked(study)) == sorted(units)
     assert all(store.read_png(path)[0, 0, 0] == 11 for path in shown.glob("*/max_0.png"))
 
@@ -207,7 +207,7 @@ def test_force_makes_everything_anew_whatever_lies_there(study, whole):
     """Each stage's files are spoilt; what a forced run leaves is what the study made from nothing has."""
     spoilt = ["index/units.parquet", "explanations/stimuli.parquet", "responses/machines.parquet"]
     for name in spoilt:
-        (study.folder / name).write_bytes((study.folder / "explanations/units.parquet").read_bytes())
+        (study.folder / name).write_bytes((study.folder / "queries/units.parquet").read_bytes())
     for path in study.folder.glob("explanations/*/*/*.png"):
         store.write_png(path, np.zeros((32, 32, 3), np.uint8))
     kept = study.folder / "responses" / "features.npz"

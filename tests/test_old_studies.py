@@ -81,7 +81,7 @@ def test_people_go_on_and_come_and_the_report_shows_them(old, tmp_path):
     assert changed <= {"responses", "analysis", "report"}
     assert "participants (4)" in said
     machines, again = (estimates_of_machines(at) for at in (old, folder))
-    assert len(machines) > 100
+    assert len(machines) > 50
     # other machines' libraries may round the last bits otherwise: tools/compare_studies.py is for one machine
     pd.testing.assert_series_equal(machines, again, rtol=1e-9)
     for name in ("accuracy_by_condition", "intuitiveness"):
@@ -91,7 +91,12 @@ def test_people_go_on_and_come_and_the_report_shows_them(old, tmp_path):
 def estimates_of_machines(folder: Path) -> pd.Series:
     """Shares of right answers in each session. Over sessions they have changed: a stimulus counts once."""
     found = pd.read_parquet(folder / "analysis" / "estimates.parquet")
-    ours = (found["observer"] != "participants") & (found["measure"] == "accuracy") & (found["aggregate"] == "pooled")
+    # similarity now compares by another network
+    ours = (
+        found["observer"].isin(["ideal", "chance"])
+        & (found["measure"] == "accuracy")
+        & (found["aggregate"] == "pooled")
+    )
     ours &= (found["by"] == "participant") & (found["interval"] == "wilson")
     keys = ["observer", "condition", "trial_kind", "by", "group"]
     return found[ours].set_index(keys)["estimate"].sort_index()

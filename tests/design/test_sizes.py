@@ -147,7 +147,7 @@ def test_a_missing_query_is_named():
     pictures = stimuli(of, batches=4)
     lost = (pictures["unit"] == of["unit"][1]) & (pictures["batch"] == 2) & (pictures["position"] == 9)
     lost &= pictures["pole"] == "max"
-    with pytest.raises(DesignError, match=r"no natural image max_9 of unit mixed3b:1 for batch 2"):
+    with pytest.raises(UserError, match=r"no natural image max_9 of unit mixed3b:1 for batch 2"):
         make("borowski2021-1", of, pictures[~lost])
 
 
@@ -156,7 +156,7 @@ def test_no_main_units_natural_images_or_method_are_errors():
     pictures = stimuli(of)
     with pytest.raises(DesignError, match="no main units"):
         make("borowski2021-1", of[of["role"] == "practice"], pictures)
-    with pytest.raises(DesignError, match="need natural images"):
+    with pytest.raises(DesignError, match="needs queries of all units"):
         make("borowski2021-1", of, pictures[pictures["method"] == "synthetic"])
     with pytest.raises(DesignError, match="needs a method with pictures"):
         make("borowski2021-2", of, pictures, methods=[])

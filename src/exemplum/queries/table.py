@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from exemplum import tables
+from exemplum.errors import REMAKE, UserError
 from exemplum.queries import EXTREME
 from exemplum.study import Study
 
@@ -35,7 +36,10 @@ def load_units(study: Study) -> pd.DataFrame:
 
 
 def split_queries(stimuli: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The STIMULI without their queries, the positions of natural references counted from the most extreme; QUERIES."""
+    """The STIMULI without their queries, the positions of natural references counted from the most extreme; QUERIES.
+
+    Raises UserError naming the query of a pair that is missing.
+    """
     natural, is_max = stimuli["method"] == NATURAL, stimuli["pole"] == "max"
     last = stimuli["position"] == stimuli["references"]
     asked = natural & np.where(is_max, last, stimuli["position"] == 0)
@@ -49,6 +53,14 @@ def split_queries(stimuli: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         )
         for pole in ("max", "min")
     ]
-    pairs = poles[0].merge(poles[1], on=SET, validate="one_to_one")
+    pairs = poles[0].merge(poles[1], on=SET, how="outer", validate="one_to_one", indicator="sides")
+    if len(alone := pairs[pairs["sides"] != "both"]):
+        row = alone.iloc[0]
+        missing = f"max_{row['references']}" if row["sides"] == "right_only" else "min_0"
+        raise UserError(
+            f"explanations/stimuli.parquet has no natural image {missing} of unit {row['unit']} for batch "
+            f"{row['batch']} and {row['references']} references; {REMAKE}"
+        )
+    pairs = pairs.drop(columns="sides")
     pairs = pairs.assign(difficulty=EXTREME, source=EXTREME, margin=np.nan, facts="{}")
     return rest.reset_index(drop=True), tables.QUERIES.frame(pairs)

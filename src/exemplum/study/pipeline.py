@@ -170,7 +170,9 @@ def _uncheckable_without_torch(study: Study, names: Iterable[str]) -> list[str]:
     """Finished stages that cannot be checked here, since their fingerprints need torch and it is not installed."""
     if find_spec("torch") is not None:
         return []
-    return [name for name in names if name in NEED_TORCH and study.record(name)]
+    # a study of an earlier version has its queries among the explanations
+    finished = {name for name in STAGES if study.record("explanations" if name == "queries" else name)}
+    return [name for name in names if name in NEED_TORCH and name in finished]
 
 
 def _say_estimates(study: Study, names: Iterable[str]) -> None:
