@@ -98,6 +98,7 @@ def test_the_installed_command_reports_without_torch(without_torch, tmp_path):
     STUDY_UNITS.write(folder / "explanations" / "units.parquet", chosen)
     STIMULI.write(folder / "explanations" / "stimuli.parquet", stimuli(chosen, batches=4, references=(3,)))
     study.finish("index", "made elsewhere", 0.0, {})
+    study.finish("queries", "made elsewhere", 0.0, {})
     study.finish("responses", "made elsewhere", 0.0, observers.run(study))
     done = command(without_torch, "report", folder)
     assert done.returncode == 0, done.stderr
