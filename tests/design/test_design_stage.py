@@ -59,7 +59,7 @@ def test_a_query_among_its_references_stops_the_stage(study):
         mine = table.index[(table["unit"] == unit) & (table["method"] == "synthetic") & (table["pole"] == "max")]
         table.loc[mine[: len(batches)], "image"] = batches["image"].to_list()
     STIMULI.write(study.stage("explanations") / "stimuli.parquet", table)
-    with pytest.raises(design.DesignError, match=r"method synthetic: .*max_\d\.png shows the image .* of .*max_9\.png"):
+    with pytest.raises(design.DesignError, match=r"method synthetic: .*max_\d\.png shows the image .* max 9\.jpg"):
         stage.run(study)
     assert not (study.stage("design") / "design.json").exists()
 
