@@ -67,6 +67,11 @@ class Request(CorpusRequest):
     asked: Mapping[Unit, AskedImages] = field(default_factory=dict, repr=False)  # the queries that were made
 
     @property
+    def seed(self) -> int:
+        """The seed of the pictures: the study's."""
+        return self.settings.seed
+
+    @property
     def most_batches(self) -> int:
         """How many batches study.toml asks for; small corpora have fewer (`batches`)."""
         return self.corpus_images.batches

@@ -125,11 +125,11 @@ def run(study: Study) -> dict[str, Any]:
 
 
 def made_from(study: Study, use: Queries) -> list[Any]:
-    """Everything that the pairs of one source depend on."""
+    """Everything that the pairs of one source depend on, but for what a forced run has changed in the index."""
     config = study.config
     percentiles = [use.parameters["percentile"] for use in config.queries.uses if use.source == WINDOW]
     return [
-        VERSION, index_stage.made(study), protocol(config.design.protocol).reference_counts,
+        VERSION, index_stage.fingerprint(study), protocol(config.design.protocol).reference_counts,
         config.explanations.batches, config.seed, percentiles, _key(study, use),
     ]  # fmt: skip
 
@@ -156,7 +156,8 @@ def _load(study: Study, use: Queries) -> Any:
 def _pairs(study: Study, use: Queries, asked: QueryRequest, home: Path) -> list[dict[str, Any]]:
     """Rows of QUERIES of one source; the pairs of a unit are saved as soon as they are complete."""
     records_of = {unit: home / unit.slug / "pairs.json" for unit in asked.units}
-    missing = [unit for unit, record in records_of.items() if not _is_done(record)]
+    made = index_stage.made(study)
+    missing = [unit for unit, record in records_of.items() if not _is_done(record, made)]
     batches = {unit: len(asked.batches(unit)) for unit in asked.units}
     total, left = sum(batches.values()), sum(batches[unit] for unit in missing)
     with track(f"queries {use.name}", total, "batches", done=total - left) as advance:
@@ -165,12 +166,13 @@ def _pairs(study: Study, use: Queries, asked: QueryRequest, home: Path) -> list[
             request = QueryRequest(missing, asked.corpus_images, asked.relu, asked.objective, asked.batch)
             for unit, own in itertools.groupby(source(request), key=lambda pair: pair.unit):
                 pairs = list(_counted(own, batches[unit], advance))
-                store.write_json(records_of[unit], list(_stored(study, use, request, home, unit, pairs)))
+                rows = list(_stored(study, use, request, home, unit, pairs))
+                store.write_json(records_of[unit], {"index": made, "pairs": rows})
         if absent := [str(unit) for unit, record in records_of.items() if not record.exists()]:
             raise UserError(
                 f"query source {use.source} gave no pair of {absent[0]}; give pairs of all of request.units"
             )
-    return [row for record in records_of.values() for row in store.read_json(record)]
+    return [row for record in records_of.values() for row in store.read_json(record)["pairs"]]
 
 
 def _counted(pairs: Iterable[QueryPair], batches: int, advance: Callable[[int], None]) -> Iterator[QueryPair]:
@@ -184,10 +186,11 @@ def _counted(pairs: Iterable[QueryPair], batches: int, advance: Callable[[int], 
     advance(batches - len(seen))
 
 
-def _is_done(record: Path) -> bool:
-    if not record.exists():
+def _is_done(record: Path, made: str) -> bool:
+    """Whether a unit's pairs are there, and of this index."""
+    if not record.exists() or (held := store.read_json(record))["index"] != made:
         return False
-    names = [row[name] for row in store.read_json(record) for name in ("query_max", "query_min")]
+    names = [row[name] for row in held["pairs"] for name in ("query_max", "query_min")]
     return all((record.parent / Path(name).name).exists() for name in names)
 
 
