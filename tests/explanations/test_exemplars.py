@@ -118,6 +118,24 @@ def test_two_files_of_one_image_do_not_meet_in_a_batch(model, copied_folder, tmp
     assert met > 0  # they do where nobody looks
 
 
+def test_what_looks_like_a_query_of_a_window_is_no_exemplar(model, copied_folder, tmp_path):
+    """Of two files of one image one may be a query at 0.8, and the other extreme enough for a method."""
+    corpus = images.open_corpus(f"folder:{copied_folder}")
+    index = build_index(model, corpus, ["mixed3b"], keep=60, workers=0)
+    request = Request(UNITS, CorpusImages(model, corpus, index, (1,), 3, 2021, (0.8,)), SETTINGS, tmp_path)
+
+    def source(image_id: str) -> str:
+        return image_id.removeprefix("copy of ").partition(".")[0]
+
+    units = [Unit("mixed3b", channel) for channel in range(24)]
+    near = 0
+    for unit in units:
+        asked = {source(image.image_id) for image in request.corpus_images.deal(unit).queries}
+        assert not asked & {source(e.image_id) for pole in Pole for e in request.exemplars(unit, pole, 8)}
+        near += len(asked & {source(name) for pole in Pole for name in index.top(unit, pole)["image"].head(24)})
+    assert near > len(units)  # they are there to be left out
+
+
 TOML = """
 seed = 3
 [model]

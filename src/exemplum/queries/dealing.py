@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -20,7 +21,8 @@ from exemplum.index import ActivationIndex
 from exemplum.records import Pole, Unit
 
 Thumbnails = Callable[[int], np.ndarray]  # of a row of the corpus
-WINDOW = -2  # position of an image that no rank bin holds, since it is a query of a window
+Chosen = dict[Pole, list["DealtImage"]]
+IN_WINDOW = -2  # position of an image that no rank bin holds, since it is a query of a window
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class DealtImage:
 
     unit: Unit
     pole: Pole
-    position: int  # rank bin: max_k (k references per pole) and min_0 are the most extreme; of a window WINDOW
+    position: int  # rank bin: max_k (k references per pole) and min_0 are the most extreme; of a window IN_WINDOW
     batch: int
     row: int  # in the corpus
     image_id: str
@@ -47,30 +49,44 @@ def exemplars(
     """Distribute a unit's extremes over at most `batches` batches of references + 1 images per pole.
 
     No batch has two images of one group, and no image stands for both poles. With `thumbnails`, images that look the
-    same are treated as one group. Every image is more extreme than those of `windows`, queries of other difficulties,
-    and in no group with one. If the corpus or the index is too small there are fewer batches. Raises UserError if there
-    is not even one.
+    same are treated as one group. If the corpus or the index is too small there are fewer batches. With `windows`, the
+    queries of other difficulties, there are exactly `batches`, and every image is more extreme than those of `windows`
+    and in no group with one. Raises UserError if there are too few images.
     """
     bins = references + 1
-    candidates = _beyond(list(_candidates(index, unit)), windows)
-    for count in range(batches, 0, -1):
-        while chosen := _choose(_apart_from(candidates, windows), bins * count, count):
-            shown = [*windows, *(image for images in chosen.values() for image in images)]
-            told = _joined_by_look([*windows, *candidates], shown, thumbnails)
-            if told == [*windows, *candidates]:
-                rng = np.random.default_rng([seed, references, unit.channel, *unit.layer.encode()])
-                return _deal(chosen, bins, count, rng)
-            # some of the chosen images are now in one group: choose again
-            windows, candidates = told[: len(windows)], told[len(windows) :]
+    queries, candidates = list(windows), _beyond(list(_candidates(index, unit)), windows)
+    for count in range(batches, batches - 1 if windows else 0, -1):
+        choose = partial(_choose, number=bins * count, limit=count)
+        chosen, queries, candidates = _settled(candidates, queries, choose, thumbnails)
+        if chosen:
+            rng = np.random.default_rng([seed, references, unit.channel, *unit.layer.encode()])
+            return _deal(chosen, bins, count, rng)
     row = index.units[index.units["unit"] == str(unit)]
     if row["dead"].any():
         raise UserError(f"{unit} is dead: it has the same activation for every image; choose another unit")
-    between = " that are more extreme than the queries of its windows" if windows else ""
     raise UserError(
-        f"{unit} has too few images{between} for {references} references per pole: it needs {bins} for each pole, none "
-        f"of them shared by both poles or no more extreme than the other's, and no two of one group; use more images, "
-        "or raise study.toml: [index] keep"
+        f"{unit} has too few images for {references} references per pole: it needs {bins} for each pole, none of them "
+        "shared by both poles or no more extreme than the other's, and no two of one group; use more images, or raise "
+        "study.toml: [index] keep"
     )
+
+
+def _settled(
+    candidates: list[DealtImage], queries: list[DealtImage], choose: Callable[[list[DealtImage]], Chosen | None],
+    thumbnails: Thumbnails | None,
+) -> tuple[Chosen | None, list[DealtImage], list[DealtImage]]:  # fmt: skip
+    """What is chosen of the candidates apart from the queries, once no more images turn out to look the same.
+
+    With it the queries and the candidates, those that look the same in one group. None if there are too few.
+    """
+    while chosen := choose(_apart_from(candidates, queries)):
+        shown = [*queries, *(image for images in chosen.values() for image in images)]
+        told = _joined_by_look([*queries, *candidates], shown, thumbnails)
+        if told == [*queries, *candidates]:
+            break
+        # some of the images shown are now in one group: choose again
+        queries, candidates = told[: len(queries)], told[len(queries) :]
+    return chosen, queries, candidates
 
 
 def _beyond(candidates: list[DealtImage], windows: Sequence[DealtImage]) -> list[DealtImage]:
@@ -99,7 +115,7 @@ def references(index: ActivationIndex, unit: Unit, batch: int = 0, count: int = 
 
 
 def is_query(image: DealtImage, references: int) -> bool:
-    return image.position in (WINDOW, references if image.pole is Pole.MAX else 0)
+    return image.position in (IN_WINDOW, references if image.pole is Pole.MAX else 0)
 
 
 def without_queries(
@@ -111,26 +127,17 @@ def without_queries(
     `named` are the ids of images that queries were made from besides `queries`. No two of the images are in one group,
     and none stands for both poles. Raises UserError if there are fewer.
     """
-    asked = list(queries)
-    candidates = _beyond(list(_candidates(index, unit)), [image for image in asked if image.position == WINDOW])
-    while True:
-        taken = {image.row for image in asked} | {image.row for image in candidates if image.image_id in named}
-        groups = {image.group for image in asked if image.group}
-        groups |= {image.group for image in candidates if image.row in taken and image.group}
-        free = [image for image in candidates if image.row not in taken and image.group not in groups]
-        chosen = _choose(free, count, 1)
-        if not chosen:
-            raise UserError(
-                f"{unit} has fewer than {count} exemplars of each pole that are neither a query nor a "
-                "near-duplicate of one; raise study.toml: [index] keep, use more images, or lower [explanations] "
-                "batches"
-            )
-        told = _joined_by_look(
-            candidates, [*asked, *(image for images in chosen.values() for image in images)], thumbnails
+    asked = {image.row: image for image in queries}
+    candidates = _beyond(list(_candidates(index, unit)), [i for i in asked.values() if i.position == IN_WINDOW])
+    asked |= {image.row: image for image in candidates if image.image_id in named}
+    free = [image for image in candidates if image.row not in asked]
+    chosen, *_ = _settled(free, list(asked.values()), partial(_choose, number=count, limit=1), thumbnails)
+    if not chosen:
+        raise UserError(
+            f"{unit} has fewer than {count} exemplars of each pole that are neither a query nor a near-duplicate of "
+            "one; raise study.toml: [index] keep, use more images, or lower [explanations] batches"
         )
-        if told == candidates:
-            return chosen
-        candidates = told
+    return chosen
 
 
 def _joined_by_look(
@@ -183,7 +190,7 @@ def _candidates(index: ActivationIndex, unit: Unit) -> Iterator[DealtImage]:
             yield DealtImage(unit, pole, -1, -1, int(row), image, group, float(activation))
 
 
-def _choose(candidates: list[DealtImage], number: int, limit: int) -> dict[Pole, list[DealtImage]] | None:
+def _choose(candidates: list[DealtImage], number: int, limit: int) -> Chosen | None:
     """The first `number` of each pole with at most `limit` per group over both poles; None if there are too few."""
     chosen: dict[Pole, list[DealtImage]] = {pole: [] for pole in Pole}
     groups: Counter[str] = Counter()

@@ -17,7 +17,7 @@ from exemplum.errors import UserError
 from exemplum.images import ImageRecord
 from exemplum.index import ActivationIndex
 from exemplum.queries import dealing
-from exemplum.queries.dealing import WINDOW, DealtImage, Thumbnails
+from exemplum.queries.dealing import IN_WINDOW, DealtImage, Thumbnails
 from exemplum.records import Pole, Unit
 
 Records = Callable[[int], ImageRecord]  # of a row of the corpus
@@ -48,13 +48,11 @@ def deal(
     """
     if not percentiles:
         return Deal({k: dealing.exemplars(index, unit, k, batches, seed, thumbnails) for k in references}, {})
-    count = batches
-    while count:
-        drawn = {percentile: _draw(index, unit, percentile, count, seed, records) for percentile in percentiles}
-        found = _extremes(index, unit, references, count, seed, thumbnails, drawn)
-        if found and all(1 + max(image.batch for image in images) == count for images in found.values()):
+    ranked = index.ranked(unit)
+    for count in range(batches, 0, -1):
+        drawn = {percentile: _draw(ranked, unit, percentile, count, seed, records) for percentile in percentiles}
+        if found := _extremes(index, unit, references, count, seed, thumbnails, drawn):
             return Deal(found, drawn)
-        count -= 1
     raise _too_small(index, unit, max(references), percentiles)
 
 
@@ -74,10 +72,10 @@ def _extremes(
 
 
 def _draw(
-    index: ActivationIndex, unit: Unit, percentile: float, batches: int, seed: int, records: Records
+    ranked: tuple[np.ndarray, np.ndarray], unit: Unit, percentile: float, batches: int, seed: int, records: Records
 ) -> list[DealtImage]:
     """One image per pole and batch, nearest to the percentile, no two of one group; none if there are too few."""
-    rows, activations = index.ranked(unit)
+    rows, activations = ranked
     found: list[DealtImage] = []
     groups: set[str] = set()
     rng = np.random.default_rng([seed, round(1e4 * percentile), unit.channel, *unit.layer.encode()])
@@ -89,14 +87,16 @@ def _draw(
         own = np.flatnonzero(half if pole is Pole.MAX else ~half)
         chosen: list[tuple[int, ImageRecord, float]] = []
         for place in own[np.argsort(np.abs(own - centre), kind="stable")][: 10 * batches + 100].tolist():
+            if len(chosen) == batches:
+                break
             record = records(int(rows[place]))
-            if len(chosen) < batches and not (record.group and record.group in groups):
-                groups |= {record.group} if record.group else set()
+            if not record.group or record.group not in groups:
+                groups.add(record.group)
                 chosen.append((int(rows[place]), record, float(activations[place])))
         if len(chosen) < batches:
             return []
         for batch, (row, record, activation) in zip(rng.permutation(batches).tolist(), chosen, strict=True):
-            found.append(DealtImage(unit, pole, WINDOW, batch, row, record.image_id, record.group, activation))
+            found.append(DealtImage(unit, pole, IN_WINDOW, batch, row, record.image_id, record.group, activation))
     return found
 
 
