@@ -225,6 +225,12 @@ def read_png(path: Path) -> np.ndarray:
         raise StoreError(f"{path} cannot be read as an image ({error})") from error
 
 
+def listing(folder: Path) -> list[tuple[str, int, int]]:
+    """Names, sizes and modification times of the files in a folder, to detect changes."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [(path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in found]
+
+
 def digest(*values: Any) -> str:
     """A short stable hash of JSON-like values, 16 hex digits."""
     text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)

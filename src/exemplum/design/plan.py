@@ -114,7 +114,7 @@ def plan(
     if protocol.is_interleaved:
         batches = common[1:] if easy[""] == tuple(mains) and len(common) > 1 else common
         mixed = interleaving(
-            protocol, mains, chosen, len(schemes), pictures.easiest_first, batches, asked.main, asked.between
+            protocol, mains, chosen, len(schemes), pictures.by_margin, batches, asked.main, asked.between
         )
         sizes = _interleaved_sizes(protocol, sizes, mixed, count, easy[""], notes)
     else:
@@ -123,7 +123,7 @@ def plan(
         if count > (room := len(batches) * min(protocol.batch_every, len(sets))):
             notes.append(f"{count} participants, but batches for {room}: some share theirs in the same condition")
     return Plan(
-        protocol, count, chosen, schemes, orders, sets, easy, batches, pictures.easiest_first, notes=tuple(notes),
+        protocol, count, chosen, schemes, orders, sets, easy, batches, pictures.by_margin, notes=tuple(notes),
         interleaving=mixed, **sizes,
     )  # fmt: skip
 

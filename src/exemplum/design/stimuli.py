@@ -55,7 +55,7 @@ class Pictures:
         self._queries: dict[tuple[str, str, int, int], Queries] = {}  # unit, difficulty, references, batch
         self.difficulties = tuple(dict.fromkeys(queries["difficulty"]))
         margins = queries.groupby("difficulty")["margin"].median().fillna(-math.inf)
-        self.easiest_first = tuple(sorted(self.difficulties, key=lambda name: -margins[name]))
+        self.by_margin = tuple(sorted(self.difficulties, key=lambda name: -margins[name]))  # the easiest first
         self._batches: dict[tuple[str, str, int], set[int]] = defaultdict(set)  # unit, difficulty, references
         self.asked: set[tuple[str, str, str]] = set()  # unit, path, pole
         self.copies_of_one: set[tuple[str, str]] = set()  # pairs that were made from one image
@@ -77,11 +77,12 @@ class Pictures:
             numbers[unit].add(k)
         return set.intersection(*(numbers[str(unit)] for unit in units))
 
-    def batches(self, units: Iterable[Unit], k: int, difficulty: str | None = None) -> list[int]:
-        """The batches for which every one of the units has queries, of this difficulty or of every one, sorted."""
-        wanted = self.difficulties if difficulty is None else (difficulty,)
+    def batches(self, units: Iterable[Unit], k: int) -> list[int]:
+        """The batches for which every one of the units has queries of every difficulty, sorted."""
         found = [
-            self._batches[str(unit), name, k] | self._batches[str(unit), name, ANY] for unit in units for name in wanted
+            self._batches[str(unit), name, k] | self._batches[str(unit), name, ANY]
+            for unit in units
+            for name in self.difficulties
         ]
         return sorted(set.intersection(*found))
 

@@ -77,6 +77,8 @@ def _shown_queries(
     for pole, shown in ((Pole.MAX, references.max), (Pole.MIN, references.min)):
         k = draft.scheme.references
         images = shown or pictures.explanations(draft.condition, draft.unit.unit, pole, k, draft.batch)
-        main = pictures.queries(draft.unit.unit, k, draft.batch, draft.difficulty)
-        queries[pole] = drawn(images, rng) if images else main.of(pole)
+        if images:
+            queries[pole] = drawn(images, rng)
+        else:
+            queries[pole] = pictures.queries(draft.unit.unit, k, draft.batch, draft.difficulty).of(pole)
     return Queries(queries[Pole.MAX], queries[Pole.MIN], None)

@@ -201,12 +201,6 @@ def trace_rows(stored: list[Picture]) -> Iterator[dict[str, Any]]:
             yield {"path": picture.path, "step": step, "score": score}
 
 
-def files(folder: Path) -> list[tuple[str, int, int]]:
-    """Names, sizes and modification times of the files in a folder, to detect changes."""
-    found = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [(path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in found]
-
-
 def measured(stored: list[Picture], model: Model, index: ActivationIndex, study: Study) -> Iterator[dict[str, Any]]:
     """Rows of STIMULI for pictures on disk. Corpus images keep the activation of the index; others are measured."""
     activations = _activations([picture for picture in stored if picture.activation is None], model, study)

@@ -10,22 +10,20 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from exemplum import images
-from exemplum.errors import UserError, did_you_mean
+from exemplum.errors import UserError
 from exemplum.explanations import natural, random_images
 from exemplum.explanations.random_images import RandomParameters
 from exemplum.explanations.request import ExplanationMethod, Request
 from exemplum.explanations.synthetic import SyntheticSection
+from exemplum.queries import unit_folders
 from exemplum.records import ANY_BATCH, Picture, Pole, Unit
 from exemplum.study import Section, user_code
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 def pictures_in_folder(path: str, request: Request) -> Iterator[Picture]:
@@ -33,34 +31,18 @@ def pictures_in_folder(path: str, request: Request) -> Iterator[Picture]:
 
     Raises UserError naming a unit's folder or a picture that is missing.
     """
-    root = existing(Path(path).expanduser())
+    root = unit_folders.existing(Path(path).expanduser())
     for unit in request.units:
-        home = _home(root, unit)
+        home = unit_folders.of_unit(root, unit)
         for pole in Pole:
             for position in range(request.most):
                 yield Picture(unit, pole, position, images.decode_file(_file(home, pole, position)))
 
 
-def existing(root: Path) -> Path:
-    """The folder. Raises UserError if it does not exist."""
-    if not root.is_dir():
-        raise UserError(f"the folder {root} does not exist; check the path after folder:")
-    return root
-
-
-def _home(root: Path, unit: Unit) -> Path:
-    names = (unit.slug, str(unit), f"{unit.layer}/{unit.channel}")
-    homes = [root / name for name in names if (root / name).is_dir()]
-    if not homes:
-        raise UserError(f"{root} has no folder for {unit}; it may be called {names[0]}, {names[1]} or {names[2]}")
-    return homes[0]
-
-
 def _file(home: Path, pole: Pole, position: int) -> Path:
-    for suffix in SUFFIXES:
-        if (path := home / f"{pole}_{position}{suffix}").exists():
-            return path
-    raise UserError(f"{home} has no {pole}_{position}.png; pictures of each pole are numbered from 0, without gaps")
+    if (path := unit_folders.picture(home, pole, position)) is None:
+        raise UserError(f"{home} has no {pole}_{position}.png; pictures of each pole are numbered from 0, without gaps")
+    return path
 
 
 @dataclass(frozen=True)
@@ -86,7 +68,7 @@ class OwnMethod:
             )
         given: set[Any] = set()
         shown: dict[Any, int] = {}  # set of references and hash of a picture → position
-        for picture in self._raised(pictures):
+        for picture in user_code.each(pictures, f"{self.what} failed"):
             checked = self._checked(picture, request, pictures)
             key = (checked.unit, checked.pole, checked.position, checked.references, checked.batch)
             if key in given:
@@ -101,17 +83,6 @@ class OwnMethod:
     @property
     def what(self) -> str:
         return f"explanation method {self.spec}"
-
-    def _raised(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
-        with user_code.telling(f"{self.what} failed"):
-            left = iter(pictures)
-        while True:
-            with user_code.telling(f"{self.what} failed"):
-                try:
-                    picture = next(left)
-                except StopIteration:
-                    return
-            yield picture
 
     def _checked(self, picture: Picture, request: Request, pictures: Iterable[Picture]) -> Picture:
         """The picture with its values as plain Python types. Raises UserError if anything is wrong with it."""
@@ -276,16 +247,8 @@ def load_method(
         return BUILT_IN[spec]
     kind, colon, rest = spec.partition(":")
     if kind == "folder" and colon:
-        if not rest:
-            raise UserError("'folder:' names no folder; write folder:PATH")
-        return partial(pictures_in_folder, str(existing(resolve(rest))))
-    places = user_code.places() if places is None else places
-    if colon:
-        loaded = user_code.load(spec, "explanation method", places)
-        return OwnMethod(spec, loaded.value, loaded.fingerprint)
-    registered = {point.name: point for point in entry_points(group=GROUP)}
-    if spec not in registered:
-        known = [*BUILT_IN, *registered, "folder:PATH", "MODULE:FUNCTION"]
-        raise UserError(f"there is no explanation method {spec!r}{did_you_mean(spec, known)}")
-    loaded = user_code.registered(registered[spec], "explanation method", places)
+        return partial(pictures_in_folder, str(unit_folders.named(rest, resolve)))
+    loaded = user_code.by_name(
+        spec, "explanation method", GROUP, places, built_in=BUILT_IN, forms=("folder:PATH", "MODULE:FUNCTION")
+    )
     return OwnMethod(spec, loaded.value, loaded.fingerprint)

@@ -66,10 +66,10 @@ def check(study: Study) -> None:
 def fingerprint(study: Study) -> str:
     config = study.config
     if config.stimuli:
-        files = gather.files(study.resolve(config.stimuli.load.removeprefix("folder:")))
+        files = store.listing(study.resolve(config.stimuli.load.removeprefix("folder:")))
         return store.digest(VERSION, config.stimuli.model_dump(), config.units.practice, files)
     made = queries_stage.made(study)
-    return store.digest(VERSION, made, [_key(study, use, _load(study, use)) for use in _uses(study)])
+    return store.digest(VERSION, made, [_key(study, use, _load(study, use), made) for use in _uses(study)])
 
 
 def estimate(study: Study) -> str:
@@ -120,11 +120,11 @@ def _run_methods(study: Study) -> dict[str, Any]:
     model, index, folder = index_stage.load_model(study), index_stage.load(study), study.stage(FOLDER)
     chosen = [Unit.parse(name) for name in queries.load_units(study)["unit"]]
     methods = [(use, _load(study, use)) for use in _uses(study)]
-    keys = {use.name: _key(study, use, method) for use, method in methods}
-    asked = _asked(study)
+    made = queries_stage.made(study)
+    keys = {use.name: _key(study, use, method, made) for use, method in methods}
+    given, asked = queries.corpus_images(study, model, index), _asked(study)
     stored: list[Picture] = []
     for use, method in methods:
-        given = queries.corpus_images(study, model, index)
         request = Request(chosen, given, _settings(study, method), folder / use.name, study.ray, asked)
         stored += gather.pictures(use.name, method, request, study.folder, keys[use.name])
     study.begin_writing(FOLDER)
@@ -239,18 +239,21 @@ def _settings(study: Study, method: ExplanationMethod) -> Settings:
     return Settings(config.seed, config.index.relu, config.index.objective, synthetic)
 
 
-def _key(study: Study, use: Explanation, method: ExplanationMethod) -> str:
-    """Hash of everything that a method's pictures depend on; pictures with another key are remade."""
+def _key(study: Study, use: Explanation, method: ExplanationMethod, made: str) -> str:
+    """Hash of everything that a method's pictures depend on; pictures with another key are remade.
+
+    `made` is what tells these queries from others: `made` of their stage.
+    """
     config, section = study.config, _synthetic(study, method)
     plan = protocol(config.design.protocol)
     common = [PICTURES, use.method, index_stage.made(study), plan.reference_counts, config.seed]
     own: Any
     if isinstance(method, BuiltInMethod):
-        own = [method.parameters.model_dump(), queries_stage.made(study) if use.is_of_corpus else ""]
+        own = [method.parameters.model_dump(), made if use.is_of_corpus else ""]
     elif isinstance(method, OwnMethod):
-        own = [method.source, _deciding(config).model_dump(), queries_stage.made(study), use.parameters]
+        own = [method.source, _deciding(config).model_dump(), made, use.parameters]
     else:
-        own = gather.files(study.resolve(use.method.removeprefix("folder:")))
+        own = store.listing(study.resolve(use.method.removeprefix("folder:")))
     found = _with_path(study, section)
     from_file = [] if use.is_of_corpus or found == section else [synthesis.recipe(found.recipe).digest]
     return store.digest(*common, own, *from_file)

@@ -18,7 +18,7 @@ from exemplum.models.files import EMBEDDED, LITE, OWN, TABLE, ModelError, Weight
 from exemplum.models.inceptionv1 import InceptionV1
 from exemplum.models.lite import lite
 from exemplum.models.model import Model
-from exemplum.models.network import Network, Preprocessing, fill, read
+from exemplum.models.network import Network, Preprocessing, fill, made_by_code, read
 from exemplum.models.table_model import TableModel, load_table
 from exemplum.study import user_code
 
@@ -304,18 +304,13 @@ def factory_network(
     Raises ModelError in one line, also for exceptions of the user's code, with file and line; WeightsError if a file
     of weights does not fit.
     """
-    loaded = user_code.load(spec, "model", places, ModelError, known=("torchvision", "timm"))
-    factory = loaded.value
-    if callable(factory) and not isinstance(factory, nn.Module):
-        user_code.check_call(factory, what=spec, fault=ModelError)
-    with user_code.telling(f"{spec} failed", ModelError):
-        built = factory() if callable(factory) and not isinstance(factory, nn.Module) else factory
+    built, loaded = made_by_code(spec, "model", places, known=("torchvision", "timm"))
     if isinstance(built, nn.Module):
         built = Network(built, Preprocessing(size=224, resize=256), channels=_input_channels(built))
     if not isinstance(built, Network):
         raise ModelError(
             f"{spec} returned a {type(built).__name__}; it must return an nn.Module or a models.Network"
-            f"{user_code.place(factory)}"
+            f"{user_code.place(loaded.value)}"
         )
     if weights:
         path = Path(weights).expanduser()

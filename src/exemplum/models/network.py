@@ -15,6 +15,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from exemplum.models.files import ModelError, WeightsError, check_weights
+from exemplum.study import user_code
+from exemplum.study.user_code import Loaded
 
 
 class ShapeError(ModelError):
@@ -235,3 +237,17 @@ def state_dict(found: object, path: Path) -> dict[str, Tensor]:
 def _few(names: Iterable[str], most: int = 3) -> str:
     names = list(names)
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def made_by_code(spec: str, kind: str, places: Sequence[Path], known: Sequence[str] = ()) -> tuple[Any, Loaded]:
+    """What a factory of the user's returns, or the object that stands in its place, and what was loaded.
+
+    Raises ModelError in one line, also for exceptions of the user's code, with file and line.
+    """
+    loaded = user_code.load(spec, kind, places, ModelError, known)
+    factory = loaded.value
+    if not callable(factory) or isinstance(factory, nn.Module):
+        return factory, loaded
+    user_code.check_call(factory, what=spec, fault=ModelError)
+    with user_code.telling(f"{spec} failed", ModelError):
+        return factory(), loaded

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from exemplum.errors import did_you_mean
 from exemplum.observers.observer import Observer, ObserverError, ObserverFactory, UnableError, chance, ideal
 from exemplum.observers.occlusion import centre, variance
 from exemplum.observers.similarity import similarity
@@ -46,15 +44,7 @@ def factory(name: str, places: Sequence[Path] | None = None) -> ObserverFactory:
     """
     if name in BUILT_IN:
         return BUILT_IN[name]
-    places = user_code.places() if places is None else places
-    if ":" in name:
-        loaded = user_code.load(name, "observer", places, ObserverError)
-        return OwnFactory(name, loaded.value, loaded.fingerprint)
-    registered = {point.name: point for point in entry_points(group=GROUP)}
-    if name not in registered:
-        known = [*BUILT_IN, *registered]
-        raise ObserverError(f"there is no observer {name!r}{did_you_mean(name, known)}")
-    loaded = user_code.registered(registered[name], "observer", places, ObserverError)
+    loaded = user_code.by_name(name, "observer", GROUP, places, built_in=BUILT_IN, fault=ObserverError)
     return OwnFactory(name, loaded.value, loaded.fingerprint)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import lazy_loader
 from pydantic import BeforeValidator, ConfigDict, Field
 
+from exemplum.records import EXTREME
 from exemplum.study import Name, Once, Section
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from exemplum.queries.stage import corpus_images as corpus_images, expected_units as expected_units
     from exemplum.queries.table import load as load, load_units as load_units, split_queries as split_queries
 
-EXTREME, WINDOW, OCCLUSION = "extreme", "window", "occlusion"
+WINDOW, OCCLUSION = "window", "occlusion"
 ANY = -1  # of `references` in QUERIES: the pair is shown with any number of them
 Percentile = Annotated[float, Field(gt=0.5, lt=1)]
 

@@ -8,7 +8,6 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -16,16 +15,15 @@ import numpy as np
 from pydantic import ValidationError, create_model
 
 from exemplum import images
-from exemplum.errors import UserError, did_you_mean
-from exemplum.queries import EXTREME, OCCLUSION, WINDOW, Percentile, windows
+from exemplum.errors import UserError
+from exemplum.queries import OCCLUSION, WINDOW, Percentile, unit_folders, windows
 from exemplum.queries.dealing import DealtImage
 from exemplum.queries.occlusion import occlusion
 from exemplum.queries.request import QueryImage, QueryPair, QueryRequest, QuerySource
-from exemplum.records import Pole, Unit
+from exemplum.records import EXTREME, Pole, Unit
 from exemplum.study import Section, toml_files, user_code
 
 GROUP = "exemplum.queries"  # entry points of other packages
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 def extreme(request: QueryRequest) -> Iterator[QueryPair]:
@@ -64,12 +62,9 @@ def pairs_in_folder(request: QueryRequest, *, path: str) -> Iterator[QueryPair]:
     """
     root = Path(path)
     for unit in request.units:
-        names = (unit.slug, str(unit), f"{unit.layer}/{unit.channel}")
-        home = next((root / name for name in names if (root / name).is_dir()), None)
-        if home is None:
-            raise UserError(f"{root} has no folder for {unit}; it may be called {', '.join(names[:-1])} or {names[-1]}")
+        home = unit_folders.of_unit(root, unit)
         there = 0
-        while _file(home, Pole.MAX, there) or _file(home, Pole.MIN, there):
+        while unit_folders.picture(home, Pole.MAX, there) or unit_folders.picture(home, Pole.MIN, there):
             there += 1
         if not there:
             raise UserError(f"{home} has no pair max_0.png and min_0.png; pairs are numbered from 0, without gaps")
@@ -77,12 +72,8 @@ def pairs_in_folder(request: QueryRequest, *, path: str) -> Iterator[QueryPair]:
             yield QueryPair(unit, batch, (_read(home, Pole.MAX, batch % there), _read(home, Pole.MIN, batch % there)))
 
 
-def _file(home: Path, pole: Pole, number: int) -> Path | None:
-    return next((path for suffix in SUFFIXES if (path := home / f"{pole}_{number}{suffix}").exists()), None)
-
-
 def _read(home: Path, pole: Pole, number: int) -> QueryImage:
-    if (path := _file(home, pole, number)) is None:
+    if (path := unit_folders.picture(home, pole, number)) is None:
         raise UserError(f"{home} has no {pole}_{number}.png beside the other image of the pair; add it, or remove both")
     return QueryImage(images.decode_file(path))
 
@@ -107,13 +98,8 @@ class OwnSource:
     def __call__(self, request: QueryRequest) -> Iterator[QueryPair]:
         self.check()
         with user_code.telling(f"{self.what} failed"):
-            left = iter(self.source(request, **self.parameters))
-        while True:
-            with user_code.telling(f"{self.what} failed"):
-                try:
-                    pair = next(left)
-                except StopIteration:
-                    return
+            pairs = self.source(request, **self.parameters)
+        for pair in user_code.each(pairs, f"{self.what} failed"):
             if problem := _problem(pair, request):
                 raise UserError(f"{self.what} gave {problem}{user_code.place(self.source)}")
             yield replace(pair, batch=operator.index(pair.batch))
@@ -163,19 +149,10 @@ def load_source(
         return _with(BUILT_IN[spec], spec, parameters)
     kind, colon, rest = spec.partition(":")
     if kind == "folder" and colon:
-        path = resolve(rest)
-        if not rest or not path.is_dir():
-            raise UserError(f"the folder {path} does not exist; check the path after folder:")
-        return partial(_with(pairs_in_folder, spec, {**parameters, "path": str(path)}))
-    places = user_code.places() if places is None else places
-    if colon:
-        loaded = user_code.load(spec, "query source", places)
-    else:
-        registered = {point.name: point for point in entry_points(group=GROUP)}
-        if spec not in registered:
-            known = [*BUILT_IN, *registered, "folder:PATH", "MODULE:FUNCTION"]
-            raise UserError(f"there is no query source {spec!r}{did_you_mean(spec, known)}")
-        loaded = user_code.registered(registered[spec], "query source", places)
+        return _with(pairs_in_folder, spec, {**parameters, "path": str(unit_folders.named(rest, resolve))})
+    loaded = user_code.by_name(
+        spec, "query source", GROUP, places, built_in=BUILT_IN, forms=("folder:PATH", "MODULE:FUNCTION")
+    )
     found = OwnSource(spec, loaded.value, loaded.fingerprint, dict(parameters))
     found.check()
     return found

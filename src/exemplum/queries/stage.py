@@ -143,9 +143,7 @@ def _key(study: Study, use: Queries) -> list[Any]:
     source = _load(study, use)
     own: Any = source.fingerprint if isinstance(source, OwnSource) else ""
     if use.source.startswith("folder:"):
-        root = study.resolve(use.source.removeprefix("folder:"))
-        own = [[path.relative_to(root).as_posix(), path.stat().st_size, path.stat().st_mtime_ns]
-               for path in sorted(root.rglob("*")) if path.is_file()]  # fmt: skip
+        own = store.listing(study.resolve(use.source.removeprefix("folder:")))
     return [use.name, use.source, dict(use.parameters), own]
 
 

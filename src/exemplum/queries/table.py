@@ -11,7 +11,7 @@ import pandas as pd
 
 from exemplum import tables
 from exemplum.errors import REMAKE, UserError
-from exemplum.queries import EXTREME
+from exemplum.records import EXTREME
 from exemplum.study import Study
 
 FOLDER = "queries"

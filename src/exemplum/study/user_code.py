@@ -8,16 +8,17 @@ import inspect
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, PackageNotFoundError, packages_distributions, version
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, packages_distributions, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from exemplum.errors import UserError, did_you_mean
 from exemplum.study import source
 
+T = TypeVar("T")
 BEGAN = time.time()  # other code may have imported a file before it was changed; changes since then are noticed
 
 # What a user's code may raise: any Exception; SystemExit, if a script is imported that was meant to be run; and
@@ -80,6 +81,25 @@ def registered(point: EntryPoint, kind: str, places: Sequence[Path], fault: type
     return load(f"{point.module}:{point.attr}", f"{kind} {point.name!r}, registered as", places, fault, release=release)
 
 
+def by_name(
+    spec: str, kind: str, group: str, folders: Sequence[Path] | None, *, built_in: Iterable[str],
+    forms: Sequence[str] = (), fault: type[UserError] = UserError,
+) -> Loaded:  # fmt: skip
+    """What `package.module:name`, or the name of an entry point of `group`, stands for.
+
+    Modules are searched for in `folders` (the working directory if not given). `built_in` are the names of Exemplum's
+    own, `forms` other ways to write one: both may have been meant. Raises `fault` as `load` does, and with close
+    matches if no package has registered the name.
+    """
+    searched = places() if folders is None else folders
+    if ":" in spec:
+        return load(spec, kind, searched, fault)
+    points = {point.name: point for point in entry_points(group=group)}
+    if spec not in points:
+        raise fault(f"there is no {kind} {spec!r}{did_you_mean(spec, [*built_in, *points, *forms])}")
+    return registered(points[spec], kind, searched, fault)
+
+
 def told(what: str, error: BaseException) -> str:
     """An exception of the user's code in one line, with the last line of the user's files in its traceback."""
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
@@ -117,6 +137,19 @@ def telling(what: str, fault: type[UserError] = UserError) -> Iterator[None]:
         raise
     except FAULTS as error:
         raise fault(told(what, error)) from error
+
+
+def each(things: Iterable[T], what: str, fault: type[UserError] = UserError) -> Iterator[T]:
+    """What the user's code gives, one after the other, with its exceptions as in `telling`."""
+    with telling(what, fault):
+        left = iter(things)
+    while True:
+        with telling(what, fault):
+            try:
+                thing = next(left)
+            except StopIteration:
+                return
+        yield thing
 
 
 def check_call(

@@ -15,6 +15,7 @@ from exemplum.models.dictionaries.dictionary import Dictionary, Relu, checked, o
 from exemplum.models.dictionaries.encoders import Activation, Normalization
 from exemplum.models.dictionaries.formats import DictionaryFile, open_file
 from exemplum.models.files import ModelError
+from exemplum.models.network import made_by_code
 from exemplum.study import user_code
 
 KEPT = ("W_enc", "b_enc", "W_dec", "b_dec", "mean", "threshold", "gain", "offset")
@@ -72,18 +73,13 @@ def _made(spec: str, given: Mapping[str, Any], places: Sequence[Path]) -> Dictio
     """A dictionary by a factory of the user's."""
     if unused := set(given) - {"relu"}:
         raise ModelError(f"{spec} is code of yours, which {', '.join(sorted(unused))} does not change; leave it out")
-    loaded = user_code.load(spec, "dictionary", places, ModelError)
-    factory = loaded.value
-    if callable(factory) and not isinstance(factory, nn.Module):
-        user_code.check_call(factory, what=spec, fault=ModelError)
-    with user_code.telling(f"{spec} failed", ModelError):
-        built = factory() if callable(factory) and not isinstance(factory, nn.Module) else factory
+    built, loaded = made_by_code(spec, "dictionary", places)
     if isinstance(built, nn.Module):
         built = of_module(built, what=spec)
     if not isinstance(built, Dictionary):
         raise ModelError(
             f"{spec} returned a {type(built).__name__}; it must return an nn.Module or one of ex.dictionaries"
-            f"{user_code.place(factory)}"
+            f"{user_code.place(loaded.value)}"
         )
     again = partial(load, spec, places=tuple(places), **given)
     return replace(built, relu=given.get("relu", built.relu), source=loaded.fingerprint, what=spec, again=again)
