@@ -210,7 +210,7 @@ def test_force_makes_everything_anew_whatever_lies_there(study, whole):
         (study.folder / name).write_bytes((study.folder / "queries/units.parquet").read_bytes())
     for path in study.folder.glob("explanations/*/*/*.png"):
         store.write_png(path, np.zeros((32, 32, 3), np.uint8))
-    kept = study.folder / "responses" / "features.npz"
+    kept = study.folder / "responses" / "vectors" / "similarity.npz"
     with np.load(kept) as held:
         wrong = {name: held[name] for name in held} | {"values": np.zeros_like(held["values"])}
     np.savez(kept, **wrong)

@@ -137,4 +137,4 @@ def test_copies_of_the_tested_network_are_found_before_any_work(tmp_path: Path):
 def test_a_study_of_lite0_is_judged_by_the_embedded_network(tmp_path: Path):
     made = study(tmp_path, "[model]\nload = 'efficientnet-lite0'\n")
     STAGE.check_names(made)
-    assert feature_network.of_study(made).about == "embedded at 96 px, independent of the tested network"
+    assert feature_network.of_study(made, "similarity").about == "embedded at 96 px, independent of the tested network"

@@ -11,7 +11,7 @@ import pytest
 from exemplum import observers
 from exemplum.models import load
 from exemplum.observers import stage
-from exemplum.observers.similarity import Features, Similarity, features
+from exemplum.observers.similarity import Similarity, vectors
 from exemplum.records import ReferenceSet, Side, StudyUnit, Trial, TrialKind, Unit
 from exemplum.study.folder import Study
 from exemplum.study.pipeline import run
@@ -33,9 +33,8 @@ def study(shared_data: Path, tmp_path_factory) -> Study:
 
 
 @pytest.fixture(scope="module")
-def of(study) -> Features:
-    stimuli = STIMULI.read(study.stage("explanations") / "stimuli.parquet")
-    return features(study, sorted(set(stimuli["path"])))
+def encoder(study) -> observers.Encoder:
+    return observers.encoders(study, ["similarity"])[0]
 
 
 def trials(study: Study, method: str) -> list[Trial]:
@@ -55,10 +54,11 @@ def trials(study: Study, method: str) -> list[Trial]:
 
 
 @pytest.mark.parametrize("method", ["natural", "synthetic"])
-def test_similarity_tells_the_maximal_query(study, of, method):
+def test_similarity_tells_the_maximal_query(study, encoder, method):
     """Measured when it was written: all 400 of either method."""
-    assert list(of.layers) == load("efficientnet-lite0").default_layers
-    observer = Similarity(of)
+    assert encoder.network.layers == load("efficientnet-lite0").default_layers
+    paths = sorted(set(STIMULI.read(study.stage("explanations") / "stimuli.parquet")["path"]))
+    observer = Similarity(encoder, paths, vectors(study, encoder, paths))
     asked = trials(study, method)
     assert len(asked) == 4 * 100
     right = np.mean([observer.evidence(trial) > 0 for trial in asked])
@@ -73,8 +73,8 @@ def test_catch_trials_are_easy(study):
 
 
 def test_the_network_of_the_features_is_told(study):
-    said = "of efficientnet-lite0 at 128 px; whether the tested network has the same weights is not known"
-    assert (study.record("responses") or {})["summary"]["features"] == said
+    said = "features of efficientnet-lite0 at 128 px; whether the tested network has the same weights is not known"
+    assert (study.record("responses") or {})["summary"]["similarity compares"] == said
 
 
 def test_ideal_is_left_out_without_a_network_the_rest_answer(study):
@@ -83,21 +83,19 @@ def test_ideal_is_left_out_without_a_network_the_rest_answer(study):
     assert stage.run(study)["ideal"] == "cannot answer"
 
 
-def test_features_are_kept_and_a_changed_picture_computed_anew(study, tmp_path):
+def test_vectors_are_kept_and_a_changed_picture_computed_anew(study, encoder, tmp_path):
     copy = Study(tmp_path / "copy", study.config)
     shutil.copytree(study.folder, copy.folder)
     stimuli = STIMULI.read(copy.stage("explanations") / "stimuli.parquet")
-    a, b, c = sorted(set(stimuli["path"]))[:3]
-    first = features(copy, [a, b, c])
-    kept = copy.stage("responses") / "features.npz"
+    paths = sorted(set(stimuli["path"]))[:3]
+    first = vectors(copy, encoder, paths)
+    kept = copy.stage("responses") / "vectors" / "similarity.npz"
     before = kept.stat().st_mtime_ns
-    features(copy, [a, b, c])
+    np.testing.assert_array_equal(vectors(copy, encoder, paths), first)
     assert kept.stat().st_mtime_ns == before
-    (copy.folder / a).write_bytes((copy.folder / b).read_bytes())
-    again = features(copy, [a, b, c])
-    assert again.similarity(a, [b]) == pytest.approx(1)
-    assert first.similarity(a, [b]) < 0.999
-    assert again.similarity(b, [c]) == pytest.approx(first.similarity(b, [c]))
+    (copy.folder / paths[0]).write_bytes((copy.folder / paths[1]).read_bytes())
+    np.testing.assert_allclose(vectors(copy, encoder, paths), first[[1, 1, 2]], atol=1e-6)
+    assert np.abs(first[0] - first[1]).max() > 0.01
 
 
 def test_one_layer_can_be_chosen(study):
@@ -107,4 +105,4 @@ def test_one_layer_can_be_chosen(study):
     )
     one = observers.load("similarity", replace(study, config=config))
     assert isinstance(one, Similarity)
-    assert list(one.features.layers) == ["mixed4c"]
+    assert one.encoder.network.layers == ["mixed4c"]

@@ -72,9 +72,9 @@ def test_only_declared_claims_are_told_and_none_of_observers_of_known_results():
     assert found[0].text == JUDGED["sentence"]
 
 
-def test_whose_features_a_machine_compares_is_told(answers):
-    features = "of embedded at 96 px, independent of the tested network"
+def test_what_a_machine_compares_by_is_told(answers):
+    features = "features of embedded at 96 px, independent of the tested network"
     machine = answers.assign(observer_kind="machine")
-    for name, said in (("similarity", features), ("similarity-same-network", f"{features}: no independent evidence")):
-        row = findings.who_answered(machine.assign(observer=name), features)[0]
-        assert row.about == f"compares queries with references by features {said}"
+    for name, said in (("clip", features), ("clip-same-network", f"{features}: no independent evidence")):
+        row = findings.who_answered(machine.assign(observer=name), {name: features})[0]
+        assert row.about == f"compares queries with references by {said}"

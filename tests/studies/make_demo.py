@@ -70,7 +70,7 @@ run = ["ideal", "chance", "similarity", "simulated"]
 bootstrap = 200
 """
 # What a study does without, and what would make the file large
-LEFT_OUT = ("responses/features.npz", "server/images", "report/figures/*.png", "**/*.lock")
+LEFT_OUT = ("responses/vectors/*", "server/images", "report/figures/*.png", "**/*.lock")
 
 
 class Person(Walker):

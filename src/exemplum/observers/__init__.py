@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import lazy_loader
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
+from exemplum.errors import shown
+from exemplum.records import ALL, CONDITION_NAME
 from exemplum.study import Name, Names, Pixels, Section, Share
 
 if TYPE_CHECKING:
+    from exemplum.observers.encoder import (
+        Encoder as Encoder,
+        Metric as Metric,
+        VectorCache as VectorCache,
+        comparable as comparable,
+        evidence as evidence,
+        similarities as similarities,
+    )
     from exemplum.observers.observer import (
         Chance as Chance,
         Ideal as Ideal,
@@ -19,7 +30,7 @@ if TYPE_CHECKING:
         observe as observe,
     )
     from exemplum.observers.occlusion import OcclusionCue as OcclusionCue
-    from exemplum.observers.registry import load as load
+    from exemplum.observers.registry import encoders as encoders, load as load
     from exemplum.observers.similarity import Similarity as Similarity
     from exemplum.observers.simulated import Simulated as Simulated
 
@@ -45,20 +56,61 @@ class SimilaritySection(Section):
     same_network: bool = False  # whether the model may be the tested network, or have weights in common with it
 
 
+class SimilarityTable(SimilaritySection):
+    """[observers.NAME] with method = "similarity": one more observer of this kind, by this name."""
+
+    method: Literal["similarity"]
+
+
 class ObserversSection(Section):
+    """Which observers answer: names of built-in ones, of tables [observers.NAME], and your own."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, SimilarityTable]
     run: Names = ("ideal", "chance", "similarity")
     simulated: SimulatedSection = SimulatedSection()
     similarity: SimilaritySection = SimilaritySection()
 
+    @model_validator(mode="after")
+    def _has_free_names(self) -> ObserversSection:
+        for name in self.tables:
+            if name in RESERVED:
+                raise ValueError(f"has a table {shown(name)}, which is the name of a built-in observer; rename it")
+            if not CONDITION_NAME.fullmatch(name):
+                raise ValueError(
+                    f"has a table {shown(name)}; the name of an observer has at most 60 letters, digits and _, and "
+                    "between them also . + - and spaces"
+                )
+        return self
+
+    @property
+    def tables(self) -> Mapping[str, SimilarityTable]:
+        """The observers that have a table [observers.NAME], as study.toml has them."""
+        return self.__pydantic_extra__ or {}
+
+    @property
+    def similar(self) -> Mapping[str, SimilaritySection]:
+        """The observers that compare pictures by the features of a network."""
+        named = {name: table for name, table in self.tables.items() if isinstance(table, SimilarityTable)}
+        return {"similarity": self.similarity, **named}
+
+
+CUES = (
+    "mean_colour", "luminance", "contrast", "colour_histogram", "amplitude_spectrum", "orientation_histogram",
+    "file_size",
+)  # fmt: skip
+PEOPLE = "participants"  # the observer name of people
+RESERVED = ("ideal", "chance", "centre", "variance", *CUES, PEOPLE, ALL)
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "encoder": ["Encoder", "Metric", "VectorCache", "comparable", "evidence", "similarities"],
         "observer": ["Chance", "Ideal", "Observer", "ObserverError", "UnableError", "observe"],
         "occlusion": ["OcclusionCue"],
-        "registry": ["load"],
+        "registry": ["encoders", "load"],
         "similarity": ["Similarity"],
         "simulated": ["Simulated"],
     },
 )
-__all__ += ["ObserversSection", "SimilaritySection", "SimulatedSection"]
+__all__ += ["ObserversSection", "SimilaritySection", "SimilarityTable", "SimulatedSection"]

@@ -1,4 +1,4 @@
-"""The network whose features the similarity observer compares by: which one, and whether it is the tested one."""
+"""The networks whose features similarity observers compare by: which ones, and whether one is the tested one."""
 
 from __future__ import annotations
 
@@ -36,6 +36,10 @@ class FeatureNetwork:
     def is_tested(self) -> bool:
         """Whether it has so many weights in common with the tested network that it would judge itself."""
         return self.shared >= COMMON
+
+    def observer_name(self, name: str) -> str:
+        """The name of an observer that compares by it, which says wherever answers are shown if it judges itself."""
+        return f"{name}-same-network" if self.is_tested else name
 
     @property
     def about(self) -> str:
@@ -99,9 +103,9 @@ def _of(model: Model, tested: Model | None, layers: Sequence[str]) -> FeatureNet
     return FeatureNetwork(model, [model.layer(name).name for name in layers] or list(model.default_layers), shared)
 
 
-def of_study(study: Study) -> FeatureNetwork:
-    """The network of [observers.similarity]; loaded once per command."""
-    section = study.config.observers.similarity
+def of_study(study: Study, name: str) -> FeatureNetwork:
+    """The network of [observers.NAME]; loaded once per command."""
+    section = study.config.observers.similar[name]
     key = f"features of {section}"
     if key not in study.opened:
         study.opened[key] = choose(
@@ -125,12 +129,12 @@ def _tested(study: Study) -> Model | None:
         return None
 
 
-def check_names(study: Study) -> None:
-    """Raise UserError for what can be told of [observers.similarity] without torch.
+def check_names(study: Study, observer: str) -> None:
+    """Raise UserError for what can be told of [observers.NAME] without torch.
 
     These are files of weights that are missing, layers of the embedded network, and the tested network by its name.
     """
-    section, tested = study.config.observers.similarity, study.config.model
+    section, tested = study.config.observers.similar[observer], study.config.model
     name = section.model
     by_name = not study.config.stimuli and study.weights(section.weights) == study.weights(tested.weights)
     if name == AUTO:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import shutil
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,24 +13,25 @@ from exemplum import design as designs, store
 from exemplum.errors import command
 from exemplum.observers import feature_network
 from exemplum.observers.observer import Observer, ObserverError, ObserverFactory, UnableError, sit
-from exemplum.observers.registry import OwnFactory, factory
+from exemplum.observers.registry import OwnFactory, factory, seen
+from exemplum.observers.similarity import VECTORS, Similarity
 from exemplum.observers.simulated import check_accuracy
 from exemplum.records import Design, easiest_first
 from exemplum.runtime import console, styled
-from exemplum.study import Config, Stage, Study, user_code
+from exemplum.study import Stage, Study
 from exemplum.tables import RESPONSES
 
 VERSION = 2
 
 
-FEATURES = "features"  # in the summary: whose the similarity observer compares; the report says it too
+COMPARES = "compares"  # in the summary, after the name of an observer of pictures
 
 
 def check_names(study: Study) -> None:
     """Raise UserError for what study.toml names that is known to be wrong without torch."""
-    if "similarity" in study.config.observers.run:
-        with study.setting("[observers.similarity]"):
-            feature_network.check_names(study)
+    for name in _similar(study):
+        with study.setting(f"[observers.{name}]"):
+            feature_network.check_names(study, name)
 
 
 def check(study: Study) -> None:
@@ -37,9 +39,9 @@ def check(study: Study) -> None:
     section = study.config.observers
     with study.setting("[observers] run"):
         _factories(study)
-    if "similarity" in section.run:
-        with study.setting("[observers.similarity]"):
-            feature_network.of_study(study)
+    for name in _similar(study):
+        with study.setting(f"[observers.{name}]"):
+            feature_network.of_study(study, name)
     with study.setting("[observers.simulated] accuracy"):
         check_accuracy(study, must="simulated" in section.run)
 
@@ -49,18 +51,22 @@ def fingerprint(study: Study) -> str:
     if upstream is None:
         raise ObserverError(f"{study.folder} has no design yet; run: {command('run', study.folder)}")
     section = study.config.observers
-    network: Any = ""
-    if "similarity" in section.run:
-        found = feature_network.of_study(study)
-        network = [found.model.fingerprint, found.is_tested]
+    networks = [feature_network.of_study(study, name) for name in _similar(study)]
+    features = [[found.model.fingerprint, found.is_tested] for found in networks]
     own = [made.source for made in _factories(study).values() if isinstance(made, OwnFactory)]
-    extra = [own, _seen(study).config.model_dump(mode="json")] if own else []
-    return store.digest(VERSION, upstream, section.model_dump(), network, study.config.seed, *extra)
+    extra = [own, seen(study).config.model_dump(mode="json")] if own else []
+    return store.digest(VERSION, upstream, section.model_dump(), features, study.config.seed, *extra)
+
+
+def _similar(study: Study) -> list[str]:
+    """The observers that compare by features of a network, of those that answer."""
+    section = study.config.observers
+    return [name for name in section.run if name in section.similar]
 
 
 def forget(study: Study) -> None:
-    """Delete the features of pictures, so that they are recomputed; the answers stay until there are new ones."""
-    (study.stage("responses") / "features.npz").unlink(missing_ok=True)
+    """Delete the vectors of pictures, so that they are recomputed; the answers stay until there are new ones."""
+    shutil.rmtree(study.stage("responses") / VECTORS, ignore_errors=True)
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -70,15 +76,18 @@ def run(study: Study) -> dict[str, Any]:
     everything = pd.concat(tables, ignore_index=True) if tables else RESPONSES.frame()
     study.begin_writing("responses")
     RESPONSES.write(study.stage("responses") / "machines.parquet", everything)
-    features = {}
-    if "similarity" in study.config.observers.run:
-        features[FEATURES] = f"of {feature_network.of_study(study).about}"
-    return {"answers": len(everything)} | summary(everything, study.config.explanations.baseline) | unable | features
+    said = summary(everything, study.config.explanations.baseline) | unable | _compared(observers)
+    return {"answers": len(everything)} | said
+
+
+def _compared(observers: Iterable[Observer]) -> dict[str, str]:
+    """By what each observer of pictures compares them; the report says it too."""
+    of = {observer.name: observer.encoder for observer in observers if isinstance(observer, Similarity)}
+    return {f"{name} {COMPARES}": str(getattr(encoder, "about", "vectors")) for name, encoder in of.items()}
 
 
 def _factories(study: Study) -> dict[str, ObserverFactory]:
-    places = user_code.places(study.folder)
-    return {name: factory(name, places) for name in study.config.observers.run}
+    return {name: factory(name, study) for name in study.config.observers.run}
 
 
 def _observers(study: Study) -> tuple[list[Observer], dict[str, str]]:
@@ -87,7 +96,7 @@ def _observers(study: Study) -> tuple[list[Observer], dict[str, str]]:
     unable = {}
     for spec, make in _factories(study).items():
         try:
-            observer = make(_seen(study) if isinstance(make, OwnFactory) else study)
+            observer = make(study)
         except UnableError as error:
             console.print(styled((f"{spec} cannot answer and is left out: {error}", "yellow")))
             unable[spec] = "cannot answer"
@@ -98,15 +107,6 @@ def _observers(study: Study) -> tuple[list[Observer], dict[str, str]]:
             )
         observers[observer.name] = (spec, observer)
     return [observer for _, observer in observers.values()], unable
-
-
-def _seen(study: Study) -> Study:
-    """The study as a user's observer sees it: settings of later stages have their defaults.
-
-    All other settings are in the fingerprint.
-    """
-    defaults = {name: getattr(Config(), name) for name in ("analysis", "exclusions", "server")}
-    return replace(study, config=study.config.model_copy(update=defaults))
 
 
 def answers(observer: Observer, design: Design, seed: int) -> pd.DataFrame:

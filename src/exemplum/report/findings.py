@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -125,11 +125,13 @@ def _shown(condition: str) -> str:
 ABOUT = {
     "ideal": "reads the tested unit's own activations: must be right on every main trial",
     "chance": "guesses: must be right on about half",
-    "similarity": "compares queries with references by features {features}",
-    "similarity-same-network": "compares queries with references by features {features}: no independent evidence",
+    "similarity": "compares queries with references by features of a network",
     "simulated": "draws answers at random with a given accuracy",
     style.PEOPLE: "people in the browser",
 }
+
+
+SAME_NETWORK = "-same-network"  # at the end of the name of an observer that compares by the tested network
 
 
 @dataclass(frozen=True)
@@ -145,24 +147,32 @@ class Respondent:
     mean_confidence: str
 
 
-def who_answered(responses: pd.DataFrame, features: str = "of a network") -> list[Respondent]:
+def who_answered(responses: pd.DataFrame, compared: Mapping[str, str] | None = None) -> list[Respondent]:
     """One row per observer, people first. Without answers the list is empty.
 
-    features: of which network those are that pictures are compared by.
+    compared: observer → what it compares pictures by, of observers of pictures.
     """
     return [
-        _respondent(observer, responses[responses["observer"] == observer], features)
+        _respondent(observer, responses[responses["observer"] == observer], (compared or {}).get(observer, ""))
         for observer in style.ordered_observers(responses["observer"])
     ]
 
 
-def _respondent(observer: str, rows: pd.DataFrame, features: str) -> Respondent:
+def _about(observer: str, compares: str) -> str:
+    """What an observer does; "" if that is not known."""
+    if not compares:
+        return ABOUT.get(observer, "")
+    judges_itself = ": no independent evidence" if observer.endswith(SAME_NETWORK) else ""
+    return f"compares queries with references by {compares}{judges_itself}"
+
+
+def _respondent(observer: str, rows: pd.DataFrame, compares: str) -> Respondent:
     main = rows[rows["trial_kind"] == "main"]
     catch = rows[rows["trial_kind"] == "catch"]
     kind = "people" if (rows["observer_kind"] == "person").all() else "machine"
     return Respondent(
         observer=observer,
-        about=ABOUT.get(observer, "people" if kind == "people" else "a machine observer").format(features=features),
+        about=_about(observer, compares) or ("people" if kind == "people" else "a machine observer"),
         kind=kind,
         participants=rows["participant"].nunique(),
         trials=len(rows),

@@ -163,7 +163,7 @@ def write(
         rankings=ranked,
         baseline=style.conditions().baseline,
         unjudged=findings.unjudged(tables),
-        respondents=findings.who_answered(tables.responses, _features(study)),
+        respondents=findings.who_answered(tables.responses, _compared(study)),
         people=findings.people_sentence(tables.people),
         main_figure=shown[:1],
         figures=shown[1:],
@@ -234,9 +234,14 @@ def _typical(trials: pd.DataFrame) -> int:
     return int(trials.groupby("participant").size().median()) if len(trials) else 0
 
 
-def _features(study: Study) -> str:
-    """Of which network the features of the similarity observer are, as the responses stage told it."""
-    return str((study.record("responses") or {}).get("summary", {}).get("features", "of a network"))
+COMPARES = " compares"  # after the name of an observer of pictures, in the summary of the responses stage
+
+
+def _compared(study: Study) -> dict[str, str]:
+    """Observer → what it compares pictures by, as the responses stage told it."""
+    said = (study.record("responses") or {}).get("summary", {})
+    earlier = {"similarity": f"features {said['features']}"} if "features" in said else {}  # of Exemplum up to 0.2
+    return earlier | {key.removesuffix(COMPARES): str(said[key]) for key in said if key.endswith(COMPARES)}
 
 
 @dataclass(frozen=True)

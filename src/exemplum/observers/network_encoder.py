@@ -1,0 +1,68 @@
+"""The encoder of a network: spatial means of its layers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from exemplum import store
+from exemplum.observers.encoder import Metric, unit
+from exemplum.observers.feature_network import FeatureNetwork
+from exemplum.runtime import hardware
+
+BATCH = 32  # pictures per forward pass
+
+
+class NetworkEncoder:
+    """Spatial means of every layer after its ReLU, each of length 1, side by side.
+
+    So the cosine of two vectors is the mean over the layers of the cosine of each. (A layer without any activation for
+    one of the pictures does not count.)
+    """
+
+    metric: Metric = "cosine"
+
+    def __init__(self, name: str, network: FeatureNetwork) -> None:
+        self.name, self.network = name, network
+
+    @property
+    def fingerprint(self) -> str:
+        return store.digest(self.network.model.fingerprint, self.network.layers)
+
+    @property
+    def about(self) -> str:
+        """What the pictures are compared by, as the report's list of observers says it."""
+        return f"features of {self.network.about}"
+
+    @property
+    def tested_layers(self) -> Mapping[str, slice]:
+        """The columns of each layer, where the network is the tested one; empty if it is another."""
+        if not self.network.is_tested:
+            return {}
+        widths = [self.network.model.layer(name).channels for name in self.network.layers]
+        ends = list(itertools.accumulate(widths))
+        return {
+            name: slice(end - width, end) for name, width, end in zip(self.network.layers, widths, ends, strict=True)
+        }
+
+    def encode(self, pictures: Iterable[np.ndarray]) -> np.ndarray:
+        """Pictures of any sizes, uint8 (h, w, 3) → float32 (n, channels of all layers)."""
+        found, waiting = list[np.ndarray](), iter(pictures)
+        while batch := list(itertools.islice(waiting, BATCH)):
+            found.append(self._vectors(np.stack([self.network.model.fit(picture) for picture in batch])))
+        width = sum(self.network.model.layer(name).channels for name in self.network.layers)
+        return np.concatenate(found) if found else np.zeros((0, width), np.float32)
+
+    @cached_property
+    def _reader(self) -> torch.nn.Module:
+        return self.network.model.reader(self.network.layers, relu="after", device=hardware.device())
+
+    @torch.inference_mode()
+    def _vectors(self, pictures: np.ndarray) -> np.ndarray:
+        maps = self._reader(torch.from_numpy(pictures).to(hardware.device()).permute(0, 3, 1, 2).float() / 255)
+        means = [maps[name].mean((2, 3)).float().cpu().numpy() for name in self.network.layers]
+        return np.concatenate([unit(of_layer) for of_layer in means], axis=1)
