@@ -1,7 +1,7 @@
 # The public surface: what `import exemplum as ex` gives. `__init__.py` reads this file, and so do type checkers.
 
 from . import observers as observers
-from .explanations import Request as Request
+from .explanations import Request as Request, natural_images as natural_images
 from .explanations.synthetic import (
     Recipe as Recipe,
     objectives as objectives,
@@ -31,6 +31,7 @@ from .records import (
     Unit as Unit,
     make_trial as make_trial,
 )
+from .scores import Scores as Scores, score as score
 from .study import Study as Study
 
 __version__: str

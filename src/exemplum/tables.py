@@ -288,6 +288,67 @@ PEOPLE = Table(
     },
 )
 
+SCORES = Table(
+    "scores",
+    "How well a machine observer tells what each unit responds to from pictures; scores/scores.parquet.",
+    {
+        "unit": Column("str", "layer and channel, as in mixed4a:17; of the null directions the k-th random direction"),
+        "layer": Column("str", "layer of the unit"),
+        "method": Column("str", "explanation method: whose pictures are the references"),
+        "references": Column("int", "references per pole"),
+        "difficulty": Column("str", "of the queries: extreme, or a percentile such as 0.95"),
+        "observer": Column("str", "the observer, a machine: similarity, mean_colour, …"),
+        "null": Column("str", "empty: the unit itself; else untrained, shuffled, directions or random"),
+        "accuracy": Column("float", "share of right answers, ties counted as half; NaN without tasks"),
+        "score": Column("float", "mean over the tasks of σ(Δ / sd), sd the standard deviation of its similarities"),
+        "evidence": Column("float", "mean Δ over the tasks, in units of the observer's similarity"),
+        "predicted": Column("float", "mean of σ(α Δ), people's expected accuracy; NaN without a calibration"),
+        "n_tasks": Column("int", "number of tasks; fewer than asked for if the corpus is too small"),
+        "low": Column("float", "Wilson's 95 % interval of the accuracy over tasks"),
+        "high": Column("float", "its upper end"),
+    },
+)
+
+SCORE_SUMMARIES = Table(
+    "score_summaries",
+    "Scores of the units of each layer and of the network; scores/summaries.parquet.",
+    {
+        "layer": Column("str", "the layer; empty: all layers"),
+        "method": Column("str", "as in scores"),
+        "references": Column("int", "as in scores"),
+        "difficulty": Column("str", "as in scores"),
+        "observer": Column("str", "as in scores"),
+        "null": Column("str", "as in scores"),
+        "units": Column("int", "number of units with tasks"),
+        "accuracy": Column("float", "mean over units"),
+        "low": Column("float", "95 % interval of the accuracy over units"),
+        "high": Column("float", "its upper end"),
+        "score": Column("float", "mean score over units"),
+        "evidence": Column("float", "mean evidence over units"),
+    },
+)
+
+SCORE_DIFFERENCES = Table(
+    "score_differences",
+    "Scores against their nulls, and methods against each other, over units; scores/differences.parquet.",
+    {
+        "layer": Column("str", "the layer; empty: all layers"),
+        "method": Column("str", "as in scores"),
+        "references": Column("int", "as in scores"),
+        "difficulty": Column("str", "as in scores"),
+        "observer": Column("str", "as in scores"),
+        "against": Column("str", "what is subtracted: untrained, shuffled, directions or random, or another method"),
+        "paired": Column("bool", "whether the same units are compared"),
+        "units": Column("int", "number of units"),
+        "units_against": Column("int", "number of units of what is subtracted"),
+        "difference": Column("float", "difference of the mean accuracies"),
+        "low": Column("float", "95 % interval of the difference over units"),
+        "high": Column("float", "its upper end"),
+        "low_all": Column("float", "the same for all layers of the comparison together (Bonferroni)"),
+        "high_all": Column("float", "its upper end"),
+    },
+)
+
 ESTIMATES = Table(
     "estimates",
     "One row per estimate; analysis/estimates.parquet and .csv.",
@@ -491,8 +552,8 @@ VERDICTS = Table(
 )
 
 ALL = (
-    IMAGES, INDEX_UNITS, EXTREMES, STUDY_UNITS, STIMULI, PICTURES, TRACES, TRIALS, BLOCKS, RESPONSES, RATINGS, PEOPLE,
-    ESTIMATES, COMPARISONS, MODELS, EFFECTS, EXCLUSIONS, VERDICTS,
+    IMAGES, INDEX_UNITS, EXTREMES, STUDY_UNITS, QUERIES, STIMULI, PICTURES, TRACES, TRIALS, BLOCKS, RESPONSES, RATINGS,
+    PEOPLE, SCORES, SCORE_SUMMARIES, SCORE_DIFFERENCES, ESTIMATES, COMPARISONS, MODELS, EFFECTS, EXCLUSIONS, VERDICTS,
 )  # fmt: skip
 # of one file each; answers of people are told by the analysis alone, which knows whether they are to be hidden
 BY_NAME = {table.name.replace(" ", "_"): table for table in ALL if table.file and "*" not in table.file}

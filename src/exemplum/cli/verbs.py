@@ -22,7 +22,8 @@ def run(
 ) -> None:
     """Run every stage whose inputs have changed. Continues where a stopped run left off.
 
-    The stages are index, queries, explanations, design, responses, analysis and report.
+    The stages are index, queries, explanations, design, responses, scores (if study.toml has a section [scores]),
+    analysis and report.
     """
     opened = open_study(study, ray, unblind, database, before=lambda study: pipeline.refuse(study, force=force))
     pipeline.run(opened, force=force)
@@ -55,6 +56,15 @@ def design(study: StudyFolder, force: Force = False) -> None:
 def observe(study: StudyFolder, force: Force = False) -> None:
     """Have the machine observers answer every trial of the design."""
     run_until(study, "responses", force)
+
+
+def score(study: StudyFolder, force: Force = False, ray: Ray = None) -> None:
+    """Score every unit by machine observers, beside nulls. Continues where a stopped run left off.
+
+    Needs no design: the tasks are drawn from the index. Methods that make pictures are scored for the units of the
+    study.
+    """
+    run_until(study, "scores", force, ray)
 
 
 def analyze(study: StudyFolder, force: Force = False, unblind: Unblind = None, database: DatabaseUrl = "") -> None:

@@ -14,10 +14,16 @@ from exemplum.records import Picture, Pole, Unit, method_name
 from exemplum.study import Name, Names, Section
 
 if TYPE_CHECKING:
+    from exemplum.explanations.methods import (
+        as_method as as_method,
+        natural_images as natural_images,
+        whole_images as whole_images,
+    )
     from exemplum.explanations.request import (
         Exemplar as Exemplar,
         ExplanationMethod as ExplanationMethod,
         Request as Request,
+        Settings as Settings,
     )
 
 
@@ -89,7 +95,8 @@ class ExplanationsSection(Section):
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "request": ["Exemplar", "ExplanationMethod", "Request"],
+        "methods": ["as_method", "natural_images", "whole_images"],
+        "request": ["Exemplar", "ExplanationMethod", "Request", "Settings"],
     },
 )
 __all__ += ["Explanation", "ExplanationsSection", "Picture", "Pole", "StimuliSection", "Unit"]

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from pydantic import ValidationError
 
 from exemplum import images
 from exemplum.errors import UserError
@@ -216,6 +217,10 @@ class BuiltInMethod:
     pictures: Callable[[Request, Any], Iterator[Picture]]
     parameters: Section
 
+    def __repr__(self) -> str:
+        name = next((name for name, built_in in BUILT_IN.items() if built_in.pictures is self.pictures), "")
+        return f"BuiltInMethod({name}: {self.parameters})"
+
     def __call__(self, request: Request) -> Iterator[Picture]:
         return self.pictures(request, self.parameters)
 
@@ -232,6 +237,41 @@ BUILT_IN = {
     "synthetic": BuiltInMethod(synthetic_pictures, SyntheticSection()),
     "random": BuiltInMethod(random_images.pictures, RandomParameters()),
 }
+
+
+def whole_images(method: ExplanationMethod) -> str:
+    """`natural` or `random` if its pictures are images of the corpus as they are, in this order; "" if not."""
+    parameters = method.parameters if isinstance(method, BuiltInMethod) else None
+    return next((name for name in ("natural", "random") if parameters == BUILT_IN[name].parameters), "")
+
+
+def as_method(name: str, method: Any) -> ExplanationMethod:
+    """A method that is given by a name, as one of Exemplum's own, or as a function of the user's.
+
+    Raises UserError as `load_method` does.
+    """
+    if isinstance(method, str):
+        return load_method(method)
+    return method if isinstance(method, BuiltInMethod | OwnMethod) else OwnMethod(name, method, "")
+
+
+def natural_images(
+    *, show: Literal["image", "crop", "heatmap", "spotlight"] = "image",
+    order: Literal["extreme", "diverse"] = "extreme", side: float | None = None,
+) -> ExplanationMethod:  # fmt: skip
+    """The method `natural` with its parameters (docs/explanations.md), for `ex.score`.
+
+    Raises UserError for parameters that do not go together.
+
+    >>> natural_images(show="crop", side=0.4)
+    BuiltInMethod(natural: show='crop' order='extreme' side=0.4)
+    """
+    try:
+        parameters = natural.NaturalParameters(show=show, order=order, side=side)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise UserError(f"natural {' '.join(map(str, problem['loc']))}: {problem['msg']}") from error
+    return replace(BUILT_IN["natural"], parameters=parameters)
 
 
 def load_method(

@@ -56,7 +56,7 @@ def check(study: Study) -> None:
     if study.config.stimuli:
         return
     for use in _uses(study):
-        method = _load(study, use)
+        method = load_use(study, use)
         if isinstance(method, BuiltInMethod) and isinstance(method.parameters, NaturalParameters):
             model = index_stage.load_model(study)
             with study.setting(f"{use.setting} show"):
@@ -69,14 +69,14 @@ def fingerprint(study: Study) -> str:
         files = store.listing(study.resolve(config.stimuli.load.removeprefix("folder:")))
         return store.digest(VERSION, config.stimuli.model_dump(), config.units.practice, files)
     made = queries_stage.made(study)
-    return store.digest(VERSION, made, [_key(study, use, _load(study, use), made) for use in _uses(study)])
+    return store.digest(VERSION, made, [_key(study, use, load_use(study, use), made) for use in _uses(study)])
 
 
 def estimate(study: Study) -> str:
     """How long the stage will take, as far as it is known before; empty if it will not take long."""
     if study.config.stimuli or study.ray:
         return ""
-    uses = {use.name: _load(study, use) for use in _uses(study) if use.method == "synthetic"}
+    uses = {use.name: load_use(study, use) for use in _uses(study) if use.method == "synthetic"}
     return timing.estimate(study, {name: _settings(study, method).synthetic for name, method in uses.items()})
 
 
@@ -119,7 +119,7 @@ def _run_methods(study: Study) -> dict[str, Any]:
         )
     model, index, folder = index_stage.load_model(study), index_stage.load(study), study.stage(FOLDER)
     chosen = [Unit.parse(name) for name in queries.load_units(study)["unit"]]
-    methods = [(use, _load(study, use)) for use in _uses(study)]
+    methods = [(use, load_use(study, use)) for use in _uses(study)]
     made = queries_stage.made(study)
     keys = {use.name: _key(study, use, method, made) for use, method in methods}
     given, asked = queries.corpus_images(study, model, index), _asked(study)
@@ -199,7 +199,7 @@ def _find(study: Study, use: Explanation) -> ExplanationMethod:
     return load_method(use.method, user_code.places(study.folder), study.resolve)
 
 
-def _load(study: Study, use: Explanation) -> ExplanationMethod:
+def load_use(study: Study, use: Explanation) -> ExplanationMethod:
     """The method with the parameters of this use. Raises StudyError if it does not take them."""
     method = _find(study, use)
     if isinstance(method, BuiltInMethod):

@@ -32,11 +32,14 @@ from exemplum.study import Name, Section
 
 if TYPE_CHECKING:
     from exemplum.images.copies import identical as identical, thumbnail as thumbnail
+    from exemplum.images.near_duplicates import near_duplicates as near_duplicates
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "copies": ["identical", "thumbnail"],  # which imports SciPy
+        # which import SciPy
+        "copies": ["identical", "thumbnail"],
+        "near_duplicates": ["near_duplicates"],
     },
 )
 __all__ += [

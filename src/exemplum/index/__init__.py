@@ -11,10 +11,14 @@ from exemplum.records import Unit
 from exemplum.study import Names, Precision, Section, once
 
 if TYPE_CHECKING:
-    from exemplum.index.activations import Measurer as Measurer, measurer as measurer
+    from exemplum.index.activations import Measurer as Measurer, decode_batches as decode_batches, measurer as measurer
     from exemplum.index.build import build_index as build_index
     from exemplum.index.heatmaps import enlarged as enlarged
-    from exemplum.index.index import ActivationIndex as ActivationIndex, Exemplars as Exemplars
+    from exemplum.index.index import (
+        UNATTACHED as UNATTACHED,
+        ActivationIndex as ActivationIndex,
+        Exemplars as Exemplars,
+    )
     from exemplum.index.pooling import POOLINGS as POOLINGS, layer_read as layer_read, pool as pool
 
 
@@ -57,10 +61,10 @@ class IndexSection(Section):
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "activations": ["Measurer", "measurer"],
+        "activations": ["Measurer", "decode_batches", "measurer"],
         "build": ["build_index"],
         "heatmaps": ["enlarged"],
-        "index": ["ActivationIndex", "Exemplars"],
+        "index": ["UNATTACHED", "ActivationIndex", "Exemplars"],
         "pooling": ["POOLINGS", "layer_read", "pool"],
     },
 )

@@ -100,7 +100,7 @@ class Measurer:
         self, corpus: Corpus, rows: np.ndarray, batch: int, workers: int | None = None
     ) -> Iterator[Measurements]:
         """Measure rows of a corpus in order, `batch` at a time. `workers` processes decode; 0: none."""
-        loader = _decoded(corpus, self.model.preprocessing, rows, batch, _workers(self.device, workers))
+        loader = decode_batches(corpus, self.model.preprocessing, rows, batch, workers)
         ahead = 1 if self.device.type == "cuda" else 0  # a GPU works while the previous batch is merged
         launched: deque[tuple[Batch, tuple[Tensor, ...]]] = deque()
         for decoded in loader:
@@ -154,7 +154,7 @@ class TableMeasurer:
         self, corpus: Corpus, rows: np.ndarray, batch: int, workers: int | None = None
     ) -> Iterator[Measurements]:
         """The activations of rows of a corpus in order, `batch` at a time, as `Measurer.corpus` gives them."""
-        for decoded in _decoded(corpus, self.model.preprocessing, rows, batch, _workers(self.device, workers)):
+        for decoded in decode_batches(corpus, self.model.preprocessing, rows, batch, workers):
             names = [corpus.record(row).image_id for row in decoded.rows.tolist()]
             values = self.model.activations(names, self.layers)
             nowhere = np.full((*values.shape, 2), -1, np.int16) if self.with_cells else None
@@ -186,19 +186,20 @@ def _measured(batch: Batch, found: tuple[Tensor, ...]) -> Measurements:
     return Measurements(batch.rows, values, batch.broken, *places)
 
 
-def _decoded(
-    corpus: Corpus, preprocessing: Preprocessing, rows: np.ndarray, batch: int, workers: int
+def decode_batches(
+    corpus: Corpus, preprocessing: Preprocessing, rows: np.ndarray, batch: int, workers: int | None = None
 ) -> Iterable[Batch]:
+    """Rows of a corpus in order, decoded and cropped, `batch` at a time. `workers` processes decode; 0: none."""
+    processes = _decoders() if workers is None else workers
     return DataLoader(
-        Batches(corpus, preprocessing, rows, batch), batch_size=None, num_workers=workers, collate_fn=_as_it_is,
-        prefetch_factor=2 if workers else None, worker_init_fn=_end_with_parent,
+        Batches(corpus, preprocessing, rows, batch), batch_size=None, num_workers=processes, collate_fn=_as_it_is,
+        prefetch_factor=2 if processes else None, worker_init_fn=_end_with_parent,
     )  # fmt: skip
 
 
-def _workers(device: torch.device, given: int | None) -> int:
+def _decoders() -> int:
     """Number of decoding processes: with a GPU all cores but one, else one for two cores, since these compute too."""
-    if given is not None:
-        return given
+    device = hardware.device()
     cores = torch.get_num_threads()  # available to this process
     return max(1, cores - 1 if device.type == "cuda" else cores // 2)
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from exemplum.models.reader import Lanes as Lanes, Reader as Reader, unjoined as unjoined
     from exemplum.models.sharing import shared_weights as shared_weights
     from exemplum.models.table_model import TableModel as TableModel
+    from exemplum.models.untrained import untrained as untrained
 
 
 class ModelSection(Section):
@@ -134,6 +135,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "reader": ["Lanes", "Reader", "unjoined"],
         "table_model": ["TableModel"],
         "sharing": ["shared_weights"],
+        "untrained": ["untrained"],
     },
 )
 __all__ += ["DictionariesSection", "DictionaryTable", "ModelSection"]

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from exemplum.models.files import ModelError, WeightsError, check_weights
 from exemplum.study import user_code
-from exemplum.study.user_code import Loaded
 
 
 class ShapeError(ModelError):
@@ -239,7 +238,9 @@ def _few(names: Iterable[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def made_by_code(spec: str, kind: str, places: Sequence[Path], known: Sequence[str] = ()) -> tuple[Any, Loaded]:
+def made_by_code(
+    spec: str, kind: str, places: Sequence[Path], known: Sequence[str] = ()
+) -> tuple[Any, user_code.Loaded]:
     """What a factory of the user's returns, or the object that stands in its place, and what was loaded.
 
     Raises ModelError in one line, also for exceptions of the user's code, with file and line.

@@ -13,6 +13,7 @@ from exemplum.records import ALL, CONDITION_NAME
 from exemplum.study import Name, Names, Pixels, Section, Share
 
 if TYPE_CHECKING:
+    from exemplum.observers.cues import cue as cue
     from exemplum.observers.encoder import (
         Encoder as Encoder,
         Metric as Metric,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         evidence as evidence,
         similarities as similarities,
     )
+    from exemplum.observers.network_encoder import NetworkEncoder as NetworkEncoder, network_encoder as network_encoder
     from exemplum.observers.observer import (
         Chance as Chance,
         Ideal as Ideal,
@@ -105,6 +107,8 @@ RESERVED = ("ideal", "chance", "centre", "variance", *CUES, PEOPLE, ALL)
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "cues": ["cue"],
+        "network_encoder": ["NetworkEncoder", "network_encoder"],
         "encoder": ["Encoder", "Metric", "VectorCache", "comparable", "evidence", "similarities"],
         "observer": ["Chance", "Ideal", "Observer", "ObserverError", "UnableError", "observe"],
         "occlusion": ["OcclusionCue"],

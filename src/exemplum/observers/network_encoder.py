@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from exemplum import store
 from exemplum.observers.encoder import Metric, unit
-from exemplum.observers.feature_network import FeatureNetwork
+from exemplum.observers.feature_network import AUTO, FeatureNetwork, choose
 from exemplum.runtime import hardware
 
+if TYPE_CHECKING:
+    from exemplum.models import Model
+
 BATCH = 32  # pictures per forward pass
+
+
+def network_encoder(
+    model: str | Model = AUTO, tested: Model | None = None, *, name: str = "", layers: Sequence[str] = (),
+    weights: str | None = None, input_size: int | None = None, same_network: bool = False,
+) -> NetworkEncoder:  # fmt: skip
+    """An encoder by the features of a network, for `ex.score` and for observers made by hand.
+
+    model: a Model, or one by name; `auto` takes the first of `efficientnet-lite0` and `embedded` that is independent of
+    `tested`, the network whose units are judged. name: of the observer; if not given `similarity` for `auto`, else the
+    model's. layers: its default ones if not given. Raises ObserverError if it has weights in common with `tested` and
+    `same_network` is not set, and as `ex.load` does.
+
+    >>> import exemplum as ex
+    >>> encoder = network_encoder("auto", ex.load("embedded"))
+    >>> encoder.name, encoder.about
+    ('similarity', 'features of efficientnet-lite0 at 128 px, independent of the tested network')
+    """
+    network = choose(model, tested, layers=layers, weights=weights, input_size=input_size, same_network=same_network)
+    given = name or ("similarity" if model == AUTO else network.model.name.replace(":", " "))
+    return NetworkEncoder(network.observer_name(given), network)
 
 
 class NetworkEncoder:

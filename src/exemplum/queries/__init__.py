@@ -14,6 +14,7 @@ from exemplum.study import Name, Once, Section
 
 if TYPE_CHECKING:
     from exemplum.queries.dealing import (
+        IN_WINDOW as IN_WINDOW,
         DealtImage as DealtImage,
         is_query as is_query,
         without_queries as without_queries,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     )
     from exemplum.queries.stage import corpus_images as corpus_images, expected_units as expected_units
     from exemplum.queries.table import load as load, load_units as load_units, split_queries as split_queries
+    from exemplum.queries.windows import Deal as Deal
 
 WINDOW, OCCLUSION = "window", "occlusion"
 ANY = -1  # of `references` in QUERIES: the pair is shown with any number of them
@@ -91,10 +93,11 @@ class QueriesSection(Section):
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "dealing": ["DealtImage", "is_query", "without_queries"],
+        "dealing": ["IN_WINDOW", "DealtImage", "is_query", "without_queries"],
         "request": ["CorpusImages", "CorpusRequest", "QueryImage", "QueryPair", "QueryRequest", "QuerySource"],
         "stage": ["corpus_images", "expected_units"],
         "table": ["load", "load_units", "split_queries"],
+        "windows": ["Deal"],
     },
 )
 __all__ += ["Queries", "QueriesSection"]

@@ -49,6 +49,10 @@ class CorpusImages:
             )  # fmt: skip
         return self._deals[unit]
 
+    def set_deal(self, unit: Unit, deal: Deal) -> None:
+        """Deal the unit's images in another way than by its rank bins."""
+        self._deals[unit] = deal
+
     def image(self, row: int) -> np.ndarray:
         """The image as the network sees it: uint8 (input_size, input_size, 3)."""
         if row not in self._images:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from exemplum.observers import ObserversSection
     from exemplum.queries import QueriesSection
     from exemplum.responses import ExclusionsSection
+    from exemplum.scores import ScoresSection
     from exemplum.server import ServerSection
 
 # Section → the class that describes it, in the order of the pipeline. Imported late: packages of stages import `study`,
@@ -39,6 +40,7 @@ SECTIONS = {
     "synthetic": "exemplum.explanations.synthetic:SyntheticSection",
     "design": "exemplum.design:DesignSection",
     "observers": "exemplum.observers:ObserversSection",
+    "scores": "exemplum.scores:ScoresSection",
     "analysis": "exemplum.analysis:AnalysisSection",
     "exclusions": "exemplum.responses:ExclusionsSection",
     "server": "exemplum.server:ServerSection",
@@ -106,6 +108,7 @@ if TYPE_CHECKING:
         synthetic: SyntheticSection = SyntheticSection()
         design: DesignSection = DesignSection()
         observers: ObserversSection = ObserversSection()
+        scores: ScoresSection = ScoresSection()
         analysis: AnalysisSection = AnalysisSection()
         exclusions: ExclusionsSection = ExclusionsSection()
         server: ServerSection = ServerSection()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from exemplum.study.config import Config
 
 # The names of the stages and of their folders, in the order of the pipeline
-STAGES = ("index", "queries", "explanations", "design", "responses", "analysis", "report")
+STAGES = ("index", "queries", "explanations", "design", "responses", "scores", "analysis", "report")
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class Study:
     ) -> Study:
         """Run a stage and the stages that it needs, if they are stale; all stages if none is named. Returns the study.
 
-        stage: index, queries, explanations, design, responses, analysis or report. `force` runs the stage again even if
-        it is up to date. `unblind` is the reason for including people's answers while the study recruits; the audit
-        records it. Raises UserError if study.toml is wrong.
+        stage: index, queries, explanations, design, responses, scores, analysis or report. `force` runs the stage again
+        even if it is up to date. `unblind` is the reason for including people's answers while the study recruits; the
+        audit records it. Raises UserError if study.toml is wrong.
         """
         from exemplum.study import pipeline  # late: it imports this module
 

@@ -40,6 +40,7 @@ class Stage:
     forget: Callable[[Study], None] = _nothing  # discards what a forced run must not reuse
     version: int | None = None  # of the code; a new version makes earlier results stale
     estimate: Callable[[Study], str] = _no_estimate  # how long it will take, in words; empty: not long
+    needs: Callable[[Study], Sequence[str]] | None = None  # the stages that it rests on; None: all before it
 
 
 # Imported late and by name: these packages import `study`, never the reverse, and design and analysis need no torch.
@@ -49,6 +50,7 @@ MODULES = {
     "explanations": "exemplum.explanations.stage",
     "design": "exemplum.design.stage",
     "responses": "exemplum.observers.stage",
+    "scores": "exemplum.scores.stage",
     "analysis": "exemplum.analysis.stage",
     "report": "exemplum.report.stage",
 }
@@ -58,6 +60,7 @@ NEED_TORCH = (
     "queries",
     "explanations",
     "responses",
+    "scores",
 )  # their fingerprints do (of observers only that of `similarity`)
 
 
@@ -71,8 +74,13 @@ def stage(name: str) -> Stage:
 
 
 def stages(study: Study) -> tuple[str, ...]:
-    """The stages of this study: one made from finished stimuli has no index, and its queries are among the stimuli."""
-    return STAGES[2:] if study.config.stimuli else STAGES
+    """The stages of this study: one made from finished stimuli has no index, and its queries are among the stimuli.
+
+    Scores are made only if study.toml has a section [scores], or by their own command.
+    """
+    found = STAGES[2:] if study.config.stimuli else STAGES
+    has_scores = "scores" in study.config.model_fields_set
+    return found if has_scores else tuple(name for name in found if name != "scores")
 
 
 def run(study: Study, only: Iterable[str] | None = None, force: bool = False) -> None:
@@ -138,6 +146,8 @@ def before(study: Study, stage: str) -> list[str]:
     Kept are frozen stages, and where torch is not installed, finished stages that need it.
     """
     needed = [name for name in stages(study) if STAGES.index(name) < STAGES.index(stage)]
+    if (rests_on := _stage_needs(study, stage)) is not None:
+        needed = [name for name in needed if name in rests_on]
     if stage not in freezing.STAGES and freezing.frozen_by(study):
         console.print(styled(("index, queries, explanations, design: kept, as people saw them", "dim")))
         needed = [name for name in needed if name not in freezing.STAGES]
@@ -145,6 +155,11 @@ def before(study: Study, stage: str) -> list[str]:
         told = f"{', '.join(kept)}: kept as they are; whether they are up to date cannot be checked without torch"
         console.print(styled((told, "dim")))
     return [name for name in needed if name not in kept]
+
+
+def _stage_needs(study: Study, name: str) -> Sequence[str] | None:
+    found = stage(name)
+    return None if found.needs is None else found.needs(study)
 
 
 def check(study: Study, names: Iterable[str] | None = None) -> None:

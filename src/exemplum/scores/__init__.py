@@ -1,0 +1,44 @@
+"""Machine scores: how well pictures explain every unit of a network, by machine observers and beside nulls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import lazy_loader
+from pydantic import Field
+
+from exemplum.queries import Percentile
+from exemplum.study import Name, Names, Once, Section
+
+if TYPE_CHECKING:
+    from exemplum.scores.result import Scores as Scores
+    from exemplum.scores.units import score as score
+
+
+class ScoresSection(Section):
+    # extreme, or percentiles of a unit's activation: 0.99, 0.95, …
+    difficulty: Annotated[tuple[Literal["extreme"] | Percentile, ...], Field(min_length=1), Once] = (
+        "extreme", 0.95, 0.85,
+    )  # fmt: skip
+    tasks: int = Field(20, ge=1, le=1000)  # forced choices per unit, method and difficulty
+    references: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1), Once] = (9,)  # per pole
+    observers: Annotated[Names, Field(min_length=1)] = ("similarity",)  # of pictures: see [observers]
+    # untrained, shuffled, directions, random: what the scores are held against
+    nulls: Annotated[tuple[Literal["untrained", "shuffled", "directions", "random"], ...], Once] = (
+        "untrained",
+        "shuffled",
+        "directions",
+        "random",
+    )
+    methods: Names | None = None  # of [explanations]; all of them if not given
+    calibration: Name | None = None  # a file that the analysis of a study with people wrote: α of each observer
+
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "result": ["Scores"],
+        "units": ["score"],
+    },
+)
+__all__ += ["ScoresSection"]

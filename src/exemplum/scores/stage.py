@@ -1,0 +1,158 @@
+"""The scores stage: machine scores of every unit of the indexed layers, beside their nulls; writes `scores/`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from exemplum import observers, queries, store, tables
+from exemplum.errors import UserError
+from exemplum.explanations import Explanation, stage as explanations_stage, whole_images
+from exemplum.index import stage as index_stage
+from exemplum.queries import stage as queries_stage
+from exemplum.records import Pole, Unit
+from exemplum.runtime import Cluster, console, styled
+from exemplum.scores import populations, summary
+from exemplum.scores.methods import Reference
+from exemplum.scores.populations import OF_UNITS, IndexSettings
+from exemplum.scores.scoring import Plan, scored
+from exemplum.scores.units import of_nulls
+from exemplum.study import Stage, Study
+
+VERSION = 1
+FOLDER = "scores"
+KEPT = "cache"  # vectors of images, and indexes of nulls
+
+
+def needs(study: Study) -> tuple[str, ...]:
+    """The stages whose results are scored: those that make pictures only if there are other than the corpus's own."""
+    return ("index",) if not _drawn(study) else ("index", "queries", "explanations")
+
+
+def check_names(study: Study) -> None:
+    """Raise UserError if study.toml names a method or a file that does not exist."""
+    if study.config.stimuli:
+        raise UserError(f"{study.folder / 'study.toml'}: scores need a network and images, but [stimuli] are finished")
+    with study.setting("[scores] methods"):
+        _uses(study)
+    with study.setting("[scores] calibration"):
+        _alphas(study)
+
+
+def check(study: Study) -> None:
+    """Raise UserError if study.toml names an observer that does not exist, or that answers trials alone."""
+    with study.setting("[scores] observers"):
+        observers.encoders(study, study.config.scores.observers)
+
+
+def fingerprint(study: Study) -> str:
+    section = study.config.scores
+    made = [index_stage.made(study)]
+    if _drawn(study):
+        made += [queries_stage.made(study), explanations_stage.fingerprint(study)]
+    judges = [[encoder.name, encoder.fingerprint] for encoder in observers.encoders(study, section.observers)]
+    uses = [[use.name, use.method, dict(use.parameters)] for use in _uses(study)]
+    return store.digest(
+        VERSION, made, section.model_dump(), uses, judges, study.config.seed, _alphas(study),
+        study.config.explanations.baseline,
+    )  # fmt: skip
+
+
+def forget(study: Study) -> None:
+    """Delete vectors and indexes of nulls, so that they are made again; the scores stay until there are new ones."""
+    shutil.rmtree(study.stage(FOLDER) / KEPT, ignore_errors=True)
+
+
+def run(study: Study) -> dict[str, Any]:
+    config, section = study.config, study.config.scores
+    model, corpus = index_stage.load_model(study), index_stage.open_corpus(study)
+    index = index_stage.load(study)
+    layers = index_stage.layers(study, model)
+    plan = Plan(section.tasks, section.references, tuple(map(_name, section.difficulty)), config.seed)
+    cluster, kept = Cluster(study.ray) if study.ray else None, study.stage(FOLDER) / KEPT
+    settings = IndexSettings(
+        config.index.relu, config.index.objective, config.index.keep, config.index.sample, config.index.batch,
+        config.index.precision, config.seed,
+    )  # fmt: skip
+    own = populations.own(index, [Unit.parse(name) for name in index.units["unit"]])
+    table = scored(
+        [own, *of_nulls(section.nulls, model, corpus, layers, settings, kept, cluster)], plan, corpus,
+        model.preprocessing, observers.encoders(study, section.observers), rows=_of_rows(study),
+        pictures=_pictures(study), nulls=[null for null in section.nulls if null in OF_UNITS],
+        alphas=_alphas(study), folder=kept, cluster=cluster,
+    )  # fmt: skip
+    baseline = config.explanations.baseline
+    differences = summary.differences(table, baseline)
+    study.begin_writing(FOLDER)
+    tables.SCORES.write(study.stage(FOLDER) / "scores.parquet", table)
+    tables.SCORE_SUMMARIES.write(study.stage(FOLDER) / "summaries.parquet", summary.summaries(table))
+    tables.SCORE_DIFFERENCES.write(study.stage(FOLDER) / "differences.parquet", differences)
+    _say(differences, next(iter(_of_rows(study)), baseline), section.observers, plan.difficulties)
+    return {"units": len(own.units)} | _shares(table, section.observers[0], plan.difficulties)
+
+
+def _shares(table: pd.DataFrame, observer: str, difficulties: Sequence[str]) -> dict[str, str]:
+    """Mean accuracies of the first observer by method and null, at each difficulty."""
+    own = table[table["observer"] == observer]
+    found = {}
+    for (method, null), of in own.groupby(["method", "null"], sort=False):
+        means = of.groupby("difficulty")["accuracy"].mean()
+        found[f"{method}, {null}" if null else str(method)] = " / ".join(f"{means[name]:.3f}" for name in difficulties)
+    return {f"{observer} at {' / '.join(difficulties)}:": "", **found}
+
+
+def _say(differences: pd.DataFrame, method: str, judges: Sequence[str], difficulties: Sequence[str]) -> None:
+    for observer in judges[:1]:
+        for difficulty in difficulties:
+            for sentence in summary.said_against_nulls(differences, method, observer, difficulty):
+                console.print(styled((f"{method} by {observer} at {difficulty}, minus {sentence}", "dim")))
+
+
+def _uses(study: Study) -> list[Explanation]:
+    """The uses of methods that are scored. Raises UserError for one that [explanations] does not have."""
+    known = {use.name: use for use in study.config.explanations.uses}
+    chosen = study.config.scores.methods or tuple(known)
+    for name in chosen:
+        if name not in known:
+            raise UserError(f"{name} is no method of [explanations], which has {', '.join(known)}")
+    return [known[name] for name in chosen]
+
+
+def _of_rows(study: Study) -> dict[str, str]:
+    """The methods whose pictures are whole images of the corpus, for every unit: name → natural or random."""
+    kinds = {use.name: whole_images(explanations_stage.load_use(study, use)) for use in _uses(study)}
+    return {name: kind for name, kind in kinds.items() if kind}
+
+
+def _drawn(study: Study) -> list[str]:
+    """The methods whose pictures the stage of explanations makes, of the units that the study tests."""
+    return [use.name for use in _uses(study) if use.name not in _of_rows(study)]
+
+
+def _pictures(study: Study) -> dict[str, list[Reference]]:
+    if not (names := _drawn(study)):
+        return {}
+    stimuli, _ = queries.load(study)
+    found: dict[str, list[Reference]] = {name: [] for name in names}
+    for row in stimuli[stimuli["method"].isin(names)].itertuples(index=False):
+        found[str(row.method)].append(Reference(
+            str(row.unit), Pole(row.pole), int(row.position), str(row.path),
+            partial(store.read_png, study.folder / str(row.path)), int(row.references), int(row.batch), str(row.image),
+            str(row.group),
+        ))  # fmt: skip
+    return found
+
+
+def _alphas(study: Study) -> dict[str, float]:
+    return {}
+
+
+def _name(difficulty: str | float) -> str:
+    return difficulty if isinstance(difficulty, str) else f"{difficulty:g}"
+
+
+STAGE = Stage(FOLDER, fingerprint, run, check_names, check, forget, VERSION, needs=needs)

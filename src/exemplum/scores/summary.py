@@ -1,0 +1,145 @@
+"""Summaries of scores over units: of layers and of the network, against their nulls and between methods.
+
+Units vary, so intervals and tests are over units; a unit's tasks are not independent of each other. A machine is one
+observer: nothing is repeated with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from exemplum.scores.populations import NULLS, OF_UNITS
+from exemplum.tables import SCORE_DIFFERENCES, SCORE_SUMMARIES
+
+WHOLE = ""  # the layer of rows over all layers
+OF = ["method", "references", "difficulty", "observer"]
+LEVEL = 0.95
+
+
+def summaries(scores: pd.DataFrame) -> pd.DataFrame:
+    """SCORE_SUMMARIES of SCORES: each layer, and after these all layers together."""
+    scores = scores[scores["n_tasks"] > 0]
+    rows = []
+    for layer, of_layer in _by_layer(scores):
+        for names, own in of_layer.groupby([*OF, "null"], sort=False):
+            low, high = interval(own["accuracy"].to_numpy(), own["n_tasks"].to_numpy())
+            rows.append({
+                "layer": layer, **dict(zip([*OF, "null"], names, strict=True)), "units": len(own),
+                "accuracy": own["accuracy"].mean(), "low": low, "high": high, "score": own["score"].mean(),
+                "evidence": own["evidence"].mean(),
+            })  # fmt: skip
+    return SCORE_SUMMARIES.frame(pd.DataFrame(rows))
+
+
+def interval(accuracies: np.ndarray, tasks: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
+    """Interval of the mean accuracy over units, each the mean of some tasks.
+
+    Wilson's interval at the effective number of answers: as many independent ones as would vary as the units' mean
+    does, at least one and at most all tasks per unit (Korn & Graubard 1998, Survey Methodology 24), with Student's t
+    for n − 1 units. So it has a width at accuracies of 0 and 1 also. NaN with fewer than two units.
+
+    >>> [round(end, 3) for end in interval(np.array([0.9, 1.0, 0.95, 0.85]), np.full(4, 20))]
+    [0.758, 0.98]
+    """
+    count, mean = len(accuracies), float(np.mean(accuracies)) if len(accuracies) else math.nan
+    if count < 2:
+        return math.nan, math.nan
+    t = float(stats.t.ppf((1 + level) / 2, count - 1))
+    variance = float(np.var(accuracies, ddof=1)) / count
+    effective = mean * (1 - mean) / variance if variance > 0 else 0.0
+    effective = min(max(effective, count), float(np.sum(tasks)))
+    centre = (mean + t**2 / (2 * effective)) / (1 + t**2 / effective)
+    half = t / (1 + t**2 / effective) * math.sqrt(mean * (1 - mean) / effective + t**2 / (4 * effective**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def differences(scores: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """SCORE_DIFFERENCES of SCORES: of every method its nulls subtracted, and from the other methods the baseline."""
+    scores = scores[scores["n_tasks"] > 0]
+    layers = max(1, scores["layer"].nunique())
+    rows = []
+    for layer, of_layer in _by_layer(scores):
+        count = 1 if layer == WHOLE else layers
+        parts = dict(list(of_layer.groupby([*OF, "null"], sort=False)))
+        for (method, k, difficulty, observer, null), own in parts.items():
+            of = {"layer": layer, "method": method, "references": k, "difficulty": difficulty, "observer": observer}
+            real = parts.get((method, k, difficulty, observer, ""))
+            first = parts.get((baseline, k, difficulty, observer, ""))
+            if null and real is not None:
+                rows.append(of | {"against": null} | difference(real, own, paired=null in OF_UNITS, layers=count))
+            elif not null and method != baseline and first is not None:
+                rows.append(of | {"against": baseline} | difference(own, first, paired=True, layers=count))
+    return SCORE_DIFFERENCES.frame(pd.DataFrame(rows, columns=list(SCORE_DIFFERENCES.columns)))
+
+
+def difference(
+    real: pd.DataFrame, other: pd.DataFrame, *, paired: bool, layers: int = 1
+) -> dict[str, float | int | bool]:
+    """The difference of mean accuracies over units with its 95 % interval, and one for `layers` comparisons together.
+
+    Paired: the interval of the mean of a unit's differences, which lie between −1 and 1, as `interval` has it for means
+    between 0 and 1. Unpaired: those of the two means, combined (Zou & Donner 2008, Statistics in Medicine 27). NaN with
+    fewer than two units.
+    """
+    if paired:
+        both = real.set_index("unit")[["accuracy", "n_tasks"]].join(
+            other.set_index("unit")["accuracy"], rsuffix="_other", how="inner"
+        )  # fmt: skip
+        gaps = (both["accuracy"] - both["accuracy_other"]).to_numpy()
+        found: dict[str, float | int | bool] = {"paired": True, "units": len(gaps), "units_against": len(gaps),
+                 "difference": float(gaps.mean()) if len(gaps) else math.nan}  # fmt: skip
+        ends = [_of_paired(gaps, level) for level in (LEVEL, 1 - (1 - LEVEL) / layers)]
+    else:
+        found = {"paired": False, "units": len(real), "units_against": len(other),
+                 "difference": float(real["accuracy"].mean() - other["accuracy"].mean())}  # fmt: skip
+        ends = [_of_two(real, other, level) for level in (LEVEL, 1 - (1 - LEVEL) / layers)]
+    (low, high), (low_all, high_all) = ends
+    return found | {"low": low, "high": high, "low_all": low_all, "high_all": high_all}
+
+
+def _of_paired(gaps: np.ndarray, level: float) -> tuple[float, float]:
+    low, high = interval((gaps + 1) / 2, np.full(len(gaps), np.inf), level)
+    return 2 * low - 1, 2 * high - 1
+
+
+def _of_two(real: pd.DataFrame, other: pd.DataFrame, level: float) -> tuple[float, float]:
+    (mean, low, high), (mean_other, low_other, high_other) = (
+        (of["accuracy"].mean(), *interval(of["accuracy"].to_numpy(), of["n_tasks"].to_numpy(), level))
+        for of in (real, other)
+    )
+    gap = mean - mean_other
+    return gap - math.hypot(mean - low, high_other - mean_other), gap + math.hypot(high - mean, mean_other - low_other)
+
+
+def _by_layer(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    yield from ((str(layer), own) for layer, own in scores.groupby("layer", sort=False))
+    yield WHOLE, scores
+
+
+def said_against_nulls(table: pd.DataFrame, method: str, observer: str, difficulty: str) -> list[str]:
+    """What SCORE_DIFFERENCES say of a network and its nulls, one sentence per null.
+
+    A layer counts as above (below) a null if the interval for all layers together is.
+    """
+    own = table[(table["method"] == method) & (table["observer"] == observer) & (table["difficulty"] == difficulty)]
+    said = []
+    for null in [name for name in NULLS if (own["against"] == name).any()]:
+        rows = own[(own["against"] == null) & (own["layer"] != WHOLE)]
+        above, below = rows[rows["low_all"] > 0], rows[rows["high_all"] < 0]
+        rest = rows[~rows.index.isin([*above.index, *below.index])]
+        parts = [f"{what} {_named(of['layer'])}" for what, of in (
+            ("above it in", above), ("below it in", below), ("not told from it in", rest)) if len(of)]  # fmt: skip
+        whole = own[(own["against"] == null) & (own["layer"] == WHOLE)].iloc[0]
+        gap = f"{whole['difference']:+.3f} ({whole['low']:+.3f} to {whole['high']:+.3f})"
+        said.append(f"{null}: {gap} over all layers; {', '.join(parts)}")
+    return said
+
+
+def _named(layers: Sequence[str] | pd.Series) -> str:
+    names = list(layers)
+    return names[0] if len(names) == 1 else f"{len(names)} layers ({', '.join(names)})"
