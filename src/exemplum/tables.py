@@ -252,6 +252,20 @@ RESPONSES = Table(
     },
 )
 
+EVIDENCE = Table(
+    "evidence",
+    "One row per trial and machine observer that grades its evidence; responses/evidence.parquet.",
+    {
+        "observer": Column("str", "as in responses"),
+        "trial_id": Column("str", "the trial answered"),
+        "evidence": Column(
+            "float",
+            "evidence for the maximal query, in the observer's own unit: above 0 where it is chosen. Of observers of "
+            "pictures Δ, a difference of similarities",
+        ),
+    },
+)
+
 RATINGS = Table(
     "ratings",
     "One row per rating of how intuitive a unit's images seem; responses/ratings/*.parquet.",
@@ -552,8 +566,9 @@ VERDICTS = Table(
 )
 
 ALL = (
-    IMAGES, INDEX_UNITS, EXTREMES, STUDY_UNITS, QUERIES, STIMULI, PICTURES, TRACES, TRIALS, BLOCKS, RESPONSES, RATINGS,
-    PEOPLE, SCORES, SCORE_SUMMARIES, SCORE_DIFFERENCES, ESTIMATES, COMPARISONS, MODELS, EFFECTS, EXCLUSIONS, VERDICTS,
+    IMAGES, INDEX_UNITS, EXTREMES, STUDY_UNITS, QUERIES, STIMULI, PICTURES, TRACES, TRIALS, BLOCKS, RESPONSES,
+    EVIDENCE, RATINGS, PEOPLE, SCORES, SCORE_SUMMARIES, SCORE_DIFFERENCES, ESTIMATES, COMPARISONS, MODELS, EFFECTS,
+    EXCLUSIONS, VERDICTS,
 )  # fmt: skip
 # of one file each; answers of people are told by the analysis alone, which knows whether they are to be hidden
 BY_NAME = {table.name.replace(" ", "_"): table for table in ALL if table.file and "*" not in table.file}

@@ -189,6 +189,8 @@ class OwnObserver:
 
     def __init__(self, spec: str, observer: Observer, name: str) -> None:
         self.spec, self.observer, self.name = spec, observer, name
+        if hasattr(observer, "evidence"):
+            self.evidence = self._evidence
 
     def respond(self, trial: Trial, rng: np.random.Generator) -> Response:
         """The observer's answer. Raises ObserverError in one line for its exceptions and for invalid answers."""
@@ -205,6 +207,19 @@ class OwnObserver:
             raise ObserverError(f"observer {self.spec}, on {trial.trial_id}: {problem}{where}")
         rt_ms = None if given.rt_ms is None else float(given.rt_ms)
         return Response(trial.trial_id, self.name, Side(given.choice), int(given.confidence), rt_ms)
+
+    def _evidence(self, trial: Trial) -> float:
+        """The observer's evidence for the top. Raises ObserverError in one line if it is no number."""
+        own: Any = self.observer
+        with user_code.telling(f"observer {self.spec} failed on {trial.trial_id}", ObserverError):
+            given = own.evidence(trial)
+        if not isinstance(given, int | float | np.number) or math.isinf(given):
+            where = user_code.place(own.evidence)
+            raise ObserverError(
+                f"observer {self.spec}, on {trial.trial_id}: evidence is {given!r:.40}; it must be a finite number, or "
+                f"NaN where there is none{where}"
+            )
+        return float(given)
 
     def _problem(self, given: Any, trial: Trial) -> str:
         """What is wrong with an answer, or nothing."""

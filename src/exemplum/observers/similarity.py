@@ -92,8 +92,10 @@ class Similarity:
         return answer(self.name, trial, evidence, graded(abs(evidence), self.thresholds), rng)
 
     def evidence(self, trial: Trial) -> float:
-        """Δ: above 0 is evidence for the top, 0 without references. Which query is right is not used."""
+        """Δ: above 0 is evidence for the top. NaN without references. Which query is right is not used."""
         queries, references = trial.queries, trial.references
+        if not any(references):
+            return float("nan")
         vectors = self._for_layer(trial.unit.unit.layer)
         shown = ((queries[Side.TOP], queries[Side.BOTTOM]), references.max, references.min)
         of = [vectors[[self._rows[name] for name in names]].astype(np.float64) for names in shown]

@@ -1,7 +1,10 @@
-"""The responses stage: machine observers answer every session; writes `responses/machines.parquet`."""
+"""The responses stage: machine observers answer every session; writes `responses/machines.parquet` and
+`responses/evidence.parquet`.
+"""
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterable
 from typing import Any
@@ -16,12 +19,12 @@ from exemplum.observers.observer import Observer, ObserverError, ObserverFactory
 from exemplum.observers.registry import OwnFactory, factory, seen
 from exemplum.observers.similarity import VECTORS, Similarity
 from exemplum.observers.simulated import check_accuracy
-from exemplum.records import Design, easiest_first
+from exemplum.records import Design, Side, Trial, easiest_first
 from exemplum.runtime import console, styled
 from exemplum.study import Stage, Study
-from exemplum.tables import RESPONSES
+from exemplum.tables import EVIDENCE, RESPONSES
 
-VERSION = 2
+VERSION = 3
 
 
 COMPARES = "compares"  # in the summary, after the name of an observer of pictures
@@ -76,6 +79,7 @@ def run(study: Study) -> dict[str, Any]:
     everything = pd.concat(tables, ignore_index=True) if tables else RESPONSES.frame()
     study.begin_writing("responses")
     RESPONSES.write(study.stage("responses") / "machines.parquet", everything)
+    EVIDENCE.write(study.folder / EVIDENCE.file, evidence(observers, design, everything))
     said = summary(everything, study.config.explanations.baseline) | unable | _compared(observers)
     return {"answers": len(everything)} | said
 
@@ -116,6 +120,30 @@ def answers(observer: Observer, design: Design, seed: int) -> pd.DataFrame:
         sequence = np.random.SeedSequence([seed, *observer.name.encode()], spawn_key=(session.participant,))
         tables.append(sit(observer, design, session, np.random.default_rng(sequence)))
     return pd.concat(tables, ignore_index=True)
+
+
+def evidence(observers: Iterable[Observer], design: Design, answers: pd.DataFrame) -> pd.DataFrame:
+    """The evidence of every observer that grades it, in favour of the maximal query: table EVIDENCE.
+
+    A repeated trial has that of its first showing. Trials of which an observer has no evidence have no row.
+    """
+    rows = []
+    for observer in observers:
+        graded = getattr(observer, "evidence", None)
+        if graded is None:
+            continue
+        found = {trial.trial_id: _signed(graded(trial), trial) for trial in design.trials}
+        own = answers[answers["observer"] == observer.name]
+        for trial_id, first in own[["trial_id", "repeats"]].itertuples(index=False, name=None):
+            value = found[first or trial_id]
+            if math.isfinite(value):
+                rows.append({"observer": observer.name, "trial_id": trial_id, "evidence": value})
+    return EVIDENCE.frame(rows)
+
+
+def _signed(evidence: float, trial: Trial) -> float:
+    """Evidence for the top as evidence for the maximal query."""
+    return evidence if trial.max_side is Side.TOP else -evidence
 
 
 def summary(answers: pd.DataFrame, baseline: str = "natural") -> dict[str, str]:

@@ -13,7 +13,7 @@ import pandas as pd
 from exemplum.design import DesignError
 from exemplum.errors import UserError, did_you_mean
 from exemplum.records import NONE, Response, Trial, check_condition, unit_columns
-from exemplum.tables import PEOPLE, RATINGS, RESPONSES
+from exemplum.tables import EVIDENCE, PEOPLE, RATINGS, RESPONSES
 
 KINDS = ("machine", "person")
 
@@ -103,7 +103,8 @@ class ResponseTables:
 
 def files(folder: Path, *tables: str) -> list[Path]:
     """The files of these tables in a folder of responses, sorted: `responses`, `ratings`, `people`; all if none."""
-    return sorted(path for table in tables or FILES for path in folder.glob(FILES[table]))
+    found = (path for table in tables or FILES for path in folder.glob(FILES[table]))
+    return sorted(path for path in found if path.name != Path(EVIDENCE.file).name)
 
 
 def read_all(folder: Path, conditions: Collection[str] | None = None, *, allow_none: bool = False) -> ResponseTables:

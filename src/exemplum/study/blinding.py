@@ -17,6 +17,7 @@ from exemplum import store
 from exemplum.errors import UserError
 from exemplum.runtime import console
 from exemplum.study.folder import Study
+from exemplum.tables import EVIDENCE
 
 HOW = '--unblind "REASON" includes them and is recorded in the audit'
 
@@ -37,6 +38,7 @@ def has_people(study: Study) -> bool:
     return any(
         (pd.read_parquet(path, columns=["observer_kind"])["observer_kind"] == "person").any()
         for path in sorted(study.stage("responses").glob("*.parquet"))
+        if path != study.folder / EVIDENCE.file
     )
 
 
