@@ -9,12 +9,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+from exemplum.design import texts
 from exemplum.errors import UserError
 from exemplum.server import Experiment, Settings
 from exemplum.server.http import middleware
 from exemplum.server.http.middleware import Buckets, JsonLines, Limit
 from exemplum.server.requests import ApiError
-from exemplum.server.sessions import forms
 from exemplum.server.storage.database import Database, DatabaseError, sqlite_url
 from exemplum.server.storage.schema import Base
 from exemplum.study.folder import Study
@@ -175,8 +175,8 @@ def test_logs_are_json_lines_and_name_routes_instead_of_secrets(serve, caplog):
 def test_shipped_languages_have_the_same_texts_and_placeholders():
     import re
 
-    found = forms.load(forms.SHIPPED_TEXTS, ("en", "de"))
-    english, german = (forms.read(forms.SHIPPED_TEXTS / f"{language}.toml") for language in ("en", "de"))
+    found = texts.load(texts.SHIPPED, ("en", "de"))
+    english, german = (texts.read(texts.SHIPPED / f"{language}.toml") for language in ("en", "de"))
     assert set(english) == set(german)
     for key, text in english.items():
         assert sorted(set(re.findall(r"\{\w+\}", text))) == sorted(set(re.findall(r"\{\w+\}", german[key]))), key
@@ -188,12 +188,12 @@ def test_a_study_may_change_texts_and_bring_a_language(study_folder):
     (folder / "texts").mkdir()
     (folder / "texts" / "en.toml").write_text('[consent]\naccept = "Sure"\n')
     (folder / "texts" / "fr.toml").write_text('[consent]\naccept = "D\'accord"\n', encoding="utf-8")
-    found = forms.load(folder, Study.open(folder).config.server.languages)
+    found = texts.load(folder, Study.open(folder).config.server.languages)
     assert found["en"]["consent.accept"] == "Sure"
     assert found["fr"]["consent.accept"] == "D'accord"
     assert found["fr"]["consent.decline"] == found["en"]["consent.decline"]  # what it lacks is English
-    with pytest.raises(forms.TextsError, match=r"xx\.toml"):
-        forms.load(folder, ["xx"])
+    with pytest.raises(texts.TextsError, match=r"xx\.toml"):
+        texts.load(folder, ["xx"])
 
 
 def test_a_broken_image_is_named(study_folder, tmp_path):

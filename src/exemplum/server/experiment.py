@@ -11,13 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from exemplum import design as designs, store
+from exemplum.design import texts
 from exemplum.errors import did_you_mean, shown
 from exemplum.protocols import protocol
 from exemplum.records import Design
 from exemplum.runtime import console
 from exemplum.server import EXPERTISE, ServerSection
 from exemplum.server.pages.images import Pictures, encode_all
-from exemplum.server.sessions import forms
 from exemplum.server.sessions.forms import form_fields
 from exemplum.server.sessions.schedule import Rehearsal, rehearsal
 from exemplum.server.storage.database import Database, sqlite_file, sqlite_url
@@ -102,7 +102,7 @@ class Experiment:
             images = encode_all(
                 study.folder, shown | items.paths, folder(study) / "images", said.image_format, said.image_quality
             )
-            words = forms.load(study.folder, said.languages)
+            words = texts.load(study.folder, said.languages)
             manifest = _manifest(study, design, hashed, images, words)
             version_id = database.writer.submit_sync(lambda orm: _version(orm, study_id, manifest))
             # Sessions begun under an earlier version keep its images, and everything that is sent must have one length.
@@ -204,10 +204,10 @@ def check(study: Study) -> None:
     """Raise UserError for a language without texts, a broken file of texts, and texts that no page shows."""
     said = study.config.server
     with study.setting("[server] languages"):
-        forms.check_languages(study.folder, said.languages)
-    shipped = forms.read(forms.SHIPPED_TEXTS / "en.toml")
+        texts.check_languages(study.folder, said.languages)
+    shipped = texts.read(texts.SHIPPED / "en.toml")
     own = tuple(f"field.{field.name}." for field in said.fields)
     for path in sorted((study.folder / "texts").glob("*.toml")):
-        for key in forms.read(path):
+        for key in texts.read(path):
             if key not in shipped and not key.startswith((*FREE, *own)):
-                raise forms.TextsError(f"{path}: no page has a text {shown(key)}{did_you_mean(key, shipped)}")
+                raise texts.TextsError(f"{path}: no page has a text {shown(key)}{did_you_mean(key, shipped)}")

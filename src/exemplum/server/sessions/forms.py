@@ -1,16 +1,12 @@
-"""The forms of the pages: questions, checks of the answers, and texts by language."""
+"""The forms of the pages: questions, and checks of the answers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from exemplum import server
-from exemplum.errors import UserError, shown
 from exemplum.server import FieldSection, ServerSection
 from exemplum.server.requests import ApiError
-from exemplum.study import toml_files
 
 SHIPPED_FIELDS = {
     field.name: field
@@ -85,51 +81,3 @@ def _checked(field: Field, value: Any) -> Any:
     if field["max_length"] is not None and len(value) > field["max_length"]:
         raise ApiError("bad_request", f"{name} is longer than {field['max_length']} characters", field=name)
     return value.strip() if field["type"] == "text" else value
-
-
-SHIPPED_TEXTS = Path(__file__).parent / "texts"
-
-
-class TextsError(UserError):
-    """A file of texts is missing or broken; the message names it."""
-
-
-def load(folder: Path, languages: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Texts by language and key. `folder` is the study's; its texts are in `texts/LANGUAGE.toml`.
-
-    A language that is not shipped needs a file of the study; missing keys are taken from English. Raises TextsError.
-    """
-    check_languages(folder, languages := tuple(languages))
-    english = read(SHIPPED_TEXTS / "en.toml")
-    found = {}
-    for language in languages:
-        shipped, own = SHIPPED_TEXTS / f"{language}.toml", folder / "texts" / f"{language}.toml"
-        texts = english | (read(shipped) if shipped.exists() else {})
-        found[language] = texts | (read(own) if own.exists() else {})
-    return found
-
-
-def check_languages(folder: Path, languages: Iterable[str]) -> None:
-    """Raise TextsError for a language that is neither shipped nor has a file in the study."""
-    known = sorted(path.stem for path in SHIPPED_TEXTS.glob("*.toml"))
-    for language in languages:
-        own = folder / "texts" / f"{language}.toml"
-        if language not in known and not own.exists():
-            raise TextsError(
-                f"there are no texts in {language!r}: create the file {own}, or choose from {', '.join(known)}"
-            )
-
-
-def read(path: Path) -> dict[str, str]:
-    """The texts of a file by their whole keys, as in `consent.text`. Raises UserError naming the file."""
-    return dict(_flat(toml_files.read(path), "", path))
-
-
-def _flat(table: dict[str, Any], prefix: str, path: Path) -> Iterable[tuple[str, str]]:
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.", path)
-        elif isinstance(value, str):
-            yield prefix + key, value.strip()
-        else:
-            raise TextsError(f"{path}: {shown(prefix + key)} must be text in quotes (got {shown(value)})")
