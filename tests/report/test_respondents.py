@@ -72,9 +72,9 @@ def test_only_declared_claims_are_told_and_none_of_observers_of_known_results():
     assert found[0].text == JUDGED["sentence"]
 
 
-def test_what_a_machine_compares_by_is_told(answers):
-    features = "features of embedded at 96 px, independent of the tested network"
+def test_what_a_machine_does_is_told(answers):
+    does = "compares queries with references by features of embedded at 96 px"
     machine = answers.assign(observer_kind="machine")
-    for name, said in (("clip", features), ("clip-same-network", f"{features}: no independent evidence")):
-        row = findings.who_answered(machine.assign(observer=name), {name: features})[0]
-        assert row.about == f"compares queries with references by {said}"
+    for name, said in (("clip", does), ("clip-same-network", f"{does}: no independent evidence")):
+        row = findings.who_answered(machine.assign(observer=name), {name: does})[0]
+        assert row.about == said

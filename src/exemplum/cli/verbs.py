@@ -53,9 +53,24 @@ def design(study: StudyFolder, force: Force = False) -> None:
     run_until(study, "design", force)
 
 
-def observe(study: StudyFolder, force: Force = False) -> None:
+def observe(
+    study: StudyFolder,
+    force: Force = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how often vision–language models would be asked.")
+    ] = False,
+) -> None:
     """Have the machine observers answer every trial of the design."""
-    run_until(study, "responses", force)
+    if not dry_run:
+        run_until(study, "responses", force)
+        return
+    from exemplum.observers import planned_calls
+
+    planned = planned_calls(open_study(study))
+    for name, said in planned.items():
+        output.print(f"{name}: {said}", soft_wrap=True)
+    if not planned:
+        output.print("no calls: study.toml: [observers] run names no vision–language model", soft_wrap=True)
 
 
 def score(study: StudyFolder, force: Force = False, ray: Ray = None) -> None:

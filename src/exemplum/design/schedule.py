@@ -185,27 +185,34 @@ def _batch(plan: Plan, pictures: Pictures, draft: _Draft, participant: int, kind
 REPEATS = 1  # spawn key: independent of the draws that made the session
 
 
-def repeated_trials(session: Session, responses: Iterable[Response], seed: int) -> list[Trial]:
+def repeated_trials(
+    session: Session, responses: Iterable[Response], seed: int, *, allow_missing: bool = False
+) -> list[Trial]:
     """The trials of the session's repeated blocks, in order, chosen from the answers to its main trials.
 
     Of every condition (of all together, where conditions are interleaved) half of the trials are those answered with
     least confidence and half with most (one more of the least if the number is odd); ties are broken at random. Trials
     before and after the blocks with references together are the condition none. Which query is on top is drawn again,
     by a fair coin toss. `seed` is the design's.
-    Raises DesignError if a main trial of a repeated condition has no answer.
+    Raises DesignError if a main trial of a repeated condition has no answer, unless `allow_missing`: then the trials
+    are chosen from those that have one.
     """
     confidence = {response.trial_id: response.confidence for response in responses}
     rng = generator(seed, session.participant, REPEATS)
     trials: list[Trial] = []
     for block in session.blocks:
         if block.kind is REPEATED:
-            chosen = _chosen(session, block, confidence, rng)
+            chosen = _chosen(session, block, confidence, rng, allow_missing)
             trials += _shown_again(block, chosen, len(session.trials) + len(trials), rng)
     return trials
 
 
-def _chosen(session: Session, block: Block, confidence: dict[str, int], rng: np.random.Generator) -> list[Trial]:
+def _chosen(
+    session: Session, block: Block, confidence: dict[str, int], rng: np.random.Generator, allow_missing: bool
+) -> list[Trial]:
     mains = [t for t in session.trials if t.kind is MAIN and block.condition in ("", t.condition)]
+    if allow_missing:
+        mains = [trial for trial in mains if trial.trial_id in confidence]
     if missing := [trial.trial_id for trial in mains if trial.trial_id not in confidence]:
         raise DesignError(
             f"repeated trials need an answer to every main trial; {len(missing)} have none, for example {missing[0]}"

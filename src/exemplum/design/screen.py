@@ -46,8 +46,7 @@ def draw(trial: Trial, picture: Callable[[str], np.ndarray], texts: Texts) -> np
     """
     canvas = Image.new("RGB", (WIDTH, HEIGHT), GROUND)
     pen = ImageDraw.Draw(canvas)
-    references = trial.references
-    asked = texts["trial.question" if any(references) else "trial.question_none"]
+    asked = texts[texts_of(trial)[0]]
     pen.text((WIDTH / 2, QUESTION_Y), asked, INK, font(QUESTION_PX, bold=True), "mm")
     pen.text((WIDTH / 2, HINT_Y), texts["trial.keys"], SOFT, font(SMALL_PX), "mm")
     queries = {side: picture(path) for side, path in trial.queries.items()}
@@ -60,6 +59,14 @@ def draw(trial: Trial, picture: Callable[[str], np.ndarray], texts: Texts) -> np
         if paths:
             _draw_panel(canvas, [picture(path) for path in paths], reference, texts[f"trial.{key}.title"], key, edge)
     return np.asarray(canvas)
+
+
+def texts_of(trial: Trial) -> list[str]:
+    """The keys of the texts that are drawn."""
+    left, right = references_by_pole(trial)
+    titles = [f"trial.{key}.title" for key, paths in (("left", left), ("right", right)) if paths]
+    question = "trial.question" if any(trial.references) else "trial.question_none"
+    return [question, *titles, "trial.more_confident", "trial.keys"]
 
 
 def references_by_pole(trial: Trial) -> tuple[tuple[str, ...], tuple[str, ...]]:

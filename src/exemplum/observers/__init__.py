@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import lazy_loader
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from exemplum.errors import shown
 from exemplum.records import ALL, CONDITION_NAME
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from exemplum.observers.registry import encoders as encoders, load as load
     from exemplum.observers.similarity import Similarity as Similarity
     from exemplum.observers.simulated import Simulated as Simulated
+    from exemplum.observers.vlm import VisionLanguageModel as VisionLanguageModel, planned_calls as planned_calls
 
 
 class SimulatedSection(Section):
@@ -64,11 +66,47 @@ class SimilarityTable(SimilaritySection):
     method: Literal["similarity"]
 
 
+class VlmTable(Section):
+    """[observers.NAME] with method = "vlm": a vision–language model behind a chat-completions endpoint."""
+
+    method: Literal["vlm"]
+    url: Name = Field(description="the address that /chat/completions follows, as in https://api.example.com/v1")
+    model: Name
+    key_variable: str = Field(
+        "OPENAI_API_KEY",
+        pattern=r"^[A-Z_][A-Z0-9_]{0,99}$",
+        description="the name of an environment variable, in capitals, that holds the key",
+    )
+    concurrency: int = Field(4, ge=1, le=256)  # requests at once
+    timeout_s: float = Field(120.0, gt=0, le=3600)  # of one request
+    attempts: int = Field(6, ge=1, le=20)  # of a request that fails in a way that may pass
+    price_in: float | None = Field(None, ge=0, le=1_000_000)  # per million tokens that the model reads
+    price_out: float | None = Field(None, ge=0, le=1_000_000)  # and writes
+    settings: dict[str, Any] = Field({"temperature": 0.0})  # further keys of the request
+
+    @field_validator("url")
+    @classmethod
+    def _is_plain_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError(f"must be an address as in https://api.example.com/v1 (got {shown(url)})")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("must hold no user and no password: put the key into the environment")
+        return url
+
+    @field_validator("settings")
+    @classmethod
+    def _leaves_the_question(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted({"model", "messages", "stream", "n"} & set(settings)):
+            raise ValueError(f"must not hold {', '.join(taken)}, which the observer sets")
+        return settings
+
+
 class ObserversSection(Section):
     """Which observers answer: names of built-in ones, of tables [observers.NAME], and your own."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, SimilarityTable]
+    __pydantic_extra__: dict[str, Annotated[SimilarityTable | VlmTable, Field(discriminator="method")]]
     run: Names = ("ideal", "chance", "similarity")
     simulated: SimulatedSection = SimulatedSection()
     similarity: SimilaritySection = SimilaritySection()
@@ -86,7 +124,7 @@ class ObserversSection(Section):
         return self
 
     @property
-    def tables(self) -> Mapping[str, SimilarityTable]:
+    def tables(self) -> Mapping[str, SimilarityTable | VlmTable]:
         """The observers that have a table [observers.NAME], as study.toml has them."""
         return self.__pydantic_extra__ or {}
 
@@ -96,12 +134,18 @@ class ObserversSection(Section):
         named = {name: table for name, table in self.tables.items() if isinstance(table, SimilarityTable)}
         return {"similarity": self.similarity, **named}
 
+    @property
+    def asked(self) -> Mapping[str, VlmTable]:
+        """The vision–language models."""
+        return {name: table for name, table in self.tables.items() if isinstance(table, VlmTable)}
+
 
 CUES = (
     "mean_colour", "luminance", "contrast", "colour_histogram", "amplitude_spectrum", "orientation_histogram",
     "file_size",
 )  # fmt: skip
 PEOPLE = "participants"  # the observer name of people
+REPLIES = "vlm"  # folder of the replies of vision–language models
 RESERVED = ("ideal", "chance", "centre", "variance", *CUES, PEOPLE, ALL)
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
@@ -115,6 +159,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "registry": ["encoders", "load"],
         "similarity": ["Similarity"],
         "simulated": ["Simulated"],
+        "vlm": ["VisionLanguageModel", "planned_calls"],
     },
 )
-__all__ += ["ObserversSection", "SimilaritySection", "SimilarityTable", "SimulatedSection"]
+__all__ += ["ObserversSection", "SimilaritySection", "SimilarityTable", "SimulatedSection", "VlmTable"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -31,8 +31,8 @@ class Observer(Protocol):
 
     name: str
 
-    def respond(self, trial: Trial, rng: np.random.Generator) -> Response:
-        """One choice with confidence 1 to 3. All random numbers come from `rng`."""
+    def respond(self, trial: Trial, rng: np.random.Generator) -> Response | None:
+        """One choice with confidence 1 to 3, or None: this trial has no answer. All random numbers come from `rng`."""
         ...
 
 
@@ -57,9 +57,9 @@ def graded(strength: float, thresholds: tuple[float, float]) -> int:
 def sit(observer: Observer, design: Design, session: Session, rng: np.random.Generator) -> pd.DataFrame:
     """Answer every trial of a session, then the repeated trials that follow from the answers: RESPONSES rows."""
     trials = list(session.trials)
-    answers = [observer.respond(trial, rng) for trial in trials]
-    again = repeated_trials(session, answers, design.seed)
-    answers += [observer.respond(trial, rng) for trial in again]
+    answers = respond(observer, trials, rng)
+    again = repeated_trials(session, answers, design.seed, allow_missing=True)
+    answers += respond(observer, again, rng)
     return rows(
         trials + again,
         answers,
@@ -69,8 +69,19 @@ def sit(observer: Observer, design: Design, session: Session, rng: np.random.Gen
     )
 
 
+def respond(observer: Observer, trials: Sequence[Trial], rng: np.random.Generator) -> list[Response]:
+    """The observer's answers; trials without one are left out.
+
+    One that can answer several trials at once is told of all of them first, by its `prepare`.
+    """
+    if prepare := getattr(observer, "prepare", None):
+        prepare(trials)
+    given = [observer.respond(trial, rng) for trial in trials]
+    return [response for response in given if response is not None]
+
+
 def observe(observer: Observer, trials: Iterable[Trial], *, seed: int = 0) -> pd.DataFrame:
-    """Have an observer answer trials, of a study or made by hand: one row per trial, as docs/tables.md says.
+    """Have an observer answer trials, of a study or made by hand: one row per answer, as docs/tables.md says.
 
     >>> from exemplum.records import make_trial
     >>> trials = [make_trial("mixed4a:30", queries=("a", "b"), trial_id=name) for name in ("first", "second")]
@@ -79,8 +90,7 @@ def observe(observer: Observer, trials: Iterable[Trial], *, seed: int = 0) -> pd
     """
     asked = [replace(trial, index=place) for place, trial in enumerate(trials)]
     rng = np.random.default_rng([seed, *observer.name.encode()])
-    given = [observer.respond(trial, rng) for trial in asked]
-    return rows(asked, given, experiment="hand_made", observer_kind="machine", participant="1")
+    return rows(asked, respond(observer, asked, rng), experiment="hand_made", observer_kind="machine", participant="1")
 
 
 # of the unit's spread: below half of it confidence 1, from the whole upwards 3

@@ -49,7 +49,9 @@ def factory(name: str, study: Study) -> ObserverFactory:
         return BUILT_IN[name]
     if name in _with_encoders(study):
         return partial(_by_encoder, name)
-    known, places = (*BUILT_IN, *_with_encoders(study)), user_code.places(study.folder)
+    if name in study.config.observers.asked:
+        return partial(_asked, name)
+    known, places = (*BUILT_IN, *_with_encoders(study), *study.config.observers.asked), user_code.places(study.folder)
     loaded = user_code.by_name(name, "observer", GROUP, places, built_in=known, fault=ObserverError)
     return OwnFactory(name, loaded.value, loaded.fingerprint)
 
@@ -80,6 +82,12 @@ def _encoder(study: Study, name: str) -> Encoder:
         known = ", ".join(_with_encoders(study))
         raise ObserverError(f"observer {name} answers trials alone, and cannot compare other pictures; {known} can")
     return encoder
+
+
+def _asked(name: str, study: Study) -> Observer:
+    from exemplum.observers.vlm import VisionLanguageModel  # late: it imports an HTTP client
+
+    return VisionLanguageModel(name, study.config.observers.asked[name], study)
 
 
 def _by_encoder(name: str, study: Study) -> Similarity:

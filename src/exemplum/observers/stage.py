@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from exemplum import design as designs, store
+from exemplum.design import texts
 from exemplum.errors import command
-from exemplum.observers import feature_network
+from exemplum.observers import REPLIES, feature_network
 from exemplum.observers.observer import Observer, ObserverError, ObserverFactory, UnableError, sit
 from exemplum.observers.registry import OwnFactory, factory, seen
 from exemplum.observers.similarity import VECTORS, Similarity
@@ -27,7 +28,7 @@ from exemplum.tables import EVIDENCE, RESPONSES
 VERSION = 3
 
 
-COMPARES = "compares"  # in the summary, after the name of an observer of pictures
+COMPARES, ASKS = "compares", "asks"  # in the summary, after the name of an observer
 
 
 def check_names(study: Study) -> None:
@@ -56,9 +57,10 @@ def fingerprint(study: Study) -> str:
     section = study.config.observers
     networks = [feature_network.of_study(study, name) for name in _similar(study)]
     features = [[found.model.fingerprint, found.is_tested] for found in networks]
+    spoken = _words(study) if set(section.run) & set(section.asked) else ""
     own = [made.source for made in _factories(study).values() if isinstance(made, OwnFactory)]
     extra = [own, seen(study).config.model_dump(mode="json")] if own else []
-    return store.digest(VERSION, upstream, section.model_dump(), features, study.config.seed, *extra)
+    return store.digest(VERSION, upstream, section.model_dump(), features, spoken, study.config.seed, *extra)
 
 
 def _similar(study: Study) -> list[str]:
@@ -67,9 +69,18 @@ def _similar(study: Study) -> list[str]:
     return [name for name in section.run if name in section.similar]
 
 
+def _words(study: Study) -> str:
+    """A hash of the texts that vision–language models read."""
+    return store.digest(texts.load(study.folder, study.config.server.languages[:1]))
+
+
 def forget(study: Study) -> None:
-    """Delete the vectors of pictures, so that they are recomputed; the answers stay until there are new ones."""
-    shutil.rmtree(study.stage("responses") / VECTORS, ignore_errors=True)
+    """Delete the vectors of pictures and the replies of models, so that they are made again.
+
+    The answers stay until there are new ones.
+    """
+    for name in (VECTORS, REPLIES):
+        shutil.rmtree(study.stage("responses") / name, ignore_errors=True)
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -80,14 +91,19 @@ def run(study: Study) -> dict[str, Any]:
     study.begin_writing("responses")
     RESPONSES.write(study.stage("responses") / "machines.parquet", everything)
     EVIDENCE.write(study.folder / EVIDENCE.file, evidence(observers, design, everything))
-    said = summary(everything, study.config.explanations.baseline) | unable | _compared(observers)
+    said = summary(everything, study.config.explanations.baseline) | unable | _told(observers)
     return {"answers": len(everything)} | said
 
 
-def _compared(observers: Iterable[Observer]) -> dict[str, str]:
-    """By what each observer of pictures compares them; the report says it too."""
-    of = {observer.name: observer.encoder for observer in observers if isinstance(observer, Similarity)}
-    return {f"{name} {COMPARES}": str(getattr(encoder, "about", "vectors")) for name, encoder in of.items()}
+def _told(observers: Iterable[Observer]) -> dict[str, str]:
+    """What each observer compares pictures by, or which model it asks; the report says it too."""
+    found = {}
+    for observer in observers:
+        if isinstance(observer, Similarity):
+            found[f"{observer.name} {COMPARES}"] = str(getattr(observer.encoder, "about", "vectors"))
+        elif told := getattr(observer, "told", ""):
+            found[f"{observer.name} {ASKS}"] = str(told)
+    return found
 
 
 def _factories(study: Study) -> dict[str, ObserverFactory]:

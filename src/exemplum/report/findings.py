@@ -147,32 +147,30 @@ class Respondent:
     mean_confidence: str
 
 
-def who_answered(responses: pd.DataFrame, compared: Mapping[str, str] | None = None) -> list[Respondent]:
+def who_answered(responses: pd.DataFrame, told: Mapping[str, str] | None = None) -> list[Respondent]:
     """One row per observer, people first. Without answers the list is empty.
 
-    compared: observer → what it compares pictures by, of observers of pictures.
+    told: observer → what it does, of observers that the study names.
     """
     return [
-        _respondent(observer, responses[responses["observer"] == observer], (compared or {}).get(observer, ""))
+        _respondent(observer, responses[responses["observer"] == observer], (told or {}).get(observer, ""))
         for observer in style.ordered_observers(responses["observer"])
     ]
 
 
-def _about(observer: str, compares: str) -> str:
+def _about(observer: str, told: str) -> str:
     """What an observer does; "" if that is not known."""
-    if not compares:
-        return ABOUT.get(observer, "")
     judges_itself = ": no independent evidence" if observer.endswith(SAME_NETWORK) else ""
-    return f"compares queries with references by {compares}{judges_itself}"
+    return f"{told}{judges_itself}" if told else ABOUT.get(observer, "")
 
 
-def _respondent(observer: str, rows: pd.DataFrame, compares: str) -> Respondent:
+def _respondent(observer: str, rows: pd.DataFrame, told: str) -> Respondent:
     main = rows[rows["trial_kind"] == "main"]
     catch = rows[rows["trial_kind"] == "catch"]
     kind = "people" if (rows["observer_kind"] == "person").all() else "machine"
     return Respondent(
         observer=observer,
-        about=_about(observer, compares) or ("people" if kind == "people" else "a machine observer"),
+        about=_about(observer, told) or ("people" if kind == "people" else "a machine observer"),
         kind=kind,
         participants=rows["participant"].nunique(),
         trials=len(rows),

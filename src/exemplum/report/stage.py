@@ -163,7 +163,7 @@ def write(
         rankings=ranked,
         baseline=style.conditions().baseline,
         unjudged=findings.unjudged(tables),
-        respondents=findings.who_answered(tables.responses, _compared(study)),
+        respondents=findings.who_answered(tables.responses, _told(study)),
         people=findings.people_sentence(tables.people),
         main_figure=shown[:1],
         figures=shown[1:],
@@ -234,14 +234,17 @@ def _typical(trials: pd.DataFrame) -> int:
     return int(trials.groupby("participant").size().median()) if len(trials) else 0
 
 
-COMPARES = " compares"  # after the name of an observer of pictures, in the summary of the responses stage
+# in the summary of the responses stage, after the name of an observer → what the report says of it
+DOES = {" compares": "compares queries with references by ", " asks": "asks "}
 
 
-def _compared(study: Study) -> dict[str, str]:
-    """Observer → what it compares pictures by, as the responses stage told it."""
-    said = (study.record("responses") or {}).get("summary", {})
-    earlier = {"similarity": f"features {said['features']}"} if "features" in said else {}  # of Exemplum up to 0.2
-    return earlier | {key.removesuffix(COMPARES): str(said[key]) for key in said if key.endswith(COMPARES)}
+def _told(study: Study) -> dict[str, str]:
+    """Observer → what it compares pictures by, or which model it asks, as the responses stage told it."""
+    said = {key: str(value) for key, value in (study.record("responses") or {}).get("summary", {}).items()}
+    found = {"similarity": f"{DOES[' compares']}features {said['features']}"} if "features" in said else {}  # up to 0.2
+    for verb, does in DOES.items():
+        found |= {key.removesuffix(verb): f"{does}{said[key]}" for key in said if key.endswith(verb)}
+    return found
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,12 @@ def _told(problem: Any, model: type[BaseModel], table: str) -> str:
     if problem["type"] == "missing":
         assert place.field is not None
         return f"{place} is missing; it must be {_of(place.field)}"
+    if problem["type"] in ("union_tag_not_found", "union_tag_invalid"):
+        inner, kinds = f"{place.table}.{place.key}", _kinds(place.section)
+        hint = did_you_mean(place.key, place.section.model_fields) if "not_found" in problem["type"] else ""
+        hint = hint if "did you mean" in hint else ""
+        tag = problem.get("ctx", {}).get("tag")
+        return f"[{inner}] method must be one of {', '.join(kinds)} (got {shown(tag) if tag else 'none'}){hint}"
     if problem["type"] == "value_error":  # of a validator, which words it as what follows the key
         return f"{place}{_entry(place, ', entry ', ':')} {problem['ctx']['error']}"
     given = shown(problem["input"])
@@ -156,14 +162,18 @@ def _entry(place: _Place, before: str, after: str = "") -> str:
 
 
 def _place(model: type[BaseModel], location: Sequence[str | int], table: str) -> _Place:
-    section, at = model, table
+    section, at, tag = model, table, -1
     for depth, part in enumerate(location):
+        if depth == tag:
+            continue
         if isinstance(part, int):
             at += f" {part + 1}"  # of an array of tables
             continue
         field = section.model_fields.get(part)
         following = location[depth + 1] if depth + 1 < len(location) else None
         inner = _named_table(section, following) if field is None else _section(field.annotation)
+        if field is None and inner is not None and following in (kinds := _kinds(section)):
+            inner, tag = kinds[str(following)], depth + 1  # pydantic names the kind of the table after its name
         if inner is None:
             return _Place(at, section, part, field, tuple(location[depth + 1 :]))
         if following is None and get_origin(field.annotation if field else None) is tuple:
@@ -177,6 +187,13 @@ def _named_table(section: type[BaseModel], following: str | int | None) -> type[
     if following is None or section.model_config.get("extra") != "allow":
         return None
     return _section(get_type_hints(section).get("__pydantic_extra__"))
+
+
+def _kinds(section: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """The models of tables with names of the user's whose `method` says what kind they are; else none."""
+    _, tables = get_args(get_type_hints(section).get("__pydantic_extra__")) or (None, None)
+    models = [part for part in get_args(tables) if isinstance(part, type) and issubclass(part, BaseModel)]
+    return {kind: found for found in models for kind in get_args(found.model_fields["method"].annotation)}
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
