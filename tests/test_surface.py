@@ -314,7 +314,7 @@ def test_a_study_is_run_and_read(tmp_path):
     estimates = study.tables.estimates
     pd.testing.assert_frame_equal(estimates, pd.read_parquet(tmp_path / "analysis/estimates.parquet"))
     assert (tmp_path / "report/index.html").exists()
-    assert {"extremes", "stimuli", "trials"} <= set(dir(study.tables))
+    assert {"extremes", "queries", "stimuli", "trials"} <= set(dir(study.tables))
     shutil.rmtree(tmp_path / "analysis")
     assert study.run("analysis").tables.estimates.equals(estimates)
     with pytest.raises(AttributeError, match="did you mean estimates"):

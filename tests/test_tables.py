@@ -21,6 +21,22 @@ def test_tables_page_says_what_the_schemas_say():
     assert PAGE.read_text(encoding="utf-8") == text(), "run: python -m tools.tables"
 
 
+def test_every_schema_has_its_section_on_the_page_and_its_name_in_a_study():
+    """Oracle: the schemas of the module itself."""
+    declared = [value for value in vars(tables).values() if isinstance(value, tables.Table)]
+    assert {table.name for table in declared} == {table.name for table in tables.ALL}
+    assert "queries" in tables.BY_NAME
+    assert all(table.files for table in tables.ALL)
+
+
+def test_a_table_of_a_study_is_read_from_where_it_lies(tmp_path):
+    """Finished stimuli have their units among the explanations."""
+    units = tables.STUDY_UNITS.write(tmp_path / "explanations/units.parquet", [])
+    pd.testing.assert_frame_equal(tables.StudyTables(tmp_path).study_units, units)
+    with pytest.raises(store.StoreError, match=r"queries/queries\.parquet does not exist"):
+        tables.StudyTables(tmp_path).queries  # noqa: B018
+
+
 def test_a_table_comes_back_as_it_was_written(tmp_path):
     rows = [{"image": "größe.png", "reason": "truncated"}, {"image": "b", "reason": ""}]
     written = tables.IMAGES.write(tmp_path / "broken.parquet", rows)

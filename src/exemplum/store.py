@@ -62,10 +62,9 @@ class Table:
     version: int = 1
 
     @property
-    def file(self) -> str:
-        """Where it lies in a study folder, as its meaning says: `analysis/estimates.parquet`."""
-        found = re.search(r"[\w/*]+\.parquet", self.meaning)
-        return found[0] if found else ""
+    def files(self) -> tuple[str, ...]:
+        """Where it may lie in a study folder, as its meaning says: `analysis/estimates.parquet`."""
+        return tuple(re.findall(r"[\w/*]+\.parquet", self.meaning))
 
     def frame(self, rows: Any = ()) -> pd.DataFrame:
         """Make a data frame of rows (dicts or another frame) with this table's columns, order and types.

@@ -571,7 +571,7 @@ ALL = (
     EXCLUSIONS, VERDICTS,
 )  # fmt: skip
 # of one file each; answers of people are told by the analysis alone, which knows whether they are to be hidden
-BY_NAME = {table.name.replace(" ", "_"): table for table in ALL if table.file and "*" not in table.file}
+BY_NAME = {table.name.replace(" ", "_"): table for table in ALL if not any("*" in file for file in table.files)}
 
 
 class StudyTables:
@@ -584,10 +584,15 @@ class StudyTables:
         return f"StudyTables({', '.join(dir(self)) or 'none made yet'})"
 
     def __dir__(self) -> list[str]:
-        return [name for name, table in BY_NAME.items() if (self._folder / table.file).exists()]
+        return [name for name, table in BY_NAME.items() if self._path(table).exists()]
 
     def __getattr__(self, name: str) -> pd.DataFrame:
         """Raises AttributeError with close matches if no table is called so, StoreError if it is not made yet."""
         if name not in BY_NAME:
             raise AttributeError(f"a study has no table {name!r}{did_you_mean(name, BY_NAME)}")
-        return BY_NAME[name].read(self._folder / BY_NAME[name].file)
+        return BY_NAME[name].read(self._path(BY_NAME[name]))
+
+    def _path(self, table: Table) -> Path:
+        """The file that is there, of those where the table may lie; the first one if there is none."""
+        paths = [self._folder / file for file in table.files]
+        return next((path for path in paths if path.exists()), paths[0])
