@@ -100,6 +100,28 @@ def test_new_writes_a_study_once(tmp_path, exemplum):
     assert (made.model.load, made.synthetic.recipe) == ("efficientnet-lite0", "maco-wide")
 
 
+@pytest.mark.parametrize(
+    ("protocol", "several"), [("quick", True), ("imi2023", True), ("borowski2021-1", False), ("borowski2021-2", False)]
+)
+def test_new_declares_the_difficulties_that_a_protocol_shows(protocol, several, tmp_path, exemplum):
+    """Verdicts at one difficulty are confirmatory only if they are declared (docs/inference.md)."""
+    assert exemplum("new", str(tmp_path / "s"), "--protocol", protocol).returncode == 0
+    config = Study.open(tmp_path / "s").config
+    assert config.queries.difficulty == (("extreme", 0.95) if several else ("extreme",))
+    assert config.analysis.secondary == (("difficulty",) if several else ())
+    assert config.analysis.difficulty == "all"
+    assert exemplum("new", str(tmp_path / "t"), "--protocol", protocol, "--stimuli", "folder:x").returncode == 0
+    assert Study.open(tmp_path / "t").config.analysis.secondary == ()
+
+
+@pytest.mark.parametrize("template", [(), ("--template", "observer")])
+def test_new_refuses_a_study_without_participants(template, tmp_path, exemplum):
+    refused = exemplum("new", str(tmp_path / "s"), "--participants", "0", *template)
+    assert refused.returncode == 1
+    assert "[design] participants must be a whole number from 1 to 10000 (got 0)" in refused.stderr
+    assert not (tmp_path / "s").exists()
+
+
 def test_units_lists_layers_and_branches(exemplum):
     text = exemplum("units", "embedded").stdout
     assert "mixed5b" in text

@@ -94,7 +94,7 @@ def _of_template(
         given["images"] = f"[images]\nload = {_quoted(_whole(images) or images)}"
     if protocol != "borowski2021-1":
         given["protocol"] = f"protocol = {_quoted(protocol)}"
-    if participants:
+    if participants is not None:
         given["participants"] = f"participants = {participants}"
     if seed != 2021:
         given["seed"] = f"seed = {seed}"
@@ -184,14 +184,18 @@ def text(
     if not stimuli and not is_table:
         lines += ["[synthetic]", *_recipe(model), ""]
     chosen = protocol_named(protocol)
-    if Factor.DIFFICULTY in chosen.factors and not stimuli:
+    several = Factor.DIFFICULTY in chosen.factors and not stimuli
+    if several:
         lines += [
             "[queries]",
             'difficulty = ["extreme", 0.95]  # 0.95 needs 210 images or more per batch: docs/queries.md',
             "",
         ]
-    lines += ["[design]", f"protocol = {_quoted(protocol)}", f"participants = {participants or chosen.participants}"]
+    people = chosen.participants if participants is None else participants
+    lines += ["[design]", f"protocol = {_quoted(protocol)}", f"participants = {people}"]
     lines += ["", "[observers]", f"run = {json.dumps(_observers(stimuli))}"]
+    if several:  # without it what is found at one difficulty is exploratory, and the report's text leaves it out
+        lines += ["", "[analysis]", 'secondary = ["difficulty"]  # a claim at each difficulty too: docs/inference.md']
     return "\n".join(lines) + "\n"
 
 
