@@ -55,6 +55,14 @@ def test_a_block_names_no_condition_and_a_trial_no_more_than_its_images(walked):
         assert not any(word in json.dumps(block) for word in (*METHODS, "extreme", "0.95", "catch"))
 
 
+def test_the_debrief_says_of_no_block_what_kind_of_images_it_showed(walked):
+    """In such a session no block shows one kind alone, and in others all kinds may be natural."""
+    client, _, _ = walked
+    for language, words in (("en", ("block", "natural images explained")), ("de", ("Block", "haben natürliche"))):
+        said = client.get(f"/api/texts/{language}").json()["debrief.text"]
+        assert not any(word in said for word in words)
+
+
 def test_two_worked_examples_are_shown_whatever_the_number_of_methods(walked):
     _, steps, _ = walked
     shown = next(step for step in steps if step["kind"] == "instructions")

@@ -6,7 +6,7 @@ import { turn, type Turned } from "../stage";
 import { escape, html, paragraphs, say } from "../texts";
 import { conditionText } from "./words";
 
-/** One slider a unit: how intuitive its synthetic pictures are beside the natural ones. */
+/** One slider per unit and method: how intuitive the method's pictures are compared with the baseline's. */
 export async function intuitiveness(step: IntuitivenessStep): Promise<Done> {
   await load(step.items.flatMap((item) => item.pictures.flatMap((picture) => picture.images)), () => undefined);
   const ratings: { item: string; rating: number; ms: number }[] = [];
