@@ -72,6 +72,15 @@ def test_an_exemplar_has_its_image_as_the_network_sees_it(request_):
     assert (exemplar.image().shape, exemplar.image().dtype) == ((48, 48, 3), np.uint8)
 
 
+def test_a_method_may_draw_into_an_image_that_others_show_too(request_):
+    exemplar = request_.exemplars(UNITS[0], Pole.MAX, 1)[0]
+    before = exemplar.image()
+    exemplar.image()[:] = 0
+    request_.image(0)[:] = 0
+    np.testing.assert_array_equal(exemplar.image(), before)
+    assert request_.image(0).any()
+
+
 def test_what_does_not_go_together_is_told(request_):
     with pytest.raises(UserError, match="has batches 0 to 2, not 3"):
         request_.exemplars(UNITS[0], Pole.MAX, batch=3)

@@ -97,6 +97,10 @@ FAULTS = {
         "    yield from (p for p in all_of(request) if p.unit.channel == 8)",
         "gave no picture of mixed3b:100; give",
     ),
+    "its own list of units": (
+        "    request.units.clear()  # FAULT\n    yield from all_of(request)",
+        "failed: AttributeError: 'tuple' object has no attribute 'clear'",
+    ),
     "no end": (
         "    while True:\n        yield from all_of(request)  # FAULT",
         "gave the picture max 0 of mixed3b:8 twice;",
@@ -117,7 +121,7 @@ def run(model, corpus, index, tmp_path):
         (tmp_path / "faulty.py").write_text(text)
         method = methods.load_method("faulty:method", user_code.places(tmp_path))
         request = Request(
-            UNITS,
+            list(UNITS),
             CorpusImages(model, corpus, index, (2,), seed=2021),
             Settings(seed=2021),
             tmp_path / "explanations" / "method",

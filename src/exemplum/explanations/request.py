@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -14,9 +14,6 @@ from exemplum.errors import UserError
 from exemplum.explanations.synthetic import SyntheticSection
 from exemplum.queries import CorpusImages, CorpusRequest, DealtImage, is_query, without_queries
 from exemplum.records import Picture, Pole, Unit
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -82,8 +79,8 @@ class Request(CorpusRequest):
         return max(self.references)
 
     def only(self, units: Sequence[Unit]) -> Request:
-        """The same request for fewer units."""
-        return replace(self, units=units)
+        """The same request for fewer units, as a sequence that a method cannot change."""
+        return replace(self, units=tuple(units))
 
     def exemplars(
         self,

@@ -98,8 +98,8 @@ class CorpusRequest:
         return self.corpus_images.references
 
     def image(self, row: int) -> np.ndarray:
-        """An image of the corpus as the network sees it: uint8 (input_size, input_size, 3)."""
-        return self.corpus_images.image(row)
+        """An image of the corpus as the network sees it: uint8 (input_size, input_size, 3), yours to draw into."""
+        return self.corpus_images.image(row).copy()
 
 
 @dataclass(frozen=True)
