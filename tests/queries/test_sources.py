@@ -1,5 +1,6 @@
 """Query sources in whole studies: windows, folders and a user's own. Oracle: the index, and the network itself."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,80 @@ def fails(request):
 def of_none(request):
     yield QueryPair(request.units[0], 99, ())
 """
+
+
+SLOPPY = """
+import numpy as np
+from exemplum.queries import QueryImage, QueryPair
+
+def picture(*key):
+    return np.random.default_rng([int(part) for part in key]).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+
+def of_unit(unit, request, **other):
+    for batch in request.batches(unit):
+        images = QueryImage(picture(unit.channel, batch, 0)), QueryImage(picture(unit.channel, batch, 1))
+        yield QueryPair(**{"unit": unit, "batch": batch, "images": images} | other)
+
+def sound(request):
+    for unit in request.units:
+        yield from of_unit(unit, request)
+
+def source(request):
+"""
+
+# name of the fault, body of the function, what is said
+FAULTS = {
+    "nothing": ("    pass", "gave a NoneType; it must yield pairs"),
+    "no pair of the last unit": (
+        "    yield from (pair for pair in sound(request) if pair.unit == request.units[0])",
+        r"gave no pair of mixed3a:\d+; give pairs of all of request.units",
+    ),
+    "batch by batch": (
+        "    yield from sorted(sound(request), key=lambda pair: pair.batch)",
+        r"gave pairs of mixed3a:\d+, which is complete already; give all pairs of a unit one after the other",
+    ),
+    "twice": (
+        "    for pair in sound(request):\n        yield pair\n        yield pair",
+        r"gave a second pair of mixed3a:\d+ for batch 0; give one per batch and number of references",
+    ),
+    "for 9 references and for any": (
+        "    for pair in sound(request):\n"
+        "        yield pair\n"
+        "        yield QueryPair(pair.unit, pair.batch, pair.images, 9)",
+        "gave a second pair of mixed3a:",
+    ),
+    "one image twice": (
+        "    for pair in sound(request):\n        yield QueryPair(pair.unit, pair.batch, (pair.images[0],) * 2)",
+        r"has the same activation, .*, for both sloppy queries of batch 0; choose another unit, or another difficulty",
+    ),
+    "an activation in words": (
+        "    for u in request.units:\n"
+        "        yield from of_unit(u, request, images=(QueryImage(picture(1), activation='high'),) * 2)",
+        "a pair of mixed3a:.* whose activation is 'high'; leave it out, it is measured",
+    ),
+    "an id that is a number": (
+        "    for u in request.units:\n        yield from of_unit(u, request, images=(QueryImage(picture(1), 5),) * 2)",
+        "whose image_id or group is not text; leave them out",
+    ),
+    "an empty image": (
+        "    for u in request.units:\n"
+        "        yield from of_unit(u, request, images=(QueryImage(picture(1)[:0, :0]),) * 2)",
+        r"whose image has shape \(0, 0, 3\); it must be square",
+    ),
+    "a unit's name": (
+        "    for pair in sound(request):\n        yield QueryPair(str(pair.unit), pair.batch, pair.images)",
+        "a pair whose unit is a str; it must be one of request.units",
+    ),
+    "half a batch": (
+        "    for u in request.units:\n        yield from of_unit(u, request, batch=True)",
+        "for batch True; batches are whole numbers from 0 to",
+    ),
+    "references in words": (
+        "    for u in request.units:\n        yield from of_unit(u, request, references='all')",
+        "for 'all' references; this study shows 9",
+    ),
+    "its own list of units": ("    request.units.clear()\n    yield from sound(request)", "has no attribute 'clear'"),
+}
 
 
 def study_of(folder: Path, queries: str) -> Study:
@@ -165,3 +240,60 @@ def test_faults_of_a_users_source_are_one_line_with_its_place(hard, tmp_path):
         with pytest.raises(UserError, match=told) as error:
             pipeline.run(study, ["index", "queries"])
         assert "\n" not in str(error.value)
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory) -> Path:
+    """The folder of a study with an index."""
+    study = study_of(tmp_path_factory.mktemp("indexed"), "")
+    pipeline.run(study, ["index"])
+    return study.folder
+
+
+def sloppy(indexed: Path, folder: Path, body: str) -> Study:
+    shutil.copytree(indexed, folder, dirs_exist_ok=True)
+    store.write_text(folder / "sloppy.py", SLOPPY + body + "\n")
+    return study_of(folder, '[queries.sloppy]\nsource = "sloppy:source"\n')
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_sloppy_source_is_told_and_leaves_nothing_that_counts_as_done(fault, indexed, tmp_path):
+    body, told = FAULTS[fault]
+    study = sloppy(indexed, tmp_path, body)
+    line = 1 + (SLOPPY + body).splitlines().index("def source(request):")
+    for _ in range(2):  # the second run begins where the first one stopped
+        with pytest.raises(UserError, match=told) as error:
+            pipeline.run(Study.open(study.folder), ["index", "queries"])
+        assert "\n" not in str(error.value)
+        assert f"{tmp_path / 'sloppy.py'}, line {line + ('clear' in body)}" in str(error.value)
+
+
+def test_what_a_source_states_of_activations_is_not_believed(indexed, tmp_path):
+    """Oracle: the pairs of a source that states none."""
+    bodies = {
+        "none": "    yield from sound(request)",
+        "wrong ones": (
+            "    for pair in sound(request):\n"
+            "        images = [QueryImage(i.image, activation=v) for i, v in zip(pair.images, (1e3, -1e3))]\n"
+            "        yield QueryPair(pair.unit, pair.batch, images)"
+        ),
+    }
+    found = {}
+    for name, body in bodies.items():
+        pipeline.run(study := sloppy(indexed, tmp_path / name, body), ["index", "queries"])
+        found[name] = study.tables.queries
+    columns = ["unit", "batch", "activation_max", "activation_min", "margin"]
+    pd.testing.assert_frame_equal(found["wrong ones"][columns], found["none"][columns])
+
+
+def test_a_source_may_draw_into_one_array_again(indexed, tmp_path):
+    body = (
+        "    canvas = np.zeros((2, 48, 48, 3), np.uint8)\n"
+        "    for pair in sound(request):\n"
+        "        canvas[:] = [image.image for image in pair.images]\n"
+        "        yield QueryPair(pair.unit, pair.batch, (QueryImage(canvas[0]), QueryImage(canvas[1])))"
+    )
+    pipeline.run(study := sloppy(indexed, tmp_path, body), ["index", "queries"])
+    pairs = study.tables.queries
+    pictures = {store.read_png(tmp_path / path).tobytes() for path in [*pairs["query_max"], *pairs["query_min"]]}
+    assert len(pictures) == 2 * len(pairs)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -91,6 +93,11 @@ class OwnSource:
     def what(self) -> str:
         return f"query source {self.spec}"
 
+    @property
+    def place(self) -> str:
+        """Where the function is, as ` (FILE, line 12)`."""
+        return user_code.place(self.source)
+
     def check(self) -> None:
         """Raise UserError unless it is a function that takes a request and these parameters."""
         user_code.check_call(self.source, None, what=self.what, named=self.parameters)
@@ -99,37 +106,79 @@ class OwnSource:
         self.check()
         with user_code.telling(f"{self.what} failed"):
             pairs = self.source(request, **self.parameters)
+        if not isinstance(pairs, Iterable):
+            raise UserError(f"{self.what} gave a {type(pairs).__name__}; it must yield pairs{self.place}")
+        given: dict[tuple[Unit, int], set[int | None]] = defaultdict(set)  # references of each unit's batch
         for pair in user_code.each(pairs, f"{self.what} failed"):
-            if problem := _problem(pair, request):
-                raise UserError(f"{self.what} gave {problem}{user_code.place(self.source)}")
-            yield replace(pair, batch=operator.index(pair.batch))
+            if problem := _problem(pair, request) or _repeated(pair, given[pair.unit, pair.batch]):
+                raise UserError(f"{self.what} gave {problem}{self.place}")
+            given[pair.unit, pair.batch].add(pair.references)
+            yield _plain(pair, request)
 
 
 def _problem(pair: Any, request: QueryRequest) -> str:
     """What is wrong with a pair of a user's source; "" if nothing is."""
     if not isinstance(pair, QueryPair):
         return f"a {type(pair).__name__}; it must yield QueryPair(…)"
+    if not isinstance(pair.unit, Unit):
+        return f"a pair whose unit is a {type(pair.unit).__name__}; it must be one of request.units"
     if pair.unit not in set(request.units):
         return f"a pair of {pair.unit}, which was not requested; give pairs of request.units only"
-    if not isinstance(pair.batch, int | np.integer) or pair.batch not in request.batches(pair.unit):
+    if not _is_whole(pair.batch) or pair.batch not in request.batches(pair.unit):
         last = request.batches(pair.unit)[-1]
         return f"a pair of {pair.unit} for batch {pair.batch!r:.40}; batches are whole numbers from 0 to {last}"
-    if pair.references is not None and pair.references not in request.references:
+    if pair.references is not None and not (_is_whole(pair.references) and pair.references in request.references):
         shown = " or ".join(map(str, request.references))
-        return f"a pair of {pair.unit} for {pair.references} references; this study shows {shown}"
-    if not (isinstance(pair.images, tuple) and len(pair.images) == 2):
+        return f"a pair of {pair.unit} for {pair.references!r:.40} references; this study shows {shown}"
+    if not (isinstance(pair.images, tuple | list) and len(pair.images) == 2):
         return f"a pair of {pair.unit} whose images are not two; give images=(QueryImage(…), QueryImage(…))"
-    for image in pair.images:
-        array = image.image if isinstance(image, QueryImage) else None
-        if not (isinstance(array, np.ndarray) and array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3):
-            return f"a pair of {pair.unit} whose image is not QueryImage(array), uint8 (height, width, 3)"
-        if array.shape[0] != array.shape[1]:
-            return f"a pair of {pair.unit} whose image has shape {array.shape}; it must be square"
+    if problem := next(filter(None, map(_of_image, pair.images)), ""):
+        return f"a pair of {pair.unit} whose {problem}"
     try:
         json.dumps(dict(pair.facts))
     except (TypeError, ValueError) as error:
         return f"a pair of {pair.unit} whose facts cannot be saved as JSON: {error}"
     return ""
+
+
+def _of_image(image: Any) -> str:
+    """What is wrong with one image of a pair; "" if nothing is."""
+    array = image.image if isinstance(image, QueryImage) else None
+    if not (isinstance(array, np.ndarray) and array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3):
+        return "image is not QueryImage(array), uint8 (height, width, 3)"
+    if array.shape[0] != array.shape[1] or not array.size:
+        return f"image has shape {array.shape}; it must be square"
+    if not (isinstance(image.image_id, str) and isinstance(image.group, str)):
+        return "image_id or group is not text; leave them out, or take them from the image of the corpus"
+    if image.activation is not None and not (
+        isinstance(image.activation, int | float | np.number) and math.isfinite(image.activation)
+    ):
+        return f"activation is {image.activation!r:.40}; leave it out, it is measured"
+    return ""
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _repeated(pair: QueryPair, given: Collection[int | None]) -> str:
+    """What is wrong with a pair beside those of its unit and batch for `given` references; "" if nothing is."""
+    if pair.references in given or None in given or (pair.references is None and given):
+        return f"a second pair of {pair.unit} for batch {pair.batch}; give one per batch and number of references"
+    return ""
+
+
+def _plain(pair: QueryPair, request: QueryRequest) -> QueryPair:
+    """The pair in plain types, with images of its own: a source may draw into one array again and again.
+
+    Which image is right is measured, whatever the source states; only a table of activations cannot measure.
+    """
+    first, second = (
+        replace(image, image=image.image.copy(), activation=None if request.model.has_network else image.activation)
+        for image in pair.images
+    )
+    references = None if pair.references is None else operator.index(pair.references)
+    return replace(pair, batch=operator.index(pair.batch), references=references, images=(first, second))
 
 
 BUILT_IN: dict[str, Callable[..., Iterator[QueryPair]]] = {EXTREME: extreme, WINDOW: window, OCCLUSION: occlusion}

@@ -154,21 +154,28 @@ def _load(study: Study, use: Queries) -> Any:
 def _pairs(study: Study, use: Queries, asked: QueryRequest, home: Path) -> list[dict[str, Any]]:
     """Rows of QUERIES of one source; the pairs of a unit are saved as soon as they are complete."""
     records_of = {unit: home / unit.slug / "pairs.json" for unit in asked.units}
-    made = index_stage.made(study)
+    made, source = index_stage.made(study), _load(study, use)
+    place = source.place if isinstance(source, OwnSource) else ""
     missing = [unit for unit, record in records_of.items() if not _is_done(record, made)]
     batches = {unit: len(asked.batches(unit)) for unit in asked.units}
     total, left = sum(batches.values()), sum(batches[unit] for unit in missing)
     with track(f"queries {use.name}", total, "batches", done=total - left) as advance:
         if missing:
-            source = _load(study, use)
-            request = QueryRequest(missing, asked.corpus_images, asked.relu, asked.objective, asked.batch)
+            request = QueryRequest(tuple(missing), asked.corpus_images, asked.relu, asked.objective, asked.batch)
             for unit, own in itertools.groupby(source(request), key=lambda pair: pair.unit):
+                if _is_done(records_of[unit], made):
+                    for other in missing:  # none of those of this run is known to have all its pairs
+                        records_of[other].unlink(missing_ok=True)
+                    raise UserError(
+                        f"query source {use.source} gave pairs of {unit}, which is complete already; give all pairs of "
+                        f"a unit one after the other{place}"
+                    )
                 pairs = list(_counted(own, batches[unit], advance))
-                rows = list(_stored(study, use, request, home, unit, pairs))
+                rows = list(_stored(study, use, request, home, unit, pairs, place))
                 store.write_json(records_of[unit], {"index": made, "pairs": rows})
-        if absent := [str(unit) for unit, record in records_of.items() if not record.exists()]:
+        if absent := [str(unit) for unit, record in records_of.items() if not _is_done(record, made)]:
             raise UserError(
-                f"query source {use.source} gave no pair of {absent[0]}; give pairs of all of request.units"
+                f"query source {use.source} gave no pair of {absent[0]}; give pairs of all of request.units{place}"
             )
     return [row for record in records_of.values() for row in store.read_json(record)["pairs"]]
 
@@ -193,16 +200,19 @@ def _is_done(record: Path, made: str) -> bool:
 
 
 def _stored(
-    study: Study, use: Queries, request: QueryRequest, home: Path, unit: Unit, pairs: Sequence[QueryPair]
+    study: Study, use: Queries, request: QueryRequest, home: Path, unit: Unit, pairs: Sequence[QueryPair], place: str
 ) -> Iterator[dict[str, Any]]:
-    """Write a unit's pairs, and give their rows. Raises UserError for a pair that has no truth, or a batch without."""
+    """Write a unit's pairs, and give their rows. Raises UserError for a pair that has no truth.
+
+    `place` is where a user's source is, for errors.
+    """
     measured = _activations(request, unit, pairs)
     facts = request.index.units.iloc[request.index.row(unit)]
     for pair, values in zip(pairs, measured, strict=True):
-        if values[0] == values[1]:
+        if problem := _without_truth(values):
             raise UserError(
-                f"{unit} has the same activation, {values[0]:.4g}, for both {use.name} queries of batch {pair.batch}; "
-                "choose another unit, or another difficulty"
+                f"{unit} has {problem} for both {use.name} queries of batch {pair.batch}; choose another unit, or "
+                f"another difficulty{place}"
             )
         order = (0, 1) if values[0] > values[1] else (1, 0)
         k = ANY if pair.references is None else pair.references
@@ -221,6 +231,13 @@ def _stored(
                 f"percentile_{pole}": request.index.percentile(unit, value),
             }  # fmt: skip
         yield row
+
+
+def _without_truth(activations: np.ndarray) -> str:
+    """Why it cannot be said which of two activations is higher; "" if it can."""
+    if not np.isfinite(activations).all():
+        return f"no finite activation, {activations[0]:.4g} and {activations[1]:.4g},"
+    return f"the same activation, {activations[0]:.4g}," if activations[0] == activations[1] else ""
 
 
 def _activations(request: QueryRequest, unit: Unit, pairs: Sequence[QueryPair]) -> np.ndarray:
