@@ -68,6 +68,10 @@ FAULTS = {
         [picture(UNITS[1], pole, place, batch=2) for pole in Pole for place in range(2 + (pole is Pole.MAX))],
         "3 max and 2 min pictures in batch 2, not 3",
     ),
+    "one batch of several": (
+        [picture(UNITS[1], pole, place, batch=0) for pole in Pole for place in range(3)],
+        "no pictures for 3 references in batch 1",
+    ),
 }  # fmt: skip
 
 
@@ -122,5 +126,7 @@ def test_every_batch_has_as_many_as_the_scheme_shows():
         picture(UNITS[0], pole, position, references=2, batch=batch)
         for batch in range(3) for pole in Pole for position in range(2)
     ]  # fmt: skip
-    assert problem(pictures, (2,)) == ""
-    assert problem(pictures[1:], (2,)) == "1 max and 2 min pictures in batch 0, not 2 of each pole"
+    assert problem(pictures, (2,), range) == ""
+    assert problem(pictures, (2,), lambda _: range(3)) == ""
+    assert problem(pictures, (2,), lambda _: range(4)) == "no pictures for 2 references in batch 3"
+    assert problem(pictures[1:], (2,), range) == "1 max and 2 min pictures in batch 0, not 2 of each pole"

@@ -23,7 +23,8 @@ def blurred(request, radius=1.0):
         for pole in Pole:
             for position, exemplar in enumerate(request.exemplars(unit, pole)):
                 image = Image.fromarray(exemplar.image()).filter(ImageFilter.GaussianBlur(radius))
-                yield Picture(unit, pole, position, np.asarray(image), image_id=exemplar.image_id, group=exemplar.group)
+                yield Picture(unit, pole, position, np.asarray(image), image_id=exemplar.image_id, group=exemplar.group,
+                              facts={"recipe": "of my own", "steps": 3})  # names that `synthetic` uses too
 """
 TOML = """
 [model]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,7 @@ def pictures(name: str, method: ExplanationMethod, request: Request, study: Path
 
     def record_complete(unit: Unit, stored: list[Picture]) -> None:
         """Record that a unit's pictures are complete. Raises UserError if they are not those that were requested."""
-        if problem := methods.problem(stored, request.references):
+        if problem := methods.problem(stored, request.references, lambda k: request.batches(unit, references=k)):
             raise _fault(name, method, f"gave {problem} for {unit}")
         store.write_json(records[unit], {"key": key, "pictures": [_entry(picture) for picture in stored]})
 
@@ -181,23 +181,22 @@ def _stored(name: str, unit: Unit, entry: dict[str, Any]) -> Picture:
     return Picture(unit, image=None, method=name, **{**entry, "pole": Pole(entry["pole"])})
 
 
-def picture_rows(stored: list[Picture]) -> Iterator[dict[str, Any]]:
-    """Rows of PICTURES: how each optimized picture was made."""
+def picture_rows(stored: Iterable[Picture]) -> Iterator[dict[str, Any]]:
+    """Rows of PICTURES for optimized pictures: how each was made."""
     for picture in stored:
         facts = picture.facts
-        if "recipe" in facts:
-            yield {
-                "path": picture.path, "method": picture.method, "unit": str(picture.unit), "pole": str(picture.pole),
-                "position": picture.position, "recipe": facts["recipe"], "recipe_hash": facts["recipe_hash"],
-                "seed": facts["seed"], "diversity": facts["diversity"], "updates": facts["updates"],
-                "stopped": facts["stopped"], "score": facts["scores"][-1],
-            }  # fmt: skip
+        yield {
+            "path": picture.path, "method": picture.method, "unit": str(picture.unit), "pole": str(picture.pole),
+            "position": picture.position, "recipe": facts["recipe"], "recipe_hash": facts["recipe_hash"],
+            "seed": facts["seed"], "diversity": facts["diversity"], "updates": facts["updates"],
+            "stopped": facts["stopped"], "score": facts["scores"][-1],
+        }  # fmt: skip
 
 
-def trace_rows(stored: list[Picture]) -> Iterator[dict[str, Any]]:
-    """Rows of TRACES: the objective's score over the steps."""
+def trace_rows(stored: Iterable[Picture]) -> Iterator[dict[str, Any]]:
+    """Rows of TRACES for optimized pictures: the objective's score over the steps."""
     for picture in stored:
-        for step, score in zip(picture.facts.get("steps", ()), picture.facts.get("scores", ()), strict=True):
+        for step, score in zip(picture.facts["steps"], picture.facts["scores"], strict=True):
             yield {"path": picture.path, "step": step, "score": score}
 
 

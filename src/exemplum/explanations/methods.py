@@ -7,7 +7,7 @@ import json
 import math
 import operator
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -182,11 +182,12 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def problem(pictures: Iterable[Picture], schemes: tuple[int, ...]) -> str:
+def problem(pictures: Iterable[Picture], schemes: tuple[int, ...], batches: Callable[[int], Collection[int]]) -> str:
     """What is wrong with the stored pictures of one unit; "" if nothing is.
 
     Pictures with the same references and batch are a set. A set for k references must have k pictures of each pole, at
-    positions 0, 1, … There must be a set for at least as many references as each of `schemes` shows.
+    positions 0, 1, … There must be a set for at least as many references as each of `schemes` shows, and a set for each
+    of the batches where there is no set for all of them: `batches(k)`.
     """
     sets: dict[tuple[int, int], dict[str, Counter[int]]] = defaultdict(lambda: {pole.value: Counter() for pole in Pole})
     for picture in pictures:
@@ -201,6 +202,10 @@ def problem(pictures: Iterable[Picture], schemes: tuple[int, ...]) -> str:
             if sorted(positions) != list(range(references)):
                 given = ", ".join(str(position) for position in sorted(positions.elements()))
                 return f"{pole} pictures{where} at positions {given}, not 0 to {references - 1}, each once"
+    for k in sorted({references for references, _ in sets}):
+        there = {batch for references, batch in sets if references == k}
+        if absent := [] if ANY_BATCH in there else sorted({*batches(k)} - there):
+            return f"no pictures for {k} references in batch {absent[0]}"
     most = max((references for references, _ in sets), default=0)
     if most < max(schemes):
         return f"pictures for {most} references, but the protocol shows {max(schemes)},"

@@ -132,8 +132,10 @@ def _run_methods(study: Study) -> dict[str, Any]:
         gather.settle(folder / name, key)
     (folder / "units.parquet").unlink(missing_ok=True)  # of a version that chose the units here
     stimuli = tables.STIMULI.write(folder / "stimuli.parquet", measured(stored, model, index, study))
-    tables.PICTURES.write(folder / "pictures.parquet", gather.picture_rows(stored))
-    tables.TRACES.write(folder / "traces.parquet", gather.trace_rows(stored))
+    by_recipe = {use.name for use, _ in methods if use.method == "synthetic"}  # facts of other methods may be anything
+    optimized = [picture for picture in stored if picture.method in by_recipe]
+    tables.PICTURES.write(folder / "pictures.parquet", gather.picture_rows(optimized))
+    tables.TRACES.write(folder / "traces.parquet", gather.trace_rows(optimized))
     said = _success(stimuli, [use.name for use, _ in methods if use.is_of_corpus]) | _same(methods)
     return {"units": len(chosen), "pictures": stimuli["path"].nunique(), **said}
 

@@ -200,11 +200,11 @@ def _is_done(record: Path, made: str) -> bool:
 
 
 def _stored(
-    study: Study, use: Queries, request: QueryRequest, home: Path, unit: Unit, pairs: Sequence[QueryPair], place: str
+    study: Study, use: Queries, request: QueryRequest, home: Path, unit: Unit, pairs: Sequence[QueryPair], where: str
 ) -> Iterator[dict[str, Any]]:
     """Write a unit's pairs, and give their rows. Raises UserError for a pair that has no truth.
 
-    `place` is where a user's source is, for errors.
+    `where` is the place of a user's source, for errors.
     """
     measured = _activations(request, unit, pairs)
     facts = request.index.units.iloc[request.index.row(unit)]
@@ -212,7 +212,7 @@ def _stored(
         if problem := _without_truth(values):
             raise UserError(
                 f"{unit} has {problem} for both {use.name} queries of batch {pair.batch}; choose another unit, or "
-                f"another difficulty{place}"
+                f"another difficulty{where}"
             )
         order = (0, 1) if values[0] > values[1] else (1, 0)
         k = ANY if pair.references is None else pair.references
