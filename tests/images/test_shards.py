@@ -13,6 +13,8 @@ from PIL import Image
 
 from exemplum import images
 from exemplum.images import CorpusError, ImageError
+from exemplum.index.stage import open_corpus as open_corpus_of
+from exemplum.study import Study
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +60,17 @@ def test_numbered_shards_can_be_named_by_a_range(tmp_path):
     two_shards(tmp_path)
     assert len(images.open_corpus(f"webdataset:{tmp_path}/s-{{00..01}}.tar")) == 3
     assert len(images.open_corpus(f"webdataset:{tmp_path}/s-{{00..00}}.tar")) == 2
+
+
+def test_shards_of_a_study_may_lie_in_its_folder(tmp_path):
+    """As every path of study.toml does; the folder's name may look like a pattern."""
+    study = tmp_path / "my [study]"
+    two_shards(study)
+    (study / "study.toml").write_text('[images]\nload = "webdataset:s-{00..01}.tar"\n')
+    assert len(open_corpus_of(Study.open(study))) == 3
+    (study / "study.toml").write_text('[images]\nload = "webdataset:t-*.tar"\n')
+    with pytest.raises(CorpusError, match=r"no file matches webdataset:t-\*.tar"):
+        open_corpus_of(Study.open(study))
 
 
 def test_the_second_opening_reads_the_kept_list(tmp_path, data):

@@ -125,7 +125,7 @@ def test_a_table_measures_no_other_picture(file, corpus):
     (lambda t: t.drop(columns="v4:0"), "has v4:1, but not v4:0"),
     (lambda t: t.assign(**{"it:0": "high"}), "column 'it:0' has no numbers"),
     (lambda t: t.assign(**{"it:0": np.where(np.arange(len(t)) == 3, np.nan, 1.0)}),
-     r"has 1 cells without a finite number, the first for image .* and unit it:0"),
+     r"has 1 cell without a finite number, the first for image .* and unit it:0"),
     (lambda t: t.rename(columns={"it:1": "it:00"}), "has two columns of one unit"),
 ])  # fmt: skip
 def test_what_is_wrong_with_a_table_is_told_in_one_line(table, tmp_path, change, message):
@@ -140,6 +140,11 @@ def test_images_that_the_table_lacks_are_named_and_counted(table, corpus, tmp_pa
     table[~table["image"].isin(absent)].to_parquet(tmp_path / "a.parquet")
     with pytest.raises(ModelError, match=f"has no row for 3 of the 70 images, the first is '{absent[0]}'"):
         ex.build_index(ex.load(f"table:{tmp_path / 'a.parquet'}"), corpus, keep=4)
+
+
+def test_ids_that_look_like_numbers_stay_what_they_are(tmp_path):
+    pd.DataFrame({"image": ["007", "1e3"], "a": [1.0, 2.0]}).to_csv(tmp_path / "a.csv", index=False)
+    assert list(ex.load(f"table:{tmp_path / 'a.csv'}").rows) == ["007", "1e3"]
 
 
 def test_files_that_are_no_tables(tmp_path, table):

@@ -27,7 +27,7 @@ from exemplum.images.decoding import decode_file
 from exemplum.images.embedded import EmbeddedCorpus, photograph
 from exemplum.images.folders import FolderCorpus
 from exemplum.images.torchvision_datasets import TorchvisionCorpus
-from exemplum.images.webdataset import ShardCorpus
+from exemplum.images.webdataset import ShardCorpus, beside as beside
 from exemplum.study import Name, Section
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
 )
 __all__ += [
     "ArrayCorpus", "Corpus", "CorpusError", "EmbeddedCorpus", "FolderCorpus", "ImageError", "ImageRecord",
-    "ImagesSection", "decode_file", "grid", "open_corpus", "open_images", "photograph", "sheet", "subset", "thumbnails",
+    "ImagesSection", "beside", "decode_file", "grid", "open_corpus", "open_images", "photograph", "sheet", "subset",
+    "thumbnails",
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from glob import glob
+from glob import escape, glob
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,12 @@ class ShardCorpus:
         with self.shards[shard].open("rb") as handle:
             handle.seek(offset)
             return handle.read(size)
+
+
+def beside(pattern: str, folder: Path) -> str:
+    """A relative pattern as one of files in `folder`, if there are some; else as it is."""
+    within = f"{escape(str(folder))}/{pattern}"
+    return within if not os.path.isabs(pattern) and _matching(within) else pattern
 
 
 def _matching(pattern: str) -> list[Path]:

@@ -73,7 +73,9 @@ def open_corpus(study: Study) -> Corpus:
 def _open_corpus(study: Study) -> Corpus:
     section = study.config.images
     kind, _, path = section.load.partition(":")
-    spec = f"{kind}:{study.resolve(path)}" if kind == "folder" and path else section.load
+    if kind == "webdataset":
+        path = images.beside(path, study.folder.absolute())
+    spec = f"{kind}:{study.resolve(path)}" if kind == "folder" and path else f"{kind}:{path}" if path else section.load
     corpus = images.open_corpus(spec, seed=study.config.seed)
     if not section.limit:
         return corpus

@@ -124,7 +124,7 @@ def load_table(path: Path, name: str, input_size: int | None, preprocessing: Any
     """
     check_table(path)
     try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype={IMAGE: str})
     except Exception as error:  # the readers raise many
         reason = str(error).strip().partition("\n")[0]
         raise ModelError(f"{path} cannot be read as a table ({type(error).__name__}: {reason})") from error
@@ -180,7 +180,7 @@ def _numbers(table: pd.DataFrame, name: str) -> np.ndarray:
     if bad := int((~np.isfinite(values)).sum()):
         row, column = (int(axis[0]) for axis in np.nonzero(~np.isfinite(values)))
         raise ModelError(
-            f"{name} has {bad:,} cells without a finite number, the first for image {shown(str(table.index[row]))} and "
-            f"unit {table.columns[column]}; leave out these images or units"
+            f"{name} has {bad:,} cell{'s' * (bad > 1)} without a finite number, the first for image "
+            f"{shown(str(table.index[row]))} and unit {table.columns[column]}; leave out these images or units"
         )
     return values
