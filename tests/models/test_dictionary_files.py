@@ -221,6 +221,27 @@ def test_broken_tensors_are_told_in_one_line(tmp_path: Path, tensors, message):
     assert "\n" not in str(told.value)
 
 
+def test_a_decoder_alone_is_no_encoder(tmp_path: Path):
+    """An incomplete file of an autoencoder; its decoder's vectors are directions only if that is said."""
+    for name in ("W_dec", "decoder.weight", "dictionary._weights"):
+        torch.save({name: DEC, "b_dec": B_DEC}, tmp_path / "sae.pt")
+        with pytest.raises(ModelError, match="has no encoder and no directions under a known name"):
+            load(tmp_path / "sae.pt", activation="relu")
+        check(load(tmp_path / "sae.pt", names={"directions": name}), X @ DEC.T)
+
+
+@pytest.mark.parametrize(("tensors", "settings", "message"), [
+    (SAELENS, {"activation": "relu", "threshold": 0.5}, "but the activation is relu; leave it out"),
+    (SAELENS, {"activation": "topk:3", "threshold": 0.5}, "but the activation is topk:3"),
+    ({"directions": W.T}, {"threshold": 0.5}, "but the activation is none"),
+    ({"directions": W.T}, {"pre_bias": False}, "has directions, without a b_dec; leave pre_bias out"),
+])  # fmt: skip
+def test_settings_that_change_nothing_are_refused(tmp_path: Path, tensors, settings, message):
+    torch.save(tensors, tmp_path / "sae.pt")
+    with pytest.raises(ModelError, match=message):
+        load(tmp_path / "sae.pt", **settings)
+
+
 def test_files_that_cannot_be_read_are_told(tmp_path: Path):
     save_file(SAELENS, tmp_path / "sae.safetensors")
     with pytest.raises(WeightsError, match=r"sea.safetensors does not exist; did you mean sae.safetensors"):

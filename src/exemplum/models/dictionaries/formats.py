@@ -200,7 +200,8 @@ def _fold_batch_norm(found: dict[str, Tensor]) -> None:
 
 
 def _directions(path: Path, tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> DictionaryFile:
-    matrices = [name for name, tensor in tensors.items() if tensor.ndim == 2]
+    # a decoder alone is what is left of an autoencoder: its vectors are directions only if that is said
+    matrices = [name for name, tensor in tensors.items() if tensor.ndim == 2 and name not in ALIASES["W_dec"]]
     known = [name for name in DIRECTIONS if name in matrices]
     chosen = names.get("directions") or next(iter(known or (matrices if len(matrices) == 1 else [])), "")
     if not chosen:

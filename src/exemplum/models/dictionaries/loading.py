@@ -66,7 +66,9 @@ def load(
     if isinstance(spec, str) and ":" in spec and not path.exists():
         return _made(spec, given, user_code.places() if places is None else tuple(places))
     file = open_file(path, names or {})
-    return _assembled(file, {**file.settings, **given})
+    settings = {**file.settings, **given}
+    _refuse_unused(file, given, _activation(file, settings))
+    return _assembled(file, settings)
 
 
 def _made(spec: str, given: Mapping[str, Any], places: Sequence[Path]) -> Dictionary:
@@ -83,6 +85,16 @@ def _made(spec: str, given: Mapping[str, Any], places: Sequence[Path]) -> Dictio
         )
     again = partial(load, spec, places=tuple(places), **given)
     return replace(built, relu=given.get("relu", built.relu), source=loaded.fingerprint, what=spec, again=again)
+
+
+def _refuse_unused(file: DictionaryFile, given: Mapping[str, Any], activation: Activation) -> None:
+    """Raise ModelError for a setting that would change nothing, which its user does not know."""
+    if "threshold" in given and not activation.has_threshold:
+        raise ModelError(
+            f"{file.path}: threshold is of batchtopk and jumprelu, but the activation is {activation}; leave it out"
+        )
+    if "pre_bias" in given and file.kind == "directions":
+        raise ModelError(f"{file.path} has directions, without a b_dec; leave pre_bias out")
 
 
 def _assembled(file: DictionaryFile, settings: Mapping[str, Any]) -> Dictionary:
