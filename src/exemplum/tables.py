@@ -565,10 +565,36 @@ VERDICTS = Table(
     },
 )
 
+CHECKS = Table(
+    "checks",
+    "What `exemplum check` found, one row per thing checked; checks/checks.parquet.",
+    {
+        "check": Column(
+            "str",
+            "copies, same_poles, same_queries, features, low_level, query_cue, pole_cue, side or activation: "
+            "docs/checks.md",
+        ),
+        "measure": Column("str", "by what pictures were compared, a low-level observer, a cue, or what was counted"),
+        "condition": Column("str", "explanation method; all for every one"),
+        "difficulty": Column("str", "of the queries; all for every one"),
+        "scope": Column("str", "all, a unit, or a participant of the design as in participant 3"),
+        "value": Column("float", "what was found; NaN where it is not known"),
+        "expected": Column("float", "the value of a fair study"),
+        "low": Column("float", "from here to `high` is what a fair study may have"),
+        "high": Column("float", "the other end; a limit where nothing is tested"),
+        "p": Column("float", "p value, corrected for all tests of the same check; NaN where nothing is tested"),
+        "n": Column("int", "how many"),
+        "counted": Column("str", "what n counts: references, units, trials, …"),
+        "verdict": Column("str", "fine; look: somebody must; wrong: an answer is given away; unknown: not checked"),
+        "found": Column("str", "what was found, in words"),
+        "advice": Column("str", "what to do about it; empty for fine"),
+    },
+)
+
 ALL = (
     IMAGES, INDEX_UNITS, EXTREMES, STUDY_UNITS, QUERIES, STIMULI, PICTURES, TRACES, TRIALS, BLOCKS, RESPONSES,
     EVIDENCE, RATINGS, PEOPLE, SCORES, SCORE_SUMMARIES, SCORE_DIFFERENCES, ESTIMATES, COMPARISONS, MODELS, EFFECTS,
-    EXCLUSIONS, VERDICTS,
+    EXCLUSIONS, VERDICTS, CHECKS,
 )  # fmt: skip
 # of one file each; answers of people are told by the analysis alone, which knows whether they are to be hidden
 BY_NAME = {table.name.replace(" ", "_"): table for table in ALL if not any("*" in file for file in table.files)}

@@ -12,9 +12,18 @@ from exemplum.study import Name, Once, Section
 
 if TYPE_CHECKING:
     from exemplum.design.assignment import Assignment as Assignment, sheared as sheared, trials_of as trials_of
-    from exemplum.design.counterbalancing import generator as generator, shuffled as shuffled
+    from exemplum.design.counterbalancing import (
+        STRATEGIES as STRATEGIES,
+        generator as generator,
+        shuffled as shuffled,
+    )
     from exemplum.design.duration import minutes as minutes
     from exemplum.design.invariants import check as check
+    from exemplum.design.leakage import (
+        Fault as Fault,
+        compare as compare,
+        faults_of_any_batch as faults_of_any_batch,
+    )
     from exemplum.design.schedule import make as make, repeated_trials as repeated_trials
     from exemplum.design.stage import load as load
     from exemplum.design.stimuli import DesignError as DesignError
@@ -37,9 +46,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "assignment": ["Assignment", "sheared", "trials_of"],
-        "counterbalancing": ["generator", "shuffled"],
+        "counterbalancing": ["STRATEGIES", "generator", "shuffled"],
         "duration": ["minutes"],
         "invariants": ["check"],
+        "leakage": ["Fault", "compare", "faults_of_any_batch"],
         "schedule": ["make", "repeated_trials"],
         "stage": ["load"],
         "stimuli": ["DesignError"],

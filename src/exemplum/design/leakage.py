@@ -42,9 +42,31 @@ Asked = dict[str, dict[str, str]]  # reference → query shown beside it → one
 class Fault:
     """A reference that shows a query."""
 
+    unit: str
+    method: str
     reference: str
-    told: str
-    is_sure: bool  # False if it only resembles the query
+    how: str  # is, shows the image … of, was made from, …
+    query: str
+    trial: str = ""  # a trial that shows both; empty if none does
+
+    @property
+    def is_sure(self) -> bool:
+        """False if it only resembles the query."""
+        return self.how != RESEMBLES
+
+    def __str__(self) -> str:
+        where = f"of trial {self.trial}" if self.trial else "of the unit in some trial"
+        return f"{self.unit}, method {self.method}: {self.reference} {self.how} {self.query}, a query {where}"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The references of a unit's method, compared with the queries beside them."""
+
+    unit: str
+    method: str
+    references: int
+    faults: list[Fault]
 
 
 @dataclass(frozen=True)
@@ -68,24 +90,20 @@ def check(
     which a few pictures resemble a query, as chance allows. Raises DesignError naming the unit, method and files of the
     first leak and how many more the unit has, StoreError if a picture cannot be read.
     """
-    known = _known(stimuli, queries)
-    asked = _asked(design)
-    if any_batch:
-        _check_any_batch(asked, known, queries)
-    made = Counter(method for by_method in asked.values() for method, of in by_method.items() for _ in of)
+    if any_batch and (fault := next(faults_of_any_batch(design, stimuli, queries), None)):
+        raise DesignError(f"{fault}, which gives the answer away; {REMEDY}")
+    made: Counter[str] = Counter()
+    for by_method in _asked(design).values():
+        made.update({method: len(references) for method, references in by_method.items()})
     doubtful: dict[str, list[str]] = defaultdict(list)
-    with track("queries among references", len(asked), "units") as advance:
-        for unit, by_method in asked.items():
-            pictures = _Pictures(unit, known, stimuli[stimuli["method"].isin(of_corpus)], queries, folder)
-            for method, references in by_method.items():
-                faults = list(pictures.faults(method, references))
-                doubtful[method] += {fault.reference: fault.told for fault in faults if not fault.is_sure}.values()
-                if len(doubtful[method]) <= int(BY_CHANCE * made[method]):
-                    faults = [fault for fault in faults if fault.is_sure]
-                if faults:
-                    more = f" (and {len(faults) - 1} more of this unit)" if len(faults) > 1 else ""
-                    raise DesignError(f"{faults[0].told}{more}, which gives the answer away; {REMEDY}")
-            advance(1)
+    for compared in compare(design, stimuli, queries, folder, of_corpus=of_corpus):
+        method, faults = compared.method, compared.faults
+        doubtful[method] += {fault.reference: str(fault) for fault in faults if not fault.is_sure}.values()
+        if len(doubtful[method]) <= int(BY_CHANCE * made[method]):
+            faults = [fault for fault in faults if fault.is_sure]
+        if faults:
+            more = f" (and {len(faults) - 1} more of this unit)" if len(faults) > 1 else ""
+            raise DesignError(f"{faults[0]}{more}, which gives the answer away; {REMEDY}")
     return tuple(
         f"pictures of {method} that resemble a query beside them: {len(told)} of {made[method]}, as chance allows; "
         f"look at them: {told[0]}"
@@ -93,14 +111,32 @@ def check(
     )  # fmt: skip
 
 
+def compare(
+    design: Design, stimuli: pd.DataFrame, queries: pd.DataFrame, folder: Path, *,
+    of_corpus: Collection[str] = OF_CORPUS, believed: bool = True,
+) -> Iterator[Compared]:  # fmt: skip
+    """Compare the references of every trial, except catch trials, with its two queries, unit by unit.
+
+    Arguments are those of `check`. Unless `believed`, the pictures of `of_corpus` too are compared by content, whatever
+    their ids say. Yields one Compared per unit and method. Raises StoreError if a picture cannot be read.
+    """
+    known, asked = _known(stimuli, queries), _asked(design)
+    with track("queries among references", len(asked), "units") as advance:
+        for unit, by_method in asked.items():
+            pictures = _Pictures(unit, known, stimuli[stimuli["method"].isin(of_corpus)], queries, folder, believed)
+            for method, references in by_method.items():
+                yield Compared(unit, method, len(references), list(pictures.faults(method, references)))
+            advance(1)
+
+
 class _Pictures:
     """The pictures of one unit, read when they are needed."""
 
     def __init__(
         self, unit: str, known: Mapping[str, StimulusIdentity], stimuli: pd.DataFrame, queries: pd.DataFrame,
-        folder: Path,
+        folder: Path, believed: bool = True,
     ) -> None:  # fmt: skip
-        self.unit, self.known, self.folder = unit, known, folder
+        self.unit, self.known, self.folder, self.believed = unit, known, folder, believed
         own = stimuli[stimuli["unit"] == unit]
         asked = queries.loc[queries["unit"] == unit, ["query_max", "query_min"]]
         first = own[~own["image"].where(own["image"] != "", own["path"]).duplicated()]  # one picture per image
@@ -116,8 +152,7 @@ class _Pictures:
                     told[reference, query] = how
         told = self._by_content(asked) | told
         for (reference, query), how in told.items():
-            where = f"{query}, a query of trial {asked[reference][query]}"
-            yield Fault(reference, f"{self.unit}, method {method}: {reference} {how} {where}", how != RESEMBLES)
+            yield Fault(self.unit, method, reference, how, query, asked[reference][query])
 
     def _by_name(self, reference: str, query: str) -> str:
         one, other = self.known[reference], self.known[query]
@@ -154,7 +189,7 @@ class _Pictures:
 
     def _is_unknown(self, reference: str, query: str) -> bool:
         """Whether the two may show one image although neither their ids nor their groups say so."""
-        return reference not in self.of_corpus or not self.known[query].image
+        return not self.believed or reference not in self.of_corpus or not self.known[query].image
 
     def _is_of_another(self, reference: str, likeness: float, queries: Collection[str]) -> bool:
         """Whether a natural image other than its queries is more similar, so the reference is made from that."""
@@ -188,12 +223,10 @@ def _known(stimuli: pd.DataFrame, queries: pd.DataFrame) -> dict[str, StimulusId
     return {path: StimulusIdentity(image, group) for path, image, group in np.concatenate(rows)}
 
 
-def _check_any_batch(
-    asked: Mapping[str, dict[str, Asked]], known: Mapping[str, StimulusIdentity], queries: pd.DataFrame
-) -> None:
-    """Raise DesignError for a reference whose image is a query of its unit in any batch."""
-    of_unit = dict(tuple(queries.groupby("unit")))
-    for unit, by_method in asked.items():
+def faults_of_any_batch(design: Design, stimuli: pd.DataFrame, queries: pd.DataFrame) -> Iterator[Fault]:
+    """References whose image, by its id, is a query of their unit in any batch."""
+    known, of_unit = _known(stimuli, queries), dict(tuple(queries.groupby("unit")))
+    for unit, by_method in _asked(design).items():
         own = of_unit[unit]
         shown = {
             image: path
@@ -204,10 +237,7 @@ def _check_any_batch(
             for path in references:
                 image = known[path].image
                 if image and image in shown:
-                    raise DesignError(
-                        f"{unit}, method {method}: {path} shows the image {image} of {shown[image]}, a query of the "
-                        f"unit in some trial, which gives the answer away; {REMEDY}"
-                    )
+                    yield Fault(unit, method, path, f"shows the image {image} of", shown[image])
 
 
 def _asked(design: Design) -> dict[str, dict[str, Asked]]:

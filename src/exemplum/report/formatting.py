@@ -50,6 +50,7 @@ class Tables:
     verdicts: pd.DataFrame = field(default_factory=tables.VERDICTS.frame)
     models: pd.DataFrame = field(default_factory=tables.MODELS.frame)
     effects: pd.DataFrame = field(default_factory=tables.EFFECTS.frame)
+    checks: pd.DataFrame = field(default_factory=tables.CHECKS.frame)
 
 
 def pick(

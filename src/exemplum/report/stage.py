@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from exemplum import queries, store, tables
+from exemplum import checks, queries, store, tables
 from exemplum.records import easiest_first
 from exemplum.report import figures, findings, formatting, page, pictures as strengths, ranking, style
 from exemplum.report.formatting import Tables, how, pick
@@ -19,7 +19,7 @@ from exemplum.report.pictures import example_screens, make_cards
 from exemplum.responses import files, read_all
 from exemplum.study import STAGES, Stage, Study, blinding, versions
 
-SCHEMA = 3  # of the report; a new number makes every report stale
+SCHEMA = 4  # of the report; a new number makes every report stale
 ALWAYS = ("estimates", "comparisons", "responses")  # exported even if they are empty
 UPSTREAM = ("explanations", "design", "responses", "analysis")
 
@@ -28,7 +28,8 @@ def fingerprint(study: Study) -> str:
     """Hash of everything that the report depends on: all earlier stages, the configuration, and people's answers."""
     upstream = [study.made(stage) for stage in UPSTREAM]
     answers = [(path.name, path.stat().st_size) for path in files(study.stage("responses"), "responses")]
-    return store.digest(SCHEMA, upstream, answers, study.config.model_dump(mode="json"), *blinding.state(study))
+    settings = study.config.model_dump(mode="json")
+    return store.digest(SCHEMA, upstream, answers, settings, *blinding.state(study), checks.made(study))
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -83,6 +84,7 @@ def read(study: Study) -> Tables:
         stimuli=stimuli,
         queries=pairs,
         trials=tables.TRIALS.read(study.stage("design") / "trials.parquet"),
+        checks=checks.current(study),
         **dict(zip(names, shown, strict=True)),
     )
 
@@ -107,6 +109,7 @@ def _export(study: Study, found: Tables) -> list[formatting.ExportedTable]:
         ("stimuli", found.stimuli, tables.STIMULI.meaning),
         ("queries", found.queries, tables.QUERIES.meaning),
         ("units", found.units, tables.STUDY_UNITS.meaning),
+        ("checks", found.checks, tables.CHECKS.meaning),
     ]
     index = study.stage("index") / "units.parquet"
     if index.exists():
@@ -168,6 +171,10 @@ def write(
         main_figure=shown[:1],
         figures=shown[1:],
         screens=examples,
+        checked=checks.counts(tables.checks),
+        check_conclusion=checks.conclusion(tables.checks),
+        check_lines=checks.lines(tables.checks),
+        check_all=checks.lines(tables.checks, fine=True),
         strength=strong,
         strength_sentence=strengths.sentence(strong),
         cards=unit_cards,
