@@ -78,9 +78,9 @@ def change(study: Study, name: str, how: Callable[[pd.DataFrame], pd.DataFrame])
     table.write(study.folder / file, how(table.read(study.folder / file)))
 
 
-def biased(design: Design, share: float) -> Design:
+def biased(design: Design, share: float, rng: np.random.Generator | None = None) -> Design:
     """The right query is on top in this share of trials."""
-    rng = np.random.default_rng(0)
+    rng = rng or np.random.default_rng(0)
     return replace(design, sessions=tuple(
         replace(session, blocks=tuple(
             replace(block, trials=tuple(
