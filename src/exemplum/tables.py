@@ -373,31 +373,40 @@ ESTIMATES = Table(
             "str",
             "accuracy (share), rt_s (mean), rt_median_s, confidence (mean), confidence_1, confidence_2, confidence_3 "
             "(share of ratings), repeat_same_choice (share), intuitiveness (-100 to 100); d_prime, criterion, lapse, "
-            "type2_auc, learning_*, split_half_*, repeat_kappa, kappa_*, noise_ceiling_*: docs/statistics.md",
+            "type2_auc, learning_*, split_half_*, repeat_kappa, kappa_*, noise_ceiling_*, correlation_*, "
+            "disattenuated_*, reliability_*, effective_units, ppi_weight: docs/statistics.md",
         ),
         "trial_kind": Column(
             "str", "main, catch, practice or repeated; main never contains catch trials; rating for intuitiveness"
         ),
-        "condition": Column("str", "natural, synthetic, none, none_pre, none_post or another method"),
+        "condition": Column(
+            "str", "natural, synthetic, none, none_pre, none_post or another method; all, of several, by observer"
+        ),
         "by": Column(
             "str",
             "all, layer, branch, selection, scheme, expertise, scheme+expertise, difficulty, scheme+difficulty, margin "
-            "(of the queries), participant, unit, block, confidence, exclusion (main trials under each declared rule); "
-            "phase and phase+expertise for intuitiveness",
+            "(of the queries), participant, unit, block, confidence, exclusion (main trials under each declared rule), "
+            "observer (with another one, named in `group`); phase and phase+expertise for intuitiveness",
         ),
         "group": Column("str", "value of the variable named in `by`; several values joined by |; empty for all"),
         "subset": Column("str", "all, correct or wrong"),
-        "aggregate": Column("str", "pooled: over trials; participants, or units for a machine: mean of their means"),
+        "aggregate": Column(
+            "str",
+            "pooled: over trials; participants, or units for a machine: mean of their means; units, by observer: over "
+            "units",
+        ),
         "estimate": Column("float", "the value; NaN where there are no trials"),
         "interval": Column(
             "str",
             "how the interval was made: wilson_t, t, exact (identical answers), bayes, jackknife, wilson, sem2, "
-            "percentile, bca, fisher, normal or none; docs/analysis.md#intervals",
+            "percentile, bca, bca_t, fisher, normal, ppi or none; docs/analysis.md#intervals",
         ),
         "low": Column("float", "lower end of the interval; NaN for none"),
         "high": Column("float", "upper end of the interval; NaN for none"),
         "n_trials": Column("int", "trials used for the estimate; distinct stimuli for a machine"),
-        "n_participants": Column("int", "participants used for the estimate; units for a machine"),
+        "n_participants": Column(
+            "int", "participants used for the estimate; units for a machine, or if the aggregate is"
+        ),
     },
 )
 
@@ -412,14 +421,15 @@ COMPARISONS = Table(
         "by": Column(
             "str",
             "as in estimates; condition, scheme+condition, branch+condition or phase+condition where groups are "
-            "compared within a condition; order, side and unit: docs/statistics.md",
+            "compared within a condition; order, side, unit and observer: docs/statistics.md",
         ),
         "group": Column("str", "as in estimates"),
         "a": Column(
             "str",
-            "first condition or group, or the term of an anova, a Wald test or a relation; the difference is a minus b",
+            "first condition, group or observer, or the term of an anova, a Wald test or a relation; the difference is "
+            "a minus b",
         ),
-        "b": Column("str", "second condition or group; empty for a term of an anova"),
+        "b": Column("str", "second condition, group or observer; empty for a term of an anova"),
         "test": Column("str", "which test; docs/analysis.md says what each does"),
         "difference": Column("float", "estimate of a minus estimate of b"),
         "effect": Column("float", "standardized effect"),
@@ -430,7 +440,7 @@ COMPARISONS = Table(
         "df": Column("str", "degrees of freedom; two joined by a comma"),
         "p": Column("float", "p value, two-sided"),
         "p_adjusted": Column("float", "p value after the test's correction; docs/analysis.md"),
-        "n": Column("int", "participants or pairs; units with by = unit"),
+        "n": Column("int", "participants or pairs; units with by = unit or observer"),
     },
 )
 
@@ -441,7 +451,7 @@ MODELS = Table(
         "experiment": Column("str", "as in responses; 1 or 2 for the published data"),
         "observer": Column("str", "as in responses"),
         "measure": Column("str", "accuracy (log odds) or rt_s (ln of seconds)"),
-        "model": Column("str", "glmm, glmm_slopes, lmm, lmm_slopes or gee"),
+        "model": Column("str", "glmm, glmm_slopes, lmm, lmm_slopes, gee, or calibration (α of a machine's evidence)"),
         "subset": Column("str", "all, correct or wrong"),
         "by": Column("str", "as in estimates"),
         "group": Column("str", "as in estimates"),
@@ -454,8 +464,8 @@ MODELS = Table(
         "term": Column(
             "str",
             "condition (over all difficulties), condition at a difficulty as in natural|0.95, two conditions as in "
-            "natural - synthetic, participant, unit, participant:condition, unit:condition, residual, log_likelihood "
-            "or aic",
+            "natural - synthetic, participant, unit, participant:condition, unit:condition, residual, log_likelihood, "
+            "aic, or evidence, of all conditions or of one as in evidence|natural",
         ),
         "estimate": Column("float", "coefficient or standard deviation on the scale of the link, or as kind says"),
         "std_error": Column("float", "standard error; NaN for a standard deviation"),
@@ -591,10 +601,36 @@ CHECKS = Table(
     },
 )
 
+PEOPLE_AND_MACHINES = Table(
+    "people and machines",
+    "One row per unit and condition that people judged, with one machine's predictions; "
+    "analysis/people_and_machines.parquet and .csv.",
+    {
+        "experiment": Column("str", "as in responses"),
+        "observer": Column("str", "the people: participants"),
+        "machine": Column("str", "the machine observer"),
+        "unit": Column("str", UNIT["unit"].meaning),
+        "layer": Column("str", UNIT["layer"].meaning),
+        "condition": Column("str", "as in responses, never none"),
+        "accuracy": Column("float", "share of right answers of people, of main trials that the machine answered too"),
+        "accuracy_low": Column("float", "lower end of its Wilson interval over trials"),
+        "accuracy_high": Column("float", "upper end of it"),
+        "accuracy_error": Column("float", "its standard error over stimuli, or trials of one stimulus; NaN for one"),
+        "n_trials": Column("int", "those trials"),
+        "answers": Column("float", "share of right answers of the machine on the same trials; NaN if it has none"),
+        "answers_error": Column("float", "its standard error, as of people"),
+        "evidence": Column("float", "mean of its Δ in favour of the maximal query, same trials; NaN if it gives none"),
+        "evidence_error": Column("float", "its standard error, as of people"),
+        "score": Column("float", "its score of the unit with this method, from scores; NaN if not scored"),
+        "task_accuracy": Column("float", "its accuracy over the tasks of that score"),
+        "n_tasks": Column("int", "those tasks; 0 for none"),
+    },
+)
+
 ALL = (
     IMAGES, INDEX_UNITS, EXTREMES, STUDY_UNITS, QUERIES, STIMULI, PICTURES, TRACES, TRIALS, BLOCKS, RESPONSES,
     EVIDENCE, RATINGS, PEOPLE, SCORES, SCORE_SUMMARIES, SCORE_DIFFERENCES, ESTIMATES, COMPARISONS, MODELS, EFFECTS,
-    EXCLUSIONS, VERDICTS, CHECKS,
+    EXCLUSIONS, VERDICTS, PEOPLE_AND_MACHINES, CHECKS,
 )  # fmt: skip
 # of one file each; answers of people are told by the analysis alone, which knows whether they are to be hidden
 BY_NAME = {table.name.replace(" ", "_"): table for table in ALL if not any("*" in file for file in table.files)}

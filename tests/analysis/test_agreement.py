@@ -4,7 +4,6 @@ import warnings
 from itertools import combinations
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.stats import t
 from sklearn.metrics import cohen_kappa_score
@@ -56,17 +55,6 @@ def test_noise_ceiling_is_what_a_majority_predicts(right: int, n: int) -> None:
     assert low[0] == pytest.approx(np.mean(met))
     assert high[0] == max(right, n - right) / n
     assert np.isnan(agreement.noise_ceiling(np.array([1]), np.array([1]))[0][0])
-
-
-def test_observers_are_compared_on_the_same_trials(answers) -> None:
-    people = answers(("a", "natural", "1101001110"))
-    machine = people.assign(observer="similarity", observer_kind="machine", participant="m")
-    machine["correct"] = [True, False, False, True, False, True, True, True, True, True]
-    both = pd.concat([people, machine], ignore_index=True)
-    found = agreement.agreement_estimates(both)
-    row = found[found["by"] == "observer"].iloc[0]
-    assert (row["observer"], row["group"], row["n_trials"]) == ("participants", "similarity", 10)
-    assert row["estimate"] == pytest.approx(cohen_kappa_score(people["correct"], machine["correct"]))
 
 
 def test_answers_without_unit_effects_do_not_agree_beyond_chance() -> None:

@@ -1,23 +1,20 @@
-"""Agreement between observers on the same units and trials, and reliability of each observer's own answers."""
+"""Agreement of people on units: κ, and how well answers can be predicted at all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 from scipy.stats import binom
-from statsmodels.stats.inter_rater import cohens_kappa
 
 from exemplum import tables
 from exemplum.analysis.estimates import cells, intervals
-from exemplum.analysis.estimates.cells import order
+from exemplum.analysis.kappa import LIMITS
 from exemplum.analysis.models.crossed import Array
 
 SHARED = 10  # items that two participants must share for a κ between them
-KAPPA = (-1.0, 1.0)
 Interval = tuple[str, float, float]
 
 
@@ -29,11 +26,10 @@ def agreement_estimates(responses: pd.DataFrame) -> pd.DataFrame:
 
     - `kappa_fleiss`: over all participants;
     - `kappa_cohen`: mean over pairs of participants with 10 shared items or more, aggregate participants;
-    - `noise_ceiling_low`, `noise_ceiling_high` by unit (exact) and their mean over units: see `noise_ceiling`;
-    - `kappa_cohen` by = observer: between two observers on the same trials (people and machines).
+    - `noise_ceiling_low`, `noise_ceiling_high` by unit (exact) and their mean over units: see `noise_ceiling`.
 
     Intervals are for new participants and new items, see `intervals.two_way`. NaN with n if nobody shares an item or
-    all answers are equal. A machine is one observer, whose sessions cannot agree: it has only rows by observer.
+    all answers are equal. A machine is one observer, whose sessions cannot agree: see machines/consistency.py.
     """
     rows = []
     for where, trials in cells.each_condition(responses):
@@ -42,12 +38,14 @@ def agreement_estimates(responses: pd.DataFrame) -> pd.DataFrame:
         item, names = pd.factorize(trials["unit"] + "|" + trials["scheme"] + "|" + trials["difficulty"])
         person, people = pd.factorize(trials["participant"])
         right, size = trials["correct"].to_numpy(dtype=float), cells.size(trials)
-        estimate, interval = _crossed(_fleiss_sums, _fleiss_kappa, item, person, right, KAPPA, len(trials) / len(names))
+        estimate, interval = _crossed(
+            _fleiss_sums, _fleiss_kappa, item, person, right, LIMITS, len(trials) / len(names)
+        )
         rows.append(cells.row(where, "kappa_fleiss", estimate, interval, size))
         estimate, interval = pairwise_cohen(item, person, right, len(names), len(people))
         rows.append(cells.row(where, "kappa_cohen", estimate, interval, size, "participants"))
         rows += _ceilings(where, trials, person, right)
-    return tables.ESTIMATES.frame(rows + _between(responses))
+    return tables.ESTIMATES.frame(rows)
 
 
 def fleiss(right: Array, n: Array) -> Array:
@@ -139,7 +137,7 @@ def pairwise_cohen(item: Array, person: Array, right: Array, items: int, people:
     answer = (seen @ a + chose @ b + x * (seen @ b.T + 2 * (chose @ weight))) * seen.toarray()
     moved = 2 * np.where(used, kappa - mean, 0).sum(axis=1) / used.sum()
     parts = moved, answer.sum(axis=1) / 2, answer[seen.toarray() > 0]
-    return mean, intervals.two_way(mean, *parts, limits=KAPPA, raters=len(item) / items, changes=True)
+    return mean, intervals.two_way(mean, *parts, limits=LIMITS, raters=len(item) / items, changes=True)
 
 
 def noise_ceiling(right: Array, n: Array) -> tuple[Array, Array]:
@@ -205,145 +203,3 @@ def ceiling_interval(right: Array, n: Array) -> tuple[tuple[Array, Array], tuple
     at = (expected(0.5 + near), expected(0.5 + far)), (0.5 + near + 0 * others, 0.5 + far + 0 * others)
     ends = [(np.minimum(a, e), np.maximum(b, e)) for (a, b), e in zip(at, estimate, strict=True)]
     return ends[0], ends[1]
-
-
-def _between(responses: pd.DataFrame) -> list[dict[str, object]]:
-    """κ of each pair of observers who answered the same trials."""
-    main = responses[responses["trial_kind"] == "main"]
-    rows = []
-    for experiment, answers in main.groupby("experiment", sort=True):
-        for a, b in combinations(sorted(answers["observer"].unique()), 2):
-            columns = ["trial_id", "condition", "correct", "participant", "unit"]
-            first, second = (answers.loc[answers["observer"] == name, columns] for name in (a, b))
-            both = first.merge(second, on=["trial_id", "condition", "unit"], suffixes=("", "_b"))
-            for condition in order(both["condition"].unique()):
-                pair = both[both["condition"] == condition]
-                where = {"experiment": experiment, "observer": a, "condition": condition, "trial_kind": "main"}
-                kappa, interval = _clustered(pair, "correct", "correct_b", ("participant", "unit"))
-                size = len(pair), pair["participant"].nunique()
-                rows.append(cells.row(where, "kappa_cohen", kappa, interval, size, by="observer", group=b))
-    return rows
-
-
-def _clustered(pairs: pd.DataFrame, first: str, second: str, by: tuple[str, ...]) -> tuple[float, Interval]:
-    """Cohen's κ of two columns of answers, with its interval over the clusters named by the columns `by`.
-
-    The jackknife over participants, over units, or both; over answers (normal) where there is only one of them.
-    """
-    code = 2 * pairs[first].to_numpy(dtype=int) + pairs[second].to_numpy(dtype=int)
-    total = np.bincount(code, minlength=4).reshape(2, 2)
-    kappa, error = cohen(total)
-    without = []
-    for column in by:
-        cluster, names = pd.factorize(pairs[column])
-        counts = np.bincount(4 * cluster + code, minlength=4 * len(names)).reshape(-1, 2, 2)
-        if len(names) > 1:
-            without.append(_kappas(total - counts))
-    interval = ("none", np.nan, np.nan)
-    if len(without) == 2:
-        kinds = np.eye(4)[np.flatnonzero(total.ravel())].reshape(-1, 2, 2)
-        answers = np.repeat(_kappas(total - kinds), total.ravel()[total.ravel() > 0])
-        interval = intervals.two_way(kappa, without[0], without[1], answers, KAPPA, raters=2)
-    elif without:
-        interval = intervals.jackknife(kappa, without[0], KAPPA)
-    return kappa, interval if np.isfinite(interval[1]) else cells.normal(kappa, error)
-
-
-def _kappas(tables: Array) -> Array:
-    """Cohen's κ of tables of counts (…, 2, 2) → (…); NaN where all answers are in one cell."""
-    n = tables.sum(axis=(-2, -1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        chance = (tables.sum(axis=-1) * tables.sum(axis=-2)).sum(axis=-1) / n**2
-        observed = np.trace(tables, axis1=-2, axis2=-1) / n
-        return np.where(chance < 1, (observed - chance) / (1 - chance), np.nan)
-
-
-SPLITS = 100
-FEWEST = 4  # participants or units; with fewer a correlation over them is meaningless
-
-
-def reliability_estimates(responses: pd.DataFrame, seed: int, splits: int = SPLITS) -> pd.DataFrame:
-    """Split-half reliability and repeated-trial consistency by condition: rows of ESTIMATES.
-
-    `split_half_participants`, `split_half_units`: how well accuracies of participants (units) in one random half of
-    their main trials agree with those in the other, at full length; see `split_half`. Interval fisher, of the
-    half-length correlation. Below 0 where the halves agree less than by chance; not cut, so low ends may be far below
-    −1. `repeat_kappa`: Cohen's κ between the images chosen at first and second showing of repeated trials (1: always
-    the same, 0: chance level, given how often answers are right), jackknife over participants. NaN with n for fewer
-    than 4 participants or units, or accuracies that do not vary. A machine is one observer: only its units, each
-    stimulus at its first showing.
-    """
-    rows = []
-    rng = np.random.default_rng(seed)
-    for where, trials in cells.each_condition(responses):
-        machine, size = cells.sampled(trials) == "unit", cells.size(trials)
-        once = trials.drop_duplicates(cells.STIMULUS) if machine else trials
-        for level in ("unit",) if machine else ("participant", "unit"):
-            code, _ = pd.factorize(once[level])
-            half = split_half(code, once["correct"].to_numpy(dtype=float), rng, splits)
-            full, interval = _at_full_length(half, int((np.bincount(code) > 1).sum()))
-            rows.append(cells.row(where, f"split_half_{level}s", full, interval, size))
-    pairs = repeats(responses)
-    for where, trials in cells.each_condition(pairs, "repeated"):
-        kappa, interval = _clustered(trials, "first", "correct", (cells.sampled(trials),))
-        rows.append(cells.row(where, "repeat_kappa", kappa, interval, cells.size(trials)))
-    return tables.ESTIMATES.frame(rows)
-
-
-def split_half(code: Array, correct: Array, rng: np.random.Generator, splits: int = SPLITS) -> float:
-    """Mean correlation between the accuracies of random halves of each level's trials: half-length reliability.
-
-    `code`, `correct` (n,): level of each trial, and whether it was right; levels with one trial are left out. The mean
-    is over Fisher's z of the splits. NaN for fewer than 4 levels or accuracies that do not vary.
-    """
-    size, right = np.bincount(code), np.bincount(code, weights=correct).astype(int)
-    size, right = size[size > 1], right[size > 1]
-    if len(size) < FEWEST:
-        return np.nan
-    half, found = size // 2, []
-    for _ in range(splits):
-        # the number of right answers in a random half is hypergeometric, so trials need not be shuffled
-        first = rng.hypergeometric(right, size - right, half)
-        a, b = first / half, (right - first) / (size - half)
-        if a.std() > 0 and b.std() > 0:
-            found.append(np.corrcoef(a, b)[0, 1])
-    return float(np.tanh(np.mean(np.arctanh(np.clip(found, -0.9999, 0.9999))))) if found else np.nan
-
-
-def spearman_brown(half: float) -> float:
-    """Reliability of a test twice as long: 2r / (1 + r), not cut at −1. Spearman, Brown (1910), Br. J. Psychol. 3."""
-    return 2 * half / (1 + half) if half > -1 else np.nan
-
-
-def _at_full_length(half: float, levels: int) -> tuple[float, Interval]:
-    """Reliability at full length, and Fisher's interval of the half-length correlation converted in the same way."""
-    if not np.isfinite(half):
-        return np.nan, ("fisher", np.nan, np.nan)
-    reach = cells.Z95 / np.sqrt(levels - 3)
-    low, high = (spearman_brown(float(np.tanh(np.arctanh(half) + sign * reach))) for sign in (-1, 1))
-    return spearman_brown(half), ("fisher", low, high)
-
-
-def repeats(responses: pd.DataFrame) -> pd.DataFrame:
-    """Repeated trials with a column `first`: whether the first showing was answered right. Unlinked ones are left out.
-
-    The side of the maximal query is drawn again, so answers are compared by image: the same if both are right or both
-    are wrong.
-    """
-    keys = ["experiment", "observer", "participant"]
-    first = responses[[*keys, "trial_id", "correct"]].rename(columns={"trial_id": "repeats", "correct": "first"})
-    repeated = responses[(responses["trial_kind"] == "repeated") & (responses["repeats"] != "")]
-    return repeated.merge(first, on=[*keys, "repeats"], how="inner")
-
-
-def cohen(table: Array) -> tuple[float, float]:
-    """Kappa and its standard error of a table of counts (2, 2).
-
-    NaN for fewer than two answers, or if all are in one cell, where chance agreement is 1.
-    """
-    n = table.sum()
-    if n < 2 or (table.sum(axis=0).max() == n and table.sum(axis=1).max() == n):
-        return np.nan, np.nan
-    with np.errstate(divide="ignore", invalid="ignore"):  # variances that a small table leaves undefined are NaN
-        found = cohens_kappa(table)
-        return float(found.kappa), float(found.std_kappa)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,44 @@ import numpy as np
 import pandas as pd
 
 from exemplum import queries, store
-from exemplum.analysis import AnalysisSection, agreement, verdict
+from exemplum.analysis import AnalysisSection, agreement, reliability, verdict
 from exemplum.analysis.estimates import cells, detection, intervals, measures
 from exemplum.analysis.estimates.measures import estimates
+from exemplum.analysis.machines.predictions import Machines, predictions
 from exemplum.analysis.models import effects, fits, learning
 from exemplum.analysis.tests.comparisons import adjusted, comparisons, order_comparisons, paired_tests
 from exemplum.analysis.tests.two_samples import mann_whitney
 from exemplum.errors import UserError, shown
 from exemplum.records import ALL, easiest_first
-from exemplum.responses import ExclusionsSection, exclusions, files, read_all
+from exemplum.responses import (
+    Calibration,
+    ExclusionsSection,
+    exclusions,
+    files,
+    read_all,
+    read_encoders,
+    write_calibrations,
+)
 from exemplum.store import Table, csv_text
 from exemplum.study import Stage, Study, blinding
-from exemplum.tables import COMPARISONS, EFFECTS, ESTIMATES, EXCLUSIONS, MODELS, RATINGS, TRIALS, VERDICTS
+from exemplum.tables import (
+    COMPARISONS,
+    EFFECTS,
+    ESTIMATES,
+    EVIDENCE,
+    EXCLUSIONS,
+    INDEX_UNITS,
+    MODELS,
+    PEOPLE_AND_MACHINES,
+    RATINGS,
+    SCORES,
+    TRIALS,
+    VERDICTS,
+)
 
-VERSION = 5
+VERSION = 6
+CALIBRATION = "calibration.json"
+MACHINES = {"evidence": "responses/evidence.parquet", "scores": "scores/scores.parquet"}  # if there are any
 
 
 def check_names(study: Study) -> None:
@@ -35,7 +59,11 @@ def check_names(study: Study) -> None:
 
 def fingerprint(study: Study) -> str:
     """A hash of everything that the analysis depends on, including the answer files, which grow while people answer."""
-    held = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files(study.stage("responses"))]
+    paths = [
+        *files(study.stage("responses")),
+        *filter(Path.exists, (study.folder / name for name in MACHINES.values())),
+    ]
+    held = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
     said = study.config
     rules = (said.analysis.model_dump(), said.exclusions.model_dump(), said.explanations.baseline)
     return store.digest(VERSION, said.seed, *rules, study.made("responses"), held, *blinding.state(study))
@@ -59,9 +87,11 @@ def run(study: Study) -> dict[str, Any]:
         config.exclusions,
         _stimuli(study),
         config.explanations.baseline,
+        _machines(study),
     )
     study.begin_writing("analysis")
     results.write(study.stage("analysis"))
+    write_calibrations(study.stage("analysis") / CALIBRATION, results.calibrations)
     observers = responses.groupby("observer")["participant"].nunique()
     return {"answers": len(responses), "observers": ", ".join(f"{name} ({n})" for name, n in observers.items()),
             **{name: len(frame) for name, (_, frame) in results.tables.items()}}  # fmt: skip
@@ -79,6 +109,18 @@ def _stimuli(study: Study) -> pd.DataFrame | None:
     return queries.load(study)[0] if path.exists() else None
 
 
+def _machines(study: Study) -> Machines:
+    """What machines say besides their answers, as far as it has been made."""
+    paths = {name: study.folder / path for name, path in MACHINES.items()}
+    units = study.stage("index") / "units.parquet"
+    return Machines(
+        EVIDENCE.read(paths["evidence"]) if paths["evidence"].exists() else None,
+        SCORES.read(paths["scores"]) if paths["scores"].exists() else None,
+        INDEX_UNITS.read(units).set_index("unit")["branch"] if units.exists() else None,
+        read_encoders(study.stage("responses")),
+    )
+
+
 def _conditions(study: Study) -> list[str] | None:
     """The conditions of the design, if there is one: an answer to any other condition belongs to another study."""
     path = study.stage("design") / "trials.parquet"
@@ -90,15 +132,19 @@ PERSON = ["experiment", "observer", "participant"]
 
 @dataclass(frozen=True)
 class Results:
-    """Tables as in exemplum.tables, by the name of their file."""
+    """Tables as in exemplum.tables, by the name of their file, and what machines' evidence is worth to people."""
 
     tables: dict[str, tuple[Table, pd.DataFrame]]
+    calibrations: list[Calibration] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         return self.tables[name][1]
 
     def write(self, folder: Path) -> None:
-        """Write every table into the folder, as Parquet and CSV."""
+        """Write every table into the folder, as Parquet and CSV; what an earlier analysis told of people goes."""
+        if "people_and_machines" not in self.tables:
+            for path in folder.glob("people_and_machines.*"):
+                path.unlink()
         for name, (table, frame) in self.tables.items():
             write(folder, name, table, frame)
 
@@ -112,11 +158,13 @@ def analyse(
     rules: ExclusionsSection | None = None,
     stimuli: pd.DataFrame | None = None,
     baseline: str = cells.BASELINE,
+    machines: Machines | None = None,
 ) -> Results:
     """All statistics of RESPONSES, and of RATINGS and PEOPLE if given, by experiment and observer.
 
     Participants whom the declared rules exclude are left out of all tables, except `exclusions` and the estimates by
-    exclusion, which show the result under each rule. STIMULI, if given, add the margin of units' pictures to `effects`.
+    exclusion, which show the result under each rule. STIMULI, if given, add the margin of units' pictures to `effects`;
+    `machines` adds what their evidence and their scores say of people.
     """
     settings, rules = settings or AnalysisSection(), rules or ExclusionsSection()
     sessions = None if people is None else people.assign(finished=True)
@@ -124,20 +172,24 @@ def analyse(
     ratings = _of(RATINGS.frame() if ratings is None else ratings, kept)
     people = kept[kept["observer_kind"] == "person"]  # what takes participants as a sample is not for machines
     fitted, difficulty = fits.fits(people, baseline), effects.effects(people, stimuli, baseline)
-    return Results({
+    predicted = predictions(kept, machines or Machines(), seed, settings.bootstrap, baseline)
+    found = {
         "estimates": (ESTIMATES, ESTIMATES.concat([
             *_estimates(kept, people, ratings, seed, settings.bootstrap),
-            exclusion_estimates(responses, rules, sessions),
+            predicted.estimates, exclusion_estimates(responses, rules, sessions),
         ])),
         "comparisons": (COMPARISONS, COMPARISONS.concat([
             comparisons(people, seed, baseline), compare(ratings, seed), *(rows for _, rows in fitted),
-            order_comparisons(people, baseline), effects.relations(difficulty),
+            order_comparisons(people, baseline), effects.relations(difficulty), predicted.comparisons,
         ])),
-        "models": (MODELS, MODELS.concat([rows for rows, _ in fitted])),
+        "models": (MODELS, MODELS.concat([*(rows for rows, _ in fitted), predicted.models])),
         "effects": (EFFECTS, difficulty),
         "exclusions": (EXCLUSIONS, excluded),
         "verdicts": (VERDICTS, verdict.verdicts(kept, settings, baseline)),
-    })  # fmt: skip
+    }  # fmt: skip
+    if len(predicted.people_and_machines):
+        found["people_and_machines"] = (PEOPLE_AND_MACHINES, predicted.people_and_machines)
+    return Results(found, predicted.calibrations)
 
 
 def _estimates(
@@ -149,7 +201,7 @@ def _estimates(
         detection.detection_estimates(kept),
         detection.calibration_estimates(kept),
         learning.learning_estimates(people),
-        agreement.reliability_estimates(kept, seed),
+        reliability.reliability_estimates(kept, seed),
         agreement.agreement_estimates(kept),
     ]
 

@@ -10,6 +10,13 @@ from pydantic import Field, model_validator
 from exemplum.study import Seconds, Section, Share, check_order
 
 if TYPE_CHECKING:
+    from exemplum.responses.calibration import (
+        Calibration as Calibration,
+        read_calibration as read_calibration,
+        read_encoders as read_encoders,
+        write_calibrations as write_calibrations,
+        write_encoders as write_encoders,
+    )
     from exemplum.responses.table import (
         ResponseTables as ResponseTables,
         check as check,
@@ -40,6 +47,13 @@ class ExclusionsSection(Section):
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "calibration": [
+            "Calibration",
+            "read_calibration",
+            "read_encoders",
+            "write_calibrations",
+            "write_encoders",
+        ],
         "table": ["ResponseTables", "check", "files", "read", "read_all", "rows"],
     },
 )

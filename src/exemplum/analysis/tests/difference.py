@@ -54,6 +54,16 @@ class Difference:
         return t + self.skewness / 6 + self.skewness * t**2 / 3
 
 
+@dataclass(frozen=True)
+class Spread:
+    """What an estimate that was fitted to the units needs besides its shares."""
+
+    inflation: Array  # (units,) of each unit's share: what is left after a fit is too small
+    fitted: float  # parameters besides the mean
+    added: float  # variance from other units, which nobody judged
+    added_df: float
+
+
 def undefined(estimate: float, participants: int, units: int) -> Difference:
     """Of too few participants or units: without a standard error nothing is decided."""
     return Difference(estimate, np.nan, np.nan, participants, units)
@@ -101,9 +111,20 @@ def crossed(
     place = 2 * stratum + method
     levels = (stratum.max() + 1) * np.bincount(place, np.abs(weight) * values)
     share = weight * (values - levels[place])
+    return of_shares(estimate, share, participant, unit)
+
+
+def of_shares(
+    estimate: float, share: Array, participant: Array, unit: Array, *, of_units: Spread | None = None
+) -> Difference:
+    """Any estimate for new participants and new units, from the shares (n,) that the answers have in it.
+
+    A share is what an answer moves the estimate by, so that shares sum to 0; `participant` and `unit` (n,) are codes.
+    """
+    people = int(participant.max()) + 1
     by_person = np.bincount(participant, share)
     over_people = people / (people - 1) * float(by_person @ by_person)
-    return _of_parts(estimate, share, participant, unit, by_person, over_people, people - 1.0)
+    return _of_parts(estimate, share, participant, unit, by_person, over_people, people - 1.0, of_units)
 
 
 def apart(
@@ -149,23 +170,26 @@ def apart(
 
 
 def _of_parts(
-    estimate: float, share: Array, participant: Array, unit: Array, by_person: Array, over_people: float, df: float
-) -> Difference:
+    estimate: float, share: Array, participant: Array, unit: Array, by_person: Array, over_people: float, df: float,
+    spread: Spread | None = None,
+) -> Difference:  # fmt: skip
     """The difference from its answers' shares, and the variance over new participants with its degrees of freedom."""
     people, units = int(participant.max()) + 1, int(unit.max()) + 1
-    by_unit = np.bincount(unit, share)
+    spread = spread or Spread(np.ones(units), 0.0, 0.0, 1.0)
+    by_unit = np.bincount(unit, share) * spread.inflation
     over_units = units / (units - 1) * float(by_unit @ by_unit)
     left, df_left = _left(share, participant, unit)
     if max(over_people, over_units, left) < SMALL / min(people, units):
         return _of_equal(estimate, min(people, units), people, units)
     parts = _part(over_people, left), _part(over_units, left), left
     # the variance is the sum of those that stay, less what is left if both do; it is that alone if neither does
-    found = zip((over_people, over_units), parts, (df, units - 1.0), strict=False)
+    found = zip((over_people, over_units), parts, (df, units - 1.0 - spread.fitted), strict=False)
     of_df = [(over, its_df) for over, part, its_df in found if part]
     if len(of_df) != 1:
         of_df.append((left, df_left))
-    whole = sum(parts) ** 2 / sum(term**2 / its_df for term, its_df in of_df)
-    error = float(np.sqrt(sum(parts)))
+    total = sum(parts) + spread.added
+    whole = total**2 / sum(term**2 / its_df for term, its_df in [*of_df, (spread.added, spread.added_df)])
+    error = float(np.sqrt(total))
     skewness = (_third_cumulant(by_person) + _third_cumulant(by_unit)) / error**3
     return Difference(estimate, error, float(np.clip(whole, 1, people + units - 2)), people, units, parts, skewness)
 
