@@ -132,7 +132,7 @@ PERSON = ["experiment", "observer", "participant"]
 
 @dataclass(frozen=True)
 class Results:
-    """Tables as in exemplum.tables, by the name of their file, and what machines' evidence is worth to people."""
+    """Tables as in exemplum.tables, by the name of their file, and how well machines' evidence predicts people."""
 
     tables: dict[str, tuple[Table, pd.DataFrame]]
     calibrations: list[Calibration] = field(default_factory=list)

@@ -44,7 +44,7 @@ ADVICE = {
     Verdict.FINE: "",
     Verdict.WRONG: "make the queries again (exemplum query --force): the answer that counts as right is not",
     Verdict.LOOK: "leave the unit out, or choose a percentile farther from the median: right and wrong hardly differ",
-    Verdict.UNKNOWN: "finished stimuli come without activations: whoever made the queries must say that they are right",
+    Verdict.UNKNOWN: "finished stimuli come without activations: ask for those of the queries where they were made",
 }
 
 

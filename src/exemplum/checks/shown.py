@@ -16,7 +16,7 @@ from exemplum.records import EXTREME, Design, ReferenceSet, TrialKind
 
 @dataclass(frozen=True)
 class Stimulus:
-    """The pictures of a trial, whoever sees them."""
+    """The pictures of a trial that every participant sees."""
 
     unit: str
     layer: str

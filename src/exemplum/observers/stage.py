@@ -90,7 +90,7 @@ def run(study: Study) -> dict[str, Any]:
     everything = pd.concat(tables, ignore_index=True) if tables else RESPONSES.frame()
     study.begin_writing("responses")
     RESPONSES.write(study.stage("responses") / "machines.parquet", everything)
-    EVIDENCE.write(study.folder / EVIDENCE.file, evidence(observers, design, everything))
+    EVIDENCE.write(study.folder / EVIDENCE.files[0], evidence(observers, design, everything))
     said = summary(everything, study.config.explanations.baseline) | unable | _told(observers)
     return {"answers": len(everything)} | said
 

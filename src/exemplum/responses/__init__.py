@@ -12,6 +12,7 @@ from exemplum.study import Seconds, Section, Share, check_order
 if TYPE_CHECKING:
     from exemplum.responses.calibration import (
         Calibration as Calibration,
+        calibrated_observers as calibrated_observers,
         read_calibration as read_calibration,
         read_encoders as read_encoders,
         write_calibrations as write_calibrations,
@@ -48,6 +49,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "calibration": [
+            "calibrated_observers",
             "Calibration",
             "read_calibration",
             "read_encoders",

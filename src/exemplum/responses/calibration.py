@@ -1,4 +1,4 @@
-"""What an observer's evidence is worth to people: a fitted α, kept in a file that other studies can use.
+"""How well an observer's evidence predicts people: a fitted α, kept in a file that other studies can use.
 
 P(people are right) = σ(α Δ), with Δ the observer's evidence for the query that is right. The analysis fits α to the
 answers of people and writes `analysis/calibration.json`; `[scores] calibration` of study.toml names such a file:
@@ -98,6 +98,11 @@ def read_calibration(path: Path, encoder: NamedEncoder) -> Calibration:
             f"{encoder.metric}), and α depends on it; use the same model, weights and layers, or leave the key out"
         )
     return made
+
+
+def calibrated_observers(path: Path) -> tuple[str, ...]:
+    """The observers that have an α in the file. Raises UserError if it is missing or broken."""
+    return tuple(_observers(path))
 
 
 def _observers(path: Path) -> dict[str, Calibration]:

@@ -104,7 +104,7 @@ class ResponseTables:
 def files(folder: Path, *tables: str) -> list[Path]:
     """The files of these tables in a folder of responses, sorted: `responses`, `ratings`, `people`; all if none."""
     found = (path for table in tables or FILES for path in folder.glob(FILES[table]))
-    return sorted(path for path in found if path.name != Path(EVIDENCE.file).name)
+    return sorted(path for path in found if path.name != Path(EVIDENCE.files[0]).name)
 
 
 def read_all(folder: Path, conditions: Collection[str] | None = None, *, allow_none: bool = False) -> ResponseTables:

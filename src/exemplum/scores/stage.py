@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from exemplum import observers, queries, store, tables
+from exemplum import observers, queries, responses, store, tables
 from exemplum.errors import UserError
 from exemplum.explanations import Explanation, stage as explanations_stage, whole_images
 from exemplum.index import stage as index_stage
@@ -39,14 +39,17 @@ def check_names(study: Study) -> None:
         raise UserError(f"{study.folder / 'study.toml'}: scores need a network and images, but [stimuli] are finished")
     with study.setting("[scores] methods"):
         _uses(study)
-    with study.setting("[scores] calibration"):
-        _alphas(study)
+    if study.config.scores.calibration:
+        with study.setting("[scores] calibration"):
+            responses.calibrated_observers(study.resolve(study.config.scores.calibration))
 
 
 def check(study: Study) -> None:
     """Raise UserError if study.toml names an observer that does not exist, or that answers trials alone."""
     with study.setting("[scores] observers"):
         observers.encoders(study, study.config.scores.observers)
+    with study.setting("[scores] calibration"):
+        _alphas(study)
 
 
 def fingerprint(study: Study) -> str:
@@ -148,7 +151,15 @@ def _pictures(study: Study) -> dict[str, list[Reference]]:
 
 
 def _alphas(study: Study) -> dict[str, float]:
-    return {}
+    """α of each observer that the file of the calibration has. Raises UserError if it is of other encoders."""
+    if study.config.scores.calibration is None:
+        return {}
+    path = study.resolve(study.config.scores.calibration)
+    fitted = responses.calibrated_observers(path)
+    encoders = observers.encoders(study, study.config.scores.observers)
+    return {
+        encoder.name: responses.read_calibration(path, encoder).alpha for encoder in encoders if encoder.name in fitted
+    }
 
 
 def _name(difficulty: str | float) -> str:

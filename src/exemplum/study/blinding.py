@@ -38,7 +38,7 @@ def has_people(study: Study) -> bool:
     return any(
         (pd.read_parquet(path, columns=["observer_kind"])["observer_kind"] == "person").any()
         for path in sorted(study.stage("responses").glob("*.parquet"))
-        if path != study.folder / EVIDENCE.file
+        if path != study.folder / EVIDENCE.files[0]
     )
 
 

@@ -1,7 +1,7 @@
 """Prediction-powered means: people judged some units, a machine has scored all of them.
 
 θ = mean of people over the units that they judged + λ (mean score of all units − mean score of the judged ones). It is
-unbiased whatever the score is worth, and its variance falls with the squared correlation of both (Angelopoulos, Bates,
+unbiased for any score, and its variance falls with the squared correlation of both (Angelopoulos, Bates,
 Fannjiang, Jordan & Zrnic 2023, Science 382, 669; λ as in PPI++: Angelopoulos, Duchi & Zrnic 2023, arXiv 2311.01453).
 """
 
