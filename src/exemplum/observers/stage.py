@@ -21,6 +21,7 @@ from exemplum.observers.registry import OwnFactory, factory, seen
 from exemplum.observers.similarity import VECTORS, Similarity
 from exemplum.observers.simulated import check_accuracy
 from exemplum.records import Design, Side, Trial, easiest_first
+from exemplum.responses import write_encoders
 from exemplum.runtime import console, styled
 from exemplum.study import Stage, Study
 from exemplum.tables import EVIDENCE, RESPONSES
@@ -91,6 +92,7 @@ def run(study: Study) -> dict[str, Any]:
     study.begin_writing("responses")
     RESPONSES.write(study.stage("responses") / "machines.parquet", everything)
     EVIDENCE.write(study.folder / EVIDENCE.files[0], evidence(observers, design, everything))
+    write_encoders(study.stage("responses"), [of.encoder for of in observers if isinstance(of, Similarity)])
     said = summary(everything, study.config.explanations.baseline) | unable | _told(observers)
     return {"answers": len(everything)} | said
 

@@ -37,8 +37,7 @@ def check_names(study: Study) -> None:
     """Raise UserError if study.toml names a method or a file that does not exist."""
     if study.config.stimuli:
         raise UserError(f"{study.folder / 'study.toml'}: scores need a network and images, but [stimuli] are finished")
-    with study.setting("[scores] methods"):
-        _uses(study)
+    _uses(study)
     if study.config.scores.calibration:
         with study.setting("[scores] calibration"):
             responses.calibrated_observers(study.resolve(study.config.scores.calibration))
@@ -119,9 +118,10 @@ def _uses(study: Study) -> list[Explanation]:
     """The uses of methods that are scored. Raises UserError for one that [explanations] does not have."""
     known = {use.name: use for use in study.config.explanations.uses}
     chosen = study.config.scores.methods or tuple(known)
-    for name in chosen:
-        if name not in known:
-            raise UserError(f"{name} is no method of [explanations], which has {', '.join(known)}")
+    with study.setting("[scores] methods"):
+        for name in chosen:
+            if name not in known:
+                raise UserError(f"{name} is no method of [explanations], which has {', '.join(known)}")
     return [known[name] for name in chosen]
 
 

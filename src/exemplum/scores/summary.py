@@ -41,7 +41,8 @@ def interval(accuracies: np.ndarray, tasks: np.ndarray, level: float = LEVEL) ->
 
     Wilson's interval at the effective number of answers: as many independent ones as would vary as the units' mean
     does, at least one and at most all tasks per unit (Korn & Graubard 1998, Survey Methodology 24), with Student's t
-    for n − 1 units. So it has a width at accuracies of 0 and 1 also. NaN with fewer than two units.
+    for n − 1 units. So it has a width at accuracies of 0 and 1 also. Where nearly all units are perfect and a few in a
+    hundred fail it covers in 89 to 92 % instead of 95 %. NaN with fewer than two units.
 
     >>> [round(end, 3) for end in interval(np.array([0.9, 1.0, 0.95, 0.85]), np.full(4, 20))]
     [0.758, 0.98]
@@ -87,9 +88,7 @@ def difference(
     fewer than two units.
     """
     if paired:
-        both = real.set_index("unit")[["accuracy", "n_tasks"]].join(
-            other.set_index("unit")["accuracy"], rsuffix="_other", how="inner"
-        )  # fmt: skip
+        both = real.merge(other, on="unit", suffixes=("", "_other"))
         gaps = (both["accuracy"] - both["accuracy_other"]).to_numpy()
         found: dict[str, float | int | bool] = {"paired": True, "units": len(gaps), "units_against": len(gaps),
                  "difference": float(gaps.mean()) if len(gaps) else math.nan}  # fmt: skip
