@@ -44,7 +44,9 @@ def run(study: Study, *names: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     text = f"seed = 4\n[design]\nparticipants = 3\n[observers]\nrun = {list(names)}\n".replace("'", '"')
     (study.folder / "study.toml").write_text(text, encoding="utf-8")
     stage.run(Study.open(study.folder))
-    return RESPONSES.read(study.stage("responses") / "machines.parquet"), EVIDENCE.read(study.folder / EVIDENCE.file)
+    return RESPONSES.read(study.stage("responses") / "machines.parquet"), EVIDENCE.read(
+        study.folder / EVIDENCE.files[0]
+    )
 
 
 def test_evidence_is_for_the_right_query_of_every_trial_with_references(drawn):

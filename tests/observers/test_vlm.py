@@ -56,7 +56,7 @@ def test_a_model_that_sees_the_screen_answers_every_trial(few):
         f"{len(asked)} screens, {len(asked)} asked about in this run; {1000 * len(asked):,} tokens read and "
         f"{10 * len(asked):,} written; cost {cost:.2f}"
     )
-    assert EVIDENCE.read(few.folder / EVIDENCE.file).empty  # it says how sure it is, and no more
+    assert EVIDENCE.read(few.folder / EVIDENCE.files[0]).empty  # it says how sure it is, and no more
 
 
 def test_the_model_reads_what_people_read(few):
@@ -159,7 +159,7 @@ def test_refusals_and_unreadable_answers_are_counted_and_never_guessed(few):
         study = with_model(few, server)
         table, summary = answers(study)
         made = design.load(few)
-        told = "7 of {} trials without an answer (3 refused, 4 unreadable)"
+        told = "7 of {} trials without an answer (3 refused, 4 unreadable; "
         assert told.format(len(table) + 7) in summary["eyes asks"]
         assert set(table["trial_id"]) < {t.trial_id for t in made.trials} | set(table["trial_id"])
         assert len(made.trials) - (table["repeats"] == "").sum() == 7
@@ -179,6 +179,11 @@ def test_repeated_trials_are_drawn_from_those_that_have_an_answer(few):
     repeated = table[table["trial_kind"] == "repeated"]
     assert set(repeated["condition"]) == {"synthetic", "none"}
     assert "natural" not in summary["eyes"]
+    lost = sum(trial.condition == "natural" for trial in design.load(few).trials)
+    assert (
+        f"{lost} of {len(table) + lost} trials without an answer ({lost} unreadable; natural {lost})"
+        in summary["eyes asks"]
+    )
 
 
 def test_the_rate_limit_is_kept_to_and_passing_failures_are_tried_again(few):

@@ -49,7 +49,7 @@ class VisionLanguageModel:
         self.calls = 0  # made by this object
         self._given = endpoint
         self._replies: dict[str, Reply] = {}
-        self._outcomes: dict[str, str] = {}  # trial → answered, refused or unreadable
+        self._outcomes: dict[str, tuple[str, str]] = {}  # trial → its condition; answered, refused or unreadable
         self._prints: dict[str, str] = {}
 
     def respond(self, trial: Trial, _rng: np.random.Generator) -> Response | None:
@@ -58,7 +58,8 @@ class VisionLanguageModel:
         self.prepare([trial])
         reply = self._replies[key]
         given = None if reply.refused else parsed(reply.text)
-        self._outcomes[trial.trial_id] = "answered" if given else "refused" if reply.refused else "unreadable"
+        outcome = "answered" if given else "refused" if reply.refused else "unreadable"
+        self._outcomes[trial.trial_id] = (trial.condition, outcome)
         return Response(trial.trial_id, self.name, *given) if given else None
 
     def prepare(self, trials: Sequence[Trial]) -> None:
@@ -95,9 +96,6 @@ class VisionLanguageModel:
     @property
     def told(self) -> str:
         """The model, and what came of asking it, for the summary and the report."""
-        counts = Counter(self._outcomes.values())
-        lost = [f"{counts[kind]:,} {kind}" for kind in ("refused", "unreadable") if counts[kind]]
-        without = f"{sum(counts.values()) - counts['answered']:,} of {sum(counts.values()):,} trials without an answer"
         named = sorted({reply.model for reply in self._replies.values()} - {"", self.table.model})
         tokens_in, tokens_out = (
             sum(getattr(reply, name) for reply in self._replies.values()) for name in ("tokens_in", "tokens_out")
@@ -105,13 +103,23 @@ class VisionLanguageModel:
         replied = f" ({', '.join(named)})" if named else ""
         said = [
             f"{self.table.model}{replied} at {urlsplit(self.table.url).netloc}",
-            without + (f" ({', '.join(lost)})" if lost else ""),
+            self._lost(),
             f"{len(self._replies):,} screens, {self.calls:,} asked about in this run",
             f"{tokens_in:,} tokens read and {tokens_out:,} written",
         ]
         if (cost := self._cost(tokens_in, tokens_out)) is not None:
             said.append(f"cost {cost:.2f}")
         return "; ".join(said)
+
+    def _lost(self) -> str:
+        """How many trials have no answer, why, and of which conditions: answers that are missing may bias a score."""
+        lost = [(condition, outcome) for condition, outcome in self._outcomes.values() if outcome != "answered"]
+        said = f"{len(lost):,} of {len(self._outcomes):,} trials without an answer"
+        if not lost:
+            return said
+        kinds, conditions = (sorted(Counter(values).items()) for values in zip(*((b, a) for a, b in lost), strict=True))
+        of = ", ".join(f"{condition} {count:,}" for condition, count in conditions)
+        return f"{said} ({', '.join(f'{count:,} {kind}' for kind, count in kinds)}; {of})"
 
     def key(self, trial: Trial) -> str:
         """What the model sees in a trial, as a hash: the pictures and their places, the words, model and settings."""
