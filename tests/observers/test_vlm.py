@@ -131,6 +131,8 @@ def test_a_dry_run_says_how_many_calls_there_will_be(few, capsys):
         verbs.observe(few.folder, dry_run=True)
         said = capsys.readouterr().out
         assert f"{trials} are answered already: 0 calls of eyes" in said
+        verbs.observe(few.folder, dry_run=True, force=True)
+        assert f"0 are answered already: {trials} calls of eyes" in capsys.readouterr().out
         assert len(server.asked) == before
 
 

@@ -66,7 +66,7 @@ def observe(
         return
     from exemplum.observers import planned_calls
 
-    planned = planned_calls(open_study(study))
+    planned = planned_calls(open_study(study), force=force)
     for name, said in planned.items():
         output.print(f"{name}: {said}", soft_wrap=True)
     if not planned:

@@ -91,7 +91,8 @@ class Endpoint:
 
     def _body(self, words: str, picture: np.ndarray) -> dict[str, Any]:
         file = io.BytesIO()
-        Image.fromarray(picture).save(file, format="PNG")
+        # of a screen of photographs this takes half of the default level's time, and the file is no larger
+        Image.fromarray(picture).save(file, format="PNG", compress_level=3)
         url = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
         content = [{"type": "text", "text": words}, {"type": "image_url", "image_url": {"url": url}}]
         return {**self.table.settings, "model": self.table.model, "messages": [{"role": "user", "content": content}]}

@@ -168,22 +168,22 @@ class VisionLanguageModel:
         return self._given or Endpoint(self.table)
 
 
-def planned_calls(study: Study) -> dict[str, str]:
+def planned_calls(study: Study, *, force: bool = False) -> dict[str, str]:
     """How many calls each vision–language model of [observers] run would be asked for, in words; none is made.
 
-    Raises ObserverError if the study has no design yet, or a picture is missing.
+    force: as if there were no replies yet. Raises ObserverError if the study has no design, or a picture is missing.
     """
     section = study.config.observers
-    return {name: _planned(study, name) for name in section.run if name in section.asked}
+    return {name: _planned(study, name, force) for name in section.run if name in section.asked}
 
 
-def _planned(study: Study, name: str) -> str:
+def _planned(study: Study, name: str, force: bool) -> str:
     if study.made("design") is None:
         raise ObserverError(f"{study.folder} has no design yet; run: {command('design', study.folder)}")
     made = design.load(study)
     observer = VisionLanguageModel(name, study.config.observers.asked[name], study)
     screens = len({observer.key(trial) for trial in made.trials})
-    calls = len(observer.missing(made.trials))
+    calls = screens if force else len(observer.missing(made.trials))
     repeated = sum(block.repeats for session in made.sessions for block in session.blocks)
     more = f", and up to {repeated:,} for repeated trials whose queries change sides" if repeated else ""
     return (
