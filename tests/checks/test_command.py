@@ -114,7 +114,7 @@ def test_what_is_unknown_for_one_reason_is_one_line():
     table = CHECKS.frame([row("unknown") | {"condition": name} for name in ("natural", "synthetic")] + [row("wrong")])
     told = checks.lines(table)
     assert [line.verdict for line in told] == ["wrong", "unknown"]
-    assert told[1].found == "2 things could not be checked"
+    assert told[1].found == ("2 things could not be checked",)
     assert len(checks.lines(table, fine=True)) == 3
 
 

@@ -43,7 +43,7 @@ def test_what_was_found_is_told_with_what_to_do(checked, parse):
     assert "Wrong: 1 of 2 things checked." in told
     assert "looks the same as b.png" in told
     assert "take <it> out" in told
-    assert "a fair study: 0.40 to 0.60; n = 180 trials" in told
+    assert "fair: 0.40 to 0.60; n = 180 trials" in told
     assert html.index('data-verdict="wrong"') < html.index('data-verdict="fine"')
     assert (checked.folder / "report/tables/checks.csv").exists()
 

@@ -104,7 +104,7 @@ def pole_cues(stimuli: Iterable[Stimulus], pictures: ShownPictures, cues: np.nda
         verdict = judge(apart, allowed, bool(flipped.can_tell[at]), (LEAST_APART, np.inf))
         yield Finding(
             "pole_cue", cue.name, verdict, apart, 0.0, -allowed, allowed, units, "units",
-            f"maximal references are {cue.more} than minimal ones by {apart:.2f} standard deviations of all pictures",
+            f"maximal references are {apart:+.2f} SD {cue.more} than minimal ones".replace("-", "−"),
             advice(verdict, RULE, units), condition=method, p=float(flipped.p[at]),
         )  # fmt: skip
 

@@ -45,10 +45,10 @@ def low_level(
             features = semantic.get(cell)
             least = max(LEAST, AS_GOOD * ((features or 1.0) - 0.5))
             verdict = judge(max(apart, 0.0), allowed, bool(flipped.can_tell[at]), (least, np.inf))
-            beside = "" if features is None else f"; by the features of a network on {features:.0%}"
+            beside = "" if features is None else f", by the features of a network {features:.0%}"
             yield Finding(
                 "low_level", observer, verdict, 0.5 + apart, 0.5, 0.0, 0.5 + allowed, units, "units",
-                f"right on {0.5 + apart:.0%} of trials by {observer} alone{beside}",
+                f"{0.5 + apart:.0%} right by {observer} alone{beside}",
                 advice(verdict, ADVICE, units),
                 condition=cell[0], difficulty=cell[1], p=float(flipped.p[at]),
             )  # fmt: skip

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
+from exemplum.checks.finding import ANY
 from exemplum.checks.table import CHECK_TITLES
 
 VERDICTS = ("wrong", "look", "unknown", "fine")  # in the order in which lines are shown
@@ -13,13 +16,12 @@ VERDICTS = ("wrong", "look", "unknown", "fine")  # in the order in which lines a
 
 @dataclass(frozen=True)
 class Line:
-    """One row of CHECKS in words."""
+    """Rows of CHECKS in words: those of one check and place that ask for the same to be done."""
 
     verdict: str
     title: str  # of the check
     where: str  # method, difficulty, unit; empty for the whole study
-    found: str
-    fair: str  # what a fair study may have, and how many were tested; empty where nothing is tested
+    found: tuple[str, ...]  # each with what a fair study may have and how many were tested, where something was
     advice: str
 
 
@@ -34,33 +36,33 @@ def counts(checks: pd.DataFrame) -> dict[str, dict[str, int]]:
 def lines(checks: pd.DataFrame, *, fine: bool = False) -> list[Line]:
     """Rows of CHECKS in words, the worst first; with `fine` also those that are fine.
 
-    Otherwise what could not be checked for one reason is one line.
+    What could not be checked for one reason is one line that says how many things these are.
     """
     shown = checks if fine else checks[checks["verdict"] != "fine"]
-    place = shown["verdict"].map(VERDICTS.index)
-    found = [_line(row) for row in shown.iloc[place.argsort(kind="stable")].to_dict("records")]
-    if fine:
-        return found
-    told: dict[tuple[str, str], list[Line]] = {}
-    for line in found:
-        if line.verdict == "unknown":
-            told.setdefault((line.title, line.advice), []).append(line)
-    unknown = [
-        of[0] if len(of) == 1 else replace(of[0], where="", found=f"{len(of)} things could not be checked", fair="")
-        for of in told.values()
+    told: dict[tuple[str, str, str, str], list[str]] = {}
+    for row in shown.iloc[shown["verdict"].map(VERDICTS.index).argsort(kind="stable")].to_dict("records"):
+        verdict, title = str(row["verdict"]), CHECK_TITLES[str(row["check"])]
+        where = "" if verdict == "unknown" else _where(row)
+        told.setdefault((verdict, title, where, str(row["advice"])), []).append(_found(row))
+    return [
+        Line(verdict, title, where, _few(found) if verdict == "unknown" else tuple(found), advice)
+        for (verdict, title, where, advice), found in told.items()
     ]
-    return [line for line in found if line.verdict != "unknown"] + unknown
 
 
-def _line(row: dict[str, object]) -> Line:
-    where = [str(row[name]) for name in ("condition", "difficulty", "scope") if row[name] != "all"]
-    fair = ""
-    if not pd.isna(row["p"]):
-        fair = f"a fair study: {row['low']:.2f} to {row['high']:.2f}; n = {row['n']:,} {row['counted']}"
-    return Line(
-        str(row["verdict"]), CHECK_TITLES[str(row["check"])], ", ".join(where), str(row["found"]), fair,
-        str(row["advice"]),
-    )  # fmt: skip
+def _where(row: Mapping[Hashable, Any]) -> str:
+    return ", ".join(str(row[name]) for name in ("condition", "difficulty", "scope") if row[name] != ANY)
+
+
+def _found(row: Mapping[Hashable, Any]) -> str:
+    if pd.isna(row["p"]):
+        return str(row["found"])
+    fair = f"up to {row['high']:.2f}" if row["low"] == 0 else f"{row['low']:.2f} to {row['high']:.2f}".replace("-", "−")
+    return f"{row['found']} (fair: {fair}; n = {row['n']:,} {row['counted']})"
+
+
+def _few(found: Sequence[str]) -> tuple[str, ...]:
+    return tuple(found) if len(found) == 1 else (f"{len(found)} things could not be checked",)
 
 
 def conclusion(checks: pd.DataFrame) -> str:
@@ -74,10 +76,8 @@ def conclusion(checks: pd.DataFrame) -> str:
     if checks.empty:
         return "Nothing was checked."
     if n["wrong"]:
-        told = (
-            f"Wrong: {n['wrong']} of {len(checks)} things checked. Answers are given away, or not what they should be"
-        )
-        return f"{told}; {n['look']} more to look at." if n["look"] else f"{told}."
+        more = f"; {n['look']} more are to be looked at" if n["look"] else ""
+        return f"Wrong: {n['wrong']} of {len(checks)} things checked{more}."
     if n["look"]:
         return f"Nothing is wrong; {n['look']} of {len(checks)} things checked are to be looked at."
     return f"All {n['fine']} things that could be checked are fine."

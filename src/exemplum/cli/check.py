@@ -57,7 +57,6 @@ def show(found: pd.DataFrame, every: bool = False) -> None:
             table.add_column(name, overflow="fold")
         for line in shown:
             checked = "\n".join(filter(None, (line.title, line.where)))
-            told = "\n".join(filter(None, (line.found, line.fair)))
-            table.add_row(styled((line.verdict, STYLES[line.verdict])), checked, told, line.advice)
+            table.add_row(styled((line.verdict, STYLES[line.verdict])), checked, "\n".join(line.found), line.advice)
         output.print(table)
     output.print(conclusion(found))
