@@ -81,10 +81,15 @@ def _closest_apart(
         distinct = {pictures.row(path): path for path in sorted(paths)}
         rows = np.array(list(distinct))
         alike = similarities(centred[rows], centred[rows], "cosine")
-        for place, other in np.argwhere(np.triu(alike, 1) > highest):
+        some, others = np.triu_indices(len(rows), 1)
+        for at in np.argsort(-alike[some, others], kind="stable"):
+            place, other = some[at], others[at]
+            if alike[place, other] <= highest:
+                break
             pair = int(rows[place]), int(rows[other])
             if pair not in beside and pair[::-1] not in beside and _differ(*(known[distinct[row]] for row in pair)):
-                highest = max(highest, float(alike[place, other]))
+                highest = float(alike[place, other])
+                break
     return highest
 
 
