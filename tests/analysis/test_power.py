@@ -1,5 +1,7 @@
 """Simulated power against the normal approximation, its own errors of the first kind, and a protocol's structure."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -9,7 +11,7 @@ from scipy.stats import norm
 from typer import Typer
 from typer.testing import CliRunner
 
-from exemplum.analysis import power
+from exemplum.analysis import Machine, power, structure
 from exemplum.analysis.power import Scenario
 from exemplum.analysis.simulate import Spread
 from exemplum.cli.power import power as command
@@ -56,7 +58,7 @@ def test_units_that_differ_by_method_are_a_sample() -> None:
 
 def test_all_schemes_are_planned_for_unless_one_is_asked_for() -> None:
     """borowski2021-2: 160 main trials, 40 of them in each of four schemes (Borowski et al. 2021, appendix A.1.2)."""
-    scenario, sets = Scenario(0.8, 0.1, Spread(), 8, 80), power.structure("borowski2021-2").sets
+    scenario, sets = Scenario(0.8, 0.1, Spread(), 8, 80), structure.structure("borowski2021-2").sets
     for part, trials in (("all", 160), ("scheme", 40)):
         found = power.table(scenario, [8], [80], "new_units", 10, seed=1, sets=sets, part=part)
         assert found[["part", "trials"]].to_numpy().tolist() == [[part, trials]]
@@ -69,17 +71,17 @@ def test_all_schemes_are_planned_for_unless_one_is_asked_for() -> None:
     [(2, 1, "all", 32), (8, 2, "all", 8), (8, 2, "difficulty", 4), (3, 1, "all", 21)],
 )
 def test_quick_divides_main_trials_among_methods_and_difficulties(methods, difficulties, part, trials) -> None:
-    structure = power.structure("quick", methods, difficulties)
-    scenario = Scenario(0.8, 0.1, Spread(), 48, 32, interleaved=structure.interleaved)
+    made = structure.structure("quick", methods, difficulties)
+    scenario = Scenario(0.8, 0.1, Spread(), 48, 32, interleaved=made.interleaved)
     found = power.table(scenario, [48], [32], "these_units", 400, seed=1, part=part)
-    assert (structure.whole(7), structure.units, found["trials"].iloc[0]) == (7, 32, trials)
+    assert (made.whole(7), made.units, found["trials"].iloc[0]) == (7, 32, trials)
     # trials are independent, and people have as many with either method, or one more
     assert found["power"].iloc[0] == pytest.approx(analytic(0.8, 0.9, 48 * trials // 2), abs=0.06)
 
 
 def test_quick_is_simulated_as_it_is_assigned() -> None:
     """Each participant sees each unit once; all participants see it equally often with either method."""
-    scenario = Scenario(0.8, 0.1, Spread(), 16, 32, interleaved=power.structure("quick", 4, 2).interleaved)
+    scenario = Scenario(0.8, 0.1, Spread(), 16, 32, interleaved=structure.structure("quick", 4, 2).interleaved)
     answers = power.simulated(scenario, np.random.default_rng(0))
     assert len(answers.right) == 16 * 32 // 2
     assert len(set(zip(answers.person, answers.unit, strict=True))) == len(answers.right)
@@ -91,17 +93,17 @@ def test_quick_is_simulated_as_it_is_assigned() -> None:
 @pytest.mark.parametrize("methods", [2, 8])
 def test_no_difference_is_found_in_five_percent_of_studies_with_quick(methods) -> None:
     """Though every participant sees other units with the method than with the baseline."""
-    structure = power.structure("quick", methods)
-    scenario = Scenario(0.85, 0.0, Spread(0.3, 0.9, 0.25, 0.0), 32, 32, interleaved=structure.interleaved)
+    made = structure.structure("quick", methods)
+    scenario = Scenario(0.85, 0.0, Spread(0.3, 0.9, 0.25, 0.0), 32, 32, interleaved=made.interleaved)
     found = power.table(scenario, [32], [32], "new_units", 1000, seed=2)
     assert 0.005 < found["power"].iloc[0] < 0.065
 
 
 def test_participants_who_see_one_method_are_compared_as_two_groups() -> None:
     """imi2023: 63 participants for each of 2 methods × 2 difficulties answer 30 times for each of 84 units."""
-    structure = power.structure("imi2023", 2, 2)
-    assert (structure.units, structure.interleaved.main) == (84, 40)
-    scenario = Scenario(0.8, 0.0, Spread(0.5), 252, 84, interleaved=structure.interleaved)
+    made = structure.structure("imi2023", 2, 2)
+    assert (made.units, made.interleaved.main) == (84, 40)
+    scenario = Scenario(0.8, 0.0, Spread(0.5), 252, 84, interleaved=made.interleaved)
     answers = power.simulated(scenario, np.random.default_rng(0))
     counts = np.zeros((84, 2, 2), int)
     np.add.at(counts, (answers.unit, answers.method.astype(int), answers.difficulty), 1)
@@ -139,7 +141,7 @@ def test_a_cell_does_not_depend_on_the_others() -> None:
 
 
 def test_protocols_are_counterbalanced_over_whole_cycles() -> None:
-    first, second = power.structure("borowski2021-1"), power.structure("borowski2021-2")
+    first, second = structure.structure("borowski2021-1"), structure.structure("borowski2021-2")
     assert (first.whole(5), first.units, first.check(45)) == (6, 45, 45)
     assert (second.whole(23), second.units, second.check(80)) == (24, 80, 20)
     with pytest.raises(UserError, match="multiple of 4"):
@@ -226,3 +228,47 @@ def test_a_study_is_planned_by_its_protocol_and_its_primary_claim(tmp_path) -> N
     assert result.exit_code == 0, result.output
     assert "8,8,all,16,0.1,these_units" in (tmp_path / "power.csv").read_text()
     assert "all 4 schemes together" in result.output
+
+
+WITH_MACHINE = Scenario(0.8, 0.08, Spread(0.2, 0.65, 0.2, 0.8), 30, 24)
+
+
+def test_a_good_machine_helps_and_a_useless_one_costs_nothing() -> None:
+    found = {}
+    for name, correlation in (("good", 0.9), ("useless", 0.0)):
+        scenario = replace(WITH_MACHINE, machine=Machine(correlation, 1000))
+        found[name] = power.table(scenario, [30], [24], "ppi", 600, seed=1)["power"].iloc[0]
+    without = power.table(WITH_MACHINE, [30], [24], "new_units", 600, seed=1)["power"].iloc[0]
+    assert found["good"] > without + 0.1
+    assert found["useless"] == pytest.approx(without, abs=0.07)  # 600 studies: a standard error of .028
+
+
+@pytest.mark.parametrize("protocol", ["borowski2021-1", "quick"])
+def test_with_a_machine_no_difference_is_found_in_five_percent(protocol: str) -> None:
+    mixed = structure.structure(protocol).interleaved
+    scenario = Scenario(0.85, 0.0, Spread(0.2, 0.65, 0.2, 0.55), 20, 32, interleaved=mixed, machine=Machine(0.8, 300))
+    found = power.table(scenario, [20], [32], "ppi", 800, seed=3)["power"].iloc[0]
+    assert found < 0.07
+
+
+@pytest.mark.parametrize(
+    ("machine", "message"),
+    [(None, "needs a machine's scores"), (Machine(0.5, 24), "24 units scored by the machine are no more than the 24")],
+)
+def test_a_machine_must_have_scored_other_units(machine, message) -> None:
+    with pytest.raises(UserError, match=message):
+        power.table(replace(WITH_MACHINE, machine=machine), [30], [24], "ppi", 10, seed=1)
+    with pytest.raises(UserError, match=r"correlation of 1\.2"):
+        Machine(1.2, 100)
+
+
+def test_command_plans_with_a_machine(tmp_path) -> None:
+    app = Typer()
+    app.command()(command)
+    given = ["--difference", "0.1", "--participants", "4", "--simulations", "10", "--out", str(tmp_path)]
+    result = CliRunner().invoke(app, [*given, "--machine-correlation", "0.6", "--scored-units", "500"])
+    assert result.exit_code == 0, result.output
+    assert "500 units" in result.output
+    assert ",ppi," in (tmp_path / "power.csv").read_text()
+    result = CliRunner().invoke(app, [*given, "--scored-units", "500"])
+    assert "belong together" in str(result.exception)

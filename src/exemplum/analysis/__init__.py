@@ -11,6 +11,7 @@ from exemplum.records import ALL
 from exemplum.study import Name, Once, Section
 
 if TYPE_CHECKING:
+    from exemplum.analysis.machines.planned import Machine as Machine
     from exemplum.analysis.reproduction import reproduce as reproduce
     from exemplum.analysis.simulate import Spread as Spread
 
@@ -54,6 +55,7 @@ class AnalysisSection(Section):
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "machines.planned": ["Machine"],
         "reproduction": ["reproduce"],
         "simulate": ["Spread"],
     },

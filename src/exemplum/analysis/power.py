@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,50 +12,22 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from exemplum.analysis.estimates import intervals
+from exemplum.analysis.machines.planned import Machine, powered_difference
 from exemplum.analysis.models import fits
 from exemplum.analysis.models.mixed import Sample, samples, standard_errors
 from exemplum.analysis.simulate import Spread
+from exemplum.analysis.structure import Interleaved
 from exemplum.analysis.tests.difference import Difference, apart, crossed, of_one_sample
-from exemplum.design import Assignment, Factor, sheared, trials_of
+from exemplum.design import Assignment
 from exemplum.errors import UserError, did_you_mean
-from exemplum.protocols import protocol as protocol_named
 
 Array = np.ndarray
 ALPHA = 0.05
 ASSUME = "plan without the study: assume a baseline and all four standard deviations"
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(41)
-TESTS = ("new_units", "these_units", "glmm")
+TESTS = ("new_units", "these_units", "glmm", "ppi")
 PARTS = ("all", "scheme", "difficulty")
 COLUMNS = ["participants", "units", "part", "trials", "difference", "test", "power", "low", "high", "simulations"]
-
-
-@dataclass(frozen=True)
-class Interleaved:
-    """A protocol that interleaves conditions: a participant sees each unit with one method, at one difficulty."""
-
-    main: int  # main trials per participant, of all methods together
-    methods: int = 2
-    difficulties: int = 1
-    between: tuple[str, ...] = ()  # factors of which a participant sees one level
-    one_difficulty: bool = False  # whether only the trials of one difficulty are analysed
-
-    def trials(self, units: int) -> int:
-        """Main trials per participant of this number of units."""
-        return trials_of(units, self.main)
-
-    @property
-    def share(self) -> float:
-        """Of all main trials, those of the baseline and one method that are analysed."""
-        return 2 / self.methods / (self.difficulties if self.one_difficulty else 1)
-
-    @property
-    def groups(self) -> list[list[tuple[int, int]]]:
-        """The cells, method and difficulty, of each group of participants."""
-        found: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        for method, difficulty in sheared(range(self.methods), range(self.difficulties)):
-            key = method * (Factor.METHOD in self.between), difficulty * (Factor.DIFFICULTY in self.between)
-            found.setdefault(key, []).append((method, difficulty))
-        return list(found.values())
 
 
 @dataclass(frozen=True)
@@ -70,6 +41,7 @@ class Scenario:
     units: int
     units_each: int | None = None  # units per participant; all if not given
     interleaved: Interleaved | None = None
+    machine: Machine | None = None  # that has scored these and other units, for the test ppi
 
     def __post_init__(self) -> None:
         if not 0 < self.baseline < 1 or not 0 < self.baseline + self.difference < 1:
@@ -133,7 +105,8 @@ def rejections(
 
     - new_units: participants and units as samples, by moments, as the verdict does (tests/difference.py);
     - these_units: paired t over participants' accuracies: would new participants show it on these units?
-    - glmm: Wald test of the mixed model, with random slopes if the scenario has deviations by condition.
+    - glmm: Wald test of the mixed model, with random slopes if the scenario has deviations by condition;
+    - ppi: as new_units, helped by the scores of a machine (machines/prediction_powered.py).
 
     With deviations of units by condition the sampled units differ even if the population of units does not, and
     `these_units` finds that difference: its rejections at difference 0 are then not errors.
@@ -142,7 +115,9 @@ def rejections(
     for _ in range(simulations):
         advance(1)
         answers = simulated(scenario, rng)
-        if test == "glmm":
+        if test == "ppi":
+            found += powered_difference(answers, _machine(scenario), rng).p < ALPHA
+        elif test == "glmm":
             found += _glmm_rejects(scenario, answers)
         else:
             found += difference_of(answers, test).p < ALPHA
@@ -158,6 +133,20 @@ class Answers:
     unit: Array
     method: Array  # True: with the method; False: with the baseline
     difficulty: Array
+    gap: Array  # (units,) true difference of each unit in log odds, less the mean, in standard deviations; 0 without
+
+
+def _machine(scenario: Scenario) -> Machine:
+    if scenario.machine is None:
+        raise UserError(
+            "the test ppi needs a machine's scores; give --machine-correlation and --scored-units, or another --test"
+        )
+    if scenario.machine.scored <= scenario.units:
+        raise UserError(
+            f"{scenario.machine.scored} units scored by the machine are no more than the {scenario.units} that people "
+            "judge; give more --scored-units, or fewer --units"
+        )
+    return scenario.machine
 
 
 def difference_of(answers: Answers, test: str) -> Difference:
@@ -181,11 +170,11 @@ def simulated(scenario: Scenario, rng: np.random.Generator) -> Answers:
     """The answers of one study, of either kind of protocol."""
     if scenario.interleaved is not None:
         return _interleaved(scenario, scenario.interleaved, rng)
-    right, unit = simulate(scenario, rng)
+    right, unit, by_unit = _simulated(scenario, rng)
     people, each, _ = right.shape
     return Answers(
         right.ravel(), np.repeat(np.arange(people), 2 * each), np.repeat(unit.ravel(), 2),
-        np.tile([False, True], people * each), np.zeros(right.size, dtype=int),
+        np.tile([False, True], people * each), np.zeros(right.size, dtype=int), _gap(scenario, by_unit),
     )  # fmt: skip
 
 
@@ -203,7 +192,8 @@ def _interleaved(scenario: Scenario, mixed: Interleaved, rng: np.random.Generato
     person, unit, method, difficulty = (column[used] for column in (person, unit, method, difficulty))
     by_person, by_unit = _log_odds(scenario, rng)
     odds = by_person[person, method] + by_unit[unit, method]
-    return Answers(rng.random(len(odds)) < expit(odds), person, unit, method == 1, difficulty)
+    right = rng.random(len(odds)) < expit(odds)
+    return Answers(right, person, unit, method == 1, difficulty, _gap(scenario, by_unit))
 
 
 def simulate(scenario: Scenario, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -212,11 +202,22 @@ def simulate(scenario: Scenario, rng: np.random.Generator) -> tuple[Array, Array
     Units rotate over the participants, so each is seen about equally often. Log odds have the mean that gives the
     requested accuracies over all participants and units.
     """
+    right, unit, _ = _simulated(scenario, rng)
+    return right, unit
+
+
+def _simulated(scenario: Scenario, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+    """What `simulate` gives, and what units add to the log odds, (units, 2)."""
     each = min(scenario.units_each or scenario.units, scenario.units)
     people = scenario.participants
     unit = (np.arange(people)[:, None] * each + np.arange(each)) % scenario.units
     by_person, by_unit = _log_odds(scenario, rng)
-    return rng.random((people, each, 2)) < expit(by_person[:, None] + by_unit[unit]), unit
+    return rng.random((people, each, 2)) < expit(by_person[:, None] + by_unit[unit]), unit, by_unit
+
+
+def _gap(scenario: Scenario, by_unit: Array) -> Array:
+    sd = np.sqrt(2) * scenario.spread.unit_condition
+    return (by_unit[:, 1] - by_unit[:, 0]) / sd if sd else np.zeros(len(by_unit))
 
 
 def _log_odds(scenario: Scenario, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -269,46 +270,6 @@ def spread_of(sd: Array) -> Spread:
     # a contrast's s² is the variance of each condition's own deviation; half of it is in the mean of the two
     alone = np.sqrt(np.maximum(sd[:, 0] ** 2 - sd[:, 1] ** 2 / 2, 0))
     return Spread(float(alone[0]), float(alone[1]), float(sd[0, 1]), float(sd[1, 1]))
-
-
-@dataclass(frozen=True)
-class Structure:
-    """A protocol's constraints on the numbers of participants and units, for two methods."""
-
-    cycle: int  # orders are balanced over this many participants
-    sets: int  # stimulus sets that rotate over the schemes: a participant sees each of them in another scheme
-    units: int  # main units of the protocol, all sets together
-    interleaved: Interleaved | None = None
-
-    def whole(self, participants: int) -> int:
-        """The next number of participants with balanced orders."""
-        return -(-participants // self.cycle) * self.cycle
-
-    def check(self, units: int) -> int:
-        """Units of one stimulus set. Raises UserError if the sets cannot be of equal size."""
-        if units % self.sets:
-            raise UserError(
-                f"{units} units cannot be divided into {self.sets} equal stimulus sets; give a multiple of {self.sets}"
-            )
-        return units // self.sets
-
-
-def structure(
-    protocol: str, methods: int = 2, difficulties: int = 1, main: int | None = None,
-    between: Sequence[str] | None = None,
-) -> Structure:  # fmt: skip
-    """The protocol's counterbalancing. Raises UserError for an unknown name.
-
-    Numbers of `methods` and `difficulties`, and `main` trials and factors `between` participants if not the protocol's,
-    matter where an interleaved protocol divides its trials among them. Its designs are balanced over any number of
-    participants.
-    """
-    found = protocol_named(protocol)
-    if found.is_interleaved:
-        apart_in = tuple(found.between if between is None else between)
-        return Structure(1, 1, found.units, Interleaved(main or found.main, methods, difficulties, apart_in))
-    sets = max(len(found.main_sets), 1)
-    return Structure(math.lcm(len(found.scheme_orders), 2 * found.order_every), sets, found.units * sets)
 
 
 def smallest(found: pd.DataFrame, power: float = 0.8) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 from rich.table import Table
 
 from exemplum import design, store
-from exemplum.analysis import Spread, power as planning
+from exemplum.analysis import Machine, Spread, power as planning, structure as protocols
 from exemplum.errors import UserError
 from exemplum.report import save_power
 from exemplum.responses import files, read
@@ -38,16 +38,27 @@ def assumed(
     return planning.Scenario(level, difference, spread, participants=2, units=2)
 
 
+def machine(correlation: float | None, scored: int | None, test: str) -> Machine | None:
+    """The machine whose scores a study would have, for the test ppi."""
+    if correlation is None and scored is None:
+        return None
+    if correlation is None or scored is None or test != "ppi":
+        raise UserError(
+            "--machine-correlation and --scored-units belong together, and to --test ppi; give all three, or none"
+        )
+    return Machine(correlation, scored)
+
+
 def structure(
     protocol: str, config: Config | None, methods: int | None, difficulties: int | None
-) -> planning.Structure:
+) -> protocols.Structure:
     """The protocol's, for as many methods and difficulties as are given, or else as the study has."""
     if config is not None:
         methods = methods or len(config.explanations.uses)
         difficulties = difficulties or len(config.queries.uses)
     section = None if config is None or config.design.protocol != protocol else config.design
     main, between = (None, None) if section is None else (section.main, section.between)
-    return planning.structure(protocol, methods or 2, difficulties or 1, main, between)
+    return protocols.structure(protocol, methods or 2, difficulties or 1, main, between)
 
 
 def plan(
@@ -55,7 +66,7 @@ def plan(
     participants: str,
     units: str,
     protocol: str,
-    structure: planning.Structure,
+    structure: protocols.Structure,
     test: str,
     part: str,
     simulations: int,
@@ -73,6 +84,12 @@ def plan(
     store.write_text(out / "power.csv", csv_text(result))
     save_power(result, out)
     _show(result, scenario.baseline, scenario.spread)
+    if scenario.machine is not None:
+        said = scenario.machine
+        output.print(
+            f"a machine has scored {said.scored} units; its difference in score correlates with people's true one by "
+            f"{said.correlation:g}"
+        )
     if structure.sets > 1:
         planned = f"all {structure.sets} schemes together" if part == "all" else f"one of {structure.sets} schemes"
         other = "--part scheme plans for one of them" if part == "all" else "--part all plans for all together"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -66,10 +67,23 @@ def power(
         str,
         typer.Option(
             help="new_units: generalizes to new participants and new units. these_units: to new participants, but "
-            "only for the units of this study. glmm: Wald test of the mixed model (slow). Default: the primary claim "
-            "that --study declares, else new_units."
+            "only for the units of this study. glmm: Wald test of the mixed model (slow). ppi: as new_units, with a "
+            "machine that has scored more units than people judge. Default: the primary claim that --study declares, "
+            "else new_units; ppi with the two options of a machine."
         ),
     ] = "",
+    machine_correlation: Annotated[
+        float | None,
+        typer.Option(
+            min=-1,
+            max=1,
+            help="For --test ppi: correlation over units of the machine's difference in score between the two methods "
+            "with people's true difference.",
+        ),
+    ] = None,
+    scored_units: Annotated[
+        int | None, typer.Option(min=2, help="For --test ppi: units that the machine has scored with both methods.")
+    ] = None,
     part: Annotated[
         str,
         typer.Option(
@@ -106,7 +120,9 @@ def power(
     opened = None if study is None else open_study(study, unblind=unblind, database=database)
     said = None if opened is None else opened.config
     protocol = protocol or (said.design.protocol if said else "borowski2021-1")
-    test = test or (said.analysis.primary if said else "new_units")
+    helped = machine_correlation is not None or scored_units is not None
+    test = test or ("ppi" if helped else said.analysis.primary if said else "new_units")
     scenario = planning.assumed(difference, baseline, given, opened, observer, method)
+    scenario = replace(scenario, machine=planning.machine(machine_correlation, scored_units, test))
     structure = planning.structure(protocol, said, methods, difficulties)
     planning.plan(scenario, participants, units, protocol, structure, test, part, simulations, seed, out)

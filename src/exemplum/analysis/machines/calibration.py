@@ -52,7 +52,7 @@ def fit(evidence: Array, correct: Array, participant: Array, unit: Array) -> Fit
     >>> evidence = rng.normal(0.5, 0.5, 600)
     >>> found = fit(evidence, rng.random(600) < expit(2 * evidence), who, what)
     >>> round(found.alpha, 2), [round(end, 2) for end in found.interval()]
-    (1.99, [1.55, 2.44])
+    (2.2, [1.74, 2.66])
     """
     scale = float(np.sqrt(np.mean(evidence**2))) if len(evidence) else 0.0
     if scale == 0:

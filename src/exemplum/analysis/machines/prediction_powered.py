@@ -84,10 +84,12 @@ def powered(judged: Judged, scored: Scored) -> Powered:
     >>> right = (rng.random(200) < truth[what]).astype(float)
     >>> judged = Judged(right, who, what, np.arange(20), np.zeros(20, int), truth[:20])
     >>> found = powered(judged, Scored(truth.mean(), truth.var(ddof=1) / 400, 400))
-    >>> round(found.classical.estimate, 3), round(found.powered.estimate, 3), round(truth.mean(), 3)
-    (0.77, 0.757, 0.755)
-    >>> round(found.weight, 2), round(found.effective_units)
-    (0.96, 49)
+    >>> f"{found.classical.estimate:.2f} ± {found.classical.std_error:.3f}"
+    '0.78 ± 0.042'
+    >>> f"{found.powered.estimate:.2f} ± {found.powered.std_error:.3f}"
+    '0.79 ± 0.037'
+    >>> f"λ = {found.weight:.2f}, as {found.effective_units:.0f} units; the truth is {truth.mean():.2f}"
+    'λ = 0.77, as 27 units; the truth is 0.77'
     """
     units, people = int(judged.unit.max()) + 1, int(judged.participant.max()) + 1
     item_weight = _item_weights(judged)
