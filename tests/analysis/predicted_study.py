@@ -38,7 +38,8 @@ def study(seed: int = 0, people: int = 12, units: int = 24, scored: int = 150) -
         answers.append(machine(simulate.answer(frame, seen > 0, rng), name))
     answers.append(machine(simulate.answer(frame, np.ones(len(frame), dtype=bool), rng), "ideal"))
     judged = list(frame.drop_duplicates("unit")[["unit", "layer"]].itertuples(index=False, name=None))
-    others = [(f"mixed4a:{1000 + k}", "mixed4a") for k in range(scored - units)]
+    layers = [layer for _, layer in judged]
+    others = [(f"{layers[k % units]}:{1000 + k}", layers[k % units]) for k in range(scored - units)]
     for unit, layer in judged + others:
         for method in LEVEL:
             true = level.get((unit, method), rng.standard_normal())

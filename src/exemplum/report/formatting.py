@@ -51,6 +51,7 @@ class Tables:
     models: pd.DataFrame = field(default_factory=tables.MODELS.frame)
     effects: pd.DataFrame = field(default_factory=tables.EFFECTS.frame)
     checks: pd.DataFrame = field(default_factory=tables.CHECKS.frame)
+    people_and_machines: pd.DataFrame = field(default_factory=tables.PEOPLE_AND_MACHINES.frame)
 
 
 def pick(

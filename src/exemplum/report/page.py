@@ -106,7 +106,7 @@ def show_units(effects: pd.DataFrame, folder: Path, number: int, prefix: str = "
             "Probability of a right answer for each unit, averaged over participants, from the mixed model: shrunken "
             "towards the condition's mean, the more the fewer the answers; 95 % intervals, given the model. Open "
             f"markers: hand-picked units; horizontal lines: means of a layer. {related(own)}"
-            f"n = {own['name'].nunique()} units, {_trials(own['n_trials'])} per unit and condition."
+            f"n = {own['name'].nunique()} units, {trials(own['n_trials'])} per unit and condition."
         )
         alt = f"{title}. Least to most probable unit: {said}."
         shown.append(keep(drawn, folder, number + len(shown), name, title, caption, alt, table))
@@ -138,7 +138,7 @@ def related(units: pd.DataFrame) -> str:
 MANY_ENOUGH = 9  # units for a rank correlation
 
 
-def _trials(counts: pd.Series) -> str:
+def trials(counts: pd.Series) -> str:
     low, high = int(counts.min()), int(counts.max())
     return formatting.count(low, "trial") if low == high else f"{low} to {formatting.count(high, 'trial')}"
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from exemplum import checks, queries, store, tables
 from exemplum.records import easiest_first
-from exemplum.report import figures, findings, formatting, page, pictures as strengths, ranking, style
+from exemplum.report import figures, findings, formatting, page, pictures as strengths, prediction, ranking, style
 from exemplum.report.formatting import Tables, how, pick
 from exemplum.report.page import Pictures
 from exemplum.report.pictures import example_screens, make_cards
@@ -75,9 +75,11 @@ def read(study: Study) -> Tables:
         _optional(tables.VERDICTS, analysis / "verdicts.parquet"),
         _optional(tables.MODELS, analysis / "models.parquet"),
         _optional(tables.EFFECTS, analysis / "effects.parquet"),
+        _optional(tables.PEOPLE_AND_MACHINES, analysis / "people_and_machines.parquet"),
     )
     names = (
         "responses", "ratings", "people", "estimates", "comparisons", "exclusions", "verdicts", "models", "effects",
+        "people_and_machines",
     )  # fmt: skip
     return Tables(
         units=queries.load_units(study),
@@ -101,6 +103,7 @@ def _export(study: Study, found: Tables) -> list[formatting.ExportedTable]:
         ("models", found.models, tables.MODELS.meaning),
         ("effects", found.effects, tables.EFFECTS.meaning),
         ("verdicts", found.verdicts, tables.VERDICTS.meaning),
+        ("people_and_machines", found.people_and_machines, tables.PEOPLE_AND_MACHINES.meaning),
         ("exclusions", found.exclusions, tables.EXCLUSIONS.meaning),
         ("people", found.people, tables.PEOPLE.meaning),
         ("ratings", found.ratings, tables.RATINGS.meaning),
@@ -148,6 +151,7 @@ def write(
         shown.append(page.show_ratings(ratings, folder / "figures", len(shown) + 1))
     judged = tables.effects[~tables.effects["observer"].isin(style.CHECKS)]
     shown += page.show_units(judged, folder / "figures", len(shown) + 1)
+    predicted = prediction.prediction(tables, folder / "figures", len(shown) + 1)
     unit_cards = make_cards(tables, pictures)
     examples = example_screens(tables, pictures)
     ranked = ranking.rankings(tables)
@@ -170,6 +174,7 @@ def write(
         people=findings.people_sentence(tables.people),
         main_figure=shown[:1],
         figures=shown[1:],
+        prediction=predicted,
         screens=examples,
         checked=checks.counts(tables.checks),
         check_conclusion=checks.conclusion(tables.checks),
@@ -191,7 +196,7 @@ def write(
     )
     store.write_text(folder / "index.html", text)
     return {
-        "figures": len(shown),
+        "figures": len(shown) + len(predicted.figures),
         "units": len(unit_cards),
         "megabytes": round(len(text.encode()) / 1e6, 1),
         "page": str(folder / "index.html"),

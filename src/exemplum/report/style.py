@@ -262,6 +262,17 @@ def legend(ax: Axes, names: Iterable[str], looks: dict[str, Look], title: str = 
                   handletextpad=0.2, columnspacing=1.2, borderaxespad=0.2, title=title or None)  # fmt: skip
 
 
+def figure_legend(figure: Figure, names: Iterable[str]) -> None:
+    """The legend of conditions of all panels, above them."""
+    shown = ordered(names)
+    drawn = looks(shown)
+    handles = [
+        Line2D([], [], color=drawn[c].color, marker=drawn[c].marker, ls="", ms=6, mec="white", label=label(c))
+        for c in shown
+    ]
+    figure.legend(handles=handles, loc="outside upper left", ncols=max(1, min(len(handles), 6)), handletextpad=0.2)
+
+
 PNG_DPI = 200
 
 

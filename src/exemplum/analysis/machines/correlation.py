@@ -161,10 +161,17 @@ def of_pairs(
     whole, without = (pairs.moments(weight) for weight in (np.ones((units, 1)), 1 - np.eye(units)))
     drawn = pairs.moments(intervals.draws(units, resamples, seed), resampled=True)
     for name, *of in zip(names, _both(whole), _both(drawn, FAR), _both(without, NEAR), strict=True):
-        value = float(np.clip(of[0][0], *LIMITS))
-        yield name, value, intervals.Resampled(value, of[1], of[2]).interval(LIMITS)
+        value = float(of[0][0])
+        yield name, float(np.clip(value, *LIMITS)), _of_correlation(value, of[1], of[2])
     for name, people in reliabilities.items():
         yield name, float(whole.reliability(people)[0]), _of_reliability(whole, without, people)
+
+
+def _of_correlation(value: float, drawn: Array, without: Array) -> tuple[str, float, float]:
+    """`bca_t`. An impossible value beyond 1 is as good as 1: the interval holds those of both."""
+    name, *ends = intervals.Resampled(value, drawn, without).interval(LIMITS)
+    cut = intervals.Resampled(float(np.clip(value, *LIMITS)), drawn, without).interval(LIMITS)
+    return name, float(np.minimum(ends[0], cut[1])), float(np.maximum(ends[1], cut[2]))
 
 
 def _of_reliability(whole: Moments, without: Moments, people: bool) -> tuple[str, float, float]:
