@@ -108,7 +108,10 @@ class Table:
     def read(self, path: Path) -> pd.DataFrame:
         """Read a table that `write` made. Raises StoreError naming a missing, broken or different file."""
         if not path.exists():
-            raise StoreError(f"{path} does not exist; run the stage that makes it (exemplum run does every stage)")
+            raise StoreError(
+                f"{path} does not exist; run the stage that makes it (exemplum run does every stage), with --force if "
+                "the stage says that it is up to date"
+            )
         try:
             frame = pd.read_parquet(path)
         except Exception as error:

@@ -64,8 +64,11 @@ def of_none(request):
 
 
 SLOPPY = """
+from pathlib import Path
 import numpy as np
 from exemplum.queries import QueryImage, QueryPair
+
+HERE = Path(__file__).parent
 
 def picture(*key):
     return np.random.default_rng([int(part) for part in key]).integers(0, 256, (48, 48, 3), dtype=np.uint8)
@@ -284,6 +287,26 @@ def test_what_a_source_states_of_activations_is_not_believed(indexed, tmp_path):
         found[name] = study.tables.queries
     columns = ["unit", "batch", "activation_max", "activation_min", "margin"]
     pd.testing.assert_frame_equal(found["wrong ones"][columns], found["none"][columns])
+
+
+def test_the_pairs_of_a_unit_are_saved_before_the_next_unit_is_begun(indexed, tmp_path):
+    body = (
+        "    for unit in request.units:\n"
+        "        (HERE / 'asked').open('a').write(f'{unit} ')\n"
+        "        if unit != request.units[0] and not (HERE / 'mended').exists():\n"
+        "            raise OSError('no such file')\n"
+        "        yield from of_unit(unit, request)"
+    )
+    study = sloppy(indexed, tmp_path, body)
+    with pytest.raises(UserError, match="OSError: no such file"):
+        pipeline.run(study, ["index", "queries"])
+    first, second = (tmp_path / "asked").read_text().split()
+    (tmp_path / "mended").touch()
+    pipeline.run(study := Study.open(tmp_path), ["index", "queries"])
+    again = (tmp_path / "asked").read_text().split()[2:]
+    assert again[0] == second
+    assert first not in again
+    assert set(study.tables.queries["unit"]) == {first, *again}
 
 
 def test_a_source_may_draw_into_one_array_again(indexed, tmp_path):

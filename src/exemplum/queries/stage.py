@@ -170,7 +170,7 @@ def _pairs(study: Study, use: Queries, asked: QueryRequest, home: Path) -> list[
                         f"query source {use.source} gave pairs of {unit}, which is complete already; give all pairs of "
                         f"a unit one after the other{place}"
                     )
-                pairs = list(_counted(own, batches[unit], advance))
+                pairs = list(_counted(own, batches[unit], request.references, advance))
                 rows = list(_stored(study, use, request, home, unit, pairs, place))
                 store.write_json(records_of[unit], {"index": made, "pairs": rows})
         if absent := [str(unit) for unit, record in records_of.items() if not _is_done(record, made)]:
@@ -180,14 +180,23 @@ def _pairs(study: Study, use: Queries, asked: QueryRequest, home: Path) -> list[
     return [row for record in records_of.values() for row in store.read_json(record)["pairs"]]
 
 
-def _counted(pairs: Iterable[QueryPair], batches: int, advance: Callable[[int], None]) -> Iterator[QueryPair]:
-    """The pairs of one unit; `advance` learns of each batch with its first pair, and of the rest at the end."""
+def _counted(
+    pairs: Iterable[QueryPair], batches: int, references: Sequence[int], advance: Callable[[int], None]
+) -> Iterator[QueryPair]:
+    """The pairs of one unit; `advance` learns of each batch with its first pair, and of the rest at the end.
+
+    It ends with the last pair that can come, and not when the next unit's first one does, which may take hours.
+    """
     seen: set[int] = set()
+    left = {(batch, k) for batch in range(batches) for k in references}
     for pair in pairs:
         if pair.batch not in seen:
             seen.add(pair.batch)
             advance(1)
         yield pair
+        left -= {(pair.batch, k) for k in references if pair.references in (None, k)}
+        if not left:
+            return
     advance(batches - len(seen))
 
 
