@@ -229,6 +229,10 @@ def test_pairs_that_show_references_are_found_by_their_content(tmp_path):
         ('[queries.a]\nsource = "mine:absent"', r"mine has no 'absent'"),
         ('[queries.a]\nsource = "folder:nowhere"', r"the folder .*nowhere does not exist"),
         ('[queries.all]\nsource = "extreme"', r"a difficulty cannot be called 'all'"),
+        (
+            "[queries]\ndifficulty = 0.99",
+            r"with 240 images, the 10 most extreme .* use at least 1,000 images per batch",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_before_any_work(toml, told, tmp_path):
@@ -269,6 +273,21 @@ def test_a_sloppy_source_is_told_and_leaves_nothing_that_counts_as_done(fault, i
             pipeline.run(Study.open(study.folder), ["index", "queries"])
         assert "\n" not in str(error.value)
         assert f"{tmp_path / 'sloppy.py'}, line {line + ('clear' in body)}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ('source = "occlusion"\nstride = 60', "a patch of 19 px that moves by 60 px has one position"),
+        ('source = "folder:pairs"', "has no folder for mixed3a:"),
+    ],
+)
+def test_an_error_of_a_built_in_source_names_its_table(table, told, indexed, tmp_path):
+    shutil.copytree(indexed, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "pairs").mkdir()
+    study = study_of(tmp_path, f"[queries.hard]\n{table}\n")
+    with pytest.raises(UserError, match=rf"study\.toml: \[queries\.hard\]: .*{told}"):
+        pipeline.run(study, ["index", "queries"])
 
 
 def test_what_a_source_states_of_activations_is_not_believed(indexed, tmp_path):

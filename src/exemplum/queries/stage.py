@@ -6,6 +6,7 @@ import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from exemplum.errors import UserError, command
 from exemplum.images import Corpus
 from exemplum.index import ActivationIndex, stage as index_stage
 from exemplum.protocols import Protocol, protocol
-from exemplum.queries import ANY, OCCLUSION, WINDOW, Queries, units
+from exemplum.queries import ANY, OCCLUSION, WINDOW, Queries, units, windows
 from exemplum.queries.dealing import is_query
 from exemplum.queries.request import CorpusImages, QueryImage, QueryPair, QueryRequest
 from exemplum.queries.sources import OwnSource, load_source
@@ -159,7 +160,8 @@ def _pairs(study: Study, use: Queries, asked: QueryRequest, home: Path) -> list[
     missing = [unit for unit, record in records_of.items() if not _is_done(record, made)]
     batches = {unit: len(asked.batches(unit)) for unit in asked.units}
     total, left = sum(batches.values()), sum(batches[unit] for unit in missing)
-    with track(f"queries {use.name}", total, "batches", done=total - left) as advance:
+    told = nullcontext() if isinstance(source, OwnSource) else study.setting(use.setting)  # their errors name a file
+    with told, track(f"queries {use.name}", total, "batches", done=total - left) as advance:
         if missing:
             request = QueryRequest(tuple(missing), asked.corpus_images, asked.relu, asked.objective, asked.batch)
             for unit, own in itertools.groupby(source(request), key=lambda pair: pair.unit):
@@ -315,6 +317,10 @@ def _check_images(corpus: Corpus, config: Config, plan: Protocol) -> None:
             f"[images] {key} gives {len(corpus)} images; protocol {plan.name} needs at least {2 * bins} "
             f"({bins} for each pole)"
         )
+    percentiles = [use.parameters["percentile"] for use in config.queries.uses if use.source == WINDOW]
+    most = max(plan.reference_counts)
+    if percentiles and len(corpus) < windows.least(most, max(percentiles)):
+        raise UserError(windows.too_small(len(corpus), most, max(percentiles)))
     if config.index.keep < bins:
         raise UserError(f"[index] keep must be at least {bins} for protocol {plan.name} (got {config.index.keep})")
 

@@ -109,11 +109,22 @@ def pairs(images: Iterable[DealtImage]) -> dict[int, dict[Pole, DealtImage]]:
 
 
 def _too_small(index: ActivationIndex, unit: Unit, references: int, percentiles: Sequence[float]) -> UserError:
-    level = max(percentiles)
-    least = math.ceil(round((references + 1) / (1 - level), 6))
-    images = int(index.units["count"].max())
-    return UserError(
-        f"{unit}: with {images:,} images, the {references + 1} most extreme of a pole are not all more extreme than "
-        f"the queries at {level:g}; use at least {least:,} images per batch of queries (more if some are "
-        "near-duplicates), fewer references, or a lower percentile in study.toml: [queries] difficulty"
+    return UserError(f"{unit}: {too_small(int(index.units['count'].max()), references, max(percentiles))}")
+
+
+def least(references: int, percentile: float) -> int:
+    """How many images one batch takes, so that all references are more extreme than the queries at the percentile.
+
+    >>> least(9, 0.95), least(9, 0.85)
+    (200, 67)
+    """
+    return math.ceil(round((references + 1) / (1 - percentile), 6))
+
+
+def too_small(images: int, references: int, percentile: float) -> str:
+    """What is wrong with a corpus of so many images, and what to do."""
+    return (
+        f"with {images:,} images, the {references + 1} most extreme of a pole are not all more extreme than the "
+        f"queries at {percentile:g}; use at least {least(references, percentile):,} images per batch of queries (more "
+        "if some are near-duplicates), fewer references, or a lower percentile in study.toml: [queries] difficulty"
     )
