@@ -39,7 +39,7 @@ def assumed(
 
 
 def machine(correlation: float | None, scored: int | None, test: str) -> Machine | None:
-    """The machine whose scores a study would have, for the test ppi."""
+    """The machine that would score the units, for the test ppi."""
     if correlation is None and scored is None:
         return None
     if correlation is None or scored is None or test != "ppi":
