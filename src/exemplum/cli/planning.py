@@ -95,8 +95,9 @@ def plan(
         other = "--part scheme plans for one of them" if part == "all" else "--part all plans for all together"
         output.print(f"{protocol}: counted are the main trials of {planned}; {other}")
     if mixed is not None:
-        asked = f"{mixed.difficulties} difficulties together" if part == "all" else "one difficulty"
-        levels = f"{mixed.methods} methods and {mixed.difficulties} difficulties"
+        several = mixed.difficulties > 1
+        asked = f"{mixed.difficulties} difficulties together" if part == "all" and several else "one difficulty"
+        levels = f"{mixed.methods} methods and {f'{mixed.difficulties} difficulties' if several else 'one difficulty'}"
         one = f", one {' and '.join(mixed.between)} per participant" if mixed.between else ""
         output.print(
             f"{protocol}: {mixed.main} main trials per participant, for {levels}{one}; counted are those of two "
