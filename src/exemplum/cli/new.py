@@ -119,7 +119,7 @@ def demo(
     pipeline.point_to_report(study)
 
 
-# Small enough for five minutes on two cores, and every stage
+# Small enough for four minutes on two cores, and every stage
 DEMO = """\
 # The demo: the embedded network and images, sized for minutes. See docs/pipeline.md for every key.
 seed = 2021
@@ -132,24 +132,41 @@ load = "embedded"
 
 [units]
 choose = "one per layer"
-practice = 3
+practice = 2
+
+[queries]
+difficulty = ["extreme", 0.85]
 
 [explanations]
-methods = ["natural", "synthetic"]
 batches = 8
-
-[synthetic]
+[explanations.natural]
+[explanations.crops]
+method = "natural"
+show = "crop"
+[explanations.synthetic]
 recipe = "borowski2021"
-steps = 64
+steps = 48
+[explanations.random]
 
 [design]
-protocol = "borowski2021-1"
-participants = 5
+protocol = "quick"
+participants = 8
+practice = 2
 catch = 1
-repeated = 2
 
 [observers]
 run = ["ideal", "chance", "similarity", "simulated"]
+[observers.simulated]
+accuracy = { natural = 0.92, crops = 0.9, synthetic = 0.82, random = 0.5 }
+
+[analysis]
+secondary = ["difficulty"]
+
+[scores]
+difficulty = ["extreme", 0.85]
+methods = ["natural", "random"]
+observers = ["similarity", "colour_histogram"]
+nulls = ["untrained", "shuffled"]
 """
 
 

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from exemplum.images.copies import SAME, identical
 
-DIRECTIONS = 12  # of the projection in which candidates are searched for
+DIRECTIONS = 24  # of the projection in which candidates are searched for: 500 among 4,238 photographs
 
 
 def near_duplicates(thumbnails: np.ndarray, groups: Sequence[str] = ()) -> np.ndarray:
@@ -43,9 +43,10 @@ def _alike(thumbnails: np.ndarray) -> np.ndarray:
     _, axes = np.linalg.eigh(np.cov(even.T))
     projected = even @ axes[:, -DIRECTIONS:]
     candidates = cKDTree(projected).query_pairs(SAME * even.shape[1] ** 0.5, output_type="ndarray")
+    candidates = candidates[np.argsort(candidates[:, 0], kind="stable")]
+    firsts, starts = np.unique(candidates[:, 0], return_index=True)
     found = [np.empty((0, 2), np.int64)]
-    for one in np.unique(candidates[:, 0]):
-        others = candidates[candidates[:, 0] == one, 1]
+    for one, others in zip(firsts, np.split(candidates[:, 1], starts[1:]), strict=True) if len(firsts) else ():
         same = others[identical([thumbnails[one]], list(thumbnails[others]))[0]]
         found.append(np.stack([np.full(len(same), one), same], 1))
     return np.concatenate(found)
