@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
+from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 
@@ -11,14 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exemplum import design, observers
+from exemplum import design, observers, store
+from exemplum.analysis import stage as analysis
 from exemplum.cli import verbs
+from exemplum.design import screen
 from exemplum.observers import ObserverError, VlmTable, stage
 from exemplum.observers.chat import Endpoint
-from exemplum.observers.vlm import parsed
+from exemplum.observers.vlm import parsed, words, words_of
 from exemplum.records import Side
 from exemplum.study.folder import Study
-from exemplum.tables import EVIDENCE, RESPONSES
+from exemplum.tables import ESTIMATES, EVIDENCE, RESPONSES
 from observers.chat_server import Asked, ChatServer, completion, failure, good, serving, slow
 
 KEY = "sk-7f3a-very-secret"
@@ -64,7 +66,7 @@ def test_the_model_reads_what_people_read(few):
     (few.folder / "texts" / "en.toml").write_text('[condition.synthetic]\nlead = "These were drawn by a machine."\n')
     with serving(good) as server:
         answers(with_model(few, server))
-    words = {one.words for one in server.asked}
+    told = {one.words for one in server.asked}
     for said in (
         "Those on the right activate it maximally. Those on the left activate it minimally.",
         "With one press you choose the image and say how confident you are: 1 is not confident, 3 is very confident.",
@@ -73,19 +75,27 @@ def test_the_model_reads_what_people_read(few):
         "These were drawn by a machine.",
         "In this block there are no images at the sides.",
     ):
-        assert any(said in of for of in words), said
-    assert len(words) == 3  # one per condition: a trial's words do not tell which trial it is
+        assert any(said in of for of in told), said
+    assert len(told) == 3  # one per condition: a trial's words do not tell which trial it is
     assert all(of.endswith('reply with one line of JSON and nothing else: {"image": "upper" or "lower", '
-                           '"confidence": 1, 2 or 3}') for of in words)  # fmt: skip
+                           '"confidence": 1, 2 or 3}') for of in told)  # fmt: skip
 
 
 def test_the_model_is_not_told_the_truth(few):
-    """What is sent for a trial and for the one with the truth turned round is the same to the byte."""
+    """Calling the other query the maximal one, where it stands, changes nothing that is sent, and no key."""
+    texts = words_of(few)
     with serving(good) as server:
-        study = with_model(few, server)
-        answers(study)
-        sent = json.dumps([[one.words, one.body["messages"][0]["content"][0]] for one in server.asked])
-        assert not any(word in sent for word in ("max_", "min_", "p01-", "mixed"))
+        observer = observers.load("eyes", with_model(few, server))
+    for trial in design.load(few).trials:
+        renamed = replace(trial, query_max=trial.query_min, query_min=trial.query_max, max_side=trial.max_side.other)
+        screens = [
+            screen.draw(each, lambda path: store.read_png(few.folder / path), texts) for each in (trial, renamed)
+        ]
+        np.testing.assert_array_equal(*screens)
+        assert words(trial, texts) == words(renamed, texts)
+        assert observer.key(trial) == observer.key(renamed)
+        turned = replace(trial, max_side=trial.max_side.other)
+        assert observer.key(trial) != observer.key(turned)
 
 
 def test_each_screen_is_asked_about_once_and_kept(few):
@@ -186,6 +196,28 @@ def test_repeated_trials_are_drawn_from_those_that_have_an_answer(few):
         f"{lost} of {len(table) + lost} trials without an answer ({lost} unreadable; natural {lost})"
         in summary["eyes asks"]
     )
+
+
+@pytest.mark.slow  # statistics take seconds to import
+def test_trials_without_an_answer_are_in_no_score(few):
+    """n of the analysis is that of the rows that are there; a condition without any has no estimate."""
+
+    def shy(asked: Asked, number: int):
+        return completion(None, refusal="No.") if "made by a computer" in asked.words else good(asked, number)
+
+    with serving(shy) as server:
+        study = with_model(few, server, head="[analysis]\nbootstrap = 50\n")
+        table, _ = answers(study)
+        study.finish("responses", "made for the test", 0.0, {})
+    analysis.run(study)
+    found = ESTIMATES.read(study.stage("analysis") / "estimates.parquet")
+    of = (found["observer"] == "eyes") & (found["measure"] == "accuracy") & (found["trial_kind"] == "main")
+    pooled = found[of & (found["by"] == "all") & (found["subset"] == "all") & (found["aggregate"] == "pooled")]
+    counts = table[table["trial_kind"] == "main"].groupby("condition").size().to_dict()
+    assert set(counts) == {"natural", "none"}
+    said = pooled.set_index("condition")["n_trials"].to_dict()
+    assert {condition: said[condition] for condition in counts} == counts
+    assert said.get("synthetic", 0) == 0
 
 
 def test_the_rate_limit_is_kept_to_and_passing_failures_are_tried_again(few):
