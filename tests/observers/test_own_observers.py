@@ -4,6 +4,7 @@ import pytest
 
 from exemplum.observers import ObserverError, UnableError, load, stage
 from exemplum.study.folder import Study
+from exemplum.tables import RESPONSES
 
 HEAD = """from exemplum.records import Response, Side
 from exemplum.observers import UnableError
@@ -113,3 +114,21 @@ def test_the_source_of_an_observer_is_in_the_fingerprint(study):
     assert stage.fingerprint(with_observers(study, "own:Own")) != before
     (study.folder / "own.py").write_text("# a reason\n" + HEAD)
     assert stage.fingerprint(with_observers(study, "own:Own")) == before
+
+
+def test_a_trial_without_an_answer_has_no_row(study):
+    text = (
+        "from exemplum.observers import NoAnswerError\n"
+        "class make(Own):\n"
+        "    def respond(self, trial, rng):\n"
+        "        if trial.condition == 'synthetic':\n"
+        "            raise NoAnswerError('too strange')\n"
+        "        return super().respond(trial, rng)\n"
+    )
+    (study.folder / "own.py").write_text(HEAD + text, encoding="utf-8")
+    stage.run(with_observers(study, "own:make", "chance"))
+    table = RESPONSES.read(study.stage("responses") / "machines.parquet")
+    own, chance = (table[table["observer"] == name] for name in ("own", "chance"))
+    assert set(chance["condition"]) - set(own["condition"]) == {"synthetic"}
+    kept = chance[(chance["condition"] != "synthetic") & (chance["trial_kind"] != "repeated")]
+    assert own[own["trial_kind"] != "repeated"]["trial_id"].tolist() == kept["trial_id"].tolist()

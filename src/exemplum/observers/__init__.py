@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from exemplum.observers.observer import (
         Chance as Chance,
         Ideal as Ideal,
+        NoAnswerError as NoAnswerError,
         Observer as Observer,
         ObserverError as ObserverError,
         UnableError as UnableError,
@@ -154,7 +155,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "cues": ["cue"],
         "network_encoder": ["NetworkEncoder", "network_encoder"],
         "encoder": ["Encoder", "Metric", "VectorCache", "comparable", "evidence", "similarities"],
-        "observer": ["Chance", "Ideal", "Observer", "ObserverError", "UnableError", "observe"],
+        "observer": ["Chance", "Ideal", "NoAnswerError", "Observer", "ObserverError", "UnableError", "observe"],
         "occlusion": ["OcclusionCue"],
         "registry": ["encoders", "load"],
         "similarity": ["Similarity"],

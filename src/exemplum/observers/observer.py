@@ -25,6 +25,10 @@ class UnableError(ObserverError):
     """This study lacks what the observer needs; the others answer without it."""
 
 
+class NoAnswerError(ObserverError):
+    """The observer has no answer to this trial; raised by `respond` of your own observer."""
+
+
 class Observer(Protocol):
     """Answers trials. A trial includes its truth (`max_side`, kind, poles of the queries) for observers that simulate
     answers or bound them; one that measures an explanation uses only the images and their places on the screen."""

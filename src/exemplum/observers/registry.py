@@ -13,7 +13,15 @@ import numpy as np
 from exemplum import store
 from exemplum.observers import CUES, PEOPLE, cues, feature_network
 from exemplum.observers.encoder import Encoder, Metric
-from exemplum.observers.observer import Observer, ObserverError, ObserverFactory, UnableError, chance, ideal
+from exemplum.observers.observer import (
+    NoAnswerError,
+    Observer,
+    ObserverError,
+    ObserverFactory,
+    UnableError,
+    chance,
+    ideal,
+)
 from exemplum.observers.occlusion import centre, variance
 from exemplum.observers.similarity import Similarity, of_study
 from exemplum.observers.simulated import simulated
@@ -200,11 +208,16 @@ class OwnObserver:
         if hasattr(observer, "evidence"):
             self.evidence = self._evidence
 
-    def respond(self, trial: Trial, rng: np.random.Generator) -> Response:
-        """The observer's answer. Raises ObserverError in one line for its exceptions and for invalid answers."""
+    def respond(self, trial: Trial, rng: np.random.Generator) -> Response | None:
+        """The observer's answer; None if it raises NoAnswerError; to return None may be a slip.
+
+        Raises ObserverError in one line for its other exceptions and for invalid answers.
+        """
         with user_code.telling(f"observer {self.spec} failed on {trial.trial_id}", ObserverError):
             try:
                 given: Any = self.observer.respond(trial, rng)
+            except NoAnswerError:
+                return None
             except UnableError as error:
                 raise ObserverError(
                     f"observer {self.spec}, on {trial.trial_id}: {error}; raise UnableError when the observer is "
