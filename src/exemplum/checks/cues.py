@@ -47,7 +47,7 @@ def cues_of(vectors: Mapping[str, np.ndarray]) -> np.ndarray:
     >>> vectors = {"mean_colour": np.array([[50.0, 0, 0], [50.0, 20, 0]])}
     >>> vectors |= {name: np.array([[0.1], [0.3]]) for name in ("luminance", "contrast", "file_size")}
     >>> cues_of(vectors).round(3).tolist()
-    [[0.5, 0.5, 0.0, 0.0, 0.5], [1.5, 1.5, 2.0, 0.0, 1.5]]
+    [[1.0, 1.0, 0.0, 0.0, 1.0], [3.0, 3.0, 2.0, 0.0, 3.0]]
     """
     found = np.stack([vectors[cue.observer][:, cue.place] for cue in CUES], axis=1).astype(np.float64)
     spread = found.std(0)

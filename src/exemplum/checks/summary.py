@@ -11,7 +11,8 @@ import pandas as pd
 from exemplum.checks.finding import ANY
 from exemplum.checks.table import CHECK_TITLES
 
-VERDICTS = ("wrong", "look", "unknown", "fine")  # in the order in which lines are shown
+UNKNOWN = "unknown"
+VERDICTS = ("wrong", "look", UNKNOWN, "fine")  # in the order in which lines are shown
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,16 @@ def counts(checks: pd.DataFrame) -> dict[str, dict[str, int]]:
 def lines(checks: pd.DataFrame, *, fine: bool = False) -> list[Line]:
     """Rows of CHECKS in words, the worst first; with `fine` also those that are fine.
 
-    What could not be checked for one reason is one line that says how many things these are.
+    Without it, what could not be checked for one reason is one line that says how many things these are.
     """
     shown = checks if fine else checks[checks["verdict"] != "fine"]
     told: dict[tuple[str, str, str, str], list[str]] = {}
     for row in shown.iloc[shown["verdict"].map(VERDICTS.index).argsort(kind="stable")].to_dict("records"):
         verdict, title = str(row["verdict"]), CHECK_TITLES[str(row["check"])]
-        where = "" if verdict == "unknown" else _where(row)
+        where = "" if verdict == UNKNOWN and not fine else _where(row)
         told.setdefault((verdict, title, where, str(row["advice"])), []).append(_found(row))
     return [
-        Line(verdict, title, where, _few(found) if verdict == "unknown" else tuple(found), advice)
+        Line(verdict, title, where, _few(found) if verdict == UNKNOWN and not fine else tuple(found), advice)
         for (verdict, title, where, advice), found in told.items()
     ]
 
