@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from exemplum.analysis.estimates.intervals import quantile
 from exemplum.analysis.machines.calibration import fit
-from exemplum.analysis.machines.correlation import Pairs, of_pairs
+from exemplum.analysis.machines.correlation import Pairs, of_pairs, tested
 from exemplum.analysis.machines.prediction_powered import Judged, Powered, Scored, powered
 from exemplum.analysis.tests.difference import Difference
 
@@ -64,9 +64,43 @@ def one_difference(rng: np.random.Generator, people: int, units: int, scored: in
     return powered(judged, Scored(float(-score.mean()), float(score.var(ddof=1)) / scored, scored))
 
 
-def mean_truth(level: float) -> float:
+HARDER, APART_IN_DIFFICULTY = 1.4, 0.2
+
+
+def one_incomplete(
+    rng: np.random.Generator, people: int, units: int, scored: int, level: float, machine: str
+) -> Powered:
+    """Each person sees half of the units, each at one of two difficulties, at which the machine has scored all."""
+    spread = np.hypot(UNITS, METHOD)
+    true, deviation = rng.standard_normal(scored), rng.standard_normal((2, scored))
+    score = np.stack([MACHINES[machine](rng, true + 2 * APART_IN_DIFFICULTY * of) for of in deviation])
+    who, what = (index.ravel() for index in np.indices((people, units)))
+    seen = rng.random(len(who)) < 0.5
+    who, what, level_of = who[seen], what[seen], rng.integers(0, 2, int(seen.sum()))
+    skill = np.hypot(PARTICIPANT, APART) * rng.standard_normal(people)
+    odds = (
+        level - HARDER * level_of + spread * true[what] + APART_IN_DIFFICULTY * deviation[level_of, what] + skill[who]
+    )
+    items, item = np.unique(2 * what + level_of, return_inverse=True)
+    unit, difficulty = np.divmod(items, 2)
+    right = (rng.random(len(who)) < expit(odds)).astype(float)
+    judged = Judged(
+        right, np.unique(who, return_inverse=True)[1], item, np.unique(unit, return_inverse=True)[1], difficulty,
+        score[difficulty, unit],
+    )  # fmt: skip
+    everyone = score.mean(axis=0)
+    return powered(judged, Scored(float(everyone.mean()), float(everyone.var(ddof=1)) / scored, scored))
+
+
+def of_incomplete(people: int, units: int, scored: int, level: float, machine: str, times: int) -> tuple[float, ...]:
+    truth = np.mean([mean_truth(level - harder, APART_IN_DIFFICULTY) for harder in (0, HARDER)])
+    rng = np.random.default_rng([people, units, scored])
+    return _covered([one_incomplete(rng, people, units, scored, level, machine) for _ in range(times)], float(truth))
+
+
+def mean_truth(level: float, further: float = 0.0) -> float:
     rng = np.random.default_rng(0)
-    spread = np.sqrt(UNITS**2 + METHOD**2 + PARTICIPANT**2 + APART**2)
+    spread = np.sqrt(UNITS**2 + METHOD**2 + PARTICIPANT**2 + APART**2 + further**2)
     return float(expit(level + spread * rng.standard_normal(MANY)).mean())
 
 
@@ -91,6 +125,7 @@ def _covered(found: list[Powered], truth: float) -> tuple[float, ...]:
 
 
 MEANS = ((10, 12, 300, 1.2), (10, 12, 300, 2.2), (20, 12, 40, 3.0), (30, 12, 300, 1.2), (20, 45, 1000, 2.2))
+INCOMPLETE = ((10, 12, 300, 2.6), (20, 32, 300, 2.6))
 DIFFERENCES = ((10, 12, 300, -0.6), (30, 12, 300, 0.0), (20, 45, 1000, -0.6))
 
 
@@ -109,6 +144,8 @@ def test_prediction_powered_means_hold_the_truth_at_their_rate(machine: str) -> 
         found["mean", *design] = of_means(*design, machine, 4000)
     for design in DIFFERENCES:
         found["difference", *design] = of_differences(*design, machine, 4000)
+    for design in INCOMPLETE:
+        found["mean, incomplete", *design] = of_incomplete(*design, machine, 2000)
     for (kind, people, units, scored, _), (with_it, without, effective) in found.items():
         print(
             f"| {kind} | {machine} | {people} × {units} | {scored} | {with_it:.3f} | {without:.3f} | {effective:.1f} |"
@@ -123,7 +160,7 @@ def test_prediction_powered_means_hold_the_truth_at_their_rate(machine: str) -> 
 
 CORRELATIONS = (  # units, answers per unit, log odds, true correlation of log odds
     (20, 10, 2.2, 0.6), (20, 30, 1.2, 0.8), (45, 10, 2.2, 0.6), (45, 20, 2.2, 0.9), (45, 20, 1.2, 0.0),
-    (84, 30, 1.5, 0.8), (200, 20, 1.5, 0.6),
+    (84, 30, 1.5, 0.8), (200, 20, 1.5, 0.6), (30, 20, 1.2, 1.0),
 )  # fmt: skip
 
 
@@ -167,7 +204,8 @@ def test_disattenuated_correlations_hold_the_truth_at_their_rate(design) -> None
     found = of_correlation(*design, 2000)
     print(f"| {design} |", " | ".join(f"{name} {value:.3f}" for name, value in found.items()))
     assert 0.92 <= found["correlation_x"] <= 0.98
-    assert 0.92 <= found["disattenuated_x"] <= 0.98
+    # people of a reliability below ½, who often leave it open altogether: a little wider than need be
+    assert 0.92 <= found["disattenuated_x"] <= (0.985 if design[1] == 10 else 0.98)
     assert found["reliability_people"] >= 0.88  # a little narrow: docs/statistics.md
 
 
@@ -196,3 +234,23 @@ def test_alpha_holds_the_truth_at_its_rate(people: int, units: int, spread: floa
     found = of_alpha(people, units, spread, 2000)
     print(f"| {people} × {units} | {spread} | {found:.3f} |")
     assert 0.92 <= found <= 0.98
+
+
+def of_equal_machines(units: int, times: int) -> float:
+    """How often two machines that predict people equally well, with some noise in common, are told apart."""
+    rng, found = np.random.default_rng(units), []
+    none = np.zeros(units)
+    for _ in range(times):
+        true, common = rng.standard_normal((2, units))
+        people = rng.binomial(20, expit(1.5 + 0.85 * true)) / 20
+        scores = [expit(true + 0.8 * rng.standard_normal(units) + 0.4 * common) for _ in range(2)]
+        found.append(tested([Pairs(score, people, none, none, none, np.arange(units)) for score in scores])[-1])
+    return float(np.mean(np.array(found) < 0.05))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("units", [12, 20, 45, 100])
+def test_equally_good_machines_are_told_apart_in_five_percent(units: int) -> None:
+    found = of_equal_machines(units, 2000)
+    print(f"| {units} | {found:.3f} |")
+    assert 0.025 <= found <= 0.065

@@ -143,8 +143,8 @@ class _Found:
                 name = drawing.NAMES[str(row["measure"]).removeprefix("correlation_")]
                 yield (
                     f"It predicts them {'' if better else 'not significantly '}better than the next, {other.name}, "
-                    f"whose r is {formatting.number(abs(gap))} {'lower' if gap >= 0 else 'higher'} by the {name} of "
-                    f"both ({formatting.p_value(row['p_adjusted'])} with Holm's correction, exploratory)."
+                    f"whose r, by its {name}, is {formatting.number(abs(gap))} {'lower' if gap >= 0 else 'higher'} "
+                    f"({formatting.p_value(row['p_adjusted'])} with Holm's correction, exploratory)."
                 )
 
     def agreement(self, machines: list[Machine]) -> Listing:
