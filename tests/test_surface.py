@@ -122,6 +122,29 @@ def test_images_are_opened_as_they_come(tmp_path):
         ex.open_images([arrays[0], arrays[0] / 255])
 
 
+def test_an_index_takes_images_as_they_come_and_one_layer_by_its_name(model, tmp_path):
+    pictures = [np.random.default_rng(n).integers(0, 256, (48, 48, 3), np.uint8) for n in range(6)]
+    for place, picture in enumerate(pictures):
+        Image.fromarray(picture).save(tmp_path / f"{place}.png")
+    of_folder = ex.build_index(model, tmp_path, "mixed3a", keep=3, workers=0)
+    of_arrays = ex.build_index(model, pictures, ["mixed3a"], keep=3, workers=0)
+    assert (
+        of_folder.exemplars("mixed3a:3")
+        .to_frame()["activation"]
+        .equals(of_arrays.exemplars("mixed3a:3").to_frame()["activation"])
+    )
+    for wrong, told in (({"objective": "maximum"}, "no objective 'maximum'"), ({"relu": "yes"}, "no relu 'yes'")):
+        with pytest.raises(UserError, match=told):
+            ex.build_index(model, pictures, "mixed3a", **wrong)
+
+
+def test_images_show_what_they_are(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    assert repr(ex.open_images(tmp_path)) == f"FolderCorpus('folder:{tmp_path}', 1 image)"
+    assert repr(ex.open_images("embedded")) == "EmbeddedCorpus('embedded', 4,238 images)"
+    assert repr(ex.open_images("embedded", limit=5)) == "SubsetCorpus('embedded (5 of 4,238 images)')"
+
+
 def test_exemplars_are_the_extremes_of_the_index(index, model, corpus):
     found = index.exemplars(UNIT, "min", k=5)
     rows = index.top(ex.Unit("mixed3a", 5), ex.Pole.MIN)["row"][:5].tolist()

@@ -270,8 +270,12 @@ def test_a_folder_of_broken_files_is_an_error(model, tmp_path):
 
 
 def test_a_unit_outside_the_index_is_an_error(index):
-    with pytest.raises(UserError, match="mixed5b:0 is not in the index"):
+    with pytest.raises(UserError, match="mixed5b:0 is not in the index, which has mixed3a, mixed4b; add its layer"):
         index.row(Unit("mixed5b", 0))
+    with pytest.raises(UserError, match=r"mixed4b:256 is not in the index: mixed4b has channels 0 to 255$"):
+        index.row("mixed4b:256")
+    with pytest.raises(UserError, match="'mixed3b' is not a unit; write LAYER:CHANNEL"):
+        index.row("mixed3b")
 
 
 class Counted:

@@ -72,6 +72,18 @@ class Corpus(Protocol):
         ...
 
 
+class PrintedCorpus:
+    """Prints a corpus by its name and the number of its images."""
+
+    name: str
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, {len(self):,} image{'s' * (len(self) != 1)})"
+
+
 class ArrayCorpus:
     """Images in memory: arrays uint8, (h, w, 3) or (h, w) for grey, or Pillow images; named by their places."""
 
@@ -119,6 +131,9 @@ class SubsetCorpus:
         self.rows = np.asarray(rows, dtype=np.int64)
         self.name = f"{corpus.name} ({len(self.rows):,} of {len(corpus):,} images)"
         self.fingerprint = digest(corpus.fingerprint, hash_of(self.rows))
+
+    def __repr__(self) -> str:
+        return f"SubsetCorpus({self.name!r})"
 
     def __len__(self) -> int:
         return len(self.rows)

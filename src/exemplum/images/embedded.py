@@ -13,13 +13,13 @@ import numpy as np
 from PIL import Image
 
 from exemplum.images import drawings
-from exemplum.images.corpus import CorpusError, ImageRecord
+from exemplum.images.corpus import CorpusError, ImageRecord, PrintedCorpus
 from exemplum.store import digest
 
 EACH = 45  # drawings per family
 
 
-class EmbeddedCorpus:
+class EmbeddedCorpus(PrintedCorpus):
     """Photographs of scikit-image and scikit-learn, and drawings, which depend on `seed`."""
 
     name = "embedded"

@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 
 from exemplum.errors import did_you_mean
-from exemplum.images.corpus import ROOT_VARIABLE, CorpusError, ImageError, ImageRecord, Label, data_root
+from exemplum.images.corpus import (
+    ROOT_VARIABLE,
+    CorpusError,
+    ImageError,
+    ImageRecord,
+    Label,
+    PrintedCorpus,
+    data_root,
+)
 from exemplum.images.decoding import BROKEN, to_rgb
 from exemplum.store import digest
 
@@ -25,7 +33,7 @@ NAMES = (
 NUMBERS = ("targets", "labels", "_labels", "y")  # attributes in which these datasets keep the classes
 
 
-class TorchvisionCorpus:
+class TorchvisionCorpus(PrintedCorpus):
     """A dataset of torchvision by name, with `/SPLIT` after it if not the usual one: `Imagenette/val`."""
 
     def __init__(self, spec: str, root: Path | None = None) -> None:

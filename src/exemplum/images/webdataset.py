@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from exemplum.images.corpus import CorpusError, ImageError, ImageRecord, Label, data_root
+from exemplum.images.corpus import CorpusError, ImageError, ImageRecord, Label, PrintedCorpus, data_root
 from exemplum.images.decoding import decode_bytes
 from exemplum.images.folders import EXTENSIONS, Names, as_id
 from exemplum.store import StoreError, atomic, digest
@@ -34,7 +34,7 @@ class ShardContents:
     places: np.ndarray  # (images, 6) int64: shard, offset, size; kind of sidecar (in SIDECARS), its offset, its size
 
 
-class ShardCorpus:
+class ShardCorpus(PrintedCorpus):
     """Samples with an image in WebDataset's shards. Each takes about 60 bytes and its name in memory."""
 
     def __init__(self, pattern: str) -> None:

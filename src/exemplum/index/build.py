@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from exemplum import store
-from exemplum.errors import UserError
-from exemplum.images import Corpus
+from exemplum.errors import UserError, did_you_mean
+from exemplum.images import Corpus, open_images
 from exemplum.index import ties
 from exemplum.index.activations import Measurements, Relu, measurer
 from exemplum.index.extremes import Accumulator
 from exemplum.index.index import ActivationIndex
-from exemplum.index.pooling import layer_read
+from exemplum.index.pooling import POOLINGS, layer_read
 from exemplum.index.sampling import SampleCollector
 from exemplum.index.sweep import Sweep, shards, spread
 from exemplum.index.tabulation import tabulated
@@ -31,8 +32,8 @@ PARTIAL = ("partial", "remeasured")  # names of the states of stopped passes
 
 def build_index(
     model: Model,
-    corpus: Corpus,
-    layers: Sequence[str] = (),
+    images: str | Path | Sequence[np.ndarray | Image.Image] | Corpus,
+    layers: str | Sequence[str] = (),
     *,
     relu: Relu = "before",
     objective: str = "channel",
@@ -46,8 +47,9 @@ def build_index(
     shard: int = 512,
     cluster: Cluster | None = None,
 ) -> ActivationIndex:
-    """Measure every unit of `layers` (the model's default ones if empty) for every image of the corpus.
+    """Measure every unit of `layers` (one or several; the model's default ones if empty) for every image.
 
+    images: a corpus, or anything that `open_images` takes: a name, a folder as a Path, arrays or Pillow images.
     The objective turns a unit's map into its activation: `channel` takes its spatial mean, `neuron` its centre, `max`
     its maximum, and `cls` the class token of a vision transformer instead. Keeps each unit's `keep` highest and lowest
     images, its moments, and its activations for a seeded uniform `sample` of the images, from which quantiles,
@@ -64,7 +66,11 @@ def build_index(
     >>> index.percentile("mixed3a:5", 1e9)
     100.0
     """
-    layers = tuple(layers) or tuple(model.default_layers)
+    corpus = open_images(images)
+    layers = ((layers,) if isinstance(layers, str) else tuple(layers)) or tuple(model.default_layers)
+    for name, given, known in (("objective", objective, POOLINGS), ("relu", relu, ("before", "after"))):
+        if given not in known:
+            raise UserError(f"there is no {name} {given!r}{did_you_mean(given, known)}")
     if isinstance(model, TableModel):
         model.check_images(corpus)
     for layer in layers:

@@ -77,9 +77,17 @@ class ActivationIndex:
         try:
             return self._rows[str(unit)]
         except KeyError:
-            raise UserError(
-                f"{unit} is not in the index; add its layer to study.toml: [units] layers, and run the index again"
-            ) from None
+            raise UserError(self._absent(Unit.of(unit))) from None
+
+    def _absent(self, unit: Unit) -> str:
+        """What to say of a unit that was not indexed."""
+        if channels := int((self.units["layer"] == unit.layer).sum()):
+            return f"{unit} is not in the index: {unit.layer} has channels 0 to {channels - 1}"
+        layers = ", ".join(self.units["layer"].unique()[:20])
+        return (
+            f"{unit} is not in the index, which has {layers}; add its layer (in a study: study.toml: [units] layers), "
+            "and make the index again"
+        )
 
     def top(self, unit: Unit | str, pole: Pole | str) -> pd.DataFrame:
         """The unit's extremes of the pole, most extreme first."""

@@ -81,8 +81,8 @@ class Dictionary:
         first, second = given.shape
         if channels not in (first, second):
             raise ModelError(
-                f"{self.what} has vectors of {first} or {second} channels (W_enc is {first} × {second}), but layer "
-                f"{layer} has {channels}; name the layer that it was made for"
+                f"{self.what} has vectors of {first}{f' or {second}' if second != first else ''} channels (W_enc is "
+                f"{first} × {second}), but layer {layer} has {channels}; name the layer that it was made for"
             )
         if first == second and self.rows is None:
             raise ModelError(
