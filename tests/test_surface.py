@@ -38,13 +38,11 @@ def index(model, corpus):
     return ex.build_index(model, corpus, ["mixed3a"], keep=20, workers=0)
 
 
-def test_the_import_takes_no_torch_and_little_time():
-    use = (
-        "import sys, time; began = time.perf_counter(); import exemplum as ex; dir(ex); "
-        "print(time.perf_counter() - began); assert not {'torch', 'pandas', 'numpy'} & set(sys.modules)"
-    )
-    runs = [subprocess.run([sys.executable, "-c", use], capture_output=True, text=True, check=True) for _ in range(3)]
-    assert min(float(run.stdout) for run in runs) <= 0.3
+def test_the_import_loads_no_library():
+    """So that it takes a tenth of a second: everything is imported when it is first used."""
+    loaded = "torch pandas numpy scipy pydantic matplotlib rich typer PIL"
+    use = f"import sys; import exemplum as ex; dir(ex); assert not {set(loaded.split())} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", use], check=True)
 
 
 # Modules that other rooms name: hardware, so that the import linter sees who loads torch; and rooms within a room

@@ -129,6 +129,7 @@ load = "embedded"
 
 [images]
 load = "embedded"
+limit = 3000
 
 [units]
 choose = "one per layer"
@@ -138,14 +139,14 @@ practice = 2
 difficulty = ["extreme", 0.85]
 
 [explanations]
-batches = 8
+batches = 4
 [explanations.natural]
 [explanations.crops]
 method = "natural"
 show = "crop"
 [explanations.synthetic]
 recipe = "borowski2021"
-steps = 48
+steps = 40
 [explanations.random]
 
 [design]
