@@ -90,6 +90,19 @@ def cue_alarms(units: int, images: int, studies: int, rng: np.random.Generator) 
     return alarms
 
 
+def share_found(units: int, batches: int, share: float, studies: int) -> float:
+    """Of studies in which the right query is brighter in this share of pairs, those in which it is found.
+
+    Nine other tests beside it (five cues, two difficulties) are fair.
+    """
+    rng, found = np.random.default_rng(5), 0
+    for _ in range(studies):
+        apart = (rng.random((units, batches, 10)) < 0.5).mean(1) - 0.5
+        apart[:, 0] = (rng.random((units, batches)) < share).mean(1) - 0.5
+        found += flip_signs(apart, two_sided=True, seed=0).p[0] <= FALSE_ALARM
+    return found / studies
+
+
 def side_alarms(studies: int, rng: np.random.Generator) -> int:
     """Fair studies with a finding: 20 participants × 60 trials, by participant, unit, condition and all together."""
     who, what = np.repeat(np.arange(20), 60), np.tile(np.arange(30), 40)
@@ -109,6 +122,19 @@ def test_a_fair_study_is_rarely_accused():
     rng = np.random.default_rng(11)
     assert no_more_than(cue_alarms(12, 40, 300, rng), 300, FALSE_ALARM)
     assert no_more_than(side_alarms(60, rng), 60, FALSE_ALARM)
+
+
+def test_a_leak_is_found():
+    assert share_found(16, 4, 0.9, 20) == 1
+
+
+@pytest.mark.slow
+def test_how_often_a_leak_is_found():
+    """The figures of docs/checks.md."""
+    for units, batches in ((16, 1), (16, 4), (32, 1), (32, 4), (64, 4)):
+        shares = [share_found(units, batches, share, 100) for share in (0.7, 0.8, 0.9)]
+        print(units, "units", batches, "batches", shares)
+        assert shares == sorted(shares)
 
 
 @pytest.mark.slow
