@@ -89,6 +89,20 @@ def test_a_folder_of_pictures_is_a_method(request_for, tmp_path):
     assert method_name(f"folder:{tmp_path / 'pictures'}/") == "pictures"
 
 
+def test_pictures_of_a_folder_are_held_to_what_a_function_is(request_for, tmp_path):
+    home = tmp_path / "pictures" / "mixed3b-8"
+    home.mkdir(parents=True)
+    method = methods.load_method(f"folder:{tmp_path / 'pictures'}")
+    Image.new("RGB", (48, 40)).save(home / "max_0.PNG")
+    with pytest.raises(UserError, match=r"max_0.PNG has 48 × 40 pixels; pictures must be square"):
+        list(method(request_for()))
+    (home / "max_0.PNG").unlink()
+    for position in range(2):
+        Image.new("RGB", (48, 48)).save(home / f"max_{position}.png")
+    with pytest.raises(UserError, match=r"max_0.png and max_1.png are the same picture"):
+        list(method(request_for()))
+
+
 def test_what_is_absent_is_named(request_for, tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         list(methods.load_method(f"folder:{tmp_path / 'absent'}")(request_for()))

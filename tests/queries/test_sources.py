@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from exemplum import store
 from exemplum.design import load as load_design
@@ -227,6 +228,7 @@ def test_pairs_that_show_references_are_found_by_their_content(tmp_path):
         ('[queries.a]\nsource = "window"', r"percentile is missing; it must be a number above 0.5 and below 1"),
         ('[queries.a]\nsource = "mine:halves"\nsize = 3', r"\[queries.a\]: query source mine:halves cannot be called"),
         ('[queries.a]\nsource = "mine:absent"', r"mine has no 'absent'"),
+        ('[queries.a]\nsource = "folder:."\npath = "x"', r"\[queries.a\]: .* has no parameter 'path'; it has none"),
         ('[queries.a]\nsource = "folder:nowhere"', r"the folder .*nowhere does not exist"),
         ('[queries.all]\nsource = "extreme"', r"a difficulty cannot be called 'all'"),
         (
@@ -288,6 +290,28 @@ def test_an_error_of_a_built_in_source_names_its_table(table, told, indexed, tmp
     study = study_of(tmp_path, f"[queries.hard]\n{table}\n")
     with pytest.raises(UserError, match=rf"study\.toml: \[queries\.hard\]: .*{told}"):
         pipeline.run(study, ["index", "queries"])
+
+
+def test_pairs_of_a_folder_are_numbered_without_gaps_and_square(indexed, tmp_path):
+    study = study_of(tmp_path, '[queries.mine]\nsource = "folder:pairs"\n')
+    shutil.copytree(indexed / "index", tmp_path / "index")
+    units = pd.read_parquet(indexed / "index" / "units.parquet")["unit"]
+    rng = np.random.default_rng(0)
+    for unit in units:
+        home = tmp_path / "pairs" / unit.replace(":", "-")
+        home.mkdir(parents=True)
+        for name in ("max_0", "min_0", "max_2", "min_2"):
+            Image.fromarray(rng.integers(0, 256, (48, 48, 3), np.uint8)).save(home / f"{name}.png")
+    with pytest.raises(UserError, match=r"has m.._2.png, but no max_1.png and min_1.png; pairs are numbered from 0"):
+        pipeline.run(study, ["index", "queries"])
+    for path in tmp_path.glob("pairs/*/*_2.png"):
+        path.rename(path.with_name(path.name.replace("2", "1").replace("png", "PNG")))
+    pipeline.run(study := Study.open(tmp_path), ["index", "queries"])
+    assert (study.tables.queries.groupby("unit")["activation_max"].nunique() == 2).all()
+    for path in tmp_path.glob("pairs/*/max_1.PNG"):
+        Image.open(path).crop((0, 0, 48, 40)).save(path)
+    with pytest.raises(UserError, match=r"max_1.PNG has 48 × 40 pixels; pictures must be square"):
+        pipeline.run(Study.open(tmp_path), ["index", "queries"])
 
 
 def test_what_a_source_states_of_activations_is_not_believed(indexed, tmp_path):

@@ -16,7 +16,6 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import ValidationError
 
-from exemplum import images
 from exemplum.errors import UserError
 from exemplum.explanations import natural, random_images
 from exemplum.explanations.random_images import RandomParameters
@@ -30,14 +29,19 @@ from exemplum.study import Section, user_code
 def pictures_in_folder(path: str, request: Request) -> Iterator[Picture]:
     """Pictures PATH/UNIT/{max,min}_K.png, UNIT as in mixed4a-17 (or mixed4a:17, or mixed4a/17), K from 0.
 
-    Raises UserError naming a unit's folder or a picture that is missing.
+    Raises UserError naming a unit's folder or a picture that is missing, not square, or there twice.
     """
     root = unit_folders.existing(Path(path).expanduser())
     for unit in request.units:
         home = unit_folders.of_unit(root, unit)
         for pole in Pole:
+            shown: dict[bytes, Path] = {}
             for position in range(request.most):
-                yield Picture(unit, pole, position, images.decode_file(_file(home, pole, position)))
+                image = unit_folders.read(file := _file(home, pole, position))
+                if (key := image.tobytes()) in shown:
+                    raise UserError(f"{shown[key]} and {file.name} are the same picture; those of a pole must differ")
+                shown[key] = file
+                yield Picture(unit, pole, position, image)
 
 
 def _file(home: Path, pole: Pole, position: int) -> Path:

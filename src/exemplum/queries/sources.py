@@ -16,7 +16,6 @@ from typing import Any, get_type_hints
 import numpy as np
 from pydantic import ValidationError, create_model
 
-from exemplum import images
 from exemplum.errors import UserError
 from exemplum.queries import OCCLUSION, WINDOW, Percentile, unit_folders, windows
 from exemplum.queries.dealing import DealtImage
@@ -65,10 +64,7 @@ def pairs_in_folder(request: QueryRequest, *, path: str) -> Iterator[QueryPair]:
     root = Path(path)
     for unit in request.units:
         home = unit_folders.of_unit(root, unit)
-        there = 0
-        while unit_folders.picture(home, Pole.MAX, there) or unit_folders.picture(home, Pole.MIN, there):
-            there += 1
-        if not there:
+        if not (there := unit_folders.count(home)):
             raise UserError(f"{home} has no pair max_0.png and min_0.png; pairs are numbered from 0, without gaps")
         for batch in request.batches(unit):
             yield QueryPair(unit, batch, (_read(home, Pole.MAX, batch % there), _read(home, Pole.MIN, batch % there)))
@@ -77,7 +73,7 @@ def pairs_in_folder(request: QueryRequest, *, path: str) -> Iterator[QueryPair]:
 def _read(home: Path, pole: Pole, number: int) -> QueryImage:
     if (path := unit_folders.picture(home, pole, number)) is None:
         raise UserError(f"{home} has no {pole}_{number}.png beside the other image of the pair; add it, or remove both")
-    return QueryImage(images.decode_file(path))
+    return QueryImage(unit_folders.read(path))
 
 
 @dataclass(frozen=True)
@@ -198,7 +194,9 @@ def load_source(
         return _with(BUILT_IN[spec], spec, parameters)
     kind, colon, rest = spec.partition(":")
     if kind == "folder" and colon:
-        return _with(pairs_in_folder, spec, {**parameters, "path": str(unit_folders.named(rest, resolve))})
+        if parameters:
+            raise UserError(f"query source folder:PATH has no parameter {next(iter(parameters))!r}; it has none")
+        return partial(pairs_in_folder, path=str(unit_folders.named(rest, resolve)))
     loaded = user_code.by_name(
         spec, "query source", GROUP, places, built_in=BUILT_IN, forms=("folder:PATH", "MODULE:FUNCTION")
     )
