@@ -51,7 +51,7 @@ def read(path: Path) -> np.ndarray:
 
 
 def count(home: Path) -> int:
-    """How many pairs a unit's folder has, numbered from 0. Raises UserError for a number that is left out."""
+    """The number of pairs in the folder of a unit, numbered from 0. Raises UserError for a number that is left out."""
     named = [(path.stem.partition("_"), path) for path in sorted(home.iterdir()) if path.suffix in SUFFIXES]
     numbers = {int(number): path for (pole, _, number), path in named if pole in list(Pole) and number.isdecimal()}
     absent = next(number for number in range(len(numbers) + 1) if number not in numbers)
