@@ -47,6 +47,33 @@ def test_differences_are_paired_over_units_that_both_have():
     assert row["high"] < 0.1  # units vary by .14, their differences do not
 
 
+def test_layers_of_a_null_count_as_they_do_in_the_network():
+    """Random directions are at most 128 per layer: large layers must not count less than among the units."""
+    rng = np.random.default_rng(2)
+    parts = []
+    for layer, mean, units, directions in (("small", 0.9, 40, 40), ("large", 0.6, 360, 40)):
+        for null, count in (("", units), ("directions", directions)):
+            parts.append(table({("natural", null, "s"): rng.binomial(TASKS, mean, count) / TASKS}, layer))
+    scores = pd.concat(parts)
+    whole = summary.differences(scores, "natural").query("layer == ''").iloc[0]
+    assert whole["low"] < 0 < whole["high"]
+    assert abs(whole["difference"]) < 0.03
+    means = summary.summaries(scores).query("layer == ''").set_index("null")["accuracy"]
+    assert means["directions"] == pytest.approx(0.63, abs=0.03)
+
+
+def test_units_of_layers_that_the_null_lacks_are_not_compared():
+    rng = np.random.default_rng(3)
+    parts = [
+        table({("natural", "", "s"): rng.binomial(TASKS, 0.7, 50) / TASKS,
+               ("natural", "untrained", "s"): rng.binomial(TASKS, 0.7, 50) / TASKS}),
+        table({("natural", "", "s"): np.ones(50)}, "sae"),
+    ]  # fmt: skip
+    whole = summary.differences(pd.concat(parts), "natural").query("layer == ''").iloc[0]
+    assert (whole["units"], whole["units_against"]) == (50, 50)
+    assert abs(whole["difference"]) < 0.1
+
+
 def test_words_say_which_layers_are_above_their_null():
     rng = np.random.default_rng(1)
     parts = []

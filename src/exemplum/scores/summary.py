@@ -26,14 +26,42 @@ def summaries(scores: pd.DataFrame) -> pd.DataFrame:
     scores = scores[scores["n_tasks"] > 0]
     rows = []
     for layer, of_layer in _by_layer(scores):
-        for names, own in of_layer.groupby([*OF, "null"], sort=False):
-            low, high = interval(own["accuracy"].to_numpy(), own["n_tasks"].to_numpy())
+        parts = dict(list(of_layer.groupby([*OF, "null"], sort=False)))
+        for names, own in parts.items():
+            real = parts.get((*names[:-1], ""), own)
+            weights = _weights(own, real)
+            mean, low, high = estimate(own, real, LEVEL)
             rows.append({
-                "layer": layer, **dict(zip([*OF, "null"], names, strict=True)), "units": len(own),
-                "accuracy": own["accuracy"].mean(), "low": low, "high": high, "score": own["score"].mean(),
-                "evidence": own["evidence"].mean(),
+                "layer": layer, **dict(zip([*OF, "null"], names, strict=True)), "units": len(own), "accuracy": mean,
+                "low": low, "high": high, "score": np.average(own["score"], weights=weights),
+                "evidence": np.average(own["evidence"], weights=weights),
             })  # fmt: skip
     return SCORE_SUMMARIES.frame(pd.DataFrame(rows))
+
+
+def estimate(own: pd.DataFrame, like: pd.DataFrame, level: float) -> tuple[float, float, float]:
+    """The mean accuracy of units with its interval, each layer having the weight that it has among the units of `like`.
+
+    A null may have other numbers of units per layer than the network. Then the intervals of the layers are combined
+    (Zou & Donner 2008, Statistics in Medicine 27); else the interval is that of all units.
+    """
+    weights = _weights(own, like)
+    mean = float(np.average(own["accuracy"], weights=weights))
+    if np.ptp(weights) < 1e-9 * weights.max():
+        return mean, *interval(own["accuracy"].to_numpy(), own["n_tasks"].to_numpy(), level)
+    below = above = 0.0
+    for _, of_layer in own.assign(weight=weights / weights.sum()).groupby("layer"):
+        low, high = interval(of_layer["accuracy"].to_numpy(), of_layer["n_tasks"].to_numpy(), level)
+        share, middle = float(of_layer["weight"].sum()), float(of_layer["accuracy"].mean())
+        below += (share * (middle - low)) ** 2
+        above += (share * (high - middle)) ** 2
+    return mean, mean - math.sqrt(below), mean + math.sqrt(above)
+
+
+def _weights(own: pd.DataFrame, like: pd.DataFrame) -> np.ndarray:
+    """A weight per unit, so that layers count as they do in `like`; layers that are not in `like` do not count."""
+    wanted, there = like["layer"].value_counts(), own["layer"].value_counts()
+    return own["layer"].map(wanted / there).fillna(0).to_numpy()
 
 
 def interval(accuracies: np.ndarray, tasks: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
@@ -84,21 +112,24 @@ def difference(
     """The difference of mean accuracies over units with its 95 % interval, and one for `layers` comparisons together.
 
     Paired: the interval of the mean of a unit's differences, which lie between −1 and 1, as `interval` has it for means
-    between 0 and 1. Unpaired: those of the two means, combined (Zou & Donner 2008, Statistics in Medicine 27). NaN with
-    fewer than two units.
+    between 0 and 1. Unpaired: of the layers that both have, weighted as in `real`; the intervals of the two means,
+    combined as in `estimate`. NaN with fewer than two units.
     """
+    levels = LEVEL, 1 - (1 - LEVEL) / layers
     if paired:
         both = real.merge(other, on="unit", suffixes=("", "_other"))
         gaps = (both["accuracy"] - both["accuracy_other"]).to_numpy()
-        found: dict[str, float | int | bool] = {"paired": True, "units": len(gaps), "units_against": len(gaps),
-                 "difference": float(gaps.mean()) if len(gaps) else math.nan}  # fmt: skip
-        ends = [_of_paired(gaps, level) for level in (LEVEL, 1 - (1 - LEVEL) / layers)]
+        (low, high), (low_all, high_all) = (_of_paired(gaps, level) for level in levels)
+        count = count_other = len(gaps)
+        gap = float(gaps.mean()) if count else math.nan
     else:
-        found = {"paired": False, "units": len(real), "units_against": len(other),
-                 "difference": float(real["accuracy"].mean() - other["accuracy"].mean())}  # fmt: skip
-        ends = [_of_two(real, other, level) for level in (LEVEL, 1 - (1 - LEVEL) / layers)]
-    (low, high), (low_all, high_all) = ends
-    return found | {"low": low, "high": high, "low_all": low_all, "high_all": high_all}
+        real = real[real["layer"].isin(other["layer"])]
+        (gap, low, high), (_, low_all, high_all) = (_of_two(real, other, level) for level in levels)
+        count, count_other = len(real), len(other)
+    return {
+        "paired": paired, "units": count, "units_against": count_other, "difference": gap, "low": low, "high": high,
+        "low_all": low_all, "high_all": high_all,
+    }  # fmt: skip
 
 
 def _of_paired(gaps: np.ndarray, level: float) -> tuple[float, float]:
@@ -106,13 +137,13 @@ def _of_paired(gaps: np.ndarray, level: float) -> tuple[float, float]:
     return 2 * low - 1, 2 * high - 1
 
 
-def _of_two(real: pd.DataFrame, other: pd.DataFrame, level: float) -> tuple[float, float]:
-    (mean, low, high), (mean_other, low_other, high_other) = (
-        (of["accuracy"].mean(), *interval(of["accuracy"].to_numpy(), of["n_tasks"].to_numpy(), level))
-        for of in (real, other)
-    )
+def _of_two(real: pd.DataFrame, other: pd.DataFrame, level: float) -> tuple[float, float, float]:
+    if not len(real):
+        return math.nan, math.nan, math.nan
+    (mean, low, high), (mean_other, low_other, high_other) = (estimate(of, real, level) for of in (real, other))
     gap = mean - mean_other
-    return gap - math.hypot(mean - low, high_other - mean_other), gap + math.hypot(high - mean, mean_other - low_other)
+    below, above = math.hypot(mean - low, high_other - mean_other), math.hypot(high - mean, mean_other - low_other)
+    return gap, gap - below, gap + above
 
 
 def _by_layer(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -123,9 +154,11 @@ def _by_layer(scores: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 def said_against_nulls(table: pd.DataFrame, method: str, observer: str, difficulty: str) -> list[str]:
     """What SCORE_DIFFERENCES say of a network and its nulls, one sentence per null.
 
-    A layer counts as above (below) a null if the interval for all layers together is.
+    A layer counts as above (below) a null if the interval for all layers together is. Of several numbers of references
+    the largest is told.
     """
     own = table[(table["method"] == method) & (table["observer"] == observer) & (table["difficulty"] == difficulty)]
+    own = own[own["references"] == own["references"].max()]
     said = []
     for null in [name for name in NULLS if (own["against"] == name).any()]:
         rows = own[(own["against"] == null) & (own["layer"] != WHOLE)]
