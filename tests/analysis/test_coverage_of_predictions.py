@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from exemplum.analysis.estimates.intervals import quantile
 from exemplum.analysis.machines.calibration import fit
-from exemplum.analysis.machines.correlation import Pairs, of_pairs, tested
+from exemplum.analysis.machines.correlation import Pairs, of_pairs, z_difference
 from exemplum.analysis.machines.prediction_powered import Judged, Powered, Scored, powered
 from exemplum.analysis.tests.difference import Difference
 
@@ -244,7 +244,7 @@ def of_equal_machines(units: int, times: int) -> float:
         true, common = rng.standard_normal((2, units))
         people = rng.binomial(20, expit(1.5 + 0.85 * true)) / 20
         scores = [expit(true + 0.8 * rng.standard_normal(units) + 0.4 * common) for _ in range(2)]
-        found.append(tested([Pairs(score, people, none, none, none, np.arange(units)) for score in scores])[-1])
+        found.append(z_difference([Pairs(score, people, none, none, none, np.arange(units)) for score in scores])[-1])
     return float(np.mean(np.array(found) < 0.05))
 
 

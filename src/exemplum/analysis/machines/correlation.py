@@ -236,7 +236,7 @@ def _compared(first: Items, second: Items, condition: str) -> Iterator[dict[str,
             continue
         if values[1] > values[0]:
             sides, first, second, values = sides[::-1], second, first, values[::-1]
-        low, high, statistic, p = tested(sides)
+        low, high, statistic, p = z_difference(sides)
         yield {
             "measure": f"correlation_{predictor}", "a": first.where["machine"], "b": second.where["machine"],
             "test": "jackknife", "difference": values[0] - values[1], "effect": float(np.subtract(*_z(values))),
@@ -246,7 +246,7 @@ def _compared(first: Items, second: Items, condition: str) -> Iterator[dict[str,
         return
 
 
-def tested(sides: list[Pairs]) -> tuple[float, float, float, float]:
+def z_difference(sides: list[Pairs]) -> tuple[float, float, float, float]:
     """The interval of the difference of two Fisher's z, its t and p."""
     units = sides[0].units
     z, without = (
