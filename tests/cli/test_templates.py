@@ -141,6 +141,7 @@ def test_a_template_takes_the_options_of_new(tmp_path, exemplum):
         (["--template", "metod"], "there is no template 'metod'; did you mean method, model?"),
         (["--template", "model", "--model", "inceptionv1"], "--template model comes with its own model; leave --model"),
         (["--template", "method", "--stimuli", "folder:x"], "--template makes a study of a network; leave --stimuli"),
+        (["--template", "method", "--protocol", "quik"], "there is no protocol 'quik'; did you mean quick?"),
         (["--template", "method", "--from", "x"], "--from makes a version of another study; leave --template out"),
     ],
 )

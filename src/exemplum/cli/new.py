@@ -93,7 +93,7 @@ def _of_template(
     if images != "embedded":
         given["images"] = f"[images]\nload = {_quoted(_whole(images) or images)}"
     if protocol != "borowski2021-1":
-        given["protocol"] = f"protocol = {_quoted(protocol)}"
+        given["protocol"] = f"protocol = {_quoted(protocol_named(protocol).name)}"
     if participants is not None:
         given["participants"] = f"participants = {participants}"
     if seed != 2021:
