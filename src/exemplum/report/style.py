@@ -71,7 +71,6 @@ class Look:
 
     color: str
     marker: str
-    hatch: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ KNOWN = {
     "synthetic": Look(VERMILION, "s"),
     "none": Look("#7a7a7a", "D"),
     "none_pre": Look("#4d4d4d", "D"),
-    "none_post": Look("#a6a6a6", "D", "///"),
+    "none_post": Look("#a6a6a6", "D"),
 }
 # the first four differ in colour and marker, the next eight from these and each other in one of them
 OTHERS = tuple(

@@ -99,7 +99,7 @@ class ServerSection(Section):
     redirects: RedirectsSection = RedirectsSection()
 
     @model_validator(mode="after")
-    def _asks_everythingonce(self) -> ServerSection:
+    def _asks_everything_once(self) -> ServerSection:
         if self.groups == "question" and len(self.group_names) < 2:
             raise ValueError('group_names must have at least two names, since groups = "question" asks for the group')
         taken = {*self.demographics, COMMENT, *([EXPERTISE] if self.groups == "question" else [])}
