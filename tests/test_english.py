@@ -54,3 +54,10 @@ def test_faults_are_told_with_file_and_line(tmp_path):
 
 def test_the_repository_is_in_plain_english():
     assert list(english.check(ROOT)) == []
+
+
+def test_the_glossary_explains_each_word_once():
+    page = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").partition("## Words to prefer")[0]
+    words = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| ")]
+    words = [word for word in words if word not in ("word", "---")]
+    assert {word for word in words if words.count(word) > 1} == set()
