@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -81,6 +81,10 @@ class NetworkEncoder:
             found.append(self._vectors(np.stack([self.network.model.fit(picture) for picture in batch])))
         width = sum(self.network.model.layer(name).channels for name in self.network.layers)
         return np.concatenate(found) if found else np.zeros((0, width), np.float32)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the reader: another process makes its own."""
+        return {name: value for name, value in self.__dict__.items() if name != "_reader"}
 
     @cached_property
     def _reader(self) -> torch.nn.Module:

@@ -55,13 +55,19 @@ def fingerprint(study: Study) -> str:
     section = study.config.scores
     made = [index_stage.made(study)]
     if _drawn(study):
-        made += [queries_stage.made(study), explanations_stage.fingerprint(study)]
+        made += [queries_stage.made(study), _pictures_made(study)]
     judges = [[encoder.name, encoder.fingerprint] for encoder in observers.encoders(study, section.observers)]
     uses = [[use.name, use.method, dict(use.parameters)] for use in _uses(study)]
     return store.digest(
         VERSION, made, section.model_dump(), uses, judges, study.config.seed, _alphas(study),
         study.config.explanations.baseline,
     )  # fmt: skip
+
+
+def _pictures_made(study: Study) -> str:
+    """The fingerprint of the explanations, with a mark that tells pictures that a forced run changed."""
+    now = explanations_stage.fingerprint(study)
+    return study.made("explanations") or now if study.is_current("explanations", now) else now
 
 
 def forget(study: Study) -> None:
