@@ -148,6 +148,20 @@ def test_the_better_machine_comes_first_and_is_tested_against_the_next(made, fou
     assert rows.loc["natural", "effect"] == pytest.approx(np.arctanh(max(r)) - np.arctanh(min(r)))
 
 
+def test_all_conditions_together_are_compared_by_what_is_known_in_each(made) -> None:
+    """A method whose pictures were made for the judged units alone has no score."""
+    scores = made.machines.scores.query("method == 'natural'")
+    found = predictions(made.responses, Machines(made.machines.evidence, scores), 1, 50)
+    own = found.estimates[found.estimates["group"] == "similarity"]
+    measures = {name: set(of["measure"]) for name, of in own.groupby("condition")}
+    assert "correlation_score" in measures["natural"]
+    assert {"correlation_score", "correlation_evidence"} & measures["all"] == {"correlation_evidence"}
+    rows = found.comparisons[found.comparisons["test"] == "jackknife"].set_index("group")["measure"]
+    assert rows.to_dict() == {
+        "natural": "correlation_score", "synthetic": "correlation_evidence", "": "correlation_evidence",
+    }  # fmt: skip
+
+
 def test_of_three_machines_every_pair_is_tested_with_holms_correction(made) -> None:
     third = made.machines.evidence.query("observer == 'luminance'")
     noise = np.random.default_rng(1).standard_normal(len(third))

@@ -53,7 +53,7 @@ def prediction(tables: Tables, folder: Path, number: int, experiment: str = "") 
     own = units[(units["experiment"] == experiment) & units["machine"].isin([one.name for one in shown])]
     drawn = drawing.panels(own, [(one.name, one.predictor, one.correlation) for one in shown])
     caption = (
-        "Each point is a unit in one condition; vertical lines: 95 % Wilson intervals over people's trials. r is over "
+        "Each point is a unit in one condition; vertical lines: Wilson intervals over people's trials. r is over "
         f"{'the conditions together' if found.whole == ALL else 'units'}, with errors of measurement. "
         f"n = {own['unit'].nunique()} units, {page.trials(own['n_trials'])} per unit and condition."
     )
@@ -164,7 +164,7 @@ class _Found:
                     f"{int(row['n_participants'])}" if row is not None else "0", predictor.replace("_", " "),
                     _with_interval(row), self._said(one.name, condition, f"disattenuated_{predictor}"),
                     self._said(one.name, condition, "kappa_cohen"),
-                    formatting.number(None if most is None else float(most["estimate"])), _with_interval(alpha),
+                    formatting.number(None if most is None else float(most["estimate"])), _significant(alpha),
                 ])  # fmt: skip
         return Listing(columns, [False, False, True, False, False, False, False, True, False], rows)
 
@@ -205,6 +205,14 @@ def _with_interval(row: pd.Series | None) -> str:
         return formatting.UNDEFINED
     ends = formatting.interval(float(row["low"]), float(row["high"]), share=False, digits=2)
     return formatting.number(float(row["estimate"])) + (f" ({ends})" if ends != formatting.UNDEFINED else "")
+
+
+def _significant(row: pd.Series | None) -> str:
+    """As `_with_interval`, with three significant digits: α may have any size."""
+    if row is None or formatting.undefined(float(row["estimate"])):
+        return formatting.UNDEFINED
+    value, low, high = (f"{float(row[name]):.3g}".replace("-", "−") for name in ("estimate", "low", "high"))
+    return f"{value} ({low} to {high})"
 
 
 def _share(row: pd.Series) -> str:

@@ -140,11 +140,14 @@ def correlation_estimates(found: list[Items], seed: int, resamples: int) -> pd.D
 
 
 def _asked(items: Items) -> Iterator[tuple[str, str]]:
-    """Conditions, in the order of all tables and then all together if there are several, with each prediction."""
+    """Conditions with each prediction, in the order of all tables, and then all together if there are several.
+
+    All together only by what the machine has predicted in each of them.
+    """
     names = cells.order(items.table["condition"].unique())
     for condition in [*names, ALL] if len(names) > 1 else names:
         for predictor in PREDICTORS:
-            if items.known(predictor, None if condition == ALL else condition).any():
+            if all(items.known(predictor, name).any() for name in (names if condition == ALL else [condition])):
                 yield condition, predictor
 
 
@@ -222,7 +225,7 @@ def _compared(first: Items, second: Items, condition: str) -> Iterator[dict[str,
     for predictor in PREDICTORS:
         known = both[both[predictor].notna() & both[f"{predictor}_b"].notna()]
         known = known if name is None else known[known["condition"] == name]
-        if known.empty:
+        if known.empty or (name is None and known["condition"].nunique() < both["condition"].nunique()):
             continue
         unit, _ = pd.factorize(known["unit"], sort=True)
         none = np.zeros(len(known))

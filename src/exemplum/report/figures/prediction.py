@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from exemplum.report import formatting, style
 
@@ -17,7 +18,7 @@ MANY = 80  # points with intervals
 NAMES = {
     "score": "score over its own tasks",
     "task_accuracy": "accuracy over its own tasks",
-    "evidence": "mean evidence Δ, same trials",
+    "evidence": "mean Δ on the same trials",
     "answers": "accuracy on the same trials",
 }
 
@@ -52,6 +53,7 @@ def _around(ax: Axes, values: np.ndarray) -> None:
     low, high = float(values.min()), float(values.max())
     room = max(0.06 * (high - low), 0.02)
     ax.set_xlim(max(low - room, -0.03), min(high + room, 1.03))
+    ax.xaxis.set_major_locator(MaxNLocator(4))
 
 
 def panels(table: pd.DataFrame, machines: Sequence[tuple[str, str, float]]) -> Figure:
@@ -65,5 +67,6 @@ def panels(table: pd.DataFrame, machines: Sequence[tuple[str, str, float]]) -> F
             by_unit(table, machine, predictor, correlation, ax)
             if place % across:
                 ax.set_ylabel("")
-        style.figure_legend(figure, table["condition"])
+        drawn = [table[(table["machine"] == name) & table[predictor].notna()] for name, predictor, _ in machines]
+        style.figure_legend(figure, pd.concat(drawn)["condition"])
     return figure
