@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from exemplum.cli.new import version
 from exemplum.errors import UserError
 from exemplum.explanations import ExplanationsSection
-from exemplum.study import Study, pipeline
+from exemplum.study import Study, new_identity, pipeline
 
 MINE = """
 import numpy as np
@@ -106,6 +107,25 @@ def test_another_parameter_makes_only_its_use_again(study):
     pipeline.run(study_of(study.folder, TOML.replace("radius = 4", "radius = 5")), ["explanations"])
     after = written()
     assert {name for name in before if before[name] != after[name]} == {"strong"}
+
+
+def test_a_new_version_keeps_the_pictures_of_a_users_method(tmp_path):
+    """The images are those of the old study, and named by another path."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    (old / "photographs").mkdir(parents=True)
+    for number, picture in enumerate(np.random.default_rng(0).integers(0, 256, (60, 48, 48, 3), np.uint8)):
+        Image.fromarray(picture).save(old / "photographs" / f"{number}.png")
+    toml = TOML.replace("limit = 200", 'load = "folder:photographs"').replace("batches = 2", "batches = 1")
+    for name in ("olah", "maco"):
+        toml = toml.replace(f'[explanations.{name}]\nmethod = "synthetic"\n', "")
+    study = study_of(old, toml.replace('recipe = "maco"\n', ""))
+    new_identity(old)
+    pipeline.run(study, ["index", "queries", "explanations"])
+    version(new, old)
+    made = {path: path.stat().st_ino for path in new.glob("explanations/*/*/*.png")}
+    pipeline.run(Study.open(new), ["index", "queries", "explanations"])
+    assert Study.open(new).config.images.load == "folder:../old/photographs"
+    assert made == {path: path.stat().st_ino for path in new.glob("explanations/*/*/*.png")}
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from exemplum.study import Config, Section, Stage, Study, StudyError, toml_files
 if TYPE_CHECKING:
     from exemplum.explanations.synthetic.recipes import Recipe
 
-VERSION = 4
+VERSION = 5
 PICTURES = 3  # version of how pictures are stored; only with a new one are all pictures made again
 FOLDER = "explanations"
 
@@ -262,9 +262,13 @@ def _key(study: Study, use: Explanation, method: ExplanationMethod, made: str) -
 
 
 def _deciding(config: Config) -> Config:
-    """The settings that pictures of a user's method may depend on, with all others at their defaults."""
+    """The settings that pictures of a user's method may depend on, with all others at their defaults.
+
+    Network and images count by their content, with the index, and not by the paths that name them, which differ in a
+    new version of a study.
+    """
     return Config(
-        seed=config.seed, model=config.model, images=config.images, index=config.index, synthetic=config.synthetic,
+        seed=config.seed, index=config.index, synthetic=config.synthetic,
         explanations=ExplanationsSection(batches=config.explanations.batches),
         design=type(config.design)(protocol=config.design.protocol),
     )  # fmt: skip
