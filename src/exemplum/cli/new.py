@@ -151,7 +151,7 @@ steps = 40
 
 [design]
 protocol = "quick"
-participants = 8
+participants = 16
 practice = 2
 catch = 1
 
