@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from scipy import stats
 
+import exemplum as ex
 from exemplum import images, models
 from exemplum.errors import UserError
 from exemplum.index import ActivationIndex, UnitsSection, build_index
@@ -267,6 +268,16 @@ def test_a_folder_of_broken_files_is_an_error(model, tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"nothing")
     with pytest.raises(UserError, match="none of the 1 images"):
         build_index(model, images.open_corpus(f"folder:{tmp_path}"), ["mixed3a"], workers=0)
+
+
+def test_an_activation_that_is_no_number_is_told_with_its_unit_and_image(corpus):
+    broken = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3))
+    with torch.no_grad():
+        broken[0].bias[2] = torch.nan
+    model = ex.load(ex.Network(broken, ex.Preprocessing(size=32, resize=32)))
+    first = corpus.record(0).image_id
+    with pytest.raises(UserError, match=rf"has the activation nan of 0:2 for image '{first}'; check the network"):
+        build_index(model, corpus, ["0"], keep=4, workers=0)
 
 
 def test_a_unit_outside_the_index_is_an_error(index):

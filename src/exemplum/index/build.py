@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from exemplum import store
-from exemplum.errors import UserError, did_you_mean
+from exemplum.errors import UserError, did_you_mean, shown
 from exemplum.images import Corpus, open_images
 from exemplum.index import ties
 from exemplum.index.activations import Measurements, Relu, measurer
@@ -86,16 +86,17 @@ def build_index(
     def sweep(name: str, rows: np.ndarray, kept: int, dtype: torch.dtype, sparse: np.ndarray | None = None) -> Sweep:
         path = folder / f"{name}.npz" if folder else None
         total, part = Accumulator(offsets, kept), SampleCollector(sampled, units, sparse)
+        check = partial(_check_finite, model=model, layers=layers, corpus=corpus, dtype=dtype)
         started = Sweep(store.digest(key, str(dtype), len(rows)), rows, total, part, path)
         with track("index" if name == "partial" else "float32", len(rows), "images", done=started.done) as advance:
             if len(started.left):
                 make = partial(measurer, model, layers, relu, objective, dtype, dtype is torch.float32)
                 if cluster:
                     measured = spread(cluster, make, corpus, started.left, batch, shard)
-                    started.run(_told(measured, advance))
+                    started.run(_told(measured, advance, check))
                 else:
                     measured = make().corpus(corpus, started.left, batch, workers)
-                    started.run(shards(_told(measured, advance), shard))
+                    started.run(shards(_told(measured, advance, check), shard))
         return started
 
     if chosen is torch.float32:
@@ -132,10 +133,27 @@ def spare(keep: int) -> int:
     return max(FEWEST_SPARE, round(SLACK * keep))
 
 
-def _told(measured: Iterator[Measurements], advance: Callable[[int], None]) -> Iterator[Measurements]:
+def _told(
+    measured: Iterator[Measurements], advance: Callable[[int], None], check: Callable[[Measurements], None]
+) -> Iterator[Measurements]:
     for part in measured:
+        check(part)
         advance(len(part.rows) + len(part.broken))
         yield part
+
+
+def _check_finite(part: Measurements, model: Model, layers: Sequence[str], corpus: Corpus, dtype: torch.dtype) -> None:
+    """Raise UserError for an activation that is no finite number: nothing could be ranked by it."""
+    if np.isfinite(part.values).all():
+        return
+    row, column = (int(axis[0]) for axis in np.nonzero(~np.isfinite(part.values)))
+    unit = [unit for layer in layers for unit in model.units(layer)][column]
+    low = dtype is not torch.float32
+    way = 'set [index] precision = "float32"' if low else "check the network, its weights and its preprocessing"
+    raise UserError(
+        f"{model.name} has the activation {part.values[row, column]:g} of {unit} for image "
+        f"{shown(corpus.record(int(part.rows[row])).image_id)}; {way}, or leave out this layer or image"
+    )
 
 
 def _sampled_rows(images: int, sample: int, seed: int) -> np.ndarray:
