@@ -63,6 +63,15 @@ def test_a_digit_counts_though_size_and_second_are_the_same(places, tmp_path):
     assert len(seen) == 5
 
 
+@pytest.mark.parametrize("gone", ["study/method.py", "study/helper.py"])
+def test_a_module_whose_file_is_gone_is_not_run_again(places, tmp_path, gone):
+    """In one session, as in a notebook: Python itself would go on with the module that it has imported."""
+    user_code.load("method:sharp", "method", places)
+    (tmp_path / gone).unlink()
+    with pytest.raises(UserError, match=rf"[Nn]o (Python )?module (named )?'{Path(gone).stem}'"):
+        user_code.load("method:sharp", "method", places)
+
+
 def test_comments_and_blank_lines_do_not_count_but_strings_do(places, tmp_path):
     before = fingerprint(places)
     file = tmp_path / "study/lazy.py"

@@ -193,7 +193,8 @@ def _import(
     known: Sequence[str],
 ) -> Any:
     name = spec.partition(":")[0]
-    if any(_is_stale(module, *found[module]) for module in found):
+    mine = [file for file, _ in _imported.values() if any(file.is_relative_to(place) for place in places)]
+    if not all(file.exists() for file in mine) or any(_is_stale(module, *found[module]) for module in found):
         _forget([*found, *_imported])
     # no bytecode: it counts as current by size and whole seconds, which two quick edits may share
     written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
