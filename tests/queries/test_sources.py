@@ -363,3 +363,49 @@ def test_a_source_may_draw_into_one_array_again(indexed, tmp_path):
     pairs = study.tables.queries
     pictures = {store.read_png(tmp_path / path).tobytes() for path in [*pairs["query_max"], *pairs["query_min"]]}
     assert len(pictures) == 2 * len(pairs)
+
+
+TABLE = """
+seed = 5
+[model]
+load = "table:activations.csv"
+input_size = 32
+[images]
+load = "folder:pictures"
+[units]
+choose = "1 per layer"
+practice = 1
+[explanations]
+methods = ["natural"]
+batches = 1
+[queries.mine]
+source = "mine:pairs"
+"""
+OF_CORPUS = """
+from exemplum.queries import QueryImage, QueryPair
+
+def pairs(request):
+    for unit in request.units:
+        for batch, images in request.extreme_queries(unit).items():
+            yield QueryPair(unit, batch, [QueryImage(request.image(i.row), i.image_id{}) for i in images.values()])
+"""
+
+
+def test_a_source_gives_the_activations_where_a_table_is_the_model(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(40):
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).save(tmp_path / f"pictures/{number}.png")
+    table = pd.DataFrame(rng.normal(size=(40, 3)), columns=["it:0", "it:1", "it:2"])
+    table.assign(image=[f"{number}.png" for number in range(40)]).to_csv(tmp_path / "activations.csv", index=False)
+    store.write_text(tmp_path / "study.toml", TABLE)
+    store.write_text(tmp_path / "mine.py", OF_CORPUS.format(""))
+    told = r"gave a pair of it:\d without activations, and the model, a table, .*mine.py, line 4\)"
+    with pytest.raises(UserError, match=told):
+        pipeline.run(Study.open(tmp_path), ["index", "queries"])
+    store.write_text(tmp_path / "mine.py", OF_CORPUS.format(", activation=i.activation"))
+    pipeline.run(study := Study.open(tmp_path), ["index", "queries"])
+    pair = study.tables.queries.iloc[0]
+    known = table[pair["unit"]].set_axis([f"{number}.png" for number in range(40)])
+    assert pair["activation_max"] == pytest.approx(known.max(), rel=1e-5)
+    assert pair["activation_min"] == pytest.approx(known.min(), rel=1e-5)

@@ -130,6 +130,11 @@ def _problem(pair: Any, request: QueryRequest) -> str:
         return f"a pair of {pair.unit} whose images are not two; give images=(QueryImage(…), QueryImage(…))"
     if problem := next(filter(None, map(_of_image, pair.images)), ""):
         return f"a pair of {pair.unit} whose {problem}"
+    if not request.model.has_network and any(image.activation is None for image in pair.images):
+        return (
+            f"a pair of {pair.unit} without activations, and the model, a table, measures no pictures; take images of "
+            "the corpus, as QueryImage(…, activation=image.activation)"
+        )
     try:
         json.dumps(dict(pair.facts))
     except (TypeError, ValueError) as error:
