@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,17 @@ from typing import Any
 import pandas as pd
 
 from exemplum import store, tables
+from exemplum.pages import (
+    SPACE as SPACE,
+    UNDEFINED as UNDEFINED,
+    count as count,
+    interval as interval,
+    listed as listed,
+    number as number,
+    percent as percent,
+    points as points,
+    undefined as undefined,
+)  # fmt: skip
 from exemplum.store import csv_text
 
 # The published study reports means of participants' means; a machine is one observer, whose units are the sample.
@@ -122,9 +132,6 @@ def _range(counts: pd.Series, noun: str, many: str = "") -> str:
     return count(low, noun, many) if low == high else f"{low:,} to {count(high, noun, many)}"
 
 
-UNDEFINED = "—"
-SPACE = "\u00a0"  # no line break between a number and its sign
-
 AGGREGATES = {
     "pooled": "all trials pooled",
     "participants": "mean of participants' means",
@@ -146,40 +153,6 @@ INTERVALS = {
 }
 
 
-def undefined(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and not math.isfinite(value))
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """`3.14`; `—` where the value is undefined."""
-    if undefined(value):
-        return UNDEFINED
-    text = f"{float(value):,.{digits}f}"  # type: ignore[arg-type]
-    return text.replace("-", "−") if text.strip("-0.,") else text.lstrip("-")
-
-
-def percent(share: float | None, digits: int = 1) -> str:
-    """A share of 1 as `92.4 %`."""
-    return UNDEFINED if undefined(share) else f"{number(100 * float(share), digits)}{SPACE}%"  # type: ignore[arg-type]
-
-
-def points(difference: float | None, digits: int = 1) -> str:
-    """A difference of shares in percentage points, as `+9.8`."""
-    if undefined(difference):
-        return UNDEFINED
-    text = number(100 * float(difference), digits)  # type: ignore[arg-type]
-    return text if text.startswith("−") or float(text.replace(",", "")) == 0 else f"+{text}"
-
-
-def interval(low: float | None, high: float | None, share: bool = True, digits: int = 1) -> str:
-    """`88.1 to 95.0 %` for shares, `3.1 to 4.4` for other numbers; `—` where either end is undefined."""
-    if undefined(low) or undefined(high):
-        return UNDEFINED
-    scale = 100 if share else 1
-    ends = [number(scale * float(end), digits) for end in (low, high)]  # type: ignore[arg-type]
-    return " to ".join(ends) + (f"{SPACE}%" if share else "")
-
-
 def p_value(p: float | None) -> str:
     """`p = .012`, `p < .001`; `p = —` where undefined."""
     if undefined(p):
@@ -188,18 +161,6 @@ def p_value(p: float | None) -> str:
         return "p < .001"
     text = f"{float(p):.3f}"  # type: ignore[arg-type]
     return f"p = {text.removeprefix('0') if text.startswith('0') else '1'}"
-
-
-def count(n: float, one: str, many: str = "") -> str:
-    """`1 trial`, `1,350 trials`."""
-    return f"{int(n):,}{SPACE}{one if int(n) == 1 else many or one + 's'}"
-
-
-def listed(items: list[str]) -> str:
-    """`a`, `a and b`, `a, b and c`; `nothing` for an empty list."""
-    if not items:
-        return "nothing"
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
 def seconds(value: float | None) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 from PIL import Image
 
+from exemplum import pages
 from exemplum.report import figures, formatting, style
 from exemplum.report.figures.accuracy import by_unit
 from exemplum.report.figures.ratings import PHASES, before_after
@@ -39,12 +37,8 @@ class PageFigure:
 
 def render(template: str, **values: Any) -> str:
     """Render a template of this package; a missing value is an error."""
-    environment = Environment(
-        loader=PackageLoader("exemplum.report"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters |= {"label": style.label, "percent": formatting.percent, "number": formatting.number}
-    return environment.get_template(template).render(**values)
+    filters = {"label": style.label, "percent": formatting.percent, "number": formatting.number}
+    return pages.render("exemplum.report", template, filters, **values)
 
 
 def show(
@@ -148,7 +142,7 @@ def keep(
 ) -> PageFigure:
     """Save a figure as PNG and SVG in the folder and prepare it for the page."""
     _, svg = figures.save(drawn, folder, name)
-    image = data_uri(svg.read_bytes(), "image/svg+xml")
+    image = pages.data_uri(svg.read_bytes(), "image/svg+xml")
     return PageFigure(number, name, title, caption, image, alt, round(drawn.get_figwidth() * PIXELS), LEAST, table)
 
 
@@ -162,9 +156,6 @@ def _described(rows: pd.DataFrame, most: int = 6) -> str:
 def _named(row: Any) -> str:
     group = [] if row.group in ("", "all") else [row.group]
     return ", ".join([row.observer, style.label(row.condition), *group])
-
-
-QUALITY = 82  # of WebP: no visible artefacts at the sizes shown
 
 
 @dataclass
@@ -194,11 +185,4 @@ class Pictures:
             if path not in self.missing:
                 self.missing.append(path)
             return ""
-        small.thumbnail((size, size), Image.Resampling.LANCZOS)
-        buffer = io.BytesIO()
-        small.save(buffer, format="WEBP", quality=QUALITY, method=4)
-        return data_uri(buffer.getvalue(), "image/webp")
-
-
-def data_uri(content: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+        return pages.embedded(small, size)
