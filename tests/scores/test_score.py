@@ -8,6 +8,7 @@ from scipy import stats
 import exemplum as ex
 from exemplum.errors import UserError
 from exemplum.scores import Scores
+from scores.conftest import TOML
 
 OBSERVERS = ["similarity", "mean_colour", "luminance", "orientation_histogram"]
 DIFFICULTIES = ["extreme", 0.85, 0.75]
@@ -64,7 +65,7 @@ def test_low_level_observers_are_worse_than_features_and_better_than_chance(scor
 def test_words_and_figure(scores):
     said = scores.said()
     assert len(said) == 2 * len(DIFFICULTIES)
-    assert all("above it in 4 layers" in sentence for sentence in said[:2])
+    assert all("above it in all 4 layers" in sentence for sentence in said[:2])
     axes = scores.plot()
     assert len(axes.get_legend().get_texts()) == 3  # natural, and two nulls
     assert repr(scores).startswith("Scores(1,0")
@@ -114,31 +115,6 @@ def test_a_planted_unit_is_scored_by_what_it_responds_to(corpus, tmp_path):
     assert abs(own["noise"].mean() - 0.5) < 0.3
     with pytest.raises(UserError, match=r"null untrained needs a network, but the model is a table"):
         ex.score(model, index, observers=["mean_colour"], nulls=["untrained"])
-
-
-TOML = """
-seed = 3
-[images]
-limit = 160
-[units]
-layers = ["mixed5b"]
-choose = "2 per layer"
-[explanations]
-methods = ["natural", "random"]
-[scores]
-difficulty = ["extreme", 0.8]
-tasks = 4
-references = [4]
-observers = ["luminance", "contrast"]
-nulls = ["untrained", "shuffled", "directions", "random"]
-"""
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory) -> ex.Study:
-    folder = tmp_path_factory.mktemp("scored")
-    (folder / "study.toml").write_text(TOML, encoding="utf-8")
-    return ex.Study.open(folder).run("scores")
 
 
 def tables(study: ex.Study) -> list[pd.DataFrame]:

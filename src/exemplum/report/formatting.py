@@ -62,6 +62,8 @@ class Tables:
     effects: pd.DataFrame = field(default_factory=tables.EFFECTS.frame)
     checks: pd.DataFrame = field(default_factory=tables.CHECKS.frame)
     people_and_machines: pd.DataFrame = field(default_factory=tables.PEOPLE_AND_MACHINES.frame)
+    score_summaries: pd.DataFrame = field(default_factory=tables.SCORE_SUMMARIES.frame)
+    score_differences: pd.DataFrame = field(default_factory=tables.SCORE_DIFFERENCES.frame)
 
 
 def pick(

@@ -37,7 +37,7 @@ class PageFigure:
 
 def render(template: str, **values: Any) -> str:
     """Render a template of this package; a missing value is an error."""
-    filters = {"label": style.label, "percent": formatting.percent, "number": formatting.number}
+    filters: dict[str, Any] = {"label": style.label, "percent": formatting.percent, "number": formatting.number}
     return pages.render("exemplum.report", template, filters, **values)
 
 

@@ -10,16 +10,26 @@ from typing import Any
 
 import pandas as pd
 
-from exemplum import checks, queries, store, tables
+from exemplum import checks, queries, scores, store, tables
 from exemplum.records import easiest_first
-from exemplum.report import figures, findings, formatting, page, pictures as strengths, prediction, ranking, style
+from exemplum.report import (
+    figures,
+    findings,
+    formatting,
+    page,
+    pictures as strengths,
+    prediction,
+    ranking,
+    scored,
+    style,
+)  # fmt: skip
 from exemplum.report.formatting import Tables, how, pick
 from exemplum.report.page import Pictures
 from exemplum.report.pictures import example_screens, make_cards
 from exemplum.responses import files, read_all
 from exemplum.study import STAGES, Stage, Study, blinding, versions
 
-SCHEMA = 4  # of the report; a new number makes every report stale
+SCHEMA = 5  # of the report; a new number makes every report stale
 ALWAYS = ("estimates", "comparisons", "responses")  # exported even if they are empty
 UPSTREAM = ("explanations", "design", "responses", "analysis")
 
@@ -29,7 +39,9 @@ def fingerprint(study: Study) -> str:
     upstream = [study.made(stage) for stage in UPSTREAM]
     answers = [(path.name, path.stat().st_size) for path in files(study.stage("responses"), "responses")]
     settings = study.config.model_dump(mode="json")
-    return store.digest(SCHEMA, upstream, answers, settings, *blinding.state(study), checks.made(study))
+    return store.digest(
+        SCHEMA, upstream, answers, settings, *blinding.state(study), checks.made(study), scores.made(study)
+    )
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -77,6 +89,7 @@ def read(study: Study) -> Tables:
         _optional(tables.EFFECTS, analysis / "effects.parquet"),
         _optional(tables.PEOPLE_AND_MACHINES, analysis / "people_and_machines.parquet"),
     )
+    summaries, differences = scores.current(study)
     names = (
         "responses", "ratings", "people", "estimates", "comparisons", "exclusions", "verdicts", "models", "effects",
         "people_and_machines",
@@ -87,6 +100,8 @@ def read(study: Study) -> Tables:
         queries=pairs,
         trials=tables.TRIALS.read(study.stage("design") / "trials.parquet"),
         checks=checks.current(study),
+        score_summaries=summaries,
+        score_differences=differences,
         **dict(zip(names, shown, strict=True)),
     )
 
@@ -113,15 +128,20 @@ def _export(study: Study, found: Tables) -> list[formatting.ExportedTable]:
         ("queries", found.queries, tables.QUERIES.meaning),
         ("units", found.units, tables.STUDY_UNITS.meaning),
         ("checks", found.checks, tables.CHECKS.meaning),
+        ("score_summaries", found.score_summaries, tables.SCORE_SUMMARIES.meaning),
+        ("score_differences", found.score_differences, tables.SCORE_DIFFERENCES.meaning),
     ]
     index = study.stage("index") / "units.parquet"
     if index.exists():
         given.append(("index_units", tables.INDEX_UNITS.read(index), tables.INDEX_UNITS.meaning))
-    return [
-        formatting.export(folder, name, frame, meaning.split(";")[0].rstrip(".") + ".")
-        for name, frame, meaning in given
-        if len(frame) or name in ALWAYS
-    ]
+    exported = []
+    for name, frame, meaning in given:
+        if len(frame) or name in ALWAYS:
+            exported.append(formatting.export(folder, name, frame, meaning.split(";")[0].rstrip(".") + "."))
+        else:  # of an earlier report, whose table the study no longer has
+            for suffix in (".csv", ".parquet"):
+                (folder / f"{name}{suffix}").unlink(missing_ok=True)
+    return exported
 
 
 def _notes(study: Study) -> tuple[str, ...]:
@@ -180,6 +200,8 @@ def write(
         check_conclusion=checks.conclusion(tables.checks),
         check_lines=checks.lines(tables.checks),
         check_all=checks.lines(tables.checks, fine=True),
+        scored=scored.section(tables),
+        scores_page=f"../{scores.FOLDER}/{scores.PAGE}" if scores.page_of(study) else "",
         strength=strong,
         strength_sentence=strengths.sentence(strong),
         cards=unit_cards,

@@ -11,7 +11,16 @@ from exemplum.queries import Percentile
 from exemplum.study import Name, Names, Once, Section
 
 if TYPE_CHECKING:
+    from exemplum.scores.means_table import OverviewRow as OverviewRow, overview as overview
     from exemplum.scores.result import Scores as Scores
+    from exemplum.scores.stored import (
+        FOLDER as FOLDER,
+        PAGE as PAGE,
+        current as current,
+        made as made,
+        page_of as page_of,
+    )
+    from exemplum.scores.summary import said_against_nulls as said_against_nulls
     from exemplum.scores.units import score as score
 
 
@@ -37,7 +46,10 @@ class ScoresSection(Section):
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "means_table": ["OverviewRow", "overview"],
         "result": ["Scores"],
+        "stored": ["FOLDER", "PAGE", "current", "made", "page_of"],
+        "summary": ["said_against_nulls"],
         "units": ["score"],
     },
 )

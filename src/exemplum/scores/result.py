@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from exemplum.records import easiest_first
 from exemplum.scores import summary
-from exemplum.scores.populations import NULLS
+from exemplum.scores.populations import NULLS, RANDOM
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from exemplum.index import ActivationIndex
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Scores:
 
     table: pd.DataFrame  # SCORES
     baseline: str = "natural"  # the method that the others are compared with
+    index: ActivationIndex | None = field(default=None, repr=False, compare=False)  # whose images the page shows
+    uninformative: tuple[str, ...] = (RANDOM,)  # methods whose references explain nothing
 
     def __repr__(self) -> str:
         own = self.table[self.table["null"] == ""]
@@ -77,6 +82,20 @@ class Scores:
         from exemplum.scores.figures import curves  # late: matplotlib takes a second to import
 
         return curves(self._summaries, self.observers[0], self.difficulties, axes)
+
+    def page(self, path: Path | str) -> Path:
+        """Write the network page, one HTML file: layers and methods against nulls, and units with their images.
+
+        Without an index that has its images (`index.attached`) there are no images. Returns the path.
+        """
+        from exemplum.scores.page import About, Found, write  # late: templates take a moment to import
+
+        index = self.index
+        network = index.model.name if index and index.model else "a network"
+        images = f"{len(index.corpus):,} images, {index.corpus.name}" if index and index.corpus else "unknown images"
+        about = About(network, images, self.baseline, self.uninformative)
+        write(Path(path), Found(self.table, self._summaries, self._differences, about), index)
+        return Path(path)
 
     def _order(self, column: tuple[str, int, str]) -> tuple[int, int, int]:
         methods = list(self.table["method"].unique())

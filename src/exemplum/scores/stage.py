@@ -16,15 +16,15 @@ from exemplum.index import stage as index_stage
 from exemplum.queries import stage as queries_stage
 from exemplum.records import Pole, Unit
 from exemplum.runtime import Cluster, console, styled
-from exemplum.scores import populations, summary
+from exemplum.scores import page, populations, stored, summary
 from exemplum.scores.methods import Reference
 from exemplum.scores.populations import OF_UNITS, IndexSettings
 from exemplum.scores.scoring import Plan, scored
+from exemplum.scores.stored import FOLDER
 from exemplum.scores.units import of_nulls
 from exemplum.study import Stage, Study
 
 VERSION = 1
-FOLDER = "scores"
 KEPT = "cache"  # vectors of images, and indexes of nulls
 
 
@@ -94,11 +94,17 @@ def run(study: Study) -> dict[str, Any]:
         alphas=_alphas(study), folder=kept, cluster=cluster,
     )  # fmt: skip
     baseline = config.explanations.baseline
-    differences = summary.differences(table, baseline)
+    differences, summaries = summary.differences(table, baseline), summary.summaries(table)
     study.begin_writing(FOLDER)
     tables.SCORES.write(study.stage(FOLDER) / "scores.parquet", table)
-    tables.SCORE_SUMMARIES.write(study.stage(FOLDER) / "summaries.parquet", summary.summaries(table))
+    tables.SCORE_SUMMARIES.write(study.stage(FOLDER) / "summaries.parquet", summaries)
     tables.SCORE_DIFFERENCES.write(study.stage(FOLDER) / "differences.parquet", differences)
+    stored.note(study, needs(study))
+    random = tuple(name for name, kind in _of_rows(study).items() if kind == populations.RANDOM)
+    network = "the embedded InceptionV1" if config.model.load == "embedded" else config.model.load
+    about = page.About(network, f"{len(corpus):,} images, {config.images.load}", baseline, random, config.seed)
+    found = page.Found(table, summaries, differences, about)
+    page.write(study.stage(FOLDER) / stored.PAGE, found, index.attached(model, corpus))
     _say(differences, next(iter(_of_rows(study)), baseline), section.observers, plan.difficulties)
     return {"units": len(own.units)} | _shares(table, section.observers[0], plan.difficulties)
 

@@ -36,7 +36,7 @@ def summaries(scores: pd.DataFrame) -> pd.DataFrame:
                 "low": low, "high": high, "score": np.average(own["score"], weights=weights),
                 "evidence": np.average(own["evidence"], weights=weights),
             })  # fmt: skip
-    return SCORE_SUMMARIES.frame(pd.DataFrame(rows))
+    return SCORE_SUMMARIES.frame(pd.DataFrame(rows, columns=list(SCORE_SUMMARIES.columns)))
 
 
 def estimate(own: pd.DataFrame, like: pd.DataFrame, level: float) -> tuple[float, float, float]:
@@ -164,7 +164,7 @@ def said_against_nulls(table: pd.DataFrame, method: str, observer: str, difficul
         rows = own[(own["against"] == null) & (own["layer"] != WHOLE)]
         above, below = rows[rows["low_all"] > 0], rows[rows["high_all"] < 0]
         rest = rows[~rows.index.isin([*above.index, *below.index])]
-        parts = [f"{what} {_named(of['layer'])}" for what, of in (
+        parts = [f"{what} {_named(of['layer'], len(rows))}" for what, of in (
             ("above it in", above), ("below it in", below), ("not told from it in", rest)) if len(of)]  # fmt: skip
         whole = own[(own["against"] == null) & (own["layer"] == WHOLE)].iloc[0]
         gap = f"{whole['difference']:+.3f} ({whole['low']:+.3f} to {whole['high']:+.3f})"
@@ -172,6 +172,9 @@ def said_against_nulls(table: pd.DataFrame, method: str, observer: str, difficul
     return said
 
 
-def _named(layers: Sequence[str] | pd.Series) -> str:
+def _named(layers: Sequence[str] | pd.Series, count: int) -> str:
+    """The names of some of `count` layers."""
     names = list(layers)
+    if len(names) == count > 1:
+        return f"all {count} layers"
     return names[0] if len(names) == 1 else f"{len(names)} layers ({', '.join(names)})"

@@ -20,7 +20,7 @@ from exemplum.records import EXTREME, Picture, Pole, Unit
 from exemplum.runtime import Cluster
 from exemplum.scores import populations
 from exemplum.scores.methods import Reference
-from exemplum.scores.populations import DIRECTIONS, NULLS, OF_UNITS, UNTRAINED, IndexSettings, Population
+from exemplum.scores.populations import DIRECTIONS, NULLS, OF_UNITS, RANDOM, UNTRAINED, IndexSettings, Population
 from exemplum.scores.result import Scores
 from exemplum.scores.scoring import Plan, scored
 from exemplum.scores.tasks import Ranking, Tasks
@@ -84,7 +84,8 @@ def score(
         [own, *of_nulls(nulls, model, corpus, layers, settings, home)], plan, corpus, model.preprocessing, encoders,
         rows=rows, pictures=made, nulls=[null for null in nulls if null in OF_UNITS], folder=home, workers=workers,
     )  # fmt: skip
-    return Scores(table, baseline or next(iter(chosen)))
+    random = tuple(name for name, kind in rows.items() if kind == RANDOM)
+    return Scores(table, baseline or next(iter(chosen)), index, random)
 
 
 def of_nulls(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import shutil
 import socket
 import threading
 import time
@@ -17,8 +15,9 @@ from types import ModuleType
 import httpx
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 
+from browsing import launched
 from building import alone
 from design.made import stimuli, units
 from exemplum import design as designs
@@ -30,10 +29,6 @@ from server import made
 from server.walk import Walker
 
 ROOT = Path(__file__).resolve().parents[3]
-CHROMIUM = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
 TINY = {"practice": 1, "blocks": 1, "catch": 1, "repeated": 1}
 PLACES = 2  # participants in the design
 WINDOW = {"width": 1280, "height": 720}
@@ -101,11 +96,8 @@ def axe(hook: ModuleType) -> str:
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("chromium is not installed")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=program, args=CHROMIUM.split())
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture

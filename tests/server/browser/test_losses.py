@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select, update
 
+from browsing import CHROMIUM
 from exemplum.server.storage.schema import Answer, SessionRow, TrialRow
-from server.browser.conftest import CHROMIUM
 from server.browser.person import Person
 
 OPEN = '.trial[data-state="open"]'

@@ -1,0 +1,5 @@
+"""The network page: scores of every unit as one HTML file."""
+
+from exemplum.scores.page.network import About, Found, write
+
+__all__ = ["About", "Found", "write"]
