@@ -12,6 +12,8 @@ from PIL import Image
 from exemplum.cli.new import version
 from exemplum.errors import UserError
 from exemplum.explanations import ExplanationsSection
+from exemplum.index import measurer, stage as index_stage
+from exemplum.records import Unit
 from exemplum.study import Study, new_identity, pipeline
 
 MINE = """
@@ -25,6 +27,7 @@ def blurred(request, radius=1.0):
             for position, exemplar in enumerate(request.exemplars(unit, pole)):
                 image = Image.fromarray(exemplar.image()).filter(ImageFilter.GaussianBlur(radius))
                 yield Picture(unit, pole, position, np.asarray(image), image_id=exemplar.image_id, group=exemplar.group,
+                              activation=1e9,  # wrong
                               facts={"recipe": "of my own", "steps": 3})  # names that `synthetic` uses too
 """
 TOML = """
@@ -95,6 +98,16 @@ def test_two_recipes_stand_beside_each_other(study):
 def test_a_parameter_reaches_the_function(study):
     slight, strong = (picture(study, name).astype(float) for name in ("slight", "strong"))
     assert np.abs(np.diff(strong, axis=0)).mean() < 0.7 * np.abs(np.diff(slight, axis=0)).mean()
+
+
+def test_pictures_of_a_users_method_are_measured_whatever_it_states(study):
+    """Oracle: the network, asked for one of them."""
+    stimuli = study.tables.stimuli
+    row = stimuli[stimuli["method"] == "strong"].iloc[0]
+    model, unit = index_stage.load_model(study), Unit.parse(row["unit"])
+    shown = model.fit(np.asarray(Image.open(study.folder / row["path"])))
+    expected = measurer(model, [unit.layer], "before", "channel").images(np.stack([shown]))[0, unit.channel]
+    assert row["activation"] == pytest.approx(float(expected), rel=1e-4)
 
 
 def test_another_parameter_makes_only_its_use_again(study):

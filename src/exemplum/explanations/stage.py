@@ -126,7 +126,10 @@ def _run_methods(study: Study) -> dict[str, Any]:
     stored: list[Picture] = []
     for use, method in methods:
         request = Request(chosen, given, _settings(study, method), folder / use.name, study.ray, asked)
-        stored += gather.pictures(use.name, method, request, study.folder, keys[use.name])
+        pictures = gather.pictures(use.name, method, request, study.folder, keys[use.name])
+        if isinstance(method, OwnMethod) and model.has_network:  # measured, whatever it states
+            pictures = [replace(picture, activation=None) for picture in pictures]
+        stored += pictures
     study.begin_writing(FOLDER)
     for name, key in keys.items():
         gather.settle(folder / name, key)
