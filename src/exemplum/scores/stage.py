@@ -24,7 +24,7 @@ from exemplum.scores.stored import FOLDER
 from exemplum.scores.units import of_nulls
 from exemplum.study import Stage, Study
 
-VERSION = 1
+VERSION = 2
 KEPT = "cache"  # vectors of images, and indexes of nulls
 
 
@@ -101,7 +101,7 @@ def run(study: Study) -> dict[str, Any]:
     tables.SCORE_DIFFERENCES.write(study.stage(FOLDER) / "differences.parquet", differences)
     stored.note(study, needs(study))
     random = tuple(name for name, kind in _of_rows(study).items() if kind == populations.RANDOM)
-    network = "the embedded InceptionV1" if config.model.load == "embedded" else config.model.load
+    network = page.NETWORKS.get(config.model.load, config.model.load)
     about = page.About(network, f"{len(corpus):,} images, {config.images.load}", baseline, random, config.seed)
     found = page.Found(table, summaries, differences, about)
     page.write(study.stage(FOLDER) / stored.PAGE, found, index.attached(model, corpus))

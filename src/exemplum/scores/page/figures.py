@@ -48,7 +48,7 @@ def curve_panels(summaries: pd.DataFrame, references: int, difficulties: Sequenc
     frame = Frame(400, 270, (-0.4, max(len(difficulties) - 0.6, 0.4)), (low, 1.0))
     found = []
     for observer, rows in own.groupby("observer", sort=False):
-        drawn = drawings.curves(rows, difficulties, frame, 5.0 if len(difficulties) < 6 else 2.0)
+        drawn = drawings.curves(rows, difficulties, frame, 5.0 if len(difficulties) < 4 else 3.0)
         said = [
             f"{null or method} {', '.join(pages.percent(value) for value in of['accuracy'])}"
             for (method, null), of in rows.groupby(["method", "null"], sort=False)
@@ -194,7 +194,7 @@ def _scatter(name: str, both: pd.DataFrame, layer: pd.Series, x: str, y: str) ->
     values = both[["x", "y"]].to_numpy()
     lows, highs = np.floor(20 * values.min(0)) / 20, np.ceil(20 * values.max(0)) / 20
     highs = np.maximum(highs, lows + 0.05)
-    frame = Frame(440, 440, (lows[0], highs[0]), (lows[1], highs[1]), left=52, bottom=52)
+    frame = Frame(440, 440, (lows[0], highs[0]), (lows[1], highs[1]), left=60, bottom=52)
     places = np.array([[frame.at_x(a), frame.at_y(b)] for a, b in values.tolist()])
     names = list(dict.fromkeys(layer[layer.index.isin(both.index)]))
     colours = dict(zip(names, drawings.depth_colours(len(names)), strict=True))

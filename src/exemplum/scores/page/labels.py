@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+NETWORKS = {"embedded": "the embedded InceptionV1"}  # by the name that loads them
+
 
 def label(name: str) -> str:
     """An observer's or a method's name as readers see it.

@@ -179,7 +179,9 @@ def _groups(found: Found, lists: ranked.Lists, images: Pictures) -> list[CardGro
     view, most = found.view, f"mean score by {found.view.observer} over the difficulties"
     disputed = "observers" if all(one.observer != view.observer for one in found.rivals) else "observers or methods"
     return [
-        CardGroup(name, title, text, [_card(found, unit, lists, images) for unit in units])
+        CardGroup(name, title, text, [
+            _card(found, unit, images, lists.disputes[unit] if name == "disputed" else "") for unit in units
+        ])
         for name, title, text, units in (
             ("best", "Best", f"Highest {most}.", lists.best),
             ("worst", "Worst", f"Lowest {most}.", lists.worst),
@@ -189,17 +191,18 @@ def _groups(found: Found, lists: ranked.Lists, images: Pictures) -> list[CardGro
     ]  # fmt: skip
 
 
-def _card(found: Found, unit: str, lists: ranked.Lists, images: Pictures) -> Card:
+def _card(found: Found, unit: str, images: Pictures, note: str) -> Card:
     view = found.view
     rows = []
     for seen in (view, *found.rivals):
         accuracies = seen.rows(found.scores).query("unit == @unit").set_index("difficulty")["accuracy"]
         name = seen.observer if seen.method == view.method else seen.method
+        if seen == view and any(rival.method != view.method for rival in found.rivals):
+            name = f"{view.method}, {view.observer}"
         if len(accuracies):
             cells = [pages.percent(accuracies.get(level), 0).replace(pages.SPACE, "") for level in found.difficulties]
             rows.append((name, cells))
     mean = unit_scores(found.scores, view).get(unit)
-    note = lists.disputes.get(unit, "") if unit in lists.disputed else ""
     large = images.large
     return Card(unit, note, pages.number(mean), large.get((unit, "min"), []), large.get((unit, "max"), []), rows)
 
