@@ -164,6 +164,20 @@ def test_what_study_toml_names_wrongly_is_told_before_any_work(study, tmp_path):
         assert not (tmp_path / "index").exists()
 
 
+def test_incomplete_methods_and_observers_of_one_name_are_refused(model, index):
+    def few(request):
+        for unit in request.units:
+            for pole in ex.Pole:
+                yield ex.Picture(unit, pole, 0, request.exemplars(unit, pole)[0].image())
+
+    with pytest.raises(UserError, match=r"method few gave 2 pictures of mixed4a:3, but no set of 4 for each pole"):
+        ex.score(
+            model, index, units=["mixed4a:3"], methods={"few": few}, references=4, tasks=3, observers=["luminance"]
+        )
+    with pytest.raises(UserError, match=r"two observers are called luminance"):
+        ex.score(model, index, units=["mixed4a:3"], observers=["luminance", "luminance"])
+
+
 def test_wrong_names_are_told(model, index):
     with pytest.raises(UserError, match=r"no difficulty 'hard'; give extreme, or a percentile"):
         ex.score(model, index, difficulty="hard")

@@ -19,7 +19,7 @@ from exemplum.queries import IN_WINDOW, CorpusImages, Deal, DealtImage
 from exemplum.records import EXTREME, Picture, Pole, Unit
 from exemplum.runtime import Cluster
 from exemplum.scores import populations
-from exemplum.scores.methods import Reference
+from exemplum.scores.methods import Reference, sets
 from exemplum.scores.populations import DIRECTIONS, NULLS, OF_UNITS, RANDOM, UNTRAINED, IndexSettings, Population
 from exemplum.scores.result import Scores
 from exemplum.scores.scoring import Plan, scored
@@ -75,6 +75,9 @@ def score(
     chosen = {name: as_method(name, method) for name, method in _named(methods).items()}
     rows = {name: kind for name, method in chosen.items() if (kind := whole_images(method))}
     encoders = [_encoder(observer, model) for observer in observers]
+    for place, encoder in enumerate(encoders):
+        if encoder.name in (earlier.name for earlier in encoders[:place]):
+            raise UserError(f"two observers are called {encoder.name}; give one of them another name")
     home = None if folder is None else Path(folder).expanduser()
     layers, settings = list(dict.fromkeys(unit.layer for unit in asked)), _settings(index, seed)
     own = populations.own(index, asked)
@@ -113,7 +116,25 @@ def drawn_pictures(
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(plan.seed, population.index.relu, population.index.objective)
         request = Request(population.units, given, settings, Path(folder))
-        return [_reference(picture, f"{name} {place}") for place, picture in enumerate(method(request))]
+        found = [_reference(picture, f"{name} {place}") for place, picture in enumerate(method(request))]
+    _refuse_incomplete(name, found, population.units, plan.references)
+    return found
+
+
+def _refuse_incomplete(
+    name: str, pictures: Sequence[Reference], units: Sequence[Unit], references: Sequence[int]
+) -> None:
+    """Raise UserError for a unit without a whole set of pictures for every number of references."""
+    by_unit: dict[str, list[Reference]] = {str(unit): [] for unit in units}
+    for picture in pictures:
+        by_unit[picture.unit].append(picture)
+    for unit, own in by_unit.items():
+        for k in references:
+            if not sets(own, k):
+                raise UserError(
+                    f"method {name} gave {len(own)} pictures of {unit}, but no set of {k} for each pole; give those at "
+                    f"positions 0 to {k - 1} of both poles, or score with fewer references"
+                )
 
 
 def _deal(index: ActivationIndex, unit: Unit, corpus: Corpus, plan: Plan) -> Deal:
