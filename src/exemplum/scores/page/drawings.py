@@ -29,8 +29,8 @@ def histogram(accuracies: np.ndarray, low: float = 0.0) -> str:
 
     From `low` on, a multiple of 1 / BINS.
 
-    >>> histogram(np.array([1.0, 1.0, 0.5]))[-35:]
-    'V26H90.48V26H95.24V0H100V26H100V26Z'
+    >>> histogram(np.array([1.0, 1.0, 0.5]))[-19:]
+    'V26H95.24V0H100V26Z'
     """
     bins = np.clip(np.floor(np.asarray(accuracies) * BINS + 0.5), 0, BINS).astype(int)
     counts = np.bincount(bins, minlength=BINS + 1)[round(low * BINS) :]

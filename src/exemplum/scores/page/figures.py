@@ -100,7 +100,7 @@ def layers(scores: pd.DataFrame, summaries: pd.DataFrame, view: View) -> LayerGr
         (summaries["observer"] == view.observer) & (summaries["method"] == view.method)
         & (summaries["references"] == view.references) & (summaries["null"] == "")
     ].set_index(["layer", "difficulty"])  # fmt: skip
-    columns = _some(easiest_first(of_view["difficulty"]))
+    columns = _some(easiest_first(of_view["difficulty"].unique()))
     names = list(map(str, of_view["layer"].unique()))
     parts = dict(list(of_view.groupby(["layer", "difficulty"], sort=False)))
     low = _lowest(of_view)

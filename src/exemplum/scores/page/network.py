@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,26 @@ class Found:
             *(View(observer, view.method, view.references) for observer in observers),
         ]
 
-    @property
+    @cached_property
+    def accuracies(self) -> dict[str, pd.DataFrame]:
+        """Of the view and its rivals, by the name of what is different: accuracy by unit and difficulty."""
+        view, found = self.view, {}
+        has_methods = any(rival.method != view.method for rival in self.rivals)
+        for seen in (view, *self.rivals):
+            name = seen.method if seen.method != view.method else seen.observer
+            if seen == view and has_methods:
+                name = f"{view.method}, {view.observer}"
+            found[name] = seen.rows(self.scores).pivot(index="unit", columns="difficulty", values="accuracy")
+        return found
+
+    @cached_property
+    def means(self) -> pd.Series:
+        """The view's mean score over the difficulties, by unit."""
+        return unit_scores(self.scores, self.view)
+
+    @cached_property
     def difficulties(self) -> list[str]:
-        return easiest_first(self.scores["difficulty"])
+        return easiest_first(self.scores["difficulty"].unique())
 
 
 def write(path: Path, found: Found, index: ActivationIndex | None = None) -> dict[str, Any]:
@@ -192,18 +210,14 @@ def _groups(found: Found, lists: ranked.Lists, images: Pictures) -> list[CardGro
 
 
 def _card(found: Found, unit: str, images: Pictures, note: str) -> Card:
-    view = found.view
     rows = []
-    for seen in (view, *found.rivals):
-        accuracies = seen.rows(found.scores).query("unit == @unit").set_index("difficulty")["accuracy"]
-        name = seen.observer if seen.method == view.method else seen.method
-        if seen == view and any(rival.method != view.method for rival in found.rivals):
-            name = f"{view.method}, {view.observer}"
-        if len(accuracies):
-            cells = [pages.percent(accuracies.get(level), 0).replace(pages.SPACE, "") for level in found.difficulties]
-            rows.append((name, cells))
-    mean = unit_scores(found.scores, view).get(unit)
-    large = images.large
+    for name, accuracies in found.accuracies.items():
+        if unit in accuracies.index:
+            own = accuracies.loc[unit]
+            rows.append((
+                name, [pages.percent(own.get(level), 0).replace(pages.SPACE, "") for level in found.difficulties]
+            ))  # fmt: skip
+    large, mean = images.large, found.means.get(unit)
     return Card(unit, note, pages.number(mean), large.get((unit, "min"), []), large.get((unit, "max"), []), rows)
 
 
@@ -211,7 +225,7 @@ def _facts(found: Found) -> list[tuple[str, str]]:
     """How the page was made: what was scored, how often, and how many units could not be."""
     view, scores = found.view, found.scores
     own = view.rows(scores)
-    listed = len(unit_scores(scores, view))
+    listed = len(found.means)
     counts = own.loc[own["n_tasks"] > 0].groupby("difficulty")["n_tasks"].agg(["min", "max", "size"])
     tasks = [
         f"{name}: {_range(row['min'], row['max'])} per unit, {int(row['size']):,} units"
