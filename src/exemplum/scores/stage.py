@@ -104,7 +104,8 @@ def run(study: Study) -> dict[str, Any]:
     network = page.NETWORKS.get(config.model.load, config.model.load)
     about = page.About(network, f"{len(corpus):,} images, {config.images.load}", baseline, random, config.seed)
     found = page.Found(table, summaries, differences, about)
-    page.write(study.stage(FOLDER) / stored.PAGE, found, index.attached(model, corpus))
+    written = page.write(study.stage(FOLDER) / stored.PAGE, found, index.attached(model, corpus))
+    console.print(styled((f"network page: {written['page']}", "dim")))
     _say(differences, next(iter(_of_rows(study)), baseline), section.observers, plan.difficulties)
     return {"units": len(own.units)} | _shares(table, section.observers[0], plan.difficulties)
 
