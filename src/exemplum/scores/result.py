@@ -75,7 +75,7 @@ class Scores:
     @property
     def difficulties(self) -> list[str]:
         """The easiest first."""
-        return easiest_first(self.table["difficulty"])
+        return easiest_first(self.table["difficulty"].unique())
 
     def plot(self, axes: Axes | None = None) -> Axes:
         """Accuracy by difficulty: one line per method of the first observer, and a dashed one per null."""
