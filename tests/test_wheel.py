@@ -65,9 +65,12 @@ def test_the_wheel_holds_every_file_of_the_package(wheel):
     source = ROOT / "src"
     there = {path.relative_to(source).as_posix() for path in (source / "exemplum").rglob("*") if path.is_file()}
     assert packed == {name for name in there if "__pycache__" not in name}
-    needs = "static/index.html", "sessions/texts/en.toml", "pages/templates/layout.html", "storage/migrations/env.py"
+    needs = (
+        "server/static/index.html", "design/languages/en.toml", "server/pages/templates/layout.html",
+        "server/storage/migrations/env.py", "report/templates/report.html.j2",
+    )  # fmt: skip
     for needed in needs:
-        assert f"exemplum/server/{needed}" in packed
+        assert f"exemplum/{needed}" in packed
 
 
 def test_the_installed_command_serves_without_torch(without_torch, tmp_path):

@@ -13,6 +13,7 @@ from checks import studies as made
 from design.altered import CHANGES
 from exemplum import checks, cli, design as designs, store
 from exemplum.records import TrialKind
+from exemplum.runtime import output
 from exemplum.study import Study
 from exemplum.tables import CHECKS
 from studies.demo import demo_study
@@ -22,7 +23,7 @@ from studies.demo import demo_study
 def check(monkeypatch, capsys):
     def run(folder: Path, *options: str) -> SimpleNamespace:
         monkeypatch.setattr(sys, "argv", ["exemplum", "check", str(folder), *options])
-        monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setattr(output, "width", 200)
         status = 0
         try:
             cli.run()

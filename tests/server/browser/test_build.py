@@ -10,7 +10,7 @@ import pytest
 
 from server.browser.conftest import ROOT
 
-TEXTS = ROOT / "src" / "exemplum" / "server" / "sessions" / "texts"
+TEXTS = ROOT / "src" / "exemplum" / "design" / "languages"
 
 
 @pytest.mark.usefixtures("pages")
