@@ -32,7 +32,7 @@ def test_the_documented_study_toml_is_accepted():
     blocks = re.findall(r"```toml\n(.*?)```", (DOCS / "pipeline.md").read_text(encoding="utf-8"), re.S)
     assert max(blocks, key=len).count("[") > 10
     assert all(parse(block, PATH) for block in blocks)
-    assert parse(DEMO, PATH).design.participants == 16
+    assert parse(DEMO, PATH).design.participants == 12
 
 
 def test_whole_numbers_serve_as_numbers():

@@ -129,7 +129,7 @@ load = "embedded"
 
 [images]
 load = "embedded"
-limit = 3000
+limit = 2000
 
 [units]
 choose = "one per layer"
@@ -139,19 +139,19 @@ practice = 2
 difficulty = ["extreme", 0.85]
 
 [explanations]
-batches = 4
+batches = 3
 [explanations.natural]
 [explanations.crops]
 method = "natural"
 show = "crop"
 [explanations.synthetic]
 recipe = "borowski2021"
-steps = 40
+steps = 32
 [explanations.random]
 
 [design]
 protocol = "quick"
-participants = 16
+participants = 12
 practice = 2
 catch = 1
 
@@ -166,7 +166,7 @@ secondary = ["difficulty"]
 [scores]
 difficulty = ["extreme", 0.85]
 methods = ["natural", "random"]
-observers = ["similarity", "colour_histogram"]
+observers = ["similarity"]
 nulls = ["untrained", "shuffled"]
 """
 
