@@ -135,6 +135,7 @@ def test_only_stages_behind_a_change_run_again(study, tmp_path):
     assert again == ["analysis", "report"]
 
 
+@pytest.mark.slow
 def test_people_stand_beside_machines_and_rules_judge_alike(study, tmp_path):
     """Two people answer through the server of `exemplum serve`; one rushes through the instructions."""
     folder = tmp_path / "people"

@@ -57,6 +57,7 @@ def files(folder: Path) -> dict[str, tuple[int, int]]:
     return {str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns) for path in found}
 
 
+@pytest.mark.slow
 def test_people_go_on_and_come_and_the_report_shows_them(old, tmp_path):
     folder = demo_study(tmp_path)
     with served(folder) as http:

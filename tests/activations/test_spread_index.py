@@ -22,6 +22,7 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_changes_no_table(cluster, model, corpus, one_thread, tmp_path):
     marks = tmp_path
 

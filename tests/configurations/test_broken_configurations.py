@@ -100,6 +100,7 @@ def test_the_corpus_is_large_and_no_case_is_there_twice():
     assert len(list(generated.cases())) >= 1000
 
 
+@pytest.mark.slow
 def test_twenty_of_them_as_commands(tmp_path, sound_study):
     cases = [case for case in by_hand.cases() if case.command]
     assert len(cases) >= 20

@@ -20,7 +20,7 @@ def test_more_answers_make_the_report_stale(finished_stimuli):
     assert stage.fingerprint(finished_stimuli) != before
 
 
-@pytest.mark.parametrize("recruitment", ["open", "paused"])
+@pytest.mark.parametrize("recruitment", ["open", pytest.param("paused", marks=pytest.mark.slow)])
 def test_people_are_hidden_while_the_study_recruits(finished_stimuli, parse, recruitment):
     shown = 'data-observer="participants"'
     write_effects(finished_stimuli)

@@ -52,6 +52,7 @@ def test_what_was_computed_is_read_and_the_rest_computed(model, corpus, encoders
     )
 
 
+@pytest.mark.slow
 def test_a_cluster_computes_the_same(model, corpus, encoders, cluster, monkeypatch):
     monkeypatch.setattr(vectors, "SHARD", 16)
     monkeypatch.setattr(vectors, "BATCH", 8)

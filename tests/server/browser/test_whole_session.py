@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import numpy as np
+import pytest
 from sqlalchemy import select
 
 from exemplum.analysis.estimates import measures
@@ -20,6 +21,7 @@ def truthful(trial):
     return trial.max_side, 3
 
 
+@pytest.mark.slow
 def test_a_session_by_mouse(host, context, axe):
     """Every step is done, every answer stored as given, no other host is asked, and axe finds no serious fault."""
     running = host(main=2)
@@ -80,6 +82,7 @@ def test_a_session_by_keyboard_alone(host, context):
     assert form.data["age"] == 31
 
 
+@pytest.mark.slow
 def test_simulated_observers_of_known_accuracy_are_recovered(host, context):
     """Data simulated in the browser with accuracy .8: the analysis finds the observer's own count and covers .8."""
     running = host(main=12, pilot=True, sizes={"catch": 0, "repeated": 0})
