@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from exemplum import tables
-from exemplum.report import formatting
+from exemplum import pages, tables
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +78,8 @@ def test_accuracies_in_the_text_are_those_of_the_table(page, study):
     rows = rows[(rows["measure"] == "accuracy") & (rows["by"] == "all") & (rows["trial_kind"] == "main")]
     assert len(rows) == 9
     for row in rows.itertuples():
-        assert formatting.percent(row.estimate) in page.text["result"]
-        assert formatting.interval(row.low, row.high) in page.text["result"]
+        assert pages.percent(row.estimate) in page.text["result"]
+        assert pages.interval(row.low, row.high) in page.text["result"]
 
 
 def test_the_text_makes_no_claim_but_the_declared_ones(page, study):

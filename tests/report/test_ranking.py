@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from ranked_study import LEVELS, METHODS, TOML, make
 
-from exemplum import tables
-from exemplum.report import figures, findings, formatting, ranking, stage, style
+from exemplum import pages, tables
+from exemplum.report import figures, findings, ranking, stage, style
 from exemplum.report.figures import difficulty
 from exemplum.report.formatting import Tables, pick
 from exemplum.study.folder import Study
@@ -60,12 +60,12 @@ def test_each_cell_is_the_tables(found):
     for level, standing in zip(LEVELS, place.standings[1:], strict=True):
         row = rows[(rows["condition"] == "maco") & (rows["group"] == level)].iloc[0]
         claim = claims[claims["group"] == level].iloc[0]
-        assert standing.accuracy == formatting.percent(row["estimate"])
-        assert standing.interval == formatting.interval(row["low"], row["high"])
-        assert standing.difference == formatting.points(claim["difference"])
+        assert standing.accuracy == pages.percent(row["estimate"])
+        assert standing.interval == pages.interval(row["low"], row["high"])
+        assert standing.difference == pages.points(claim["difference"])
         assert (standing.verdict, standing.is_declared) == (claim["verdict"], True)
     whole = claims[claims["role"] == "primary"].iloc[0]
-    assert place.standings[0].difference == formatting.points(whole["difference"])
+    assert place.standings[0].difference == pages.points(whole["difference"])
     assert place.standings[0].accuracy == ""
 
 
@@ -146,7 +146,7 @@ def test_trials_tell_their_difficulty_and_margin(page, ranked):
     assert "Maco, Max-9, difficulty 0.95" in text
     assert "Maco, Max-9, difficulty extreme" not in text
     trials = tables.TRIALS.read(ranked.folder / "design/trials.parquet")
-    margins = {f"a margin of {formatting.number(margin, 1)} standard deviations" for margin in trials["margin"]}
+    margins = {f"a margin of {pages.number(margin, 1)} standard deviations" for margin in trials["margin"]}
     told = re.findall(r"a margin of [\d.]+ standard deviations", text)
     assert len(told) == 5
     assert set(told) <= margins

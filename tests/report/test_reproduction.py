@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from exemplum import store, tables
-from exemplum.report import formatting, write_reproduction
+from exemplum import pages, store, tables
+from exemplum.report import write_reproduction
 
 ROW = {"source": "abstract", "experiment": "1", "note": ""}
 HEADLINES = [
@@ -47,7 +47,7 @@ def _experiments_are_kept_apart(page, out):
         (estimates["measure"] == "accuracy") & (estimates["by"] == "all") & (estimates["trial_kind"] == "main")
     ]
     assert len(rows) == 6
-    assert all(formatting.percent(value) in page.text["result"] for value in rows["estimate"])
+    assert all(pages.percent(value) in page.text["result"] for value in rows["estimate"])
     for name in ("experiment_1_accuracy_by_layer", "experiment_2_accuracy_by_layer"):
         assert (out / "figures" / f"{name}.svg").exists()
         assert name in page.values("data-table")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from exemplum import pages
 from exemplum.report import formatting, style
 from exemplum.report.formatting import Tables, pick
 from exemplum.report.ranking import Ranking, sentence
@@ -100,20 +101,20 @@ def _finding(tables: Tables, rows: pd.DataFrame, observer: str, experiment: str)
     shares = {c: _share(rows[rows["condition"] == c].iloc[0]) for c in order}
     answers = tables.responses[tables.responses["observer"] == observer]
     one = "unit" if (answers["observer_kind"] == "machine").any() else "participant"
-    said = _sentence(shares, formatting.count(int(rows["n_participants"].max()), one))
+    said = _sentence(shares, pages.count(int(rows["n_participants"].max()), one))
     return Finding(observer, experiment, said, shares, style.CHECKS.get(observer, ""))
 
 
 def _sentence(shares: dict[str, Share], participants: str) -> str:
     parts = [f"{share.value} {_shown(share.condition)}" for share in shares.values()]
-    return f"Right on {formatting.listed(parts)} (main trials, {participants})."
+    return f"Right on {pages.listed(parts)} (main trials, {participants})."
 
 
 def _share(row: pd.Series) -> Share:
     return Share(
         condition=str(row["condition"]),
-        value=formatting.percent(row["estimate"]),
-        interval=formatting.interval(row["low"], row["high"]),
+        value=pages.percent(row["estimate"]),
+        interval=pages.interval(row["low"], row["high"]),
         n=f"{int(row['n_trials']):,}",
     )
 
@@ -175,18 +176,18 @@ def _respondent(observer: str, rows: pd.DataFrame, told: str) -> Respondent:
         participants=rows["participant"].nunique(),
         trials=len(rows),
         main=len(main),
-        catch=f"{formatting.percent(float(catch['correct'].mean()))} of {len(catch):,}" if len(catch) else "— (n = 0)",
+        catch=f"{pages.percent(float(catch['correct'].mean()))} of {len(catch):,}" if len(catch) else "— (n = 0)",
         median_rt=_by_condition(
             main.dropna(subset=["rt_ms"]), lambda of: formatting.seconds(of["rt_ms"].median() / 1000)
         ),
-        mean_confidence=_by_condition(main, lambda of: formatting.number(of["confidence"].mean())),
+        mean_confidence=_by_condition(main, lambda of: pages.number(of["confidence"].mean())),
     )
 
 
 def _by_condition(main: pd.DataFrame, said: Callable[[pd.DataFrame], str]) -> str:
     """A number for each condition. Conditions are never pooled: trials without references are guesses."""
     named = [
-        f"{style.label(condition)}{formatting.SPACE}{said(main[main['condition'] == condition])}"
+        f"{style.label(condition)}{pages.SPACE}{said(main[main['condition'] == condition])}"
         for condition in style.ordered(main["condition"])
     ]
     return ", ".join(named) or "—"
@@ -196,7 +197,7 @@ def people_sentence(table: pd.DataFrame) -> str:
     """PEOPLE in a sentence: number, ages, gender and handedness as answered, time; empty without people."""
     if table.empty:
         return ""
-    said = [f"{formatting.count(len(table), 'person', 'people')} finished"]
+    said = [f"{pages.count(len(table), 'person', 'people')} finished"]
     ages = table["age"].dropna()
     if len(ages):
         said.append(f"aged {ages.min():.0f} to {ages.max():.0f} (median {ages.median():.0f}, n = {len(ages)})")
@@ -216,8 +217,8 @@ def exclusion_sentences(table: pd.DataFrame) -> list[str]:
     for observer in style.ordered_observers(table["observer"]):
         own = table[table["observer"] == observer]
         out = own[own["verdict"] == "excluded"]
-        people = formatting.count(own["participant"].nunique(), "participant")
-        rules = formatting.listed([f"{rule.replace('_', ' ')} ({limit:g})" for rule, limit in _rules(own)])
+        people = pages.count(own["participant"].nunique(), "participant")
+        rules = pages.listed([f"{rule.replace('_', ' ')} ({limit:g})" for rule, limit in _rules(own)])
         said.append(f"{observer.capitalize()}: {people} checked by {rules}; {_left_out(out)}")
     return said
 

@@ -9,17 +9,7 @@ from typing import Any
 import pandas as pd
 
 from exemplum import store, tables
-from exemplum.pages import (
-    SPACE as SPACE,
-    UNDEFINED as UNDEFINED,
-    count as count,
-    interval as interval,
-    listed as listed,
-    number as number,
-    percent as percent,
-    points as points,
-    undefined as undefined,
-)  # fmt: skip
+from exemplum.pages import SPACE, UNDEFINED, count, number, undefined
 from exemplum.store import csv_text
 
 # The published study reports means of participants' means; a machine is one observer, whose units are the sample.

@@ -37,7 +37,7 @@ class PageFigure:
 
 def render(template: str, **values: Any) -> str:
     """Render a template of this package; a missing value is an error."""
-    filters: dict[str, Any] = {"label": style.label, "percent": formatting.percent, "number": formatting.number}
+    filters: dict[str, Any] = {"label": style.label, "percent": pages.percent, "number": pages.number}
     return pages.render("exemplum.report", template, filters, **values)
 
 
@@ -120,7 +120,7 @@ def related(units: pd.DataFrame) -> str:
     for what, values in (("depth", units["layer"].map(layers)), ("the margin of the pictures", units["margin"])):
         known = units.assign(by=values.astype(float)).dropna(subset=["by"])
         found = [
-            f"{style.label(condition)} {formatting.number(own['accuracy'].rank().corr(own['by'].rank()))}"
+            f"{style.label(condition)} {pages.number(own['accuracy'].rank().corr(own['by'].rank()))}"
             for condition in style.ordered(known["condition"])
             for own in [known[known["condition"] == condition]]
             if own["by"].nunique() > 1 and len(own) > MANY_ENOUGH
@@ -134,7 +134,7 @@ MANY_ENOUGH = 9  # units for a rank correlation
 
 def trials(counts: pd.Series) -> str:
     low, high = int(counts.min()), int(counts.max())
-    return formatting.count(low, "trial") if low == high else f"{low} to {formatting.count(high, 'trial')}"
+    return pages.count(low, "trial") if low == high else f"{low} to {pages.count(high, 'trial')}"
 
 
 def keep(

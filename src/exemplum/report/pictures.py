@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 import numpy as np
 import pandas as pd
 
+from exemplum import pages
 from exemplum.records import easiest_first
-from exemplum.report import formatting, style
+from exemplum.report import style
 from exemplum.report.formatting import Tables
 from exemplum.report.page import Pictures
 
@@ -140,10 +141,10 @@ def summary(rows: pd.DataFrame, pole: str) -> str:
     """Activation, percentile and margin of these pictures in words; empty without activations."""
     if rows.empty or rows["activation"].isna().all():
         return ""
-    median = formatting.number(float(rows["activation"].median()))
+    median = pages.number(float(rows["activation"].median()))
     said = [f"median activation {median}"]
     if rows["percentile"].notna().any():
-        said.append(f"median percentile {formatting.number(float(rows['percentile'].median()), 1)}")
+        said.append(f"median percentile {pages.number(float(rows['percentile'].median()), 1)}")
     if not _of_corpus(rows).all() and rows["margin"].notna().any():
         extreme = "highest" if pole == "max" else "lowest"
         said.append(f"{int((rows['margin'] > 0).sum())} of {len(rows)} beyond the corpus's {extreme} image")
@@ -160,10 +161,10 @@ def _of_corpus(stimuli: pd.DataFrame) -> pd.Series:
 def _picture(row: pd.Series, unit: str, pictures: Pictures) -> PageImage:
     made = row["method"] not in style.conditions().exemplars
     said = []
-    if not formatting.undefined(float(row["activation"])):
-        said.append(f"activation {formatting.number(row['activation'])}")
-    if not formatting.undefined(float(row["percentile"])):
-        said.append(f"percentile {formatting.number(row['percentile'], 1)}")
+    if not pages.undefined(float(row["activation"])):
+        said.append(f"activation {pages.number(row['activation'])}")
+    if not pages.undefined(float(row["percentile"])):
+        said.append(f"percentile {pages.number(row['percentile'], 1)}")
     if row["failed"]:
         said.append("failed")
     name = f"{style.label(row['method'])} {row['pole']} {row['position']}"
@@ -228,9 +229,9 @@ def sentence(rows: list[Strength]) -> str:
 def _said(row: Strength) -> str:
     failed = f"{row.failed:,} failed: no more extreme than the corpus's median image" if row.failed else "none failed"
     return (
-        f"Of {formatting.count(row.pictures, f'{row.method} picture')}, {formatting.percent(row.beat)} activate their "
+        f"Of {pages.count(row.pictures, f'{row.method} picture')}, {pages.percent(row.beat)} activate their "
         "unit beyond its best natural exemplar, the most extreme image of the corpus. "
-        f"At least one does for {formatting.percent(row.units_beat)} of the {row.units:,} unit × pole pairs; {failed}."
+        f"At least one does for {pages.percent(row.units_beat)} of the {row.units:,} unit × pole pairs; {failed}."
     )
 
 
@@ -315,11 +316,11 @@ def _evidence(trial: pd.Series, queries: pd.DataFrame) -> str:
         for pole in ("max", "min")
     ]).drop_duplicates("path").set_index("path")["activation"]  # fmt: skip
     best, least = (float(known.get(trial[query], np.nan)) for query in ("query_max", "query_min"))
-    if formatting.undefined(best) or formatting.undefined(least):
+    if pages.undefined(best) or pages.undefined(least):
         return "The unit's activations for the two images are unknown: the study was made from finished stimuli."
     apart = float(trial["margin"])
-    margin = "" if formatting.undefined(apart) else f": a margin of {formatting.number(apart, 1)} standard deviations"
-    values = f"{formatting.number(best)} for it and {formatting.number(least)} for the other"
+    margin = "" if pages.undefined(apart) else f": a margin of {pages.number(apart, 1)} standard deviations"
+    values = f"{pages.number(best)} for it and {pages.number(least)} for the other"
     return f"The unit's activation is {values}{margin}."
 
 

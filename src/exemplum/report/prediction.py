@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from exemplum import pages
 from exemplum.records import ALL
 from exemplum.report import formatting, page, style
 from exemplum.report.figures import prediction as drawing
@@ -58,7 +59,7 @@ def prediction(tables: Tables, folder: Path, number: int, experiment: str = "") 
         f"n = {own['unit'].nunique()} units, {page.trials(own['n_trials'])} per unit and condition."
     )
     alt = "People's accuracy against machines' predictions. Correlations: " + ", ".join(
-        f"{one.name} {formatting.number(one.correlation)}" for one in shown
+        f"{one.name} {pages.number(one.correlation)}" for one in shown
     )
     table = formatting.listing(own, FIGURE_COLUMNS)
     figure = page.keep(
@@ -143,7 +144,7 @@ class _Found:
                 name = drawing.NAMES[str(row["measure"]).removeprefix("correlation_")]
                 yield (
                     f"It predicts them {'' if better else 'not significantly '}better than the next, {other.name}, "
-                    f"whose r, by its {name}, is {formatting.number(abs(gap))} {'lower' if gap >= 0 else 'higher'} "
+                    f"whose r, by its {name}, is {pages.number(abs(gap))} {'lower' if gap >= 0 else 'higher'} "
                     f"({formatting.p_value(row['p_adjusted'])} with Holm's correction, exploratory)."
                 )
 
@@ -164,7 +165,7 @@ class _Found:
                     f"{int(row['n_participants'])}" if row is not None else "0", predictor.replace("_", " "),
                     _with_interval(row), self._said(one.name, condition, f"disattenuated_{predictor}"),
                     self._said(one.name, condition, "kappa_cohen"),
-                    formatting.number(None if most is None else float(most["estimate"])), _significant(alpha),
+                    pages.number(None if most is None else float(most["estimate"])), _significant(alpha),
                 ])  # fmt: skip
         return Listing(columns, [False, False, True, False, False, False, False, True, False], rows)
 
@@ -196,33 +197,33 @@ class _Found:
             effective = float(alone["n"]) * (width[0] / width[1]) ** 2 if width[1] else math.nan
             name = f"{style.label(str(a))} − {style.label(str(b))}"
             yield [machine, name, *map(_points, (alone, powered)), f"{int(alone['n'])}",
-                   formatting.number(effective, 1), formatting.UNDEFINED]  # fmt: skip
+                   pages.number(effective, 1), pages.UNDEFINED]  # fmt: skip
 
 
 def _with_interval(row: pd.Series | None) -> str:
     """`.68 (.51 to .83)`; `—` if undefined."""
-    if row is None or formatting.undefined(float(row["estimate"])):
-        return formatting.UNDEFINED
-    ends = formatting.interval(float(row["low"]), float(row["high"]), share=False, digits=2)
-    return formatting.number(float(row["estimate"])) + (f" ({ends})" if ends != formatting.UNDEFINED else "")
+    if row is None or pages.undefined(float(row["estimate"])):
+        return pages.UNDEFINED
+    ends = pages.interval(float(row["low"]), float(row["high"]), share=False, digits=2)
+    return pages.number(float(row["estimate"])) + (f" ({ends})" if ends != pages.UNDEFINED else "")
 
 
 def _significant(row: pd.Series | None) -> str:
     """As `_with_interval`, with three significant digits: α may have any size."""
-    if row is None or formatting.undefined(float(row["estimate"])):
-        return formatting.UNDEFINED
+    if row is None or pages.undefined(float(row["estimate"])):
+        return pages.UNDEFINED
     value, low, high = (f"{float(row[name]):.3g}".replace("-", "−") for name in ("estimate", "low", "high"))
     return f"{value} ({low} to {high})"
 
 
 def _share(row: pd.Series) -> str:
-    return f"{formatting.percent(row['estimate'])} ({formatting.interval(row['low'], row['high'])})"
+    return f"{pages.percent(row['estimate'])} ({pages.interval(row['low'], row['high'])})"
 
 
 def _points(row: pd.Series) -> str:
-    ends = f"{formatting.points(row['effect_low'])} to {formatting.points(row['effect_high'])}"
-    return f"{formatting.points(row['difference'])} points ({ends})"
+    ends = f"{pages.points(row['effect_low'])} to {pages.points(row['effect_high'])}"
+    return f"{pages.points(row['difference'])} points ({ends})"
 
 
 def _number(row: pd.Series | None, digits: int = 2) -> str:
-    return formatting.number(None if row is None else float(row["estimate"]), digits)
+    return pages.number(None if row is None else float(row["estimate"]), digits)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from exemplum import pages
 from exemplum.records import ALL, easiest_first
 from exemplum.report import formatting, style
 from exemplum.report.figures.difficulty import ranked
@@ -121,9 +122,9 @@ def _claim(rows: pd.DataFrame) -> Standing:
     if rows.empty:
         return Standing()
     row = rows.iloc[0]
-    ends = " to ".join(formatting.points(row[end]) for end in ("low", "high")) if pd.notna(row["low"]) else ""
+    ends = " to ".join(pages.points(row[end]) for end in ("low", "high")) if pd.notna(row["low"]) else ""
     return Standing(
-        difference=formatting.points(row["difference"]),
+        difference=pages.points(row["difference"]),
         ends=ends,
         verdict=str(row["verdict"]),
         is_declared=bool(row["role"] != "exploratory"),
@@ -135,8 +136,8 @@ def _with(claim: Standing, row: pd.Series, is_null: bool) -> Standing:
     inside, known = bool(row["low"] <= CHANCE <= row["high"]), is_null and pd.notna(row["low"])
     return replace(
         claim,
-        accuracy=formatting.percent(row["estimate"]),
-        interval=formatting.interval(row["low"], row["high"]),
+        accuracy=pages.percent(row["estimate"]),
+        interval=pages.interval(row["low"], row["high"]),
         chance=("chance is within its interval" if inside else "not at chance") if known else "",
         share=float(row["estimate"]),
     )
@@ -144,7 +145,7 @@ def _with(claim: Standing, row: pd.Series, is_null: bool) -> Standing:
 
 def sentence(ranking: Ranking) -> str:
     """The baseline, the best and the worst other method and the nulls at each difficulty, in words."""
-    parts = [f"at {level} on {formatting.listed(_shares(ranking, k))}" for k, level in enumerate(ranking.columns) if k]
+    parts = [f"at {level} on {pages.listed(_shares(ranking, k))}" for k, level in enumerate(ranking.columns) if k]
     return f"Right {'; '.join(parts)} (main trials)."
 
 

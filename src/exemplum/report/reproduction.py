@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from exemplum import store, tables
+from exemplum import pages, store, tables
 from exemplum.report import figures, findings, formatting, page, style
 from exemplum.report.formatting import Tables, how, pick
 from exemplum.store import Table
@@ -108,7 +108,7 @@ def _headlines(rows: pd.DataFrame) -> list[Headline]:
             experiment=TITLES.get(str(row["experiment"]), str(row["experiment"])).removeprefix("Experiment "),
             quantity=row["quantity"],
             published=_relation(row["says"], float(row["published"])),
-            ours=formatting.number(float(row["ours"]), 4),
+            ours=pages.number(float(row["ours"]), 4),
             agrees=bool(row["agrees"]),
             source=row["source"],
             note="" if pd.isna(row["note"]) else row["note"],

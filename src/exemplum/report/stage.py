@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from exemplum import checks, queries, scores, store, tables
+from exemplum import checks, pages, queries, scores, store, tables
 from exemplum.records import easiest_first
 from exemplum.report import (
     figures,
@@ -235,7 +235,7 @@ def _of_kept(ratings: pd.DataFrame, exclusions: pd.DataFrame) -> pd.DataFrame:
 def _title(study: Study, tables: Tables) -> str:
     methods = [style.label(m) for m in style.ordered(tables.stimuli["method"])]
     network = "a network" if study.config.stimuli else _network(study)
-    named = formatting.listed(methods) if len(methods) <= MOST_NAMED else f"{len(methods)} kinds of"
+    named = pages.listed(methods) if len(methods) <= MOST_NAMED else f"{len(methods)} kinds of"
     return f"How well do {named} images explain the units of {network}?"
 
 
@@ -322,15 +322,15 @@ def _stage(name: str, record: dict[str, Any]) -> StageRow:
     return StageRow(
         name=name,
         seconds=formatting.seconds(record.get("seconds")),
-        finished=str(record.get("finished", formatting.UNDEFINED)).replace("T", " ")[:16],
-        fingerprint=str(record.get("fingerprint", formatting.UNDEFINED)),
+        finished=str(record.get("finished", pages.UNDEFINED)).replace("T", " ")[:16],
+        fingerprint=str(record.get("fingerprint", pages.UNDEFINED)),
         summary=", ".join(f"{key} {_plain(value)}" for key, value in record.get("summary", {}).items()),
     )
 
 
 def _plain(value: Any) -> str:
     if isinstance(value, float):
-        return formatting.number(value, 3)
+        return pages.number(value, 3)
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from exemplum.report import formatting, style
+from exemplum import pages
+from exemplum.report import style
 
 ACROSS, WIDE, HIGH = 3, 7.6, 2.75  # panels side by side, and inches of all of them and of one
 MANY = 80  # points with intervals
@@ -44,7 +45,7 @@ def by_unit(
         style.shares(ax, NAMES[predictor], horizontal=True)
         _around(ax, rows[predictor].to_numpy(dtype=float))
     ax.set_xlabel(NAMES[predictor])
-    ax.set_title(f"{style.short(machine, 22)}   r = {formatting.number(correlation)}", loc="left")
+    ax.set_title(f"{style.short(machine, 22)}   r = {pages.number(correlation)}", loc="left")
     return ax
 
 
