@@ -26,7 +26,7 @@ import pandas as pd
 import psutil
 from PIL import Image
 
-from exemplum.errors import UserError
+from exemplum.errors import REMAKE, UserError
 
 DAY_S = 24 * 3600.0
 DTYPES = {
@@ -225,6 +225,14 @@ def read_png(path: Path) -> np.ndarray:
             return np.asarray(image.convert("RGB"))
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read as an image ({error})") from error
+
+
+def picture_hash(path: Path) -> str:
+    """A hash of what a picture's file holds, 24 hex digits. Raises StoreError naming the file if it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:24]
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read ({error.strerror}); {REMAKE}") from error
 
 
 def listing(folder: Path) -> list[tuple[str, int, int]]:

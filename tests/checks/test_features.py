@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from exemplum import store
-from exemplum.checks.copies import Known
 from exemplum.checks.features import CLOSE, CLOSER, features
 from exemplum.checks.shown import ShownPictures, Stimulus
+from exemplum.design import StimulusIdentity
 from exemplum.records import ReferenceSet
 
 NAMES = ("max_0", "max_1", "max_2", "min_0", "min_1", "min_2", "other_0", "other_1", "other_2", "mean")
-UNKNOWN = {name: Known("", "") for name in NAMES}
+UNKNOWN = {name: StimulusIdentity("", "") for name in NAMES}
 
 
 def found(folder, likeness: dict[tuple[str, str], float], known=UNKNOWN):
@@ -50,7 +50,7 @@ def test_where_images_that_are_not_shown_together_are_as_close_the_limit_is_high
 
 
 def test_parts_of_one_photograph_do_not_raise_the_limit(tmp_path):
-    known = UNKNOWN | {name: Known("", "photograph 3") for name in ("max_0", "max_1")}
+    known = UNKNOWN | {name: StimulusIdentity("", "photograph 3") for name in ("max_0", "max_1")}
     assert found(tmp_path, {("max_0", "max_1"): 0.97}, known)["drawn"].high == pytest.approx(CLOSE)
 
 

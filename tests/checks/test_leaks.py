@@ -28,7 +28,7 @@ def among_references(study: Study) -> list[Finding]:
 
 def poles(study: Study) -> list[Finding]:
     stimuli, pairs = queries.load(study)
-    known = copies.known_pictures(stimuli, pairs)
+    known = designs.identities(stimuli, pairs)
     return list(copies.both_poles(shown.stimuli(designs.load(study)), known, study.folder, ()))
 
 

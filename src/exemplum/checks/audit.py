@@ -11,19 +11,18 @@ import pandas as pd
 from exemplum import design as designs, queries
 from exemplum.checks import cues, table
 from exemplum.checks.activation import activations
-from exemplum.checks.copies import both_poles, known_pictures, queries_among_references
+from exemplum.checks.copies import both_poles, queries_among_references
 from exemplum.checks.features import features
 from exemplum.checks.finding import Finding, Verdict
 from exemplum.checks.low_level import Cell, accuracies, low_level
 from exemplum.checks.shown import ShownPictures, Stimulus, stimuli
 from exemplum.checks.sides import sides
 from exemplum.errors import UserError
-from exemplum.observers import CUES, Encoder, VectorCache, encoders
+from exemplum.observers import CUES, SIMILARITY, Encoder, encoders, vector_cache
 from exemplum.records import Design
 from exemplum.study import Study
 from exemplum.tables import CHECKS
 
-FEATURES = "similarity"  # the observer whose network compares pictures
 OF_CORPUS = ("natural",)  # in finished stimuli
 
 
@@ -57,12 +56,12 @@ def _findings(study: Study, design: Design, references: pd.DataFrame, pairs: pd.
     yield from queries_among_references(
         design, references, pairs, study.folder, of_corpus=of_corpus, any_batch=not is_finished
     )
-    known = known_pictures(references, pairs)
+    known = designs.identities(references, pairs)
     yield from both_poles(shown, known, study.folder, copies_of_one)
     pictures = ShownPictures(study.folder, (path for stimulus in shown for path in stimulus.paths))
     semantic: dict[Cell, float] = {}
     try:
-        network = encoders(study, [FEATURES])[0]
+        network = encoders(study, [SIMILARITY])[0]
         vectors = _vectors(study, network, pictures)
     except (UserError, ModuleNotFoundError) as error:
         yield _not_compared(str(error))
@@ -92,7 +91,7 @@ def _means(shares: Mapping[tuple[str, Cell], float]) -> dict[Cell, float]:
 
 def _not_compared(reason: str) -> Finding:
     return Finding(
-        "features", FEATURES, Verdict.UNKNOWN, np.nan, 0.0, np.nan, np.nan, 0, "stimuli",
+        "features", SIMILARITY, Verdict.UNKNOWN, np.nan, 0.0, np.nan, np.nan, 0, "stimuli",
         f"pictures were not compared by features: {reason}",
         "name another network in study.toml: [observers.similarity]",
     )  # fmt: skip
@@ -100,4 +99,4 @@ def _not_compared(reason: str) -> Finding:
 
 def _vectors(study: Study, encoder: Encoder, pictures: ShownPictures) -> np.ndarray:
     """The vectors of the distinct pictures, (pictures, d); kept where those of the study's observers are."""
-    return VectorCache(study.stage("responses") / "vectors", encoder).vectors(pictures.distinct, pictures.picture)
+    return vector_cache(study, encoder).vectors(pictures.distinct, pictures.picture)

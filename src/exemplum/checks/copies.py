@@ -14,7 +14,7 @@ import pandas as pd
 from exemplum import store
 from exemplum.checks.finding import ANY, Finding, Verdict
 from exemplum.checks.shown import Stimulus
-from exemplum.design import Fault, compare, faults_of_any_batch
+from exemplum.design import Fault, StimulusIdentity, compare, faults_of_any_batch
 from exemplum.images import copies, identical, thumbnail
 from exemplum.records import Design
 from exemplum.runtime import track
@@ -91,21 +91,6 @@ def _advice(verdict: Verdict) -> str:
 
 
 @dataclass(frozen=True)
-class Known:
-    """What the tables say of a picture."""
-
-    image: str
-    group: str
-
-
-def known_pictures(stimuli: pd.DataFrame, queries: pd.DataFrame) -> dict[str, Known]:
-    """Image and group of every picture, by path."""
-    rows = [stimuli[["path", "image", "group"]].to_numpy()]
-    rows += [queries[[f"query_{pole}", f"image_{pole}", f"group_{pole}"]].to_numpy() for pole in ("max", "min")]
-    return {path: Known(image, group) for path, image, group in np.concatenate(rows)}
-
-
-@dataclass(frozen=True)
 class Pair:
     """Two pictures that show one photograph."""
 
@@ -121,7 +106,7 @@ class Pair:
 class SamePictures:
     """Finds pictures that show one photograph: by file, id, group, thumbnail and, for references, content."""
 
-    def __init__(self, folder: Path, known: Mapping[str, Known]) -> None:
+    def __init__(self, folder: Path, known: Mapping[str, StimulusIdentity]) -> None:
         self.folder, self.known = folder, known
         self._thumbnails: dict[str, np.ndarray] = {}
         self._looks: dict[str, copies.Look] = {}
@@ -143,12 +128,7 @@ class SamePictures:
         return None
 
     def _by_name(self, one: str, other: str) -> str:
-        first, second = self.known[one], self.known[other]
-        if one == other:
-            return "is"
-        if first.image and first.image == second.image:
-            return f"shows the image {first.image} of"
-        return f"is in the group {first.group} of" if first.group and first.group == second.group else ""
+        return "is" if one == other else self.known[one].shared(self.known[other])
 
     def _thumbnail(self, path: str) -> np.ndarray:
         if path not in self._thumbnails:
@@ -162,7 +142,10 @@ class SamePictures:
 
 
 def both_poles(
-    stimuli: Iterable[Stimulus], known: Mapping[str, Known], folder: Path, copies_of_one: Collection[tuple[str, str]]
+    stimuli: Iterable[Stimulus],
+    known: Mapping[str, StimulusIdentity],
+    folder: Path,
+    copies_of_one: Collection[tuple[str, str]],
 ) -> Iterator[Finding]:
     """The same photograph among the references of both poles, and as both queries.
 

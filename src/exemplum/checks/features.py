@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exemplum.checks.copies import Known
 from exemplum.checks.finding import Finding, Verdict
 from exemplum.checks.shown import ShownPictures, Stimulus
+from exemplum.design import StimulusIdentity
 from exemplum.observers import similarities
 from exemplum.records import Pole
 
@@ -30,7 +30,7 @@ class Closest:
 
 
 def features(
-    stimuli: Iterable[Stimulus], pictures: ShownPictures, vectors: np.ndarray, known: Mapping[str, Known],
+    stimuli: Iterable[Stimulus], pictures: ShownPictures, vectors: np.ndarray, known: Mapping[str, StimulusIdentity],
     of_corpus: Collection[str], network: str,
 ) -> Iterator[Finding]:  # fmt: skip
     """The query and the reference beside it that are closest by the features of a network, for each method.
@@ -63,7 +63,7 @@ def features(
 
 
 def _closest_apart(
-    stimuli: Iterable[Stimulus], pictures: ShownPictures, centred: np.ndarray, known: Mapping[str, Known],
+    stimuli: Iterable[Stimulus], pictures: ShownPictures, centred: np.ndarray, known: Mapping[str, StimulusIdentity],
     of_corpus: Collection[str],
 ) -> float:  # fmt: skip
     """The highest likeness of two images of the corpus for one unit and pole that are not query and reference."""
@@ -87,13 +87,8 @@ def _closest_apart(
             if alike[place, other] <= highest:
                 break
             pair = int(rows[place]), int(rows[other])
-            if pair not in beside and pair[::-1] not in beside and _differ(*(known[distinct[row]] for row in pair)):
+            one, two = (known[distinct[row]] for row in pair)
+            if pair not in beside and pair[::-1] not in beside and not one.shared(two):
                 highest = float(alike[place, other])
                 break
     return highest
-
-
-def _differ(one: Known, other: Known) -> bool:
-    """Whether two pictures are of different photographs, as far as the tables say."""
-    same = (one.image and one.image == other.image) or (one.group and one.group == other.group)
-    return not same

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from exemplum import store
-from exemplum.errors import REMAKE
 from exemplum.records import EXTREME, Design, ReferenceSet, TrialKind
 
 
@@ -54,7 +52,7 @@ class ShownPictures:
     def __init__(self, folder: Path, paths: Iterable[str]) -> None:
         """Raises StoreError naming a file that cannot be read."""
         self.folder = folder
-        self.keys = {path: _content(folder / path) for path in dict.fromkeys(paths)}  # path → hash
+        self.keys = {path: store.picture_hash(folder / path) for path in dict.fromkeys(paths)}  # path → hash
         self._file = {key: path for path, key in reversed(self.keys.items())}
         self.distinct = list(self._file)
         self._row = {key: row for row, key in enumerate(self.distinct)}
@@ -70,10 +68,3 @@ class ShownPictures:
     def picture(self, key: str) -> np.ndarray:
         """uint8 (h, w, 3)."""
         return store.read_png(self.folder / self._file[key])
-
-
-def _content(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:24]
-    except OSError as error:
-        raise store.StoreError(f"{path} cannot be read ({error.strerror}); {REMAKE}") from error

@@ -8,11 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from exemplum.checks.finding import ANY
+from exemplum.checks.finding import ANY, Verdict
 from exemplum.checks.table import CHECK_TITLES
 
-UNKNOWN = "unknown"
-VERDICTS = ("wrong", "look", UNKNOWN, "fine")  # in the order in which lines are shown
+VERDICTS = (Verdict.WRONG, Verdict.LOOK, Verdict.UNKNOWN, Verdict.FINE)  # in the order in which lines are shown
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,14 @@ def lines(checks: pd.DataFrame, *, fine: bool = False) -> list[Line]:
 
     Without it, what could not be checked for one reason is one line that says how many things these are.
     """
-    shown = checks if fine else checks[checks["verdict"] != "fine"]
+    shown = checks if fine else checks[checks["verdict"] != Verdict.FINE]
     told: dict[tuple[str, str, str, str], list[str]] = {}
     for row in shown.iloc[shown["verdict"].map(VERDICTS.index).argsort(kind="stable")].to_dict("records"):
         verdict, title = str(row["verdict"]), CHECK_TITLES[str(row["check"])]
-        where = "" if verdict == UNKNOWN and not fine else _where(row)
+        where = "" if verdict == Verdict.UNKNOWN and not fine else _where(row)
         told.setdefault((verdict, title, where, str(row["advice"])), []).append(_found(row))
     return [
-        Line(verdict, title, where, _few(found) if verdict == UNKNOWN and not fine else tuple(found), advice)
+        Line(verdict, title, where, _few(found) if verdict == Verdict.UNKNOWN and not fine else tuple(found), advice)
         for (verdict, title, where, advice), found in told.items()
     ]
 
@@ -76,9 +75,9 @@ def conclusion(checks: pd.DataFrame) -> str:
     n = {verdict: int((checks["verdict"] == verdict).sum()) for verdict in VERDICTS}
     if checks.empty:
         return "Nothing was checked."
-    if n["wrong"]:
-        more = f"; {n['look']} more are to be looked at" if n["look"] else ""
-        return f"Wrong: {n['wrong']} of {len(checks)} things checked{more}."
-    if n["look"]:
-        return f"Nothing is wrong; {n['look']} of {len(checks)} things checked are to be looked at."
-    return f"All {n['fine']} things that could be checked are fine."
+    if n[Verdict.WRONG]:
+        more = f"; {n[Verdict.LOOK]} more are to be looked at" if n[Verdict.LOOK] else ""
+        return f"Wrong: {n[Verdict.WRONG]} of {len(checks)} things checked{more}."
+    if n[Verdict.LOOK]:
+        return f"Nothing is wrong; {n[Verdict.LOOK]} of {len(checks)} things checked are to be looked at."
+    return f"All {n[Verdict.FINE]} things that could be checked are fine."

@@ -119,7 +119,7 @@ def demo(
     pipeline.point_to_report(study)
 
 
-# Small enough for four minutes on two cores, and every stage
+# Small enough for two minutes on two cores, and every stage
 DEMO = """\
 # The demo: the embedded network and images, sized for minutes. See docs/pipeline.md for every key.
 seed = 2021

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from exemplum.design.invariants import check as check
     from exemplum.design.leakage import (
         Fault as Fault,
+        StimulusIdentity as StimulusIdentity,
         compare as compare,
         faults_of_any_batch as faults_of_any_batch,
+        identities as identities,
     )
     from exemplum.design.schedule import make as make, repeated_trials as repeated_trials
     from exemplum.design.stage import load as load
@@ -49,7 +51,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "counterbalancing": ["STRATEGIES", "generator", "shuffled"],
         "duration": ["minutes"],
         "invariants": ["check"],
-        "leakage": ["Fault", "compare", "faults_of_any_batch"],
+        "leakage": ["Fault", "StimulusIdentity", "compare", "faults_of_any_batch", "identities"],
         "schedule": ["make", "repeated_trials"],
         "stage": ["load"],
         "stimuli": ["DesignError"],

@@ -71,10 +71,18 @@ class Compared:
 
 @dataclass(frozen=True)
 class StimulusIdentity:
-    """Image id and group of a picture, from the table of stimuli."""
+    """Image id and group of a picture, as the tables have them."""
 
     image: str
     group: str
+
+    def shared(self, other: StimulusIdentity) -> str:
+        """How two pictures show one photograph, in words, as far as the tables say; "" if they do not."""
+        if self.image and self.image == other.image:
+            return f"shows the image {self.image} of"
+        if self.group and self.group == other.group:
+            return f"is in the group {self.group} of near-duplicates with"
+        return ""
 
 
 def check(
@@ -120,7 +128,7 @@ def compare(
     Arguments are those of `check`. Unless `believed`, the pictures of `of_corpus` too are compared by content, whatever
     their ids say. Yields one Compared per unit and method. Raises StoreError if a picture cannot be read.
     """
-    known, asked = _known(stimuli, queries), _asked(design)
+    known, asked = identities(stimuli, queries), _asked(design)
     with track("queries among references", len(asked), "units") as advance:
         for unit, by_method in asked.items():
             pictures = _Pictures(unit, known, stimuli[stimuli["method"].isin(of_corpus)], queries, folder, believed)
@@ -155,13 +163,10 @@ class _Pictures:
             yield Fault(self.unit, method, reference, how, query, asked[reference][query])
 
     def _by_name(self, reference: str, query: str) -> str:
-        one, other = self.known[reference], self.known[query]
         if reference == query:
             return "is"
-        if one.image and one.image == other.image:
-            return f"shows the image {one.image} of"
-        if one.group and one.group == other.group:
-            return f"is in the group {one.group} of near-duplicates with"
+        if told := self.known[reference].shared(self.known[query]):
+            return told
         return "is a copy of" if _same_bytes(self.folder / reference, self.folder / query) else ""
 
     def _by_content(self, asked: Asked) -> dict[tuple[str, str], str]:
@@ -217,7 +222,8 @@ class _Pictures:
         return self._read[path]
 
 
-def _known(stimuli: pd.DataFrame, queries: pd.DataFrame) -> dict[str, StimulusIdentity]:
+def identities(stimuli: pd.DataFrame, queries: pd.DataFrame) -> dict[str, StimulusIdentity]:
+    """Image and group of every picture of STIMULI and QUERIES, by path."""
     rows = [stimuli[["path", "image", "group"]].to_numpy()]
     rows += [queries[[f"query_{pole}", f"image_{pole}", f"group_{pole}"]].to_numpy() for pole in ("max", "min")]
     return {path: StimulusIdentity(image, group) for path, image, group in np.concatenate(rows)}
@@ -225,7 +231,7 @@ def _known(stimuli: pd.DataFrame, queries: pd.DataFrame) -> dict[str, StimulusId
 
 def faults_of_any_batch(design: Design, stimuli: pd.DataFrame, queries: pd.DataFrame) -> Iterator[Fault]:
     """References whose image, by its id, is a query of their unit in any batch."""
-    known, of_unit = _known(stimuli, queries), dict(tuple(queries.groupby("unit")))
+    known, of_unit = identities(stimuli, queries), dict(tuple(queries.groupby("unit")))
     for unit, by_method in _asked(design).items():
         own = of_unit[unit]
         shown = {

@@ -137,7 +137,7 @@ def _of_asked(picture: Picture, request: Request) -> str:
         return f"of {picture.unit} whose pole is {picture.pole!r:.40}; it must be Pole.MAX or Pole.MIN"
     for name in ("position", "batch", "references"):
         value = getattr(picture, name)
-        if not (_is_whole(value) or (name == "references" and value is None)):
+        if not (user_code.is_whole(value) or (name == "references" and value is None)):
             return f"of {picture.unit} whose {name} is {value!r:.40}; it must be a whole number"
     if picture.references is not None and picture.references not in request.references:
         asked = " or ".join(str(k) for k in request.references)
@@ -180,10 +180,6 @@ def _of_rest(picture: Picture) -> str:
     except (TypeError, ValueError) as error:
         return f"{name} whose facts cannot be saved as JSON: {error}"
     return ""
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def problem(pictures: Iterable[Picture], schemes: tuple[int, ...], batches: Callable[[int], Collection[int]]) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Metric as Metric,
         VectorCache as VectorCache,
         comparable as comparable,
+        encoded as encoded,
         evidence as evidence,
         similarities as similarities,
     )
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     )
     from exemplum.observers.occlusion import OcclusionCue as OcclusionCue
     from exemplum.observers.registry import encoders as encoders, load as load
-    from exemplum.observers.similarity import Similarity as Similarity
+    from exemplum.observers.similarity import Similarity as Similarity, vector_cache as vector_cache
     from exemplum.observers.simulated import Simulated as Simulated
     from exemplum.observers.vlm import VisionLanguageModel as VisionLanguageModel, planned_calls as planned_calls
 
@@ -133,7 +134,7 @@ class ObserversSection(Section):
     def similar(self) -> Mapping[str, SimilaritySection]:
         """The observers that compare pictures by the features of a network."""
         named = {name: table for name, table in self.tables.items() if isinstance(table, SimilarityTable)}
-        return {"similarity": self.similarity, **named}
+        return {SIMILARITY: self.similarity, **named}
 
     @property
     def asked(self) -> Mapping[str, VlmTable]:
@@ -145,6 +146,8 @@ CUES = (
     "mean_colour", "luminance", "contrast", "colour_histogram", "amplitude_spectrum", "orientation_histogram",
     "file_size",
 )  # fmt: skip
+SIMILARITY = "similarity"  # the observer by features that every study has
+SAME_NETWORK = "-same-network"  # ends the name of an observer that compares by the tested network
 PEOPLE = "participants"  # the observer name of people
 REPLIES = "vlm"  # folder of the replies of vision–language models
 RESERVED = ("ideal", "chance", "centre", "variance", *CUES, PEOPLE, ALL)
@@ -154,11 +157,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "cues": ["cue"],
         "network_encoder": ["NetworkEncoder", "network_encoder"],
-        "encoder": ["Encoder", "Metric", "VectorCache", "comparable", "evidence", "similarities"],
+        "encoder": ["Encoder", "Metric", "VectorCache", "comparable", "encoded", "evidence", "similarities"],
         "observer": ["Chance", "Ideal", "NoAnswerError", "Observer", "ObserverError", "UnableError", "observe"],
         "occlusion": ["OcclusionCue"],
         "registry": ["encoders", "load"],
-        "similarity": ["Similarity"],
+        "similarity": ["Similarity", "vector_cache"],
         "simulated": ["Simulated"],
         "vlm": ["VisionLanguageModel", "planned_calls"],
     },

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from exemplum import models
 from exemplum.errors import UserError
+from exemplum.observers import SAME_NETWORK
 from exemplum.observers.observer import ObserverError
 from exemplum.study import Study, user_code
 
@@ -39,7 +40,7 @@ class FeatureNetwork:
 
     def observer_name(self, name: str) -> str:
         """The name of an observer that compares by it, which says wherever answers are shown if it judges itself."""
-        return f"{name}-same-network" if self.is_tested else name
+        return f"{name}{SAME_NETWORK}" if self.is_tested else name
 
     @property
     def about(self) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from exemplum import store
+from exemplum.observers import SIMILARITY
 from exemplum.observers.encoder import Metric, unit
 from exemplum.observers.feature_network import AUTO, FeatureNetwork, choose
 from exemplum.runtime import hardware
@@ -38,7 +39,7 @@ def network_encoder(
     ('similarity', 'features of efficientnet-lite0 at 128 px, independent of the tested network')
     """
     network = choose(model, tested, layers=layers, weights=weights, input_size=input_size, same_network=same_network)
-    given = name or ("similarity" if model == AUTO else network.model.name.replace(":", " "))
+    given = name or (SIMILARITY if model == AUTO else network.model.name.replace(":", " "))
     return NetworkEncoder(network.observer_name(given), network)
 
 

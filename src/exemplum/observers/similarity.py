@@ -5,27 +5,21 @@ What it compares is an encoder's vectors: those of a network, or of a low-level 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from exemplum import design, store
-from exemplum.errors import REMAKE
-from exemplum.observers import encoder as encoders
+from exemplum.observers import SIMILARITY, encoder as encoders
 from exemplum.observers.encoder import Encoder, VectorCache
-from exemplum.observers.feature_network import AUTO, choose
-from exemplum.observers.observer import ObserverError, answer, coin, graded
+from exemplum.observers.feature_network import AUTO
+from exemplum.observers.observer import answer, coin, graded
 from exemplum.records import Response, Side, Trial
 from exemplum.study import Study
 
 if TYPE_CHECKING:
     from exemplum.models import Model
-
-
-SIMILARITY = "similarity"
 
 
 class Similarity:
@@ -78,10 +72,9 @@ class Similarity:
         'top'
         """
         if encoder is None:
-            from exemplum.observers.network_encoder import NetworkEncoder
+            from exemplum.observers.network_encoder import network_encoder  # late: torch takes seconds to import
 
-            network = choose(model, tested, layers=layers, same_network=same_network)
-            encoder = NetworkEncoder(network.observer_name(SIMILARITY), network)
+            encoder = network_encoder(model, tested, name=SIMILARITY, layers=layers, same_network=same_network)
         names = list(pictures)
         return cls(encoder, names, encoders.encoded(encoder, names, pictures.__getitem__), trials)
 
@@ -116,17 +109,14 @@ def of_study(study: Study, encoder: Encoder) -> Similarity:
 
 def vectors(study: Study, encoder: Encoder, paths: Sequence[str]) -> np.ndarray:
     """The vectors of a study's pictures, (n, d), each distinct picture computed once."""
-    keys = {path: _print(study.folder / path) for path in paths}
+    keys = {path: store.picture_hash(study.folder / path) for path in paths}
     places = {key: study.folder / path for path, key in keys.items()}
-    cache = VectorCache(study.stage("responses") / VECTORS, encoder)
-    return cache.vectors([keys[path] for path in paths], lambda key: store.read_png(places[key]))
+    return vector_cache(study, encoder).vectors([keys[path] for path in paths], lambda key: store.read_png(places[key]))
+
+
+def vector_cache(study: Study, encoder: Encoder) -> VectorCache:
+    """Where the vectors of a study's pictures by this encoder are kept."""
+    return VectorCache(study.stage("responses") / VECTORS, encoder)
 
 
 VECTORS = "vectors"  # folder of the caches
-
-
-def _print(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:24]
-    except OSError as error:
-        raise ObserverError(f"{path} cannot be read ({error.strerror}); {REMAKE}") from error

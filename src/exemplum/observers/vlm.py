@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections import Counter
@@ -18,7 +17,7 @@ import numpy as np
 
 from exemplum import design, store
 from exemplum.design import screen, texts
-from exemplum.errors import REMAKE, command
+from exemplum.errors import command
 from exemplum.observers import REPLIES, VlmTable
 from exemplum.observers.chat import Endpoint, Reply, StoppedError
 from exemplum.observers.observer import ObserverError
@@ -151,10 +150,7 @@ class VisionLanguageModel:
 
     def _print(self, path: str) -> str:
         if path not in self._prints:
-            try:
-                self._prints[path] = hashlib.sha256((self.study.folder / path).read_bytes()).hexdigest()[:24]
-            except OSError as error:
-                raise ObserverError(f"{path} cannot be read ({error.strerror}); {REMAKE}") from error
+            self._prints[path] = store.picture_hash(self.study.folder / path)
         return self._prints[path]
 
     def _cost(self, tokens_in: int, tokens_out: int) -> float | None:
@@ -171,7 +167,8 @@ class VisionLanguageModel:
 def planned_calls(study: Study, *, force: bool = False) -> dict[str, str]:
     """How many calls each vision–language model of [observers] run would be asked for, in words; none is made.
 
-    force: as if there were no replies yet. Raises ObserverError if the study has no design, or a picture is missing.
+    force: as if there were no replies yet. Raises ObserverError if the study has no design, StoreError naming a picture
+    that is missing.
     """
     section = study.config.observers
     return {name: _planned(study, name, force) for name in section.run if name in section.asked}

@@ -120,10 +120,12 @@ def _problem(pair: Any, request: QueryRequest) -> str:
         return f"a pair whose unit is a {type(pair.unit).__name__}; it must be one of request.units"
     if pair.unit not in set(request.units):
         return f"a pair of {pair.unit}, which was not requested; give pairs of request.units only"
-    if not _is_whole(pair.batch) or pair.batch not in request.batches(pair.unit):
+    if not user_code.is_whole(pair.batch) or pair.batch not in request.batches(pair.unit):
         last = request.batches(pair.unit)[-1]
         return f"a pair of {pair.unit} for batch {pair.batch!r:.40}; batches are whole numbers from 0 to {last}"
-    if pair.references is not None and not (_is_whole(pair.references) and pair.references in request.references):
+    if pair.references is not None and not (
+        user_code.is_whole(pair.references) and pair.references in request.references
+    ):
         shown = " or ".join(map(str, request.references))
         return f"a pair of {pair.unit} for {pair.references!r:.40} references; this study shows {shown}"
     if not (isinstance(pair.images, tuple | list) and len(pair.images) == 2):
@@ -156,10 +158,6 @@ def _of_image(image: Any) -> str:
     ):
         return f"activation is {image.activation!r:.40}; leave it out, it is measured"
     return ""
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _repeated(pair: QueryPair, given: Collection[int | None]) -> str:

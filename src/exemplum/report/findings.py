@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from exemplum import pages
+from exemplum.observers import SAME_NETWORK
 from exemplum.report import formatting, style
 from exemplum.report.formatting import Tables, pick
 from exemplum.report.ranking import Ranking, sentence
@@ -130,9 +131,6 @@ ABOUT = {
     "simulated": "draws answers at random with a given accuracy",
     style.PEOPLE: "people in the browser",
 }
-
-
-SAME_NETWORK = "-same-network"  # at the end of the name of an observer that compares by the tested network
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from exemplum.explanations import ExplanationMethod, Request, Settings, as_metho
 from exemplum.images import Corpus
 from exemplum.index import UNATTACHED, ActivationIndex
 from exemplum.models import Model
-from exemplum.observers import CUES, Encoder
+from exemplum.observers import CUES, SIMILARITY, Encoder
 from exemplum.queries import IN_WINDOW, CorpusImages, Deal, DealtImage
 from exemplum.records import EXTREME, Picture, Pole, Unit
 from exemplum.runtime import Cluster
@@ -25,7 +25,6 @@ from exemplum.scores.result import Scores
 from exemplum.scores.scoring import Plan, scored
 from exemplum.scores.tasks import Ranking, Tasks
 
-SIMILARITY = "similarity"
 Method = str | ExplanationMethod | Callable[[Request], Iterable[Picture]]
 
 

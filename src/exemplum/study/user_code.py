@@ -139,6 +139,13 @@ def telling(what: str, fault: type[UserError] = UserError) -> Iterator[None]:
         raise fault(told(what, error)) from error
 
 
+def is_whole(value: object) -> bool:
+    """Whether a value that the user's code gave is a whole number; true and false are none."""
+    import numpy as np  # late: every command imports this module
+
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def each(things: Iterable[T], what: str, fault: type[UserError] = UserError) -> Iterator[T]:
     """What the user's code gives, one after the other, with its exceptions as in `telling`."""
     with telling(what, fault):
