@@ -31,7 +31,7 @@ from exemplum.models import Preprocessing
 from exemplum.observers import cue, network_encoder
 from exemplum.runtime import hardware
 from exemplum.scores import populations
-from exemplum.scores.scoring import Plan, scored
+from exemplum.scores.scoring import Plan, draw_and_embed, scored
 from exemplum.scores.vectors import embed
 
 OBSERVERS = ("similarity", "mean_colour", "colour_histogram", "amplitude_spectrum")
@@ -106,8 +106,8 @@ def scoring(rounds: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(rounds + 1):  # the first embeds
             began, busy = time.perf_counter(), time.process_time()
-            table = scored([own], plan, corpus, model.preprocessing, encoders, rows={"natural": "natural"},
-                           folder=Path(folder))  # fmt: skip
+            drawn = draw_and_embed([own], plan, corpus, model.preprocessing, encoders, Path(folder))
+            table = scored(drawn, encoders, rows={"natural": "natural"})
             seconds.append(time.perf_counter() - began)
             costs.append(time.process_time() - busy)
     return {

@@ -15,7 +15,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from exemplum import store
 from exemplum.observers.observer import ObserverError
 from exemplum.runtime import track
 
+Key = TypeVar("Key")  # whatever stands for a picture
 Metric = Literal["cosine", "euclidean"]
 TINY = 1e-12  # a picture whose vector is 0 has similarity 0 to all
 
@@ -144,7 +145,7 @@ class VectorCache:
             np.savez(handle, made=self.encoder.fingerprint, keys=keys, values=np.stack([vectors[key] for key in keys]))
 
 
-def encoded(encoder: Encoder, keys: Sequence[str], picture: Callable[[str], np.ndarray]) -> np.ndarray:
+def encoded(encoder: Encoder, keys: Sequence[Key], picture: Callable[[Key], np.ndarray]) -> np.ndarray:
     """The vectors of pictures, float32 (n, d), with progress. Raises ObserverError if they are of another shape."""
     with track(encoder.name, len(keys), "pictures") as advance:
         vectors = encoder.encode(_each(keys, picture, advance))
@@ -157,7 +158,7 @@ def encoded(encoder: Encoder, keys: Sequence[str], picture: Callable[[str], np.n
 
 
 def _each(
-    keys: Sequence[str], picture: Callable[[str], np.ndarray], advance: Callable[[int], None]
+    keys: Sequence[Key], picture: Callable[[Key], np.ndarray], advance: Callable[[int], None]
 ) -> Iterator[np.ndarray]:
     for key in keys:
         yield picture(key)

@@ -8,14 +8,14 @@ import pandas as pd
 
 from exemplum import pages
 from exemplum.records import easiest_first
-from exemplum.scores.populations import NULLS
+from exemplum.scores.populations import DIRECTIONS, NULLS, RANDOM, SHUFFLED, UNTRAINED
 from exemplum.scores.summary import WHOLE
 
 NULL_NAMES = {
-    "untrained": "untrained network",
-    "shuffled": "shuffled images",
-    "directions": "random directions",
-    "random": "random references",
+    UNTRAINED: "untrained network",
+    SHUFFLED: "shuffled images",
+    DIRECTIONS: "random directions",
+    RANDOM: "random references",
 }
 
 

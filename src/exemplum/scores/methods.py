@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from exemplum.records import ANY_BATCH, Pole
+from exemplum.records import Picture, Pole
 from exemplum.scores.tasks import Tasks
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A picture that a method shows for a unit's pole. Equal `path`s are one picture."""
-
-    unit: str
-    pole: Pole
-    position: int
-    path: str
-    read: Callable[[], np.ndarray] = field(repr=False, compare=False)
-    references: int | None = None  # per pole in its set; None: any number
-    batch: int = ANY_BATCH
-    image_id: str = ""  # of the image of the corpus that it shows or was made from
-    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,7 +16,7 @@ class ReferenceSet:
     """The references of a unit in one batch, or in all."""
 
     batch: int
-    shown: tuple[tuple[Reference, ...], tuple[Reference, ...]]  # of the poles max and min
+    shown: tuple[tuple[Picture, ...], tuple[Picture, ...]]  # of the poles max and min
 
     @property
     def images(self) -> set[str]:
@@ -42,12 +27,12 @@ class ReferenceSet:
         }  # fmt: skip
 
 
-def sets(pictures: Iterable[Reference], references: int) -> list[ReferenceSet]:
+def sets(pictures: Iterable[Picture], references: int) -> list[ReferenceSet]:
     """The complete sets of `references` pictures per pole among the pictures of one unit, by batch.
 
     Pictures made for this number of references come first, then those for any number, then the first of larger sets.
     """
-    by_set: dict[tuple[int, int], dict[Pole, dict[int, Reference]]] = {}
+    by_set: dict[tuple[int, int], dict[Pole, dict[int, Picture]]] = {}
     for picture in pictures:
         k = 0 if picture.references is None else picture.references
         poles = by_set.setdefault((k, picture.batch), {Pole.MAX: {}, Pole.MIN: {}})
@@ -62,7 +47,7 @@ def sets(pictures: Iterable[Reference], references: int) -> list[ReferenceSet]:
 
 
 def places(
-    tasks: Tasks, own: Sequence[ReferenceSet], place: Callable[[Reference], int],
+    tasks: Tasks, own: Sequence[ReferenceSet], place: Callable[[Picture], int],
     images: Callable[[int], Collection[str]],
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """The tasks with a method's pictures as references: rows of queries, and places of the references.

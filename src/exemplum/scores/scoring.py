@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ from statsmodels.stats.proportion import proportion_confint
 
 from exemplum.images import Corpus, near_duplicates
 from exemplum.models import Preprocessing
-from exemplum.observers import Encoder, comparable
-from exemplum.records import EXTREME, Unit
+from exemplum.observers import Encoder, comparable, encoded
+from exemplum.records import EXTREME, Picture, Unit
 from exemplum.runtime import Cluster, track
 from exemplum.scores.judging import Similarities
-from exemplum.scores.methods import Reference, places, sets
+from exemplum.scores.methods import places, sets
 from exemplum.scores.populations import RANDOM, SHUFFLED, Population
 from exemplum.scores.tasks import Ranking, Tasks, shuffled, with_random_references
 from exemplum.scores.vectors import Vectors, embed
@@ -52,23 +52,34 @@ class Plan:
         return found
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """The tasks of units, and the images that they show."""
+
+    plan: Plan
+    corpus: Corpus
+    tasks: Mapping[str, Mapping[Key, Tasks]]  # by the null of the population; "" is the network's own units
+    vectors: Vectors  # of all images that are shown
+    classes: np.ndarray  # of the rows of the corpus, as in `Ranking`
+
+
 def draw_and_embed(
     populations: Sequence[Population], plan: Plan, corpus: Corpus, preprocessing: Preprocessing,
     encoders: Sequence[Encoder], folder: Path | None = None, *, workers: int | None = None,
     cluster: Cluster | None = None,
-) -> tuple[dict[str, dict[Key, Tasks]], Vectors, np.ndarray]:  # fmt: skip
-    """The tasks of each population by its null, the vectors of all images that they show, and classes of rows.
+) -> Drawn:  # fmt: skip
+    """Draw the tasks of each population, and embed the images.
 
     Near-duplicates are found among the images that are shown, and tasks drawn again without them, until there are no
     new images.
     """
     classes, vectors = None, embed(corpus, preprocessing, np.empty(0, np.int64), encoders)
     while True:
-        drawn = {population.null: plan.draw(population, classes) for population in populations}
-        shown = [tasks.rows for of in drawn.values() for tasks in of.values()]
+        tasks = {population.null: plan.draw(population, classes) for population in populations}
+        shown = [of_unit.rows for of in tasks.values() for of_unit in of.values()]
         rows = np.unique(np.concatenate([np.empty(0, np.int64), *shown]))
         if classes is not None and np.isin(rows, vectors.rows).all():
-            return drawn, vectors, classes
+            return Drawn(plan, corpus, tasks, vectors, classes)
         rows = np.union1d(rows, vectors.rows)
         vectors = embed(corpus, preprocessing, rows, encoders, folder, workers=workers, cluster=cluster)
         # a class per row: for rows that are not shown the row itself, and numbers beyond these for the others
@@ -123,33 +134,36 @@ class Judge:
         return self._of_layer[layer]
 
 
+def image_of(picture: Picture) -> np.ndarray:
+    """The image of a picture that is not stored."""
+    assert picture.image is not None  # or its method would not be one
+    return picture.image
+
+
 def scored(
-    populations: Sequence[Population], plan: Plan, corpus: Corpus, preprocessing: Preprocessing,
-    encoders: Sequence[Encoder], *, rows: Mapping[str, str], pictures: Mapping[str, Sequence[Reference]] | None = None,
-    nulls: Sequence[str] = (), alphas: Mapping[str, float] | None = None, folder: Path | None = None,
-    workers: int | None = None, cluster: Cluster | None = None,
+    drawn: Drawn, encoders: Sequence[Encoder], *, rows: Mapping[str, str],
+    pictures: Mapping[str, Sequence[Picture]] | None = None, read: Callable[[Picture], np.ndarray] = image_of,
+    nulls: Sequence[str] = (), alphas: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """The SCORES table.
 
-    populations: the network's own units first. rows: the methods whose pictures are whole images of the corpus, by
-    name: `natural` or `random`. pictures: those of other methods, by name. nulls: `shuffled` and `random`, of the first
-    method that is `natural`, as are the other populations. alphas: by observer, of people's accuracy σ(α Δ), where it
-    is known.
+    rows: the methods whose pictures are whole images of the corpus, by name: `natural` or `random`. pictures: those of
+    other methods, by name; `read` gives the image of one, and equal paths of a unit are one picture. nulls: `shuffled`
+    and `random`, of the first method that is `natural`, as are the other populations. alphas: by observer, of people's
+    accuracy σ(α Δ), where it is known.
     """
-    drawn, vectors, classes = draw_and_embed(
-        populations, plan, corpus, preprocessing, encoders, folder, workers=workers, cluster=cluster
-    )
-    embedded = _Pictures(corpus, vectors)
+    embedded = _Pictures(drawn, read)
+    own = drawn.tasks[""]
     asked: list[tuple[str, str, dict[Key, Places]]] = []
     for name, kind in rows.items():
-        tasks = drawn[""] if kind == NATURAL else _varied(RANDOM, drawn[""], vectors, classes, plan.seed)
-        asked.append((name, "", _placed(tasks, vectors)))
+        tasks = own if kind == NATURAL else _varied(RANDOM, drawn)
+        asked.append((name, "", _placed(tasks, drawn.vectors)))
     if first := next((name for name, kind in rows.items() if kind == NATURAL), ""):
-        varied = {null: _varied(null, drawn[""], vectors, classes, plan.seed) for null in nulls}
-        varied |= {population.null: drawn[population.null] for population in populations[1:]}
-        asked += [(first, null, _placed(tasks, vectors)) for null, tasks in varied.items()]
-    for name, references in (pictures or {}).items():
-        asked.append((name, "", embedded.tasks(references, drawn[""])))
+        varied = {null: _varied(null, drawn) for null in nulls}
+        varied |= {null: tasks for null, tasks in drawn.tasks.items() if null}
+        asked += [(first, null, _placed(tasks, drawn.vectors)) for null, tasks in varied.items()]
+    for name, of_method in (pictures or {}).items():
+        asked.append((name, "", embedded.tasks(of_method)))
     tables: list[pd.DataFrame] = []
     with track("scoring", len(encoders) * len(asked), "sets of tasks") as advance:
         for encoder in encoders:
@@ -173,15 +187,14 @@ def _placed(tasks: Mapping[Key, Tasks], vectors: Vectors) -> dict[Key, Places]:
     return {key: (vectors.places(of.queries), vectors.places(of.references)) for key, of in tasks.items()}
 
 
-def _varied(
-    null: str, tasks: Mapping[Key, Tasks], vectors: Vectors, classes: np.ndarray, seed: int
-) -> dict[Key, Tasks]:
+def _varied(null: str, drawn: Drawn) -> Mapping[Key, Tasks]:
     """Tasks of a null of the same units: with other images, drawn among those that are embedded."""
     vary = {SHUFFLED: shuffled, RANDOM: with_random_references}[null]
-    pool = vectors.rows[np.unique(classes[vectors.rows], return_index=True)[1]]
+    rows = drawn.vectors.rows
+    pool = rows[np.unique(drawn.classes[rows], return_index=True)[1]]
     found = {}
-    for (unit, k, difficulty), of in tasks.items():
-        rng = np.random.default_rng([seed, k, *f"{null} {difficulty} {unit}".encode()])
+    for (unit, k, difficulty), of in drawn.tasks[""].items():
+        rng = np.random.default_rng([drawn.plan.seed, k, *f"{null} {difficulty} {unit}".encode()])
         found[unit, k, difficulty] = vary(of, pool, rng)
     return found
 
@@ -189,44 +202,37 @@ def _varied(
 class _Pictures:
     """Pictures of methods, embedded after the images of the corpus."""
 
-    def __init__(self, corpus: Corpus, vectors: Vectors) -> None:
-        self.corpus, self.corpus_vectors = corpus, vectors
-        self.places: dict[tuple[str, str], int] = {}
-        self.read: list[Callable[[], np.ndarray]] = []
+    def __init__(self, drawn: Drawn, read: Callable[[Picture], np.ndarray]) -> None:
+        self.drawn, self.read = drawn, read
+        self.places: dict[tuple[Unit, str], int] = {}
+        self.pictures: list[Picture] = []
 
-    def tasks(self, references: Sequence[Reference], drawn: Mapping[Key, Tasks]) -> dict[Key, Places]:
+    def tasks(self, pictures: Sequence[Picture]) -> dict[Key, Places]:
         """Tasks of the units that have pictures."""
-        by_unit: dict[str, list[Reference]] = {}
-        for reference in references:
-            by_unit.setdefault(reference.unit, []).append(reference)
+        by_unit: dict[str, list[Picture]] = {}
+        for picture in pictures:
+            by_unit.setdefault(str(picture.unit), []).append(picture)
         found = {}
-        for (unit, k, difficulty), tasks in drawn.items():
+        for (unit, k, difficulty), tasks in self.drawn.tasks[""].items():
             if unit in by_unit:
                 queries, shown = places(tasks, sets(by_unit[unit], k), self._place, self._images)
-                found[unit, k, difficulty] = self.corpus_vectors.places(queries), shown
+                found[unit, k, difficulty] = self.drawn.vectors.places(queries), shown
         return found
 
     def vectors(self, encoder: Encoder) -> np.ndarray:
         """The encoder's vectors of the images of the corpus, then of the pictures."""
-        own = self.corpus_vectors.of[encoder.name]
-        if not self.read:
+        own = self.drawn.vectors.of[encoder.name]
+        if not self.pictures:
             return own
-        with track(encoder.name, len(self.read), "pictures") as advance:
-            return np.concatenate([own, encoder.encode(_each(self.read, advance))])
+        return np.concatenate([own, encoded(encoder, self.pictures, self.read)])
 
-    def _place(self, reference: Reference) -> int:
-        key = reference.unit, reference.path
+    def _place(self, picture: Picture) -> int:
+        key = picture.unit, picture.path
         if key not in self.places:
-            self.places[key] = len(self.corpus_vectors.rows) + len(self.read)
-            self.read.append(reference.read)
+            self.places[key] = len(self.drawn.vectors.rows) + len(self.pictures)
+            self.pictures.append(picture)
         return self.places[key]
 
     def _images(self, row: int) -> tuple[str, ...]:
-        record = self.corpus.record(row)
+        record = self.drawn.corpus.record(row)
         return (record.image_id, f"group {record.group}") if record.group else (record.image_id,)
-
-
-def _each(read: Iterable[Callable[[], np.ndarray]], advance: Callable[[int], None]) -> Iterator[np.ndarray]:
-    for picture in read:
-        yield picture()
-        advance(1)

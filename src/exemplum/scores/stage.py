@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -14,12 +13,11 @@ from exemplum.errors import UserError
 from exemplum.explanations import Explanation, stage as explanations_stage, whole_images
 from exemplum.index import stage as index_stage
 from exemplum.queries import stage as queries_stage
-from exemplum.records import Pole, Unit
+from exemplum.records import Picture, Pole, Unit
 from exemplum.runtime import Cluster, console, styled
 from exemplum.scores import page, populations, stored, summary
-from exemplum.scores.methods import Reference
 from exemplum.scores.populations import OF_UNITS, IndexSettings
-from exemplum.scores.scoring import Plan, scored
+from exemplum.scores.scoring import Plan, draw_and_embed, scored
 from exemplum.scores.stored import FOLDER
 from exemplum.scores.units import of_nulls
 from exemplum.study import Stage, Study
@@ -87,11 +85,15 @@ def run(study: Study) -> dict[str, Any]:
         config.index.precision, config.seed,
     )  # fmt: skip
     own = populations.own(index, [Unit.parse(name) for name in index.units["unit"]])
-    table = scored(
+    encoders, rows = observers.encoders(study, section.observers), _of_rows(study)
+    drawn = draw_and_embed(
         [own, *of_nulls(section.nulls, model, corpus, layers, settings, kept, cluster)], plan, corpus,
-        model.preprocessing, observers.encoders(study, section.observers), rows=_of_rows(study),
-        pictures=_pictures(study), nulls=[null for null in section.nulls if null in OF_UNITS],
-        alphas=_alphas(study), folder=kept, cluster=cluster,
+        model.preprocessing, encoders, kept, cluster=cluster,
+    )  # fmt: skip
+    table = scored(
+        drawn, encoders, rows=rows, pictures=_pictures(study),
+        read=lambda picture: store.read_png(study.folder / picture.path),
+        nulls=[null for null in section.nulls if null in OF_UNITS], alphas=_alphas(study),
     )  # fmt: skip
     baseline = config.explanations.baseline
     differences, summaries = summary.differences(table, baseline), summary.summaries(table)
@@ -100,13 +102,13 @@ def run(study: Study) -> dict[str, Any]:
     tables.SCORE_SUMMARIES.write(study.stage(FOLDER) / "summaries.parquet", summaries)
     tables.SCORE_DIFFERENCES.write(study.stage(FOLDER) / "differences.parquet", differences)
     stored.note(study, needs(study))
-    random = tuple(name for name, kind in _of_rows(study).items() if kind == populations.RANDOM)
+    random = tuple(name for name, kind in rows.items() if kind == populations.RANDOM)
     network = page.NETWORKS.get(config.model.load, config.model.load)
     about = page.About(network, f"{len(corpus):,} images, {config.images.load}", baseline, random, config.seed)
     found = page.Found(table, summaries, differences, about)
     written = page.write(study.stage(FOLDER) / stored.PAGE, found, index.attached(model, corpus))
     console.print(styled((f"network page: {written['page']}", "dim")))
-    _say(differences, next(iter(_of_rows(study)), baseline), section.observers, plan.difficulties)
+    _say(differences, next(iter(rows), baseline), section.observers, plan.difficulties)
     return {"units": len(own.units)} | _shares(table, section.observers[0], plan.difficulties)
 
 
@@ -146,19 +148,19 @@ def _of_rows(study: Study) -> dict[str, str]:
 
 def _drawn(study: Study) -> list[str]:
     """The methods whose pictures the stage of explanations makes, of the units that the study tests."""
-    return [use.name for use in _uses(study) if use.name not in _of_rows(study)]
+    of_rows = _of_rows(study)
+    return [use.name for use in _uses(study) if use.name not in of_rows]
 
 
-def _pictures(study: Study) -> dict[str, list[Reference]]:
+def _pictures(study: Study) -> dict[str, list[Picture]]:
     if not (names := _drawn(study)):
         return {}
     stimuli, _ = queries.load(study)
-    found: dict[str, list[Reference]] = {name: [] for name in names}
+    found: dict[str, list[Picture]] = {name: [] for name in names}
     for row in stimuli[stimuli["method"].isin(names)].itertuples(index=False):
-        found[str(row.method)].append(Reference(
-            str(row.unit), Pole(row.pole), int(row.position), str(row.path),
-            partial(store.read_png, study.folder / str(row.path)), int(row.references), int(row.batch), str(row.image),
-            str(row.group),
+        found[str(row.method)].append(Picture(
+            Unit.parse(str(row.unit)), Pole(row.pole), int(row.position), None, int(row.references), int(row.batch),
+            str(row.image), str(row.group), path=str(row.path),
         ))  # fmt: skip
     return found
 

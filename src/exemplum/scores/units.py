@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,10 +20,10 @@ from exemplum.queries import IN_WINDOW, CorpusImages, Deal, DealtImage
 from exemplum.records import EXTREME, Picture, Pole, Unit
 from exemplum.runtime import Cluster
 from exemplum.scores import populations
-from exemplum.scores.methods import Reference, sets
+from exemplum.scores.methods import sets
 from exemplum.scores.populations import DIRECTIONS, NULLS, OF_UNITS, RANDOM, UNTRAINED, IndexSettings, Population
 from exemplum.scores.result import Scores
-from exemplum.scores.scoring import Plan, scored
+from exemplum.scores.scoring import Drawn, Plan, draw_and_embed, scored
 from exemplum.scores.tasks import Ranking, Tasks
 
 Method = str | ExplanationMethod | Callable[[Request], Iterable[Picture]]
@@ -80,12 +81,11 @@ def score(
     home = None if folder is None else Path(folder).expanduser()
     layers, settings = list(dict.fromkeys(unit.layer for unit in asked)), _settings(index, seed)
     own = populations.own(index, asked)
-    made = {name: drawn_pictures(name, method, own, model, corpus, plan)
-            for name, method in chosen.items() if name not in rows}  # fmt: skip
-    table = scored(
-        [own, *of_nulls(nulls, model, corpus, layers, settings, home)], plan, corpus, model.preprocessing, encoders,
-        rows=rows, pictures=made, nulls=[null for null in nulls if null in OF_UNITS], folder=home, workers=workers,
-    )  # fmt: skip
+    everyone = [own, *of_nulls(nulls, model, corpus, layers, settings, home)]
+    drawn = draw_and_embed(everyone, plan, corpus, model.preprocessing, encoders, home, workers=workers)
+    made = {name: pictures_of(name, method, own, model, drawn) for name, method in chosen.items() if name not in rows}
+    of_units = [null for null in nulls if null in OF_UNITS]
+    table = scored(drawn, encoders, rows=rows, pictures=made, nulls=of_units)
     random = tuple(name for name, kind in rows.items() if kind == RANDOM)
     return Scores(table, baseline or next(iter(chosen)), index, random)
 
@@ -105,26 +105,27 @@ def of_nulls(
     return found
 
 
-def drawn_pictures(
-    name: str, method: ExplanationMethod, population: Population, model: Model, corpus: Corpus, plan: Plan
-) -> list[Reference]:
-    """The pictures that a method makes for the tasks of units. Its request deals their queries and references."""
-    given = CorpusImages(model, corpus, population.index, plan.references, plan.tasks, plan.seed)
+def pictures_of(
+    name: str, method: ExplanationMethod, population: Population, model: Model, drawn: Drawn
+) -> list[Picture]:
+    """The pictures that a method makes for the tasks of units, which are the batches of its request."""
+    plan, index = drawn.plan, population.index
+    given = CorpusImages(model, drawn.corpus, index, plan.references, plan.tasks, plan.seed)
     for unit in population.units:
-        given.set_deal(unit, _deal(population.index, unit, corpus, plan))
+        given.set_deal(unit, _deal(index, unit, drawn))
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(plan.seed, population.index.relu, population.index.objective)
+        settings = Settings(plan.seed, index.relu, index.objective)
         request = Request(population.units, given, settings, Path(folder))
-        found = [_reference(picture, f"{name} {place}") for place, picture in enumerate(method(request))]
+        found = [replace(picture, path=f"{name} {place}") for place, picture in enumerate(method(request))]
     _refuse_incomplete(name, found, population.units, plan.references)
     return found
 
 
 def _refuse_incomplete(
-    name: str, pictures: Sequence[Reference], units: Sequence[Unit], references: Sequence[int]
+    name: str, pictures: Sequence[Picture], units: Sequence[Unit], references: Sequence[int]
 ) -> None:
     """Raise UserError for a unit without a whole set of pictures for every number of references."""
-    by_unit: dict[str, list[Reference]] = {str(unit): [] for unit in units}
+    by_unit: dict[Unit, list[Picture]] = {unit: [] for unit in units}
     for picture in pictures:
         by_unit[picture.unit].append(picture)
     for unit, own in by_unit.items():
@@ -136,9 +137,9 @@ def _refuse_incomplete(
                 )
 
 
-def _deal(index: ActivationIndex, unit: Unit, corpus: Corpus, plan: Plan) -> Deal:
+def _deal(index: ActivationIndex, unit: Unit, drawn: Drawn) -> Deal:
     """The unit's tasks, each a batch."""
-    ranking = Ranking.of(index, unit)
+    plan, corpus, ranking = drawn.plan, drawn.corpus, Ranking.of(index, unit, drawn.classes)
     values = dict(zip(*(array.tolist() for array in ranking.whole), strict=True))
     values |= {row: value for rows, of in ranking.ends for row, value in zip(rows.tolist(), of.tolist(), strict=True)}
 
@@ -167,16 +168,6 @@ def _deal(index: ActivationIndex, unit: Unit, corpus: Corpus, plan: Plan) -> Dea
 def _rank_bin(references: int, pole: Pole, place: int) -> int:
     """The position of a dealt image, `place` counted from its pole's most extreme, which is the query."""
     return references - place if pole is Pole.MAX else place
-
-
-def _reference(picture: Picture, path: str) -> Reference:
-    image = picture.image
-    if image is None:
-        raise UserError(f"a picture of {picture.unit} has no image; give uint8 (height, width, 3)")
-    return Reference(
-        str(picture.unit), picture.pole, picture.position, path, lambda: image, picture.references, picture.batch,
-        picture.image_id, picture.group,
-    )  # fmt: skip
 
 
 def _corpus(index: ActivationIndex) -> Corpus:

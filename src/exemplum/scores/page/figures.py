@@ -92,14 +92,8 @@ class LayerGrid:
 
 def layers(scores: pd.DataFrame, summaries: pd.DataFrame, view: View) -> LayerGrid:
     """A row per layer and a column per difficulty, the easiest to the hardest; at most MOST_COLUMNS of these."""
-    of_view = scores[
-        (scores["observer"] == view.observer) & (scores["method"] == view.method)
-        & (scores["references"] == view.references) & (scores["n_tasks"] > 0)
-    ]  # fmt: skip
-    means = summaries[
-        (summaries["observer"] == view.observer) & (summaries["method"] == view.method)
-        & (summaries["references"] == view.references) & (summaries["null"] == "")
-    ].set_index(["layer", "difficulty"])  # fmt: skip
+    of_view = view.rows(scores[scores["n_tasks"] > 0], null=None)
+    means = view.rows(summaries).set_index(["layer", "difficulty"])
     columns = _some(easiest_first(of_view["difficulty"].unique()))
     names = list(map(str, of_view["layer"].unique()))
     parts = dict(list(of_view.groupby(["layer", "difficulty"], sort=False)))

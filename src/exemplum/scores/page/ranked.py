@@ -20,11 +20,13 @@ class View:
     method: str
     references: int
 
-    def rows(self, scores: pd.DataFrame, null: str = "") -> pd.DataFrame:
-        return scores[
-            (scores["observer"] == self.observer) & (scores["method"] == self.method)
-            & (scores["references"] == self.references) & (scores["null"] == null)
+    def rows(self, table: pd.DataFrame, null: str | None = "") -> pd.DataFrame:
+        """Its rows of SCORES or SCORE_SUMMARIES, of one null; of the units and of all nulls if that is None."""
+        own = table[
+            (table["observer"] == self.observer) & (table["method"] == self.method)
+            & (table["references"] == self.references)
         ]  # fmt: skip
+        return own if null is None else own[own["null"] == null]
 
 
 @dataclass(frozen=True)
