@@ -1,7 +1,9 @@
 """Fixtures that every test may use."""
 
 import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -40,6 +42,25 @@ def corpus():
     from exemplum import images
 
     return images.subset(images.open_corpus("embedded"), 70, np.random.default_rng(0))
+
+
+@pytest.fixture
+def exemplum(monkeypatch, capsys):
+    """The command's entry point, called with arguments: exit status and what it printed."""
+
+    from exemplum import cli
+
+    def run(*arguments: str) -> SimpleNamespace:
+        monkeypatch.setattr(sys, "argv", ["exemplum", *arguments])
+        status = 0
+        try:
+            cli.run()
+        except SystemExit as stop:
+            status = stop.code or 0
+        printed = capsys.readouterr()
+        return SimpleNamespace(returncode=status, stdout=printed.out, stderr=printed.err)
+
+    return run
 
 
 @pytest.fixture(scope="session")

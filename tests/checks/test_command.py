@@ -11,7 +11,7 @@ import pytest
 
 from checks import studies as made
 from design.altered import CHANGES
-from exemplum import checks, cli, design as designs, store
+from exemplum import checks, design as designs, store
 from exemplum.records import TrialKind
 from exemplum.runtime import output
 from exemplum.study import Study
@@ -20,17 +20,12 @@ from studies.demo import demo_study
 
 
 @pytest.fixture
-def check(monkeypatch, capsys):
+def check(exemplum, monkeypatch):
+    monkeypatch.setattr(output, "width", 200)
+
     def run(folder: Path, *options: str) -> SimpleNamespace:
-        monkeypatch.setattr(sys, "argv", ["exemplum", "check", str(folder), *options])
-        monkeypatch.setattr(output, "width", 200)
-        status = 0
-        try:
-            cli.run()
-        except SystemExit as stop:
-            status = stop.code or 0
-        printed = capsys.readouterr()
-        return SimpleNamespace(status=status, stdout=printed.out, stderr=printed.err)
+        done = exemplum("check", str(folder), *options)
+        return SimpleNamespace(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
     return run
 

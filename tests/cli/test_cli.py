@@ -3,30 +3,12 @@
 import re
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
 from exemplum import cli, design
 from exemplum.study.folder import Study
-
-
-@pytest.fixture
-def exemplum(monkeypatch, capsys):
-    """The command's entry point, called with arguments: exit status and what it printed."""
-
-    def run(*arguments: str) -> SimpleNamespace:
-        monkeypatch.setattr(sys, "argv", ["exemplum", *arguments])
-        status = 0
-        try:
-            cli.run()
-        except SystemExit as stop:
-            status = stop.code or 0
-        printed = capsys.readouterr()
-        return SimpleNamespace(returncode=status, stdout=printed.out, stderr=printed.err)
-
-    return run
 
 
 def test_the_installed_command_starts():
