@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+import exemplum as ex
 from design.made import stimuli, units
 from exemplum.design import make
 from exemplum.observers import ObserverError
+from exemplum.observers.network_encoder import fit
 from exemplum.observers.similarity import Similarity
 from exemplum.records import ReferenceSet, Side
 
@@ -122,3 +124,15 @@ def test_confidence_is_the_third_of_the_designs_trials():
     counts = np.bincount([confidence for _, confidence in given_by])[1:]
     assert np.ptp(counts) <= 0.02 * len(trials) + 2
     assert [confidence for _, confidence in sorted(given_by)] == sorted(confidence for _, confidence in given_by)
+
+
+def test_square_pictures_are_resized_as_pillow_does_it_to_within_two_levels():
+    model, image = ex.load("efficientnet-lite0"), ex.open_images("embedded").decode(1000)
+    for side in (97, 128, 200, 224, 300, 331, 512, 640):
+        picture = replace(model.preprocessing, size=side, resize=side).crop(image)
+        by_torch, by_pillow = fit(model, picture).astype(int), model.fit(picture).astype(int)  # Pillow is the oracle
+        assert by_torch.shape == (model.input_size, model.input_size, 3)
+        assert np.abs(by_torch - by_pillow).max() <= 2
+        assert (by_torch == by_pillow).mean() > 0.98
+    wide = image[:60]
+    assert (fit(model, wide) == model.fit(wide)).all()

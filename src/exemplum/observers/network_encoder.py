@@ -11,15 +11,17 @@ import numpy as np
 import torch
 
 from exemplum import store
+from exemplum.index import Measurer
 from exemplum.observers import SIMILARITY
 from exemplum.observers.encoder import Metric, unit
 from exemplum.observers.feature_network import AUTO, FeatureNetwork, choose
-from exemplum.runtime import hardware
 
 if TYPE_CHECKING:
     from exemplum.models import Model
 
 BATCH = 32  # pictures per forward pass
+RESIZING = "torch, antialiased"  # part of a fingerprint: changes with the last digits of vectors
+BY_TORCH = ("bilinear", "bicubic")  # the filters that torch has
 
 
 def network_encoder(
@@ -57,7 +59,7 @@ class NetworkEncoder:
 
     @property
     def fingerprint(self) -> str:
-        return store.digest(self.network.model.fingerprint, self.network.layers)
+        return store.digest(self.network.model.fingerprint, self.network.layers, RESIZING)
 
     @property
     def about(self) -> str:
@@ -79,20 +81,32 @@ class NetworkEncoder:
         """Pictures of any sizes, uint8 (h, w, 3) → float32 (n, channels of all layers)."""
         found, waiting = list[np.ndarray](), iter(pictures)
         while batch := list(itertools.islice(waiting, BATCH)):
-            found.append(self._vectors(np.stack([self.network.model.fit(picture) for picture in batch])))
+            found.append(self._vectors(np.stack([fit(self.network.model, picture) for picture in batch])))
         width = sum(self.network.model.layer(name).channels for name in self.network.layers)
         return np.concatenate(found) if found else np.zeros((0, width), np.float32)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the reader: another process makes its own."""
-        return {name: value for name, value in self.__dict__.items() if name != "_reader"}
+        """Without what reads the network: another process makes its own."""
+        return {name: value for name, value in self.__dict__.items() if name != "_measurer"}
 
     @cached_property
-    def _reader(self) -> torch.nn.Module:
-        return self.network.model.reader(self.network.layers, relu="after", device=hardware.device())
+    def _measurer(self) -> Measurer:
+        return Measurer(self.network.model, self.network.layers, relu="after", objective="channel")
 
-    @torch.inference_mode()
     def _vectors(self, pictures: np.ndarray) -> np.ndarray:
-        maps = self._reader(torch.from_numpy(pictures).to(hardware.device()).permute(0, 3, 1, 2).float() / 255)
-        means = [maps[name].mean((2, 3)).float().cpu().numpy() for name in self.network.layers]
+        widths = [self.network.model.layer(name).channels for name in self.network.layers]
+        means = np.split(self._measurer.images(pictures), np.cumsum(widths)[:-1], axis=1)
         return np.concatenate([unit(of_layer) for of_layer in means], axis=1)
+
+
+def fit(model: Model, picture: np.ndarray) -> np.ndarray:
+    """The picture at the model's input size, as `model.fit` makes it to within two of 255 levels, in a sixth of
+    the time where the picture is square: uint8 (h, w, 3) → uint8 (size, size, 3).
+    """
+    preprocessing = model.preprocessing
+    (height, width), side, filter_ = picture.shape[:2], preprocessing.size, preprocessing.interpolation
+    if height != width or height == side or filter_ not in BY_TORCH:
+        return model.fit(picture)
+    pixels = torch.tensor(picture).permute(2, 0, 1)[None]
+    resized = torch.nn.functional.interpolate(pixels, (side, side), mode=filter_, antialias=True)
+    return resized[0].permute(1, 2, 0).numpy()
