@@ -3,11 +3,13 @@
     OMP_WAIT_POLICY=PASSIVE python benchmarks/scores.py FOLDER [--rounds 3] [--lite] [--json FILE]
 
 `embed`     `scores.vectors.embed`: the images decoded, cropped and embedded by EfficientNet-Lite0 at 128 px
+`decode`    the images decoded and cropped only, by the same processes
 `bare`      that network alone, up to its last stage, on as many random normalized tensors
 `score`     tasks drawn and answered, vectors at hand: 2,744 units × natural × 3 difficulties × 20 tasks × 4 observers
 
-`embed` and `bare` take turns on the photographs of FOLDER, seen at 224 px; the ratio is the median of the rounds'. With
---lite also `exemplum score` as a whole, from nothing, on EfficientNet-Lite0's default layers and FOLDER: three
+The first three take turns on the photographs of FOLDER, seen at 224 px; ratios are medians of the rounds'. Decoding and
+network need the same cores, so the second ratio, of processor time, says how much goes into anything else. With --lite
+also `exemplum score` as a whole, from nothing, on the 16 blocks of EfficientNet-Lite0 (1,808 units) and FOLDER: three
 difficulties, four observers, no nulls.
 """
 
@@ -17,6 +19,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import tempfile
@@ -27,6 +30,7 @@ import numpy as np
 import torch
 
 import exemplum as ex
+from exemplum.index import decode_batches
 from exemplum.models import Preprocessing
 from exemplum.observers import cue, network_encoder
 from exemplum.runtime import hardware
@@ -41,12 +45,17 @@ LITE = """
 load = "efficientnet-lite0"
 [images]
 load = "folder:{folder}"
+[units]
+layers = {layers}
 [explanations]
 methods = ["natural"]
 [scores]
 observers = {observers}
 nulls = []
 """
+BLOCKS = ["blocks.0.0.bn2"] + [
+    f"blocks.{stage}.{place}" for stage, blocks in enumerate((2, 2, 3, 3, 4, 1), start=1) for place in range(blocks)
+]
 
 
 def main() -> None:
@@ -70,29 +79,48 @@ def main() -> None:
 
 
 def embedding(folder: Path, rounds: int) -> dict[str, object]:
-    """Images per second of the embedding pass and of the bare network, taking turns."""
+    """Images per second, and processor time per image, of the embedding pass and of its parts, taking turns."""
     corpus = ex.open_images(f"folder:{folder}")
     encoder = network_encoder("auto", ex.load("embedded"))
-    rows = np.arange(len(corpus))
+    rows, seen = np.arange(len(corpus)), Preprocessing(224, 256)
     model, layers = encoder.network.model, encoder.network.layers
     reader = model.reader(layers, relu="after", device=hardware.device())
     side = model.input_size
     batch = torch.randn((BATCH, 3, side, side), device=hardware.device()).contiguous(memory_format=torch.channels_last)
-    rates: dict[str, list[float]] = {"embed": [], "bare": []}
-    for turn in range(rounds + 1):
-        began = time.perf_counter()
-        embed(corpus, Preprocessing(224, 256), rows, [encoder])
-        middle = time.perf_counter()
+
+    def bare() -> None:
         with torch.inference_mode():
             for _ in range(len(rows) // BATCH):
                 reader.body(batch)
         if hardware.device().type == "cuda":
             torch.cuda.synchronize()
-        if turn:  # the first round warms up
-            rates["embed"].append(len(rows) / (middle - began))
-            rates["bare"].append(len(rows) // BATCH * BATCH / (time.perf_counter() - middle))
-    ratios = [of / bare for of, bare in zip(rates["embed"], rates["bare"], strict=True)]
-    return {f"{name} (images/s)": values for name, values in rates.items()} | {"embed / bare": float(np.median(ratios))}
+
+    def decode() -> None:
+        for _ in decode_batches(corpus, seen, rows, BATCH):
+            pass
+
+    parts = {"embed": lambda: embed(corpus, seen, rows, [encoder]), "decode": decode, "bare": bare}
+    rates, costs = {name: list[float]() for name in parts}, {name: list[float]() for name in parts}
+    for turn in range(rounds + 1):
+        for name, part in parts.items():
+            began, busy = time.perf_counter(), processor()
+            part()
+            if turn:  # the first round warms up
+                rates[name].append(len(rows) / (time.perf_counter() - began))
+                costs[name].append(1000 * (processor() - busy) / len(rows))
+    found: dict[str, object] = {f"{name} (images/s)": values for name, values in rates.items()}
+    found |= {f"{name}, processor (ms/image)": values for name, values in costs.items()}
+    found["embed / bare"] = float(np.median(np.divide(rates["embed"], rates["bare"])))
+    found["(bare + decode) / embed, processor"] = float(
+        np.median(np.divide(np.add(costs["bare"], costs["decode"]), costs["embed"]))
+    )
+    return found
+
+
+def processor() -> float:
+    """Seconds of processor time so far, of this process and of the children that have ended."""
+    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def scoring(rounds: int) -> dict[str, object]:
@@ -119,8 +147,8 @@ def scoring(rounds: int) -> dict[str, object]:
 def lite(folder: Path) -> float:
     """Seconds of the command, from a new folder."""
     with tempfile.TemporaryDirectory() as home:
-        observers = json.dumps(OBSERVERS)
-        Path(home, "study.toml").write_text(LITE.format(folder=folder.resolve(), observers=observers), encoding="utf-8")
+        settings = LITE.format(folder=folder.resolve(), observers=json.dumps(OBSERVERS), layers=json.dumps(BLOCKS))
+        Path(home, "study.toml").write_text(settings, encoding="utf-8")
         began = time.perf_counter()
         subprocess.run([sys.executable, "-m", "exemplum", "score", home], check=True)
         return time.perf_counter() - began
