@@ -315,6 +315,7 @@ SCORES = Table(
         "null": Column("str", "empty: the unit itself; else untrained, shuffled, directions or random"),
         "accuracy": Column("float", "share of right answers, ties counted as half; NaN without tasks"),
         "score": Column("float", "mean over the tasks of σ(Δ / sd), sd the standard deviation of its similarities"),
+        "score_sd": Column("float", "standard deviation of what score is the mean of; NaN for fewer than two tasks"),
         "evidence": Column("float", "mean Δ over the tasks, in units of the observer's similarity"),
         "predicted": Column("float", "mean of σ(α Δ), people's expected accuracy; NaN without a calibration"),
         "n_tasks": Column("int", "number of tasks; fewer than asked for if the corpus is too small"),

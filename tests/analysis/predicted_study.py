@@ -60,8 +60,7 @@ def machine(answers: pd.DataFrame, name: str) -> pd.DataFrame:
 def score(unit: str, layer: str, method: str, observer: str, accuracy: float, value: float, **other) -> dict:
     row = {
         "unit": unit, "layer": layer, "method": method, "references": 9, "difficulty": "", "observer": observer,
-        "null": "", "accuracy": accuracy, "score": value, "evidence": value, "n_tasks": 20, "low": 0.0, "high": 1.0,
+        "null": "", "accuracy": accuracy, "score": value, "score_sd": 0.0, "evidence": value, "n_tasks": 20,
+        "low": 0.0, "high": 1.0,
     }  # fmt: skip
-    if "predicted" in SCORES.columns:
-        row["predicted"] = np.nan
-    return row | other
+    return row | {"predicted": np.nan} | other

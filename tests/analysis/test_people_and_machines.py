@@ -10,7 +10,7 @@ from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.multitest import multipletests
 
 from exemplum.analysis.machines import consistency, units
-from exemplum.analysis.machines.correlation import Pairs, of_pairs
+from exemplum.analysis.machines.correlation import Pairs, correlation_estimates, of_pairs
 from exemplum.analysis.machines.predictions import Machines, predictions
 from exemplum.tables import EVIDENCE, PEOPLE_AND_MACHINES, SCORES
 
@@ -242,3 +242,27 @@ def test_scores_of_no_tasks_are_unknown() -> None:
     rows = [score(unit, "mixed4a", "natural", "s", np.nan, np.nan, n_tasks=0) for unit in people["unit"].unique()]
     assert units.side_by_side(people, scores=SCORES.frame(rows)) == []
     assert units.side_by_side(people, EVIDENCE.frame()) == []
+
+
+def test_the_error_of_a_score_is_that_of_the_mean_over_its_tasks(made) -> None:
+    """Of the mean of two scores, each of 20 tasks: √(sd₁²/20 + sd₂²/20) / 2; unknown where a unit has one task."""
+    people = made.responses[made.responses["observer"] == "participants"].assign(difficulty="0.95")
+    names = people["unit"].unique()
+    value = dict(zip(names, np.linspace(0.2, 0.9, len(names)), strict=True))
+
+    def items(sd: float, n_tasks: int) -> units.Items:
+        rows = [
+            score(unit, "mixed4a", method, "s", 0.5, value[unit], references=k, score_sd=sd * k, n_tasks=n_tasks)
+            for unit in names for method in ("natural", "synthetic") for k in (1, 2)
+        ]  # fmt: skip
+        (found,) = units.side_by_side(people, scores=SCORES.frame(rows))
+        return found
+
+    known = items(0.1, 20)
+    assert known.errors["score"].machine == pytest.approx((0.1**2 + 0.2**2) / 20 / 4)
+    rows = correlation_estimates([known], 0, 50).query("condition == 'natural'").set_index("measure")
+    variance = np.var(list(value.values()), ddof=1)
+    assert rows.loc["reliability_score", "estimate"] == pytest.approx(1 - (0.1**2 + 0.2**2) / 20 / 4 / variance)
+    one = items(np.nan, 1)
+    assert np.isnan(one.errors["score"].machine).all()
+    assert "reliability_score" not in set(correlation_estimates([one], 0, 50)["measure"])

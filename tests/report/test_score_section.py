@@ -19,7 +19,7 @@ def table() -> pd.DataFrame:
     return SCORES.frame(pd.DataFrame([
         {"unit": f"mixed3a:{k}", "layer": "mixed3a", "method": "natural", "references": 9, "difficulty": difficulty,
          "observer": observer, "null": null, "accuracy": mean + (0.05 if k % 2 else -0.05), "score": mean,
-         "evidence": 0.1, "predicted": math.nan, "n_tasks": 20, "low": 0.0, "high": 1.0}
+         "score_sd": 0.2, "evidence": 0.1, "predicted": math.nan, "n_tasks": 20, "low": 0.0, "high": 1.0}
         for (observer, difficulty, null), mean in means.items() for k in range(4)
     ]))  # fmt: skip
 

@@ -1,11 +1,17 @@
 """Outcomes of tasks. Oracle: the formulas of the machine interpretability score, written as loops."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from exemplum.scores.judging import Similarities
+from exemplum.scores.scoring import Judge
 
 RNG = np.random.default_rng(0)
+
+
+class Planted:
+    name, metric = "planted", "cosine"
 
 
 def by_hand(vectors, metric, queries, references):
@@ -51,3 +57,19 @@ def test_exchanging_queries_or_poles_turns_the_evidence_round():
     judge = Similarities(vectors, "cosine").judge
     assert judge(queries, references).evidence == pytest.approx(-judge(queries[:, ::-1], references).evidence)
     assert judge(queries, references).score == pytest.approx(1 - judge(queries, references[:, ::-1]).score, abs=1e-6)
+
+
+def test_means_and_spread_of_a_unit_are_those_of_its_tasks():
+    vectors = RNG.normal(size=(60, 7)).astype(np.float32) + 1
+    queries = {f"a:{unit}": RNG.integers(0, 60, (n, 2)) for unit, n in enumerate((5, 1, 0, 3))}
+    references = {unit: RNG.integers(0, 60, (len(of), 2, 4)) for unit, of in queries.items()}
+    judge = Judge(Planted(), vectors)
+    tasks = {(unit, 4, "extreme"): (queries[unit], references[unit]) for unit in queries}
+    table = pd.concat(judge.rows(tasks, {"method": "natural", "null": ""})).set_index("unit")
+    for unit in ("a:0", "a:1", "a:3"):
+        found = Similarities(vectors, "cosine").judge(queries[unit], references[unit])
+        assert table.loc[unit, "score"] == pytest.approx(found.score.mean())
+        assert table.loc[unit, "accuracy"] == found.correct.mean()
+        sd = np.std(found.score, ddof=1) if len(found.score) > 1 else np.nan
+        assert table.loc[unit, "score_sd"] == pytest.approx(sd, nan_ok=True)
+    assert table.loc["a:2", ["score", "score_sd", "accuracy"]].isna().all()

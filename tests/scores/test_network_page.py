@@ -136,8 +136,8 @@ def small_table() -> pd.DataFrame:
         {
             "unit": f"layer:{'abcde'.index(unit)}", "layer": "layer", "method": "natural", "references": 9,
             "difficulty": difficulty, "observer": observer, "null": "", "accuracy": value, "score": value,
-            "evidence": value, "predicted": math.nan, "n_tasks": 0 if math.isnan(value) else 20, "low": value,
-            "high": value,
+            "score_sd": 0.2, "evidence": value, "predicted": math.nan, "n_tasks": 0 if math.isnan(value) else 20,
+            "low": value, "high": value,
         }
         for observer, of in (("one", scores), ("two", other)) for unit, values in of.items()
         for difficulty, value in zip(("extreme", "0.9"), values, strict=True)

@@ -46,7 +46,7 @@ from exemplum.tables import (
     VERDICTS,
 )
 
-VERSION = 6
+VERSION = 7
 CALIBRATION = "calibration.json"
 MACHINES = {"evidence": "responses/evidence.parquet", "scores": "scores/scores.parquet"}  # if there are any
 

@@ -122,8 +122,9 @@ class Judge:
             "predicted": expit(self.alpha * found.evidence),
         }  # fmt: skip
         for column, values in columns.items():
-            sums = np.bincount(of_unit, values, len(counts))
-            table[column] = np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+            table[column] = _mean(values, of_unit, counts)
+        apart = found.score - table["score"].to_numpy()[of_unit]
+        table["score_sd"] = np.sqrt(_mean(apart**2, of_unit, counts, counts - 1))
         return table
 
     def _similarities(self, layer: str) -> Similarities:
@@ -132,6 +133,12 @@ class Judge:
             vectors = comparable(self.encoder, self.vectors, layer) if layer else self.vectors
             self._of_layer[layer] = Similarities(vectors, self.encoder.metric)
         return self._of_layer[layer]
+
+
+def _mean(values: np.ndarray, of_unit: np.ndarray, counts: np.ndarray, per: np.ndarray | None = None) -> np.ndarray:
+    """The mean of each unit's values, or their sum `per` another number; NaN per 0."""
+    sums, by = np.bincount(of_unit, values, len(counts)), counts if per is None else per
+    return np.divide(sums, by, out=np.full(len(counts), np.nan), where=by > 0)
 
 
 def image_of(picture: Picture) -> np.ndarray:

@@ -22,7 +22,7 @@ from exemplum.scores.stored import FOLDER
 from exemplum.scores.units import of_nulls
 from exemplum.study import Stage, Study
 
-VERSION = 2
+VERSION = 3
 KEPT = "cache"  # vectors of images, and indexes of nulls
 
 

@@ -71,10 +71,11 @@ class Pairs:
 
     x: Array
     y: Array
-    error_x: Array  # variance of x's error; 0 if it is not known
+    error_x: Array  # variance of x's error
     error_y: Array
     error_both: Array
     unit: Array  # codes
+    exact: bool = False  # nothing is known of x's errors, which count as 0
 
     @classmethod
     def of(cls, items: Items, predictor: str, condition: str | None) -> Pairs:
@@ -87,6 +88,7 @@ class Pairs:
             error_y=_typical(errors.people[known]),
             error_both=_typical(errors.both[known]),
             unit=pd.factorize(table["unit"], sort=True)[0],
+            exact=not np.isfinite(errors.machine[known]).any(),
         )
 
     @property
@@ -120,9 +122,8 @@ def correlation_estimates(found: list[Items], seed: int, resamples: int) -> pd.D
     """Rows of ESTIMATES by = observer, whose group is the machine, over units in each condition and in all.
 
     `correlation_P` and `disattenuated_P` with `reliability_people` and `reliability_P`, where P is what predicts: see
-    PREDICTORS. Intervals `bca_t`, of reliabilities `jackknife`, over units. The errors of `score` are not known: it is
-    compared as measured with people's true accuracy. NaN with n for fewer than 4 units, or a score or an accuracy that
-    does not vary.
+    PREDICTORS. Intervals `bca_t`, of reliabilities `jackknife`, over units. NaN with n for fewer than 4 units, or a
+    score or an accuracy that does not vary.
     """
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
     for items in found:
@@ -157,7 +158,7 @@ def of_pairs(
     """Measure, value and interval of each statistic of these pairs."""
     units = pairs.units
     names = [f"correlation_{predictor}", f"disattenuated_{predictor}"]
-    reliabilities = {"reliability_people": True} | ({} if predictor == "score" else {f"reliability_{predictor}": False})
+    reliabilities = {"reliability_people": True} | ({} if pairs.exact else {f"reliability_{predictor}": False})
     if units < FEWEST:
         yield from ((name, np.nan, ("bca_t", np.nan, np.nan)) for name in [*names, *reliabilities])
         return

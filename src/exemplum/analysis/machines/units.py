@@ -114,18 +114,31 @@ def _with_scorers(
                 )
 
 
+def _of_mean(errors: pd.Series) -> float:
+    """The variance of the error of the mean of values with independent errors."""
+    return errors.sum(skipna=False) / len(errors) ** 2
+
+
+# of several rows of tasks
+MEANS: dict[str, tuple[str, Any]] = {
+    "score": ("score", "mean"), "score_error": ("score_error", _of_mean), "n_tasks": ("n_tasks", "sum")
+}  # fmt: skip
+
+
 def of_conditions(scores: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:
     """SCORES of units in the conditions and at the difficulties of the main trials.
 
-    Columns observer, unit, layer, condition, difficulty, score, accuracy, n_tasks: without the nulls, of as many
-    references as the trials show if there are such tasks, else the mean over all. A difficulty that the tasks do not
-    have gets the mean over those that they have: any prediction is allowed, only its correlation is lower.
+    Columns observer, unit, layer, condition, difficulty, score, score_error (the variance of its error), accuracy,
+    n_tasks: without the nulls, of as many references as the trials show if there are such tasks, else the mean over
+    all. A difficulty that the tasks do not have gets the mean over those that they have: any prediction is allowed,
+    only its correlation is lower.
     """
     main = responses[(responses["trial_kind"] == "main") & (responses["condition"] != NONE)]
     asked = main[["condition", "scheme", "difficulty"]].drop_duplicates()
     asked = asked.assign(references=pd.to_numeric(asked["scheme"].str.rpartition("-")[2], errors="coerce"))
     rows = []
     tasks = scores[scores["null"] == ""]
+    tasks = tasks.assign(score_error=tasks["score_sd"] ** 2 / tasks["n_tasks"])
     for (condition, difficulty), group in asked.groupby(["condition", "difficulty"]):
         own = tasks[tasks["method"] == condition]
         for column, wanted in (("references", group["references"]), ("difficulty", [difficulty])):
@@ -133,11 +146,11 @@ def of_conditions(scores: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame
                 own = own[own[column].isin(wanted)]
         means = own.groupby(["observer", "unit", "layer"], sort=True)
         rows.append(
-            means.agg(score=("score", "mean"), accuracy=("accuracy", "mean"), n_tasks=("n_tasks", "sum"))
+            means.agg(**MEANS, accuracy=("accuracy", "mean"))
             .reset_index()
             .assign(condition=condition, difficulty=difficulty)
         )
-    columns = ["observer", "unit", "layer", "score", "accuracy", "n_tasks", "condition", "difficulty"]
+    columns = ["observer", "unit", "layer", *MEANS, "accuracy", "condition", "difficulty"]
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns)
 
 
@@ -191,13 +204,11 @@ def means(values: Array, item: Array, cluster: Array) -> tuple[Array, Array]:
 def _joined(items: tuple[pd.DataFrame, Array], scored: pd.DataFrame | None) -> tuple[pd.DataFrame, dict[str, Error]]:
     """The items with the machine's scores, and the errors of each of its predictions."""
     table, error = items
-    columns = {"score": np.nan, "task_accuracy": np.nan, "n_tasks": 0}
+    columns = {"score": np.nan, "score_error": np.nan, "task_accuracy": np.nan, "n_tasks": 0}
     if scored is None or scored.empty:
         table = table.assign(**columns)
     else:
-        means = scored.groupby(ITEM).agg(
-            score=("score", "mean"), task_accuracy=("accuracy", "mean"), n_tasks=("n_tasks", "sum")
-        )
+        means = scored.groupby(ITEM).agg(**MEANS, task_accuracy=("accuracy", "mean"))
         table = table.merge(means.reset_index(), on=ITEM, how="left").fillna({"n_tasks": 0})
     share, count = table["task_accuracy"].to_numpy(dtype=float), table["n_tasks"].to_numpy(dtype=float)
     binomial = share * (1 - share) / np.where(count > 1, count - 1, np.nan)
@@ -206,7 +217,8 @@ def _joined(items: tuple[pd.DataFrame, Array], scored: pd.DataFrame | None) -> t
         "answers": Error(people, error[:, 1, 1], error[:, 0, 1]),
         "evidence": Error(people, error[:, 2, 2], error[:, 0, 2]),
         "task_accuracy": Error(people, binomial, none),
-        "score": Error(people, np.full(len(table), np.nan), none),
+        "score": Error(people, table["score_error"].to_numpy(dtype=float), none),
     }
+    table = table.drop(columns="score_error")
     spread = {"accuracy_error": people, "answers_error": error[:, 1, 1], "evidence_error": error[:, 2, 2]}
     return table.assign(**{name: np.sqrt(value) for name, value in spread.items()}), errors
