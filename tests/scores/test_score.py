@@ -1,5 +1,7 @@
 """Scores of real units by real observers: nulls at chance, a planted unit, the stage and its resumption."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -141,14 +143,27 @@ def test_scores_made_again_are_the_same_with_and_without_what_is_kept(study):
     study.run("scores")
     assert record.stat().st_mtime_ns == made  # up to date
     record.unlink()
-    vectors = {path: path.stat().st_mtime_ns for path in study.stage("scores").rglob("*.npy")}
+    vectors = {path: path.stat().st_ino for path in study.stage("scores").rglob("*.npy")}
     study.run("scores")
-    assert vectors == {path: path.stat().st_mtime_ns for path in study.stage("scores").rglob("*.npy")}
+    assert vectors == {path: path.stat().st_ino for path in study.stage("scores").rglob("*.npy")}  # not written again
     for table, again in zip(first, tables(study), strict=True):
         pd.testing.assert_frame_equal(table, again)
     study.run("scores", force=True)
     for table, again in zip(first, tables(study), strict=True):
         pd.testing.assert_frame_equal(table, again)
+
+
+def test_what_other_settings_do_not_need_is_no_longer_kept(study, tmp_path):
+    copy = shutil.copytree(study.folder, tmp_path / "copy")
+    fewer = TOML.replace('"luminance", ', "").replace('"untrained", ', "").replace('"directions", ', "")
+    (copy / "study.toml").write_text(fewer, encoding="utf-8")
+    kept = copy / "scores" / "cache"
+    before = {path.relative_to(kept) for path in kept.rglob("*") if path.is_file()}
+    ex.Study.open(copy).run("scores")
+    after = {path.relative_to(kept) for path in kept.rglob("*") if path.is_file()}
+    assert {path.parts[0] for path in before} > {"untrained", "directions"}
+    assert len({path.parts[0] for path in after}) == 2  # vectors of contrast, and thumbnails
+    assert after < before
 
 
 def test_what_study_toml_names_wrongly_is_told_before_any_work(study, tmp_path):

@@ -111,6 +111,7 @@ def _index(
     key = store.digest(model.fingerprint, corpus.fingerprint, layers, vars(settings))
     home = folder and folder / key
     if home and (home / "settings.json").exists():
+        home.touch()  # so that it is known to be in use
         return ActivationIndex.load(home)
     index = build_index(
         model, corpus, layers, relu=settings.relu, objective=settings.objective, keep=settings.keep,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -73,7 +75,16 @@ def forget(study: Study) -> None:
     shutil.rmtree(study.stage(FOLDER) / KEPT, ignore_errors=True)
 
 
+def _forget_unused(kept: Path, since: float) -> None:
+    """Delete vectors and indexes of nulls that were not used since this time: those of earlier settings."""
+    indexes = [path.parent for path in kept.glob("*/*/settings.json")]
+    for path in [*kept.glob("*/*.npy"), *indexes]:
+        if path.stat().st_mtime < since:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def run(study: Study) -> dict[str, Any]:
+    began = time.time()
     config, section = study.config, study.config.scores
     model, corpus = index_stage.load_model(study), index_stage.open_corpus(study)
     index = index_stage.load(study)
@@ -107,6 +118,7 @@ def run(study: Study) -> dict[str, Any]:
     about = page.About(network, f"{len(corpus):,} images, {config.images.load}", baseline, random, config.seed)
     found = page.Found(table, summaries, differences, about)
     written = page.write(study.stage(FOLDER) / stored.PAGE, found, index.attached(model, corpus))
+    _forget_unused(kept, began)
     console.print(styled((f"network page: {written['page']}", "dim")))
     _say(differences, next(iter(rows), baseline), section.observers, plan.difficulties)
     return {"units": len(own.units)} | _shares(table, section.observers[0], plan.difficulties)

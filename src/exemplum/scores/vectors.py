@@ -75,6 +75,8 @@ class _Files:
     def read(self, shard: np.ndarray) -> dict[str, np.ndarray]:
         """The vectors of a shard that are on the disk."""
         paths = {name: path for name in self.keys if (path := self._path(name, shard)) and path.exists()}
+        for path in paths.values():
+            path.touch()  # so that it is known to be in use
         return {name: np.load(path) for name, path in paths.items()}
 
     def write(self, shard: np.ndarray, found: Mapping[str, np.ndarray]) -> None:
