@@ -9,7 +9,7 @@ from scipy import stats
 
 import exemplum as ex
 from exemplum.errors import UserError
-from exemplum.scores import Scores
+from exemplum.scores import Scores, pictures
 from scores.conftest import TOML
 
 OBSERVERS = ["similarity", "mean_colour", "luminance", "orientation_histogram"]
@@ -164,6 +164,61 @@ def test_what_other_settings_do_not_need_is_no_longer_kept(study, tmp_path):
     assert {path.parts[0] for path in before} > {"untrained", "directions"}
     assert len({path.parts[0] for path in after}) == 2  # vectors of contrast, and thumbnails
     assert after < before
+
+
+EVERY_UNIT = """
+[images]
+limit = 160
+[units]
+layers = ["mixed3a"]
+[explanations.natural]
+[explanations.negatives]
+method = "mine:negatives"
+[scores]
+difficulty = ["extreme"]
+tasks = 2
+references = [4]
+observers = ["mean_colour"]
+nulls = []
+every_unit = ["negatives"]
+"""
+NEGATIVES = """
+from pathlib import Path
+import exemplum as ex
+CALLS = Path(__file__).with_name("calls")
+
+def negatives(request):
+    with CALLS.open("a") as calls:
+        print(*request.units, file=calls)
+    if len(CALLS.read_text().splitlines()) == 3:
+        raise RuntimeError("no more memory")
+    for unit in request.units:
+        for batch in request.batches(unit):
+            for pole in ex.Pole:
+                for place, one in enumerate(request.exemplars(unit, pole, batch=batch)):
+                    yield ex.Picture(unit, pole, place, 255 - one.image(), image_id=one.image_id, batch=batch)
+"""
+
+
+def test_a_method_makes_pictures_for_every_unit_and_continues_where_it_was_stopped(tmp_path, monkeypatch, model):
+    """Negatives tell colour the wrong way round. The third part of the units fails once."""
+    monkeypatch.setattr(pictures, "PICTURES", 512)  # of 32 units, at 2 tasks × 2 poles × 4 references
+    (tmp_path / "study.toml").write_text(EVERY_UNIT, encoding="utf-8")
+    (tmp_path / "mine.py").write_text(NEGATIVES, encoding="utf-8")
+    study = ex.Study.open(tmp_path)
+    with pytest.raises(UserError, match="no more memory"):
+        study.run("scores")
+    study.run("scores")
+    asked = [line.split() for line in (tmp_path / "calls").read_text().splitlines()]
+    assert asked[2] == asked[3]  # again, and no other
+    everyone = [str(unit) for unit in model.units("mixed3a")]
+    assert [unit for part in (*asked[:2], *asked[3:]) for unit in part] == everyone
+    table = study.tables.scores.groupby("method")
+    assert table["n_tasks"].sum().to_dict() == {"natural": 256, "negatives": 256}
+    assert table["accuracy"].mean()["natural"] > 0.6
+    assert table["accuracy"].mean()["negatives"] < 0.4
+    assert not list(tmp_path.rglob("parts"))
+    assert not (tmp_path / "explanations").exists()
 
 
 def test_what_study_toml_names_wrongly_is_told_before_any_work(study, tmp_path):

@@ -69,7 +69,7 @@ def fingerprint(study: Study) -> str:
         files = store.listing(study.resolve(config.stimuli.load.removeprefix("folder:")))
         return store.digest(VERSION, config.stimuli.model_dump(), config.units.practice, files)
     made = queries_stage.made(study)
-    return store.digest(VERSION, made, [_key(study, use, load_use(study, use), made) for use in _uses(study)])
+    return store.digest(VERSION, made, [pictures_key(study, use, load_use(study, use), made) for use in _uses(study)])
 
 
 def estimate(study: Study) -> str:
@@ -77,7 +77,7 @@ def estimate(study: Study) -> str:
     if study.config.stimuli or study.ray:
         return ""
     uses = {use.name: load_use(study, use) for use in _uses(study) if use.method == "synthetic"}
-    return timing.estimate(study, {name: _settings(study, method).synthetic for name, method in uses.items()})
+    return timing.estimate(study, {name: settings(study, method).synthetic for name, method in uses.items()})
 
 
 def forget(study: Study) -> None:
@@ -121,11 +121,11 @@ def _run_methods(study: Study) -> dict[str, Any]:
     chosen = [Unit.parse(name) for name in queries.load_units(study)["unit"]]
     methods = [(use, load_use(study, use)) for use in _uses(study)]
     made = queries_stage.made(study)
-    keys = {use.name: _key(study, use, method, made) for use, method in methods}
+    keys = {use.name: pictures_key(study, use, method, made) for use, method in methods}
     given, asked = queries.corpus_images(study, model, index), _asked(study)
     stored: list[Picture] = []
     for use, method in methods:
-        request = Request(chosen, given, _settings(study, method), folder / use.name, study.ray, asked)
+        request = Request(chosen, given, settings(study, method), folder / use.name, study.ray, asked)
         pictures = gather.pictures(use.name, method, request, study.folder, keys[use.name])
         if isinstance(method, OwnMethod) and model.has_network:  # measured, whatever it states
             pictures = [replace(picture, activation=None) for picture in pictures]
@@ -238,13 +238,14 @@ def _synthetic(study: Study, method: ExplanationMethod) -> SyntheticSection:
     return own if isinstance(own, SyntheticSection) else study.config.synthetic
 
 
-def _settings(study: Study, method: ExplanationMethod) -> Settings:
+def settings(study: Study, method: ExplanationMethod) -> Settings:
+    """What a request for pictures of this method says of the study."""
     config = study.config
     synthetic = _with_path(study, _synthetic(study, method))
     return Settings(config.seed, config.index.relu, config.index.objective, synthetic)
 
 
-def _key(study: Study, use: Explanation, method: ExplanationMethod, made: str) -> str:
+def pictures_key(study: Study, use: Explanation, method: ExplanationMethod, made: str) -> str:
     """Hash of everything that a method's pictures depend on; pictures with another key are remade.
 
     `made` is what tells these queries from others: `made` of their stage.

@@ -40,6 +40,8 @@ class ScoresSection(Section):
         "random",
     )
     methods: Names | None = None  # of [explanations]; all of them if not given
+    # of these, those that make pictures for every unit, not only for the units of the study
+    every_unit: Names = ()
     calibration: Name | None = None  # a file that the analysis of a study with people wrote: α of each observer
 
 

@@ -178,7 +178,7 @@ def scored(
             for method, null, placed in asked:
                 tables += judge.rows(placed, {"method": method, "null": null})
                 advance(1)
-    return finished(pd.concat(tables, ignore_index=True))
+    return finished(pd.concat(tables, ignore_index=True) if tables else SCORES.frame())
 
 
 def finished(table: pd.DataFrame) -> pd.DataFrame:

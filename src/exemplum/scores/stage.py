@@ -18,6 +18,7 @@ from exemplum.queries import stage as queries_stage
 from exemplum.records import Picture, Pole, Unit
 from exemplum.runtime import Cluster, console, styled
 from exemplum.scores import page, populations, stored, summary
+from exemplum.scores.pictures import scored_pictures
 from exemplum.scores.populations import OF_UNITS, IndexSettings
 from exemplum.scores.scoring import Plan, draw_and_embed, scored
 from exemplum.scores.stored import FOLDER
@@ -25,7 +26,8 @@ from exemplum.scores.units import of_nulls
 from exemplum.study import Stage, Study
 
 VERSION = 3
-KEPT = "cache"  # vectors of images, and indexes of nulls
+KEPT = "cache"  # vectors of images, indexes of nulls, and of a run that was stopped:
+PARTS = "parts"  # scores of some units
 
 
 def needs(study: Study) -> tuple[str, ...]:
@@ -37,7 +39,7 @@ def check_names(study: Study) -> None:
     """Raise UserError if study.toml names a method or a file that does not exist."""
     if study.config.stimuli:
         raise UserError(f"{study.folder / 'study.toml'}: scores need a network and images, but [stimuli] are finished")
-    _uses(study)
+    _everywhere(study)
     if study.config.scores.calibration:
         with study.setting("[scores] calibration"):
             responses.calibrated_observers(study.resolve(study.config.scores.calibration))
@@ -53,7 +55,11 @@ def check(study: Study) -> None:
 
 def fingerprint(study: Study) -> str:
     section = study.config.scores
-    made = [index_stage.made(study)]
+    everywhere = [(use, explanations_stage.load_use(study, use)) for use in _everywhere(study)]
+    made = [
+        index_stage.made(study),
+        [explanations_stage.pictures_key(study, use, method, "") for use, method in everywhere],
+    ]
     if _drawn(study):
         made += [queries_stage.made(study), _pictures_made(study)]
     judges = [[encoder.name, encoder.fingerprint] for encoder in observers.encoders(study, section.observers)]
@@ -87,7 +93,7 @@ def run(study: Study) -> dict[str, Any]:
     began = time.time()
     config, section = study.config, study.config.scores
     model, corpus = index_stage.load_model(study), index_stage.open_corpus(study)
-    index = index_stage.load(study)
+    index = index_stage.load(study).attached(model, corpus)
     layers = index_stage.layers(study, model)
     plan = Plan(section.tasks, section.references, tuple(map(_name, section.difficulty)), config.seed)
     cluster, kept = Cluster(study.ray) if study.ray else None, study.stage(FOLDER) / KEPT
@@ -96,16 +102,23 @@ def run(study: Study) -> dict[str, Any]:
         config.index.precision, config.seed,
     )  # fmt: skip
     own = populations.own(index, [Unit.parse(name) for name in index.units["unit"]])
-    encoders, rows = observers.encoders(study, section.observers), _of_rows(study)
+    encoders, rows, alphas = observers.encoders(study, section.observers), _of_rows(study), _alphas(study)
     drawn = draw_and_embed(
         [own, *of_nulls(section.nulls, model, corpus, layers, settings, kept, cluster)], plan, corpus,
         model.preprocessing, encoders, kept, cluster=cluster,
     )  # fmt: skip
-    table = scored(
+    found = [scored(
         drawn, encoders, rows=rows, pictures=_pictures(study),
         read=lambda picture: store.read_png(study.folder / picture.path),
-        nulls=[null for null in section.nulls if null in OF_UNITS], alphas=_alphas(study),
-    )  # fmt: skip
+        nulls=[null for null in section.nulls if null in OF_UNITS], alphas=alphas,
+    )]  # fmt: skip
+    for use in _everywhere(study):
+        method = explanations_stage.load_use(study, use)
+        found += scored_pictures(
+            use.name, method, own, model, drawn, encoders, explanations_stage.settings(study, method), alphas=alphas,
+            folder=kept / PARTS / store.digest(fingerprint(study), use.name),
+        )  # fmt: skip
+    table = pd.concat(found, ignore_index=True)
     baseline = config.explanations.baseline
     differences, summaries = summary.differences(table, baseline), summary.summaries(table)
     study.begin_writing(FOLDER)
@@ -116,9 +129,9 @@ def run(study: Study) -> dict[str, Any]:
     random = tuple(name for name, kind in rows.items() if kind == populations.RANDOM)
     network = page.NETWORKS.get(config.model.load, config.model.load)
     about = page.About(network, f"{len(corpus):,} images, {config.images.load}", baseline, random, config.seed)
-    found = page.Found(table, summaries, differences, about)
-    written = page.write(study.stage(FOLDER) / stored.PAGE, found, index.attached(model, corpus))
+    written = page.write(study.stage(FOLDER) / stored.PAGE, page.Found(table, summaries, differences, about), index)
     _forget_unused(kept, began)
+    shutil.rmtree(kept / PARTS, ignore_errors=True)
     console.print(styled((f"network page: {written['page']}", "dim")))
     _say(differences, next(iter(rows), baseline), section.observers, plan.difficulties)
     return {"units": len(own.units)} | _shares(table, section.observers[0], plan.difficulties)
@@ -160,8 +173,20 @@ def _of_rows(study: Study) -> dict[str, str]:
 
 def _drawn(study: Study) -> list[str]:
     """The methods whose pictures the stage of explanations makes, of the units that the study tests."""
-    of_rows = _of_rows(study)
-    return [use.name for use in _uses(study) if use.name not in of_rows]
+    others = {*_of_rows(study), *(use.name for use in _everywhere(study))}
+    return [use.name for use in _uses(study) if use.name not in others]
+
+
+def _everywhere(study: Study) -> list[Explanation]:
+    """The methods that make pictures here, of every unit. Raises UserError for one that is not scored or makes none."""
+    uses = {use.name: use for use in _uses(study)}
+    with study.setting("[scores] every_unit"):
+        for name in study.config.scores.every_unit:
+            if name not in uses:
+                raise UserError(f"{name} is not among the methods that are scored, {', '.join(uses)}")
+            if name in _of_rows(study):
+                raise UserError(f"{name} shows whole images of the corpus, of every unit already; leave it out")
+    return [uses[name] for name in study.config.scores.every_unit]
 
 
 def _pictures(study: Study) -> dict[str, list[Picture]]:

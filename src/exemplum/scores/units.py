@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 
 from exemplum.errors import UserError, did_you_mean
 from exemplum.explanations import ExplanationMethod, Request, Settings, as_method, whole_images
@@ -16,15 +13,13 @@ from exemplum.images import Corpus
 from exemplum.index import UNATTACHED, ActivationIndex
 from exemplum.models import Model
 from exemplum.observers import CUES, SIMILARITY, Encoder
-from exemplum.queries import IN_WINDOW, CorpusImages, Deal, DealtImage
-from exemplum.records import EXTREME, Picture, Pole, Unit
+from exemplum.records import EXTREME, Picture, Unit
 from exemplum.runtime import Cluster
 from exemplum.scores import populations
-from exemplum.scores.methods import sets
+from exemplum.scores.pictures import scored_pictures
 from exemplum.scores.populations import DIRECTIONS, NULLS, OF_UNITS, RANDOM, UNTRAINED, IndexSettings, Population
 from exemplum.scores.result import Scores
-from exemplum.scores.scoring import Drawn, Plan, draw_and_embed, scored
-from exemplum.scores.tasks import Ranking, Tasks
+from exemplum.scores.scoring import Plan, draw_and_embed, scored
 
 Method = str | ExplanationMethod | Callable[[Request], Iterable[Picture]]
 
@@ -83,9 +78,12 @@ def score(
     own = populations.own(index, asked)
     everyone = [own, *of_nulls(nulls, model, corpus, layers, settings, home)]
     drawn = draw_and_embed(everyone, plan, corpus, model.preprocessing, encoders, home, workers=workers)
-    made = {name: pictures_of(name, method, own, model, drawn) for name, method in chosen.items() if name not in rows}
-    of_units = [null for null in nulls if null in OF_UNITS]
-    table = scored(drawn, encoders, rows=rows, pictures=made, nulls=of_units)
+    tables = [scored(drawn, encoders, rows=rows, nulls=[null for null in nulls if null in OF_UNITS])] if rows else []
+    for name, method in chosen.items():
+        if name not in rows:
+            given = Settings(seed, index.relu, index.objective)
+            tables += scored_pictures(name, method, own, model, drawn, encoders, given)
+    table = pd.concat(tables, ignore_index=True)
     random = tuple(name for name, kind in rows.items() if kind == RANDOM)
     return Scores(table, baseline or next(iter(chosen)), index, random)
 
@@ -103,71 +101,6 @@ def of_nulls(
         if make:
             found.append(make(model, corpus, layers, settings, folder and folder / null, cluster))
     return found
-
-
-def pictures_of(
-    name: str, method: ExplanationMethod, population: Population, model: Model, drawn: Drawn
-) -> list[Picture]:
-    """The pictures that a method makes for the tasks of units, which are the batches of its request."""
-    plan, index = drawn.plan, population.index
-    given = CorpusImages(model, drawn.corpus, index, plan.references, plan.tasks, plan.seed)
-    for unit in population.units:
-        given.set_deal(unit, _deal(index, unit, drawn))
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(plan.seed, index.relu, index.objective)
-        request = Request(population.units, given, settings, Path(folder))
-        found = [replace(picture, path=f"{name} {place}") for place, picture in enumerate(method(request))]
-    _refuse_incomplete(name, found, population.units, plan.references)
-    return found
-
-
-def _refuse_incomplete(
-    name: str, pictures: Sequence[Picture], units: Sequence[Unit], references: Sequence[int]
-) -> None:
-    """Raise UserError for a unit without a whole set of pictures for every number of references."""
-    by_unit: dict[Unit, list[Picture]] = {unit: [] for unit in units}
-    for picture in pictures:
-        by_unit[picture.unit].append(picture)
-    for unit, own in by_unit.items():
-        for k in references:
-            if not sets(own, k):
-                raise UserError(
-                    f"method {name} gave {len(own)} pictures of {unit}, but no set of {k} for each pole; give those at "
-                    f"positions 0 to {k - 1} of both poles, or score with fewer references"
-                )
-
-
-def _deal(index: ActivationIndex, unit: Unit, drawn: Drawn) -> Deal:
-    """The unit's tasks, each a batch."""
-    plan, corpus, ranking = drawn.plan, drawn.corpus, Ranking.of(index, unit, drawn.classes)
-    values = dict(zip(*(array.tolist() for array in ranking.whole), strict=True))
-    values |= {row: value for rows, of in ranking.ends for row, value in zip(rows.tolist(), of.tolist(), strict=True)}
-
-    def dealt(tasks: Tasks, position: Callable[[Pole, int], int]) -> list[DealtImage]:
-        shown = np.concatenate([tasks.queries[:, :, None], tasks.references], axis=2)  # the query, then references
-        return [
-            DealtImage(unit, pole, position(pole, place), batch, row, record.image_id, record.group, values[row])
-            for batch, of_task in enumerate(shown.tolist())
-            for pole, of_pole in zip(Pole, of_task, strict=True)
-            for place, row in enumerate(of_pole)
-            if (record := corpus.record(row))
-        ]
-
-    extreme = {
-        k: dealt(ranking.tasks(EXTREME, plan.tasks, k, plan.seed), partial(_rank_bin, k)) for k in plan.references
-    }
-    windows = {
-        float(name): [image for image in dealt(
-            ranking.tasks(name, plan.tasks, max(plan.references), plan.seed), lambda _pole, place: IN_WINDOW - place)
-            if image.position == IN_WINDOW]
-        for name in plan.difficulties if name != EXTREME
-    }  # fmt: skip
-    return Deal(extreme, windows)
-
-
-def _rank_bin(references: int, pole: Pole, place: int) -> int:
-    """The position of a dealt image, `place` counted from its pole's most extreme, which is the query."""
-    return references - place if pole is Pole.MAX else place
 
 
 def _corpus(index: ActivationIndex) -> Corpus:
