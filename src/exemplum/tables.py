@@ -295,6 +295,12 @@ PEOPLE = Table(
         "instruction_time_s": Column("float", "visible time on the instructions; NaN if not measured"),
         "total_time_s": Column("float", "from the first trial shown to the last answer"),
         "practice_attempts": Column("int", "most rounds of one practice block; 0 without practice"),
+        "comprehension_attempts": Column(
+            "float", "times that the comprehension check was answered; NaN if not asked", float("nan")
+        ),
+        "comprehension_first": Column(
+            "float", "of its two questions, those answered correctly the first time; NaN if not asked", float("nan")
+        ),
         "age": Column("float", "years; NaN if not asked or not answered"),
         "gender": Column("str", "as answered; empty if not asked"),
         "handedness": Column("str", "as answered; empty if not asked"),

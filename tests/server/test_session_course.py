@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from exemplum.server.pages import monitor
 from exemplum.server.sessions.schedule import rehearsal
+from exemplum.server.sessions.worked_examples import WorkedExamples
 from exemplum.server.storage.schema import Answer, SessionRow, StepRecord, TrialRow
 from exemplum.server.storage.tables import OBSERVER, members, people, ratings, responses
 from server import made
@@ -217,6 +218,6 @@ def test_an_age_in_words_is_no_number_and_stops_nothing(serve, given):
 def test_methods_are_rated_against_the_studys_baseline():
     design = made.small_design(6, "borowski2021-1")
     for baseline, method in (("natural", "synthetic"), ("synthetic", "natural")):
-        items = rehearsal(design, 3, baseline).items
+        items = rehearsal(design, WorkedExamples(), 3, baseline).items
         assert [[name for name, _ in item.pictures] for item in items] == [[method, baseline]] * 3
-    assert rehearsal(design, 3, "absent").items == ()
+    assert rehearsal(design, WorkedExamples(), 3, "absent").items == ()

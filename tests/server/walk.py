@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from exemplum.server.sessions.comprehension import SOLUTIONS
+
 TIMES = {"shown_at": 1_795_305_600_000.0, "ms": 30_000.0, "visible_ms": 30_000.0}
 Chooser = Callable[[dict[str, Any], dict[str, Any]], tuple[str, int]]  # block, trial → choice, confidence
 
@@ -81,6 +83,8 @@ def usual(step: dict[str, Any]) -> dict[str, Any]:
             return {"accepted": True}
         case "form" | "debrief":
             return {field["name"]: _entry(field) for field in step["fields"]}
+        case "comprehension":
+            return dict(SOLUTIONS)
         case "check":
             return {"width": 1280, "height": 720, "fullscreen": True}
         case "intuitiveness":

@@ -3,7 +3,7 @@
 import type { Side } from "./forced-choice/info";
 
 export interface Config {
-  study: { title: string; contact: string };
+  study: { title: string; contact: string; minutes: number | null };
   languages: string[];
   language: string;
   lab: boolean;
@@ -55,6 +55,7 @@ export interface Example extends Images {
   condition: string;
   layout: Layout;
   solution: Side;
+  alike: boolean; // a machine found that the correct query has more in common with its references than the other has
 }
 
 export interface Score {
@@ -65,7 +66,18 @@ export interface Score {
 export interface ConsentStep { id: string; kind: "consent" }
 export interface FormStep { id: string; kind: "form"; form: string; fields: Field[] }
 export interface CheckStep { id: string; kind: "check"; min_width: number; min_height: number; fullscreen: boolean }
-export interface InstructionsStep { id: string; kind: "instructions"; conditions: string[]; examples: Example[] }
+export interface InstructionsStep {
+  id: string;
+  kind: "instructions";
+  conditions: string[]; // in the order in which they come
+  examples: Example[];
+  blocks: number;
+  trials: number;
+  practice: boolean;
+  round: number; // from 1; after a failed comprehension check they come again
+  missed: string[]; // questions of that check
+}
+export interface ComprehensionStep { id: string; kind: "comprehension"; fields: Field[]; round: number }
 export interface IntuitivenessStep {
   id: string;
   kind: "intuitiveness";
@@ -112,6 +124,7 @@ export type Step =
   | FormStep
   | CheckStep
   | InstructionsStep
+  | ComprehensionStep
   | IntuitivenessStep
   | BlockStep
   | BreakStep

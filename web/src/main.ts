@@ -15,6 +15,7 @@ import { config as getConfig, Session, start, texts, type Simulation } from "./s
 import { showPilot, showProgress, showStatus, simulateWith } from "./stage";
 import { block } from "./steps/block";
 import { check } from "./steps/check";
+import { comprehension } from "./steps/comprehension";
 import { consent } from "./steps/consent";
 import { finished } from "./steps/finished";
 import { debrief, form } from "./steps/form";
@@ -107,7 +108,9 @@ async function perform(step: Exclude<Step, { kind: "finished" }>, session: Sessi
     case "check":
       return void (await session.finish(step.id, await check(step, session.outbox.durable)));
     case "instructions":
-      return void (await session.finish(step.id, await instructions(step)));
+      return void (await session.finish(step.id, await instructions(step, config.study.minutes)));
+    case "comprehension":
+      return void (await session.finish(step.id, await comprehension(step, wrong)));
     case "intuitiveness":
       return void (await session.finish(step.id, await intuitiveness(step)));
     case "break":

@@ -211,6 +211,7 @@ def text(
         ]
     people = chosen.participants if participants is None else participants
     lines += ["[design]", f"protocol = {_quoted(protocol)}", f"participants = {people}"]
+    lines += ["", "[server]", "comprehension = true  # two questions about the task before the trials"]
     lines += ["", "[observers]", f"run = {json.dumps(_observers(stimuli))}"]
     if several:  # without it what is found at one difficulty is exploratory, and the report's text leaves it out
         lines += ["", "[analysis]", 'secondary = ["difficulty"]  # a claim at each difficulty too: docs/inference.md']

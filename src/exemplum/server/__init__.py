@@ -20,6 +20,7 @@ LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"  # BCP 47: en, pt-BR, zh-Hant
 WEB_ADDRESS = re.compile(r"https?://[^\s/?#{}]+\S*$")  # a host that no participant's link can choose
 Demographic = Literal["age", "gender", "handedness", "visual_aid"]  # questions that the server has
 COMMENT, EXPERTISE = "comment", "expertise"  # names of further questions that the server asks
+COMPREHENSION = ("shown_on_the_right", "image_to_choose")  # the two of the comprehension check
 
 
 class FieldSection(Section):
@@ -70,6 +71,7 @@ class ServerSection(Section):
 
     title: Text = ""  # shown to participants; a neutral one if not given
     contact: Text = ""  # whom participants can write to
+    minutes: int | None = Field(None, ge=1, le=10_000)  # how long it takes, as participants are told
     # the first is the default
     languages: Annotated[tuple[Annotated[str, Field(pattern=LANGUAGE)], ...], Once] = Field(
         ("en", "de"), min_length=1, description="a list of language codes, as in en, de or pt-BR"
@@ -86,6 +88,7 @@ class ServerSection(Section):
     fullscreen: bool = True
     min_width: int = Field(1000, ge=1, le=10_000)  # CSS pixels of the window
     min_height: int = Field(600, ge=1, le=10_000)
+    comprehension: bool = False  # two questions about the task after the instructions
     break_s: float = Field(0.0, ge=0, le=3600)  # shortest break after a block
     practice_pass: Share = 0.0  # share right below which a practice block is shown again
     practice_rounds: int = Field(3, ge=1, le=100)  # at most this many times
@@ -102,7 +105,7 @@ class ServerSection(Section):
     def _asks_everything_once(self) -> ServerSection:
         if self.groups == "question" and len(self.group_names) < 2:
             raise ValueError('group_names must have at least two names, since groups = "question" asks for the group')
-        taken = {*self.demographics, COMMENT, *([EXPERTISE] if self.groups == "question" else [])}
+        taken = {*self.demographics, COMMENT, *COMPREHENSION, *([EXPERTISE] if self.groups == "question" else [])}
         for question in self.fields:
             if question.name in taken:
                 raise ValueError(f"fields must have unique names; there is another question named {question.name!r}")

@@ -20,6 +20,7 @@ from exemplum.server import EXPERTISE, ServerSection
 from exemplum.server.pages.images import Pictures, encode_all
 from exemplum.server.sessions.forms import form_fields
 from exemplum.server.sessions.schedule import Rehearsal, rehearsal
+from exemplum.server.sessions.worked_examples import worked_examples
 from exemplum.server.storage.database import Database, sqlite_file, sqlite_url
 from exemplum.server.storage.registration import AmbiguousStudyError, real_answers, register, secret_keys
 from exemplum.server.storage.schema import StudyVersion
@@ -97,18 +98,21 @@ class Experiment:
             )
             said = study.config.server
             rated = said.intuitiveness_units if intuitiveness_phases(study) else 0
-            items = rehearsal(design, rated, study.config.explanations.baseline)
+            with database.read() as orm:
+                is_frozen = real_answers(orm, study_id) > 0
+                frozen = _frozen_examples(orm, study_id, hashed) if is_frozen else None
+            examples = worked_examples(study, design.trials, frozen)
+            items = rehearsal(design, examples, rated, study.config.explanations.baseline)
             shown = {path for trial in design.trials for path in (*trial.references, trial.query_max, trial.query_min)}
             images = encode_all(
                 study.folder, shown | items.paths, folder(study) / "images", said.image_format, said.image_quality
             )
             words = texts.load(study.folder, said.languages)
-            manifest = _manifest(study, design, hashed, images, words)
+            manifest = _manifest(study, design, hashed, images, words) | {"examples": examples.as_json()}
             version_id = database.writer.submit_sync(lambda orm: _version(orm, study_id, manifest))
             # Sessions begun under an earlier version keep its images, and everything that is sent must have one length.
             with database.read() as orm:
                 images = replace(images, length=_longest(orm, study_id))
-                is_frozen = real_answers(orm, study_id) > 0
         except BaseException:
             database.close()
             raise
@@ -186,6 +190,18 @@ def _longest(orm: Session, study_id: int) -> int:
     return max(manifest["images"]["bytes"] for manifest in manifests)
 
 
+def _frozen_examples(orm: Session, study_id: int, design_hash: str) -> dict[str, Any]:
+    """How easy the worked examples are once people have answered: machines may answer again, people's examples stay.
+
+    Empty for a study that was frozen before ease was kept: its examples stay those of then, too.
+    """
+    versions = select(StudyVersion.manifest).where(
+        StudyVersion.study_id == study_id, StudyVersion.design_hash == design_hash
+    )
+    last = orm.scalars(versions.order_by(StudyVersion.id.desc())).first()
+    return dict((last or {}).get("examples", {}))
+
+
 def _version(orm: Session, study_id: int, manifest: dict[str, Any]) -> int:
     """Id of the study version of this manifest; its row is made once."""
     hashed = store.digest(manifest)
@@ -199,6 +215,9 @@ def _version(orm: Session, study_id: int, manifest: dict[str, Any]) -> int:
 
 FREE = ("language.", "condition.", f"field.{EXPERTISE}.option.")  # texts that studies add: languages, methods, groups
 
+# texts of earlier versions, which a study's files may still have; no page shows them
+RETIRED = ("instructions.example.solution_top", "instructions.example.solution_bottom")
+
 
 def check(study: Study) -> None:
     """Raise UserError for a language without texts, a broken file of texts, and texts that no page shows."""
@@ -209,5 +228,5 @@ def check(study: Study) -> None:
     own = tuple(f"field.{field.name}." for field in said.fields)
     for path in sorted((study.folder / "texts").glob("*.toml")):
         for key in texts.read(path):
-            if key not in shipped and not key.startswith((*FREE, *own)):
+            if key not in shipped and key not in RETIRED and not key.startswith((*FREE, *own)):
                 raise texts.TextsError(f"{path}: no page has a text {shown(key)}{did_you_mean(key, shipped)}")

@@ -27,8 +27,8 @@ from exemplum.study.folder import DATABASE, Study, versions
 STAGES = ("index", "queries", "explanations", "design")  # never remade once people have answered
 # Of study.toml, as SECTION or SECTION.KEY. The texts in STUDY/texts may change, too.
 MAY_CHANGE = (
-    "observers", "analysis.bootstrap", "server.title", "server.contact", "server.recruit", "server.codes",
-    "server.redirects",
+    "observers", "analysis.bootstrap", "server.title", "server.contact", "server.minutes", "server.recruit",
+    "server.codes", "server.redirects",
 )  # fmt: skip
 UNTIL_UNBLINDED = ("exclusions",)  # may change until somebody has looked at accuracy by condition
 MAY_GROW = ("server.languages",)

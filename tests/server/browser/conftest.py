@@ -171,13 +171,18 @@ def at_block(host: Callable[..., Host], context: BrowserContext) -> Callable[...
 
     def go(number: int = 5, **asked: object) -> tuple[Host, Walker]:
         running = host(**asked)
-        with httpx.Client(base_url=running.url) as http:
-            walker = Walker(http)
-            walker.start()
-            walker.walk(until=lambda step: step["kind"] == "block" and step["number"] == number)
-        kept = json.dumps({"key": walker.key, "token": walker.token, "link": "", "participant": ""})
-        place = "'exemplum.session'"
-        context.add_init_script(f"localStorage.getItem({place}) ?? localStorage.setItem({place}, {kept!r})")
-        return running, walker
+        return running, walked(running, context, lambda step: step["kind"] == "block" and step["number"] == number)
 
     return go
+
+
+def walked(running: Host, context: BrowserContext, until: Callable[[dict], bool]) -> Walker:
+    """A session that is at the first step for which `until` holds, and belongs to this browser."""
+    with httpx.Client(base_url=running.url) as http:
+        walker = Walker(http)
+        walker.start()
+        walker.walk(until=until)
+    kept = json.dumps({"key": walker.key, "token": walker.token, "link": "", "participant": ""})
+    place = "'exemplum.session'"
+    context.add_init_script(f"localStorage.getItem({place}) ?? localStorage.setItem({place}, {kept!r})")
+    return walker

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import func, select
 
 from exemplum.server import Experiment
+from exemplum.server.sessions.comprehension import SOLUTIONS
 from exemplum.server.storage.schema import Answer, SessionRow, TrialRow
 
 KEYS = {"top": "qwe", "bottom": "asd"}
@@ -45,6 +46,8 @@ class Person:
             self.intuitiveness()
         elif kind in ("form", "debrief"):
             self.form(kind)
+        elif kind == "comprehension":
+            self.comprehension()
         elif kind == "block":
             self.block()
         else:
@@ -73,6 +76,14 @@ class Person:
             group.locator("label").first.click()
         self.page.locator("#jspsych-survey-html-form-next").click()
 
+    def comprehension(self, **given: str) -> None:
+        """Answer the check, correctly but for what is `given`."""
+        self.page.locator("form").wait_for()
+        self.look("comprehension")
+        for name, option in (SOLUTIONS | given).items():
+            self.page.locator(f'input[name="{name}"][value="{option}"]').check()
+        self.page.locator("#jspsych-survey-html-form-next").click()
+
     def _form_by_keys(self, kind: str) -> None:
         press = self.page.keyboard.press
         fields = self.page.locator(".field").count()
@@ -93,12 +104,12 @@ class Person:
                 self.look("example")
             else:
                 self.look("instructions")
-            last = button.inner_text() == "I am ready"
-            heading = self.page.locator("#main article > p").first.inner_text()
+            last = button.inner_text() in ("I am ready", "Ich bin bereit")
+            heading = self.page.locator("#main article p").first.inner_text()
             self.go_on()
             if last:
                 return
-            expect(self.page.locator("#main article > p").first).not_to_have_text(heading)
+            expect(self.page.locator("#main article p").first).not_to_have_text(heading)
 
     def intuitiveness(self) -> None:
         slider = self.page.locator("input[type=range]")

@@ -19,7 +19,7 @@ def heading(page):
 
 def test_a_second_entry_under_the_same_id_is_refused(host, chromium):
     running = host(main=1)
-    for expected in (re.compile("Which image fits"), "You have already begun"):
+    for expected in (re.compile("Which image fits"), "You have already started"):
         context = chromium.new_context(locale="en-GB")
         page = context.new_page()
         page.goto(f"{running.url}?PROLIFIC_PID=5f0e")

@@ -17,7 +17,7 @@ export async function debrief(step: DebriefStep, wrong = ""): Promise<Done> {
   return questions(html("debrief.title"), lead, step.fields, say("debrief.finish"), wrong);
 }
 
-async function questions(title: string, lead: string, fields: Field[], button: string, wrong: string): Promise<Done> {
+export async function questions(title: string, lead: string, fields: Field[], button: string, wrong: string): Promise<Done> {
   if (isSimulated()) return simulated(fields);
   const error = wrong ? `<p class="wrong" role="alert">${html("form.wrong", { field: label(wrong) })}</p>` : "";
   const node = {

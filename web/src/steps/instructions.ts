@@ -1,23 +1,29 @@
-import type { Done, Example, InstructionsStep } from "../contract";
-import { Screen } from "../forced-choice/screen";
-import { at, load } from "../images";
+import type { Done, InstructionsStep } from "../contract";
+import { load } from "../images";
 import { ask, card } from "../page";
 import type { Turned } from "../stage";
 import { html, paragraphs, say } from "../texts";
-import { conditionText, trialWords } from "./words";
+import { examplePage, pathsOf } from "./example";
 
 /** Show a page with these buttons; gives what was pressed. */
 type Page = (buttons: string[]) => Promise<Turned & { pressed: number }>;
 
+const NONE = "none"; // the condition without references
+
 /** What to do, page by page with a way back, with worked examples from the study's own images. */
-export async function instructions(step: InstructionsStep): Promise<Done> {
+export async function instructions(step: InstructionsStep, minutes: number | null): Promise<Done> {
   const loading = load(step.examples.flatMap(pathsOf), () => undefined);
-  const pages: Page[] = [
-    textPage("task"),
-    ...step.examples.flatMap((example) => [examplePage(example, loading, false), examplePage(example, loading, true)]),
-    textPage("answer"),
-    textPage("course"),
-  ];
+  const examples = step.examples.flatMap((example) => [false, true].map((solved) => examplePage(example, loading, solved)));
+  const pages: Page[] =
+    step.round > 1
+      ? [againPage(step.missed), ...examples]
+      : [
+          textPage("task", paragraphs("instructions.task.text")),
+          ...examples,
+          ...withoutPages(step),
+          textPage("answer", paragraphs("instructions.answer.text") + (isTouched() ? "" : paragraphs("instructions.answer.keys"))),
+          textPage("course", course(step, minutes)),
+        ];
   const turns: { page: number; ms: number }[] = [];
   let first: Turned | null = null;
   let ms = 0;
@@ -35,43 +41,31 @@ export async function instructions(step: InstructionsStep): Promise<Done> {
   return { shown_at: first!.shown_at, ms, visible_ms, data: { pages: turns } };
 }
 
-function textPage(name: string): Page {
-  const content = card(html(`instructions.${name}.title`), paragraphs(`instructions.${name}.text`));
+function textPage(name: string, body: string): Page {
+  const content = card(html(`instructions.${name}.title`), body);
   return (buttons) => ask(content, buttons);
 }
 
-/** The screen of a trial with a sentence above; solved, with the frames of the feedback. */
-function examplePage(example: Example, loading: Promise<unknown>, solved: boolean): Page {
-  const [key, fill] = conditionText(example.condition, "title");
-  const other = example.solution === "top" ? "bottom" : "top";
-  const said = solved ? `instructions.example.solution_${example.solution}` : "instructions.example.text";
-  const heading = html("instructions.example.title", { condition: say(key, fill) });
-  const content = `<article class="example"><h1>${heading}</h1>${paragraphs(said)}<div class="mount"></div></article>`;
-  return async (buttons) => {
-    await loading;
-    let screen: Screen | null = null;
-    const turned = await ask(content, buttons, (page) => {
-      screen = new Screen(page.querySelector<HTMLElement>(".mount")!, shownOf(example), () => undefined);
-      screen.demonstrate(solved ? { chosen: other, solution: example.solution } : null);
-    }, true);
-    (screen as Screen | null)?.close();
-    return turned;
-  };
+/** Trials without references cannot be worked out; where the study begins with them, people should know why. */
+function withoutPages({ conditions, examples }: InstructionsStep): Page[] {
+  if (!conditions.includes(NONE)) return [];
+  const first = conditions[0] === NONE && examples.length > 0 ? paragraphs("instructions.without.first") : "";
+  return [textPage("without", paragraphs("instructions.without.text") + first)];
 }
 
-function shownOf({ references, queries }: Example) {
-  const left = references.left.map(at);
-  const right = references.right.map(at);
-  return {
-    query_top: at(queries.top),
-    query_bottom: at(queries.bottom),
-    references_left: left,
-    references_right: right,
-    words: trialWords(left.length + right.length > 0),
-    keys: { top: [], bottom: [] },
-  };
+function course({ blocks, trials, practice }: InstructionsStep, minutes: number | null): string {
+  const lead = paragraphs("instructions.course.text", { blocks, trials });
+  const first = practice ? paragraphs("instructions.course.practice") : "";
+  return lead + first + (minutes === null ? "" : paragraphs("instructions.course.duration", { minutes }));
 }
 
-function pathsOf({ references, queries }: Example): string[] {
-  return [...references.left, ...references.right, queries.top, queries.bottom];
+/** What the comprehension check found to be unclear, before the examples are shown once more. */
+function againPage(missed: string[]): Page {
+  const points = missed.map((question) => `<li>${html(`instructions.again.${question}`)}</li>`);
+  return textPage("again", `${paragraphs("instructions.again.lead")}<ul class="points">${points.join("")}</ul>`);
+}
+
+/** Whether there is likely no keyboard. */
+function isTouched(): boolean {
+  return matchMedia("(hover: none) and (pointer: coarse)").matches;
 }

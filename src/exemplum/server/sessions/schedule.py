@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session as Orm
 
 from exemplum.design import generator, shuffled
 from exemplum.records import Block, Design, ReferenceSet, Session, Side, StudyUnit, Trial, TrialKind, Unit
+from exemplum.server.sessions import comprehension
+from exemplum.server.sessions.worked_examples import WorkedExamples
 from exemplum.server.storage.schema import Base, SessionRow, TrialRow
 
 KEEP = insert(Base.metadata.tables["trials"])
@@ -29,38 +31,50 @@ def steps_before(fields: list[dict[str, Any]]) -> list[Step]:
 
 def steps_after(
     session: Session,
-    examples: Iterable[Trial],
-    items: Iterable[Item],
+    material: Rehearsal,
     phases: Iterable[str],
     comment: dict[str, Any],
     names: Names,
+    *,
+    comprehension_check: bool = False,
 ) -> list[Step]:
     """The rest: check, instructions, intuitiveness, blocks with breaks, intuitiveness again, debrief."""
-    methods = list(dict.fromkeys(trial.condition for trial in session.trials))
     rating = [
         {"item": key(), "unit": item.unit,
          "pictures": [{"condition": method, "images": [names[path] for path in paths]}
                       for method, paths in item.pictures]}
-        for item in items
+        for item in material.items
     ]  # fmt: skip
     rated: dict[str, list[Step]] = {
         phase: [{"kind": "intuitiveness", "phase": phase, "items": [one | {"item": key()} for one in rating]}]
         for phase in phases
         if rating
     }
-    shown: list[Step] = [
-        {"condition": trial.condition, "solution": trial.max_side.value, "pictures": pictures_of(trial, names)}
-        for trial in examples
-    ]
     blocks = [step for number, block in enumerate(session.blocks, 1) for step in _block_steps(block, number)]
     return [
         {"kind": "check"},
-        {"kind": "instructions", "conditions": methods, "examples": shown},
+        *_instructions(session, material, names, comprehension_check),
         *rated.get("before", []),
         *blocks,
         *rated.get("after", []),
         {"kind": "debrief", "fields": [comment]},
     ]
+
+
+def _instructions(session: Session, material: Rehearsal, names: Names, check: bool) -> list[Step]:
+    examples = material.examples.of(session)
+    step: Step = {
+        "kind": "instructions",
+        "conditions": list(dict.fromkeys(trial.condition for trial in session.trials)),
+        "practice": any(block.kind is TrialKind.PRACTICE for block in session.blocks),
+        "examples": [
+            {"condition": trial.condition, "solution": trial.max_side.value, "alike": material.examples.is_alike(trial),
+             "pictures": pictures_of(trial, names)}
+            for trial in examples
+        ],
+    }  # fmt: skip
+    # without references there is nothing that the check could ask about
+    return comprehension.steps(step) if check and examples else [step]
 
 
 def _block_steps(block: Block, number: int) -> list[Step]:
@@ -169,7 +183,6 @@ def key() -> str:
 
 
 MOST = 9  # pictures per method in one item
-EXAMPLES = 2  # worked examples of a session with interleaved conditions
 DRAW = 2  # spawn key: independent of the draws that made the design
 
 
@@ -183,7 +196,9 @@ class Item:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    candidates: tuple[Trial, ...]  # practice trials of all places, for worked examples
+    """What comes before the trials: worked examples, and items to rate."""
+
+    examples: WorkedExamples
     items: tuple[Item, ...]
 
     @property
@@ -191,35 +206,10 @@ class Rehearsal:
         """Images that the items need in addition to those of the trials."""
         return {path for item in self.items for _, paths in item.pictures for path in paths}
 
-    def examples(self, session: Session) -> list[Trial]:
-        """One worked example per condition with references, if possible none of them a trial of this session.
 
-        Where conditions change from trial to trial there are two: with many methods all would take longer than a block.
-        """
-        return list(self._examples(session))
-
-    def _examples(self, session: Session) -> Iterator[Trial]:
-        queries = {path for trial in session.trials for path in (trial.query_max, trial.query_min)}
-        interleaved = any(not block.condition for block in session.blocks)
-        seen: set[str] = set()
-        for own in session.trials:
-            if own.condition in seen or not tuple(own.references):
-                continue
-            if interleaved and len(seen) == EXAMPLES:
-                return
-            seen.add(own.condition)
-            alike = [t for t in self.candidates if (t.condition, t.scheme) == (own.condition, own.scheme)]
-            if alike:
-                yield min(alike, key=lambda t: (len({t.query_max, t.query_min} & queries), t.trial_id))
-
-
-def rehearsal(design: Design, units: int, baseline: str) -> Rehearsal:
-    """Candidates for examples, and `units` units to rate for each method against the baseline."""
-    candidates: dict[tuple[str, ...], Trial] = {}
-    for trial in design.trials:
-        if trial.kind is TrialKind.PRACTICE and tuple(trial.references):
-            candidates.setdefault((trial.condition, trial.scheme, trial.query_max, trial.query_min), trial)
-    return Rehearsal(tuple(candidates.values()), tuple(_items(design, units, baseline)))
+def rehearsal(design: Design, examples: WorkedExamples, units: int, baseline: str) -> Rehearsal:
+    """Worked examples, and `units` units to rate for each method against the baseline."""
+    return Rehearsal(examples, tuple(_items(design, units, baseline)))
 
 
 def _items(design: Design, units: int, baseline: str) -> Iterator[Item]:

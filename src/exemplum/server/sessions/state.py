@@ -51,7 +51,9 @@ def step(orm: Orm, experiment: Experiment, row: SessionRow) -> dict[str, Any]:
             said = experiment.config
             return head | {"min_width": said.min_width, "min_height": said.min_height, "fullscreen": said.fullscreen}
         case "instructions":
-            return head | {"conditions": current["conditions"], "examples": _examples(experiment, row, current)}
+            return head | _instructions(experiment, row, current)
+        case "comprehension":
+            return head | {"fields": current["fields"], "round": current["round"]}
         case "intuitiveness":
             return head | _rating(experiment, row, current)
         case "block":
@@ -100,10 +102,21 @@ def _finished(experiment: Experiment, row: SessionRow) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _instructions(experiment: Experiment, row: SessionRow, current: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "conditions": current["conditions"], "examples": _examples(experiment, row, current),
+        # sessions begun under an earlier version lack these
+        "practice": current.get("practice", True), "round": current.get("round", 1),
+        "missed": current.get("missed", []),
+        "blocks": len(_blocks(row)), "trials": row.total,
+    }  # fmt: skip
+
+
 def _examples(experiment: Experiment, row: SessionRow, current: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {"condition": example["condition"], **_shown(experiment, row, f"{row.step}.{n}", example["pictures"]),
-         "layout": _layout([example["pictures"]]), "solution": example["solution"]}
+         "layout": _layout([example["pictures"]]), "solution": example["solution"],
+         "alike": example.get("alike", False)}
         for n, example in enumerate(current["examples"])
     ]  # fmt: skip
 
@@ -148,11 +161,15 @@ def _break(orm: Orm, experiment: Experiment, row: SessionRow, current: dict[str,
 
 
 def _announced(row: SessionRow, current: dict[str, Any]) -> dict[str, Any]:
-    blocks = {other["number"] for other in row.steps if other["kind"] == "block"}
     return {
-        "number": current["number"], "of": len(blocks), "practice": current["practice"],
+        "number": current["number"], "of": len(_blocks(row)), "practice": current["practice"],
         "condition": current["condition"], "round": current["round"],
     }  # fmt: skip
+
+
+def _blocks(row: SessionRow) -> set[int]:
+    """Numbers of the session's blocks."""
+    return {step["number"] for step in row.steps if step["kind"] == "block"}
 
 
 def _shown(experiment: Experiment, row: SessionRow, slot: str, pictures: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from exemplum.records import Response, Side, TrialKind
 from exemplum.server.experiment import Experiment, intuitiveness_phases
 from exemplum.server.pages.monitor import broken_rules
 from exemplum.server.requests import ApiError, Body, bad_request
-from exemplum.server.sessions import forms
+from exemplum.server.sessions import comprehension, forms
 from exemplum.server.sessions.entry import hashed
 from exemplum.server.sessions.forms import COMMENT, described
 from exemplum.server.sessions.schedule import pictures_of, place, session_of, show_again, steps_after, trial_of, turned
@@ -88,7 +88,7 @@ def _checked(current: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
                 raise ApiError(
                     "bad_request", 'consent must be {"accepted": true} or {"accepted": false}', field="accepted"
                 )
-        case "form" | "debrief":
+        case "form" | "debrief" | comprehension.KIND:
             return forms.checked(current["fields"], data)
         case "intuitiveness":
             return _checked_ratings(current, data)
@@ -123,6 +123,8 @@ def _move_on(orm: Orm, experiment: Experiment, row: SessionRow, current: dict[st
         participant.group = data[forms.GROUP]
     if row.step + 1 == len(row.steps) and row.slot is None:
         assign(orm, experiment, row, participant)
+    if current["kind"] == comprehension.KIND:
+        comprehension.ask_again(orm, row, data)
     if current["kind"] == "break" and must_practise_again(orm, experiment, row, current):
         show_again(orm, row, row.step - 1)
     row.step += 1
@@ -186,8 +188,8 @@ def assign(orm: Orm, experiment: Experiment, row: SessionRow, participant: Parti
     phases = intuitiveness_phases(experiment.study)
     before = len(row.steps)
     rest = steps_after(
-        session, experiment.rehearsal.examples(session), experiment.rehearsal.items, phases, described(COMMENT),
-        experiment.pictures.names,
+        session, experiment.rehearsal, phases, described(COMMENT), experiment.pictures.names,
+        comprehension_check=experiment.config.comprehension,
     )  # fmt: skip
     row.steps = [*row.steps, *rest]
     row.total = len(session.trials) + sum(block.repeats for block in session.blocks)

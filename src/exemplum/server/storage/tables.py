@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session as Orm
 from exemplum.errors import UserError
 from exemplum.records import Response, Side, Trial
 from exemplum.responses import rows
+from exemplum.server.sessions import comprehension
 from exemplum.server.sessions.schedule import trial_of
 from exemplum.server.storage.schema import Answer, Audit, Participant, SessionRow, StepRecord, StudyVersion, TrialRow
 from exemplum.store import Table
@@ -86,16 +87,18 @@ def _trial(row: TrialRow) -> Trial:
 
 
 def _person(orm: Orm, row: SessionRow, participant: Participant) -> dict[str, Any]:
-    steps = {step.kind: step for step in orm.scalars(select(StepRecord).where(StepRecord.session_id == row.id))}
-    asked = steps["form"].data if "form" in steps else {}
+    done = orm.scalars(select(StepRecord).where(StepRecord.session_id == row.id).order_by(StepRecord.position)).all()
+    asked = next((step.data for step in done if step.kind == "form"), {})
+    instructed = [step.visible_ms for step in done if step.kind == "instructions"]  # again after a failed check
     began, ended = _span(orm, row)
     rounds = [step["round"] for step in row.steps if step["kind"] == "block" and step["practice"]]
     return {
         "experiment": protocol(orm, row), "observer": OBSERVER, "participant": label(row),
         "expertise": participant.group, "place": row.slot or 0,
-        "instruction_time_s": steps["instructions"].visible_ms / 1000 if "instructions" in steps else NAN,
+        "instruction_time_s": sum(instructed) / 1000 if instructed else NAN,
         "total_time_s": (ended - began) / 1000,
         "practice_attempts": max(rounds, default=0),
+        **comprehension.counts(step.data for step in done if step.kind == comprehension.KIND),
         "age": _age(asked.get("age")),
         **{name: asked.get(name) or "" for name in ("gender", "handedness", "visual_aid")},
     }  # fmt: skip

@@ -1,0 +1,84 @@
+"""The task is taught: worked examples with remarks, blocks without references explained, and a check."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+from sqlalchemy import select
+
+from exemplum.server.storage.schema import SessionRow, StepRecord
+from server.browser.conftest import walked
+from server.browser.person import Person
+
+FAULTS = "async () => (await axe.run('#main')).violations.map(v => [v.id, v.nodes[0].html])"
+OVERFLOW = "document.documentElement.scrollWidth > innerWidth || document.documentElement.scrollHeight > innerHeight"
+AGAIN = {"en": "Let us look at the task once more", "de": "Sehen wir uns die Aufgabe noch einmal an"}
+PAGES = {  # headings, in their order; the examples come after the first
+    "en": ["Your task", "Blocks with nothing to go by", "How to answer", "What happens next"],
+    "de": ["Ihre Aufgabe", "Blöcke ohne Anhaltspunkt", "So antworten Sie", "So geht es weiter"],
+}
+EXAMPLES = {
+    "en": {"natural": "An example: Natural images", "synthetic": "An example: Computer-made images"},
+    "de": {"natural": "Ein Beispiel: Natürliche Bilder", "synthetic": "Ein Beispiel: Computererzeugte Bilder"},
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "window"),
+    [
+        ("en", {"width": 1280, "height": 720}),
+        pytest.param("de", {"width": 810, "height": 1080}, marks=pytest.mark.slow),
+    ],
+)
+def test_the_instructions_explain_and_the_check_brings_them_back(host, chromium, axe, language, window):
+    """Oracle: the solution that the server holds. No page scrolls or has a fault that axe knows."""
+    running = host(main=2, toml="[server]\ncomprehension = true\nminutes = 7\n")
+    context = chromium.new_context(viewport=window, locale=language)
+    walked(running, context, lambda step: step["kind"] == "instructions")
+    with running.experiment.database.read() as orm:
+        step = next(s for s in orm.scalars(select(SessionRow.steps)).one() if s["kind"] == "instructions")
+    page = context.new_page()
+    page.goto(running.url)
+    page.locator('body[data-kind="instructions"]').wait_for()
+    page.evaluate(axe)
+    headings, faults, overflows = [], [], []
+
+    def look(what):
+        headings.append(page.locator("h1").first.inner_text())
+        faults.extend((headings[-1], *fault) for fault in page.evaluate(FAULTS))
+        if page.evaluate(OVERFLOW):
+            overflows.append(headings[-1])
+        if what == "example":
+            solved = headings.count(headings[-1]) % 2 == 0  # each stands first without its solution, then with it
+            example = next(e for e in step["examples"] if EXAMPLES[language][e["condition"]] == headings[-1])
+            check_example(page, example, solved)
+
+    person = Person(page, running.experiment, lambda _trial: ("top", 1))
+    person.look = look
+    person.instructions()
+    first, *rest = PAGES[language]
+    assert headings == [first, *(EXAMPLES[language][e["condition"]] for e in step["examples"] for _ in range(2)), *rest]
+    expect(page.locator("body")).to_have_attribute("data-kind", "comprehension")
+    person.comprehension(image_to_choose="liked")
+    expect(page.locator("h1")).to_have_text(AGAIN[language])
+    expect(page.locator(".points li")).to_have_count(1)
+    person.instructions()
+    expect(page.locator("body")).to_have_attribute("data-kind", "comprehension")
+    person.comprehension()
+    expect(page.locator("body")).to_have_attribute("data-kind", "intuitiveness")
+    assert faults == []
+    assert overflows == []
+    with running.experiment.database.read() as orm:
+        assert len(orm.scalars(select(StepRecord).where(StepRecord.kind == "comprehension")).all()) == 2
+    context.close()
+
+
+def check_example(page, example, solved):
+    """Three numbered remarks, and with the solution arrows to both queries and a frame around the correct one."""
+    expect(page.locator(".remarks li")).to_have_count(3)
+    expect(page.locator(".marks .number")).to_have_text(["1", "2", "3"])
+    expect(page.locator(".marks .arrow")).to_have_count(2 if solved else 0)
+    solutions = page.locator(".query[data-solution]")
+    expect(solutions).to_have_count(1 if solved else 0)
+    if solved:
+        expect(solutions).to_have_attribute("data-side", example["solution"])
