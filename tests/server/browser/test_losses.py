@@ -151,7 +151,7 @@ def test_a_second_tab_asks_before_it_takes_over(shown, context):
     expect(first.locator(OPEN)).to_have_count(1)
     second.locator(".primary").click()
     expect(second.locator("article")).to_contain_text("Welcome back")
-    expect(first.locator("h1")).to_have_text("You continue in another window")
+    expect(first.locator("h1")).to_have_text("You are continuing in another window")
 
 
 def test_a_trial_answered_on_another_device_counts_once(shown, chromium, context):
@@ -165,7 +165,7 @@ def test_a_trial_answered_on_another_device_counts_once(shown, chromium, context
     assert elsewhere.trial().key == trial.key
     other.close()
     person.press("bottom" if trial.max_side == "top" else "top", 1)
-    expect(page.locator("h1")).to_have_text("This trial was already answered")
+    expect(page.locator("h1")).to_have_text("This trial has already been answered")
     page.locator(".primary").click()
     expect(page.locator("article")).to_contain_text("Welcome back")
     assert [(a.choice, a.confidence) for a in answers(running, trial)] == [(trial.max_side, 3)]
