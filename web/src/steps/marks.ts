@@ -12,7 +12,10 @@ interface Box {
 }
 
 const SVG = "http://www.w3.org/2000/svg";
-const CLEAR = 6; // CSS pixels between an arrow and what it joins
+// CSS pixels
+const CLEAR = 6; // between an arrow and what it joins
+const PAST = 24; // between the column of the queries and an arrow that passes them
+const HEAD = 14;
 
 export class Marks {
   private readonly layer = document.createElementNS(SVG, "svg");
@@ -72,18 +75,20 @@ export class Marks {
   private arrow(panel: "left" | "right", query: Side, kind: string): void {
     const from = this.boxOf(`.panel[data-place="${panel}"] .grid`);
     const to = this.boxOf(`.query[data-side="${query}"] .frame`);
-    if (!from || !to) return;
-    const [start, end] = between(from, to);
-    const [dx, dy] = [end[0] - start[0], end[1] - start[1]];
+    const column = this.boxOf(".queries");
+    if (!from || !to || !column) return;
+    const points = way(from, to, column, panel);
+    const [before, end] = points.slice(-2) as [Point, Point];
+    const [dx, dy] = [end[0] - before[0], end[1] - before[1]];
     const length = Math.hypot(dx, dy) || 1;
     const [ux, uy] = [dx / length, dy / length];
-    const head = Math.min(14, length / 2);
-    const [bx, by] = [end[0] - ux * head, end[1] - uy * head];
-    const wings = [1, -1].map((side) => `${bx - uy * head * 0.6 * side} ${by + ux * head * 0.6 * side}`);
+    const head = Math.min(HEAD, 0.8 * length);
+    const base: Point = [end[0] - ux * head, end[1] - uy * head];
+    const wings = [1, -1].map((side): Point => [base[0] - uy * head * 0.6 * side, base[1] + ux * head * 0.6 * side]);
     const group = shape("g", { class: `arrow ${kind}` });
     group.append(
-      shape("line", { x1: String(start[0]), y1: String(start[1]), x2: String(bx), y2: String(by) }),
-      shape("path", { d: `M ${end[0]} ${end[1]} L ${wings[0]} L ${wings[1]} Z` }),
+      shape("polyline", { points: [...points.slice(0, -1), base].join(" ") }),
+      shape("polygon", { points: [end, ...wings].join(" ") }),
     );
     this.layer.append(group);
   }
@@ -91,11 +96,20 @@ export class Marks {
 
 type Point = [number, number];
 
-/** The shortest way from one box to another: straight where they face each other, else from corner to corner. */
-export function between(from: Box, to: Box): [Point, Point] {
-  const [x1, x2] = nearest(from.left, from.right, to.left, to.right);
-  const [y1, y2] = nearest(from.top, from.bottom, to.top, to.bottom);
-  return [[x1, y1], [x2, y2]];
+/**
+ * From references to a query without crossing anything: straight where they are beside each other; where the references
+ * are above, down past the column of the queries and in from there.
+ */
+export function way(from: Box, to: Box, column: Box, panel: "left" | "right"): Point[] {
+  if (from.right < to.left || to.right < from.left) {
+    const [x1, x2] = nearest(from.left, from.right, to.left, to.right);
+    const [y1, y2] = nearest(from.top, from.bottom, to.top, to.bottom);
+    return [[x1, y1], [x2, y2]];
+  }
+  const middle = (to.top + to.bottom) / 2;
+  const [edge, past, out] = panel === "right" ? [to.right, column.right, 1] : [to.left, column.left, -1];
+  const x = past + out * PAST;
+  return [[x, from.bottom + CLEAR], [x, middle], [edge + out * CLEAR, middle]];
 }
 
 /** The nearest points of two intervals, a little apart from both; in the middle of what they share, if they overlap. */
