@@ -234,6 +234,19 @@ class Design:
 
 
 @dataclass(frozen=True)
+class Viewing:
+    """How a person was shown a trial; None for what was not measured. Sizes in CSS pixels when the answer was given."""
+
+    query_px: float | None = None  # side of a query
+    reference_px: float | None = None  # side of a reference; None too without references
+    pixel_ratio: float | None = None  # device pixels per CSS pixel: screen and zoom
+    frame_ms: float | None = None  # median interval between two frames
+    frames_late: float | None = None  # intervals of more than 1.5 times that
+    hidden_ms: float | None = None  # time in which the trial was not to be seen
+    blurs: float | None = None  # times that the window lost the focus
+
+
+@dataclass(frozen=True)
 class Response:
     """One observer's choice on one trial."""
 
@@ -242,6 +255,7 @@ class Response:
     choice: Side  # the side chosen, not whether it was correct
     confidence: int  # 1 to 3
     rt_ms: float | None = None  # None for machine observers without a reaction time
+    viewing: Viewing | None = None  # None for machine observers
 
 
 @dataclass(frozen=True)

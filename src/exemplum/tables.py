@@ -9,6 +9,7 @@ import pandas as pd
 from exemplum.errors import did_you_mean
 from exemplum.store import Column, Table
 
+NAN = float("nan")
 UNIT = {
     "unit": Column("str", "layer and channel, as in mixed4a:17"),
     "layer": Column("str", "layer of the unit"),
@@ -190,7 +191,7 @@ TRIALS = Table(
             "float",
             "activation of the maximal query minus that of the minimal one, in the unit's standard deviations over the "
             "corpus; NaN if not known",
-            float("nan"),
+            NAN,
         ),
     },
 )
@@ -247,8 +248,19 @@ RESPONSES = Table(
             "float",
             "activation of the maximal query minus that of the minimal one, in the unit's standard deviations over the "
             "corpus; NaN if not known",
-            float("nan"),
+            NAN,
         ),
+        "query_px": Column("float", "side of a query as shown, in CSS pixels; NaN of machines, or not measured", NAN),
+        "reference_px": Column("float", "side of a reference as shown, likewise; NaN too without references", NAN),
+        "pixel_ratio": Column("float", "device pixels per CSS pixel, of screen and zoom; NaN likewise", NAN),
+        "frame_ms": Column("float", "median frame interval while the trial was shown; NaN likewise", NAN),
+        "frames_late": Column("float", "frame intervals of more than 1.5 times that; NaN likewise", NAN),
+        "hidden_ms": Column(
+            "float",
+            "time that the page was hidden, or its window too small, while the trial was shown; NaN likewise",
+            NAN,
+        ),
+        "blurs": Column("float", "how often the window lost the focus while the trial was shown; NaN likewise", NAN),
     },
 )
 

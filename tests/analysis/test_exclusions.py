@@ -72,6 +72,36 @@ def test_rules_about_sessions(people) -> None:
     assert list(verdicts(table, "total_time_s_max").values()) == ["kept", "kept", "excluded", "kept"]
 
 
+def test_rules_about_how_trials_were_shown(people) -> None:
+    """s0002 saw one trial small and zoomed out, s0003 looked away; s0004 was not measured. Only main trials count."""
+    frame = people.assign(query_px=238.0, reference_px=156.0, pixel_ratio=1.0, frame_ms=16.7, hidden_ms=0.0, blurs=0.0)
+    second, third = (frame[frame["participant"] == name].index for name in ("s0002", "s0003"))
+    main = frame["trial_kind"] == "main"
+    small = second[main[second]][0]
+    frame.loc[small, ["reference_px", "pixel_ratio"]] = (79.0, 0.75)
+    frame.loc[third[main[third]][:4], ["hidden_ms", "blurs", "frame_ms"]] = (1500.0, 2.0, 900.0)
+    frame.loc[third[~main[third]], ["hidden_ms", "blurs"]] = (60_000.0, 50.0)
+    columns = ["query_px", "reference_px", "pixel_ratio", "frame_ms", "hidden_ms", "blurs"]
+    frame.loc[frame["participant"] == "s0004", columns] = np.nan
+    rules = ExclusionsSection(image_px_min=100, pixel_ratio_min=1, frame_ms_max=50, blurs_max=7, hidden_s_max=5)
+    table = exclusions.check(frame, rules)
+    assert verdicts(table, "image_px_min") == {
+        "s0001": "kept", "s0002": "excluded", "s0003": "kept", "s0004": "unknown",
+    }  # fmt: skip
+    reasons = table[table["verdict"] == "excluded"].set_index("rule")["reason"].to_dict()
+    assert reasons == {
+        "image_px_min": "an image of 79 px, at least 100 px wanted",
+        "pixel_ratio_min": "pixel ratio 0.75, at least 1.00 wanted",
+        "blurs_max": "the window lost the focus 8 times, at most 7 allowed",
+        "hidden_s_max": "hidden for 6.0 s, at most 5.0 s allowed",
+    }  # its median trial had few late frames: four of 40 do not break frame_ms_max
+    out = exclusions.apply(frame, rules)[0]["participant"]
+    assert set(out) == {"s0001", "s0004"}
+    # without references the query's size counts
+    alone = frame.assign(reference_px=np.nan, query_px=99.0)
+    assert verdicts(exclusions.check(alone, rules), "image_px_min")["s0001"] == "excluded"
+
+
 def test_a_person_who_has_not_answered_yet_is_unknown(people) -> None:
     sessions = pd.DataFrame({**KEYS, "participant": ["s0009"], "instruction_time_s": [20.0], "finished": [False]})
     rules = ExclusionsSection(catch_accuracy=0.8, answers_each_side=1, instruction_time_s=15)

@@ -1,17 +1,19 @@
 """Answers as rows: the truth is the trial's."""
 
 import math
+from dataclasses import fields
 
 import pytest
 
 from design.made import stimuli, units
 from exemplum.design import DesignError, make, repeated_trials
-from exemplum.records import Response, Side
+from exemplum.records import Response, Side, Viewing
 from exemplum.responses import rows
 from exemplum.tables import RESPONSES
 
 OF = units(6, 3)
 SESSION = make("borowski2021-1", OF, stimuli(OF, batches=5), 1, seed=3).sessions[0]
+VIEWING = [field.name for field in fields(Viewing)]
 LABELS = {"experiment": "borowski2021-1", "observer_kind": "machine", "participant": "01"}
 
 
@@ -31,6 +33,13 @@ def test_columns_are_those_of_the_schema_and_say_what_was_asked():
         "catch", trial.condition, "Min-Max-9", str(trial.unit.unit),
     )  # fmt: skip
     assert (row.confidence, row.rt_ms, row.expertise, row.observer) == (3, 812.5, "lay", "x")
+    assert row[VIEWING].isna().all()
+
+
+def test_how_a_person_was_shown_the_trial_stands_beside_the_answer():
+    trial, viewing = SESSION.trials[0], Viewing(238.0, 156.0, 2.0, 16.7, frames_late=3, hidden_ms=0.0, blurs=1)
+    table = rows([trial], [Response(trial.trial_id, "x", Side.TOP, 3, 812.5, viewing)], **LABELS)
+    assert table[VIEWING].iloc[0].tolist() == [238.0, 156.0, 2.0, 16.7, 3, 0.0, 1]
 
 
 def test_rows_stand_in_the_order_of_the_session_and_link_repeats():

@@ -1,10 +1,12 @@
 """Answers: one a trial, in order, never changed, safe to send again."""
 
+import math
 import uuid
 
 import pytest
 from sqlalchemy import func, select
 
+from exemplum.server.storage import tables
 from exemplum.server.storage.schema import Answer, SessionRow, TrialRow
 from server.walk import Walker
 
@@ -45,6 +47,22 @@ def test_an_answer_sent_again_is_stored_once_and_told_the_same(at_first_block):
     assert again.status_code == 200
     assert again.json() == first.json()
     assert count(walker) == 2
+
+
+def test_how_a_trial_was_shown_is_stored_with_its_answer(at_first_block):
+    """As the page measured it; a page from before this was asked says nothing of sizes, and sends 0 for no frames."""
+    walker, block = at_first_block
+    shown = {"query_px": 238.5, "reference_px": None, "pixel_ratio": 1.25, "blurs": 2, "frames_late": 1}
+    assert walker.answer(block["trials"][0]["trial"], reference_px=0).status_code == 400
+    assert walker.answer(block["trials"][0]["trial"], **shown).status_code == 200
+    assert walker.answer(block["trials"][1]["trial"], frame_ms=0.0).status_code == 200
+    experiment = walker.http.experiment
+    with experiment.database.read() as orm:
+        table = tables.responses(orm, tables.members(orm, experiment.study_id))
+    measured = table[["query_px", "reference_px", "pixel_ratio", "frame_ms", "frames_late", "hidden_ms", "blurs"]]
+    unknown = math.nan
+    assert measured.iloc[0].tolist() == pytest.approx([238.5, unknown, 1.25, 16.7, 1, 0, 2], nan_ok=True)
+    assert measured.iloc[1].tolist() == pytest.approx([unknown, unknown, unknown, unknown, 0, 0, 0], nan_ok=True)
 
 
 def test_an_answer_stays_whatever_another_window_sends(at_first_block):

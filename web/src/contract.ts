@@ -10,6 +10,11 @@ export interface Config {
   open: boolean; // to this link
   pilot: boolean; // whether answers by this link are a pilot's
   asset: string;
+  stimuli: {
+    references: number; // most at one side, over all trials
+    side_px: number; // of the images themselves
+    min_px: number; // side below which no image is shown, in CSS pixels
+  };
 }
 
 export interface Progress {
@@ -150,6 +155,9 @@ export interface AnswerBody {
   frames_late: number;
   hidden_ms: number;
   blurs: number;
+  query_px: number;
+  reference_px: number | null; // null without references
+  pixel_ratio: number;
   input: string;
 }
 

@@ -11,6 +11,7 @@ import { chooseLanguage, languageSwitch } from "./language";
 import { onConnection, Refusal } from "./network";
 import { notice, refused } from "./notice";
 import { Outbox } from "./outbox";
+import { mostRoom } from "./room";
 import { config as getConfig, Session, start, texts, type Simulation } from "./session";
 import { showPilot, showProgress, showStatus, simulateWith } from "./stage";
 import { block } from "./steps/block";
@@ -39,6 +40,9 @@ async function main(): Promise<void> {
   config.study.title ||= say("page.title");
   document.title = config.study.title;
   showPilot(config.pilot);
+
+  // Before there is a session, which belongs to the browser that began it: the participant may come on another device.
+  if (!kept()?.token && !mostRoom(config.stimuli).enough) return refused("small_screen", config.study.contact);
 
   if (gaveWay() || (await openElsewhere())) {
     await notice(gaveWay() ? "notice.gave_way" : "notice.elsewhere");
@@ -98,7 +102,7 @@ async function runSession(session: Session, config: Config): Promise<void> {
 async function perform(step: Exclude<Step, { kind: "finished" }>, session: Session, config: Config, wrong: string): Promise<void> {
   switch (step.kind) {
     case "block":
-      await block(step, session);
+      await block(step, session, config.stimuli.min_px);
       await session.refresh();
       return;
     case "consent":
@@ -106,7 +110,7 @@ async function perform(step: Exclude<Step, { kind: "finished" }>, session: Sessi
     case "form":
       return void (await session.finish(step.id, await form(step, wrong)));
     case "check":
-      return void (await session.finish(step.id, await check(step, session.outbox.durable)));
+      return void (await session.finish(step.id, await check(step, config.stimuli, session.outbox.durable)));
     case "instructions":
       return void (await session.finish(step.id, await instructions(step, config.study.minutes)));
     case "comprehension":

@@ -3,7 +3,7 @@
 export interface Disturbance {
   frame_ms: number | null; // median time between two frames; null if fewer than two were drawn
   frames_late: number; // frames that took more than 1.5 times the median
-  hidden_ms: number; // how long the page was hidden
+  hidden_ms: number; // how long nothing was to be seen: the page hidden, or covered
   blurs: number; // how often the window lost the focus
 }
 
@@ -12,6 +12,7 @@ export class Watch {
   private readonly frames: number[] = [];
   private hiddenMs = 0;
   private hiddenSince: number | null = null;
+  private covered = false;
   private blurs = 0;
   private request = 0;
 
@@ -41,10 +42,16 @@ export class Watch {
     };
   }
 
+  /** Say that what is watched is covered, or to be seen again. */
+  cover(covered: boolean): void {
+    this.covered = covered;
+    this.onVisibility();
+  }
+
   private readonly onBlur = () => (this.blurs += 1);
   private readonly onVisibility = () => {
     this.countHidden();
-    this.hiddenSince = document.hidden ? performance.now() : null;
+    this.hiddenSince = document.hidden || this.covered ? performance.now() : null;
   };
 
   private countHidden(): void {

@@ -15,6 +15,9 @@ const answer = (key: string, shown_at: number): AnswerBody => ({
   frames_late: 0,
   hidden_ms: 0,
   blurs: 0,
+  query_px: 235,
+  reference_px: 157,
+  pixel_ratio: 1,
   input: "mouse",
 });
 

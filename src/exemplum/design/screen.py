@@ -15,17 +15,17 @@ from PIL import Image, ImageDraw, ImageFont
 
 from exemplum.records import Side, Trial
 
-VERSION = 1  # of the drawing
+VERSION = 2  # of the drawing
 WIDTH, HEIGHT = 1280, 720
 GROUND, PAPER, INK, SOFT, EDGE = "#f4f4f1", "#ffffff", "#1d252d", "#55606b", "#77828a"
 REM = 15  # px: the pages' font size in this window
-GAP = 0.4 * REM
-QUESTION_Y, QUESTION_PX, TITLE_PX, SMALL_PX, NUMBER_PX, KEY_PX = 28, 18, 16.5, 13.5, 17, 10.8
-STAGE_X, STAGE_Y, STAGE_WIDTH, STAGE_HEIGHT = 15, 48, 1250, 638
-TITLE_HEIGHT, CHOICES_HEIGHT = 28, 60
-BUTTON_WIDTH, BUTTON_HEIGHT = 46, 44
-HINT_Y = 702
+GAP, TITLE_HEIGHT, CHOICES_HEIGHT, MIDDLE_HEIGHT = 0.4 * REM, 1.875 * REM, 4 * REM, 1.2 * REM
+QUESTION_PX, TITLE_PX, SMALL_PX, NUMBER_PX, KEY_PX = 18, 16.5, 13.5, 17, 10.8
+QUESTION_Y, HINT_Y = 28, 702
+STAGE_X, STAGE_Y, STAGE_WIDTH, STAGE_HEIGHT = 15, 48, 1250, 638.25
+BUTTON_WIDTH, BUTTON_HEIGHT, BUTTONS_WIDTH = 46.5, 43.5, 151.5
 # as in geometry.ts
+LEAST_TEXT = 7
 LEAST, ALONE, MAGNIFIED, VISIBLE, QUERY_SHARE = 48, 1.5, 3, 0.27, 0.25
 
 Texts = Mapping[str, str]  # by key, as `texts.load` gives them for one language
@@ -47,14 +47,14 @@ def draw(trial: Trial, picture: Callable[[str], np.ndarray], texts: Texts) -> np
     canvas = Image.new("RGB", (WIDTH, HEIGHT), GROUND)
     pen = ImageDraw.Draw(canvas)
     asked = texts[texts_of(trial)[0]]
-    pen.text((WIDTH / 2, QUESTION_Y), asked, INK, font(QUESTION_PX, bold=True), "mm")
-    pen.text((WIDTH / 2, HINT_Y), texts["trial.keys"], SOFT, font(SMALL_PX), "mm")
+    _write(pen, WIDTH / 2, QUESTION_Y, asked, INK, QUESTION_PX, STAGE_WIDTH, bold=True)
+    _write(pen, WIDTH / 2, HINT_Y, texts["trial.keys"], SOFT, SMALL_PX, STAGE_WIDTH)
     queries = {side: picture(path) for side, path in trial.queries.items()}
-    centre = _choices_width(texts["trial.more_confident"])
-    shown = [len(paths) for paths in references_by_pole(trial) if paths]
-    query, reference = sizes(queries[Side.TOP].shape[1], len(shown), max(shown, default=0), centre)
+    query, reference = sizes(
+        queries[Side.TOP].shape[1], max((len(paths) for paths in references_by_pole(trial)), default=0)
+    )
     _draw_queries(canvas, queries, query, texts)
-    inner = WIDTH / 2 - max(query, centre) / 2 - 4 * GAP  # where the left panel ends
+    inner = WIDTH / 2 - max(query, BUTTONS_WIDTH) / 2 - 4 * GAP  # where the left panel ends
     for paths, key, edge in zip(references_by_pole(trial), ("left", "right"), (inner, WIDTH - inner), strict=True):
         if paths:
             _draw_panel(canvas, [picture(path) for path in paths], reference, texts[f"trial.{key}.title"], key, edge)
@@ -74,36 +74,38 @@ def references_by_pole(trial: Trial) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return trial.references.min, trial.references.max
 
 
-def sizes(natural: int, panels: int, references: int, centre: float) -> tuple[int, int]:
-    """Sides in px of a query and of a reference, of images of `natural` px; as `fit` in geometry.ts."""
-    columns = max(1, math.ceil(math.sqrt(references)))
-    by_height = (STAGE_HEIGHT - 2 * CHOICES_HEIGHT - 7 * GAP) / 2
-    query = min(by_height, max(220, STAGE_WIDTH * QUERY_SHARE) if panels else STAGE_WIDTH)
-    side = (STAGE_WIDTH - max(query, centre)) / 2 - 4 * GAP
-    inner = (columns - 1) * GAP
-    alone = ALONE * query if references == 1 else math.inf
-    reference = max(LEAST, min((side - inner) / columns, (STAGE_HEIGHT - TITLE_HEIGHT - inner) / columns, alone))
+def sizes(natural: int, references: int) -> tuple[int, int]:
+    """Sides in px of a query and of a reference, of images of `natural` px; as `arrange` in geometry.ts.
+
+    >>> sizes(224, 9)
+    (238, 156)
+    """
     most = max(MAGNIFIED * natural, VISIBLE * STAGE_HEIGHT)
-    return int(min(most, max(LEAST, query))), int(min(most, reference)) if panels else 0
+    by_height = (STAGE_HEIGHT - 2 * CHOICES_HEIGHT - MIDDLE_HEIGHT - 4 * GAP) / 2
+    query = int(min(most, by_height, STAGE_WIDTH * QUERY_SHARE))
+    side = min((STAGE_WIDTH - max(query, BUTTONS_WIDTH)) / 2 - 4 * GAP, STAGE_HEIGHT - TITLE_HEIGHT)
+    columns = max(1, math.ceil(math.sqrt(references)))
+    alone = ALONE * query if references == 1 else math.inf
+    return query, int(min(most, max(LEAST, min((side - (columns - 1) * GAP) / columns, alone))))
 
 
 def _draw_queries(canvas: Image.Image, queries: Mapping[Side, np.ndarray], size: int, texts: Texts) -> None:
     """The upper query with its buttons below, the lower one with its buttons above."""
-    top = STAGE_Y + (STAGE_HEIGHT - 2 * size - 2 * CHOICES_HEIGHT - 3 * GAP) / 2
-    below = top + size + 2 * CHOICES_HEIGHT + 3 * GAP
-    for side, y, row in (
-        (Side.TOP, top, top + size), (Side.BOTTOM, below, below - CHOICES_HEIGHT),
+    top = STAGE_Y + (STAGE_HEIGHT - 2 * size - 2 * CHOICES_HEIGHT - MIDDLE_HEIGHT) / 2
+    middle = top + size + CHOICES_HEIGHT
+    below = middle + MIDDLE_HEIGHT + CHOICES_HEIGHT
+    pen = ImageDraw.Draw(canvas)
+    for side, y, row, keys in (
+        (Side.TOP, top, top + size, "QWE"), (Side.BOTTOM, below, below - CHOICES_HEIGHT, "ASD"),
     ):  # fmt: skip
         _paste(canvas, queries[side], (WIDTH - size) / 2, y, size)
-        _draw_choices(ImageDraw.Draw(canvas), row, "QWE" if side is Side.TOP else "ASD", texts["trial.more_confident"])
+        _draw_choices(pen, row, keys)
+    width = max(size, BUTTONS_WIDTH)
+    _write(pen, WIDTH / 2, middle + MIDDLE_HEIGHT / 2, texts["trial.more_confident"], SOFT, SMALL_PX, width)
 
 
-def _choices_width(more_confident: str) -> float:
-    return 3 * (BUTTON_WIDTH + GAP) + font(SMALL_PX).getlength(more_confident)
-
-
-def _draw_choices(pen: ImageDraw.ImageDraw, y: float, keys: str, more_confident: str) -> None:
-    x, top = (WIDTH - _choices_width(more_confident)) / 2, y + (CHOICES_HEIGHT - BUTTON_HEIGHT) / 2
+def _draw_choices(pen: ImageDraw.ImageDraw, y: float, keys: str) -> None:
+    x, top = (WIDTH - BUTTONS_WIDTH) / 2, y + (CHOICES_HEIGHT - BUTTON_HEIGHT) / 2
     for place, key in enumerate(keys):
         left = x + place * (BUTTON_WIDTH + GAP)
         box: Box = (left, top, left + BUTTON_WIDTH, top + BUTTON_HEIGHT)
@@ -111,7 +113,6 @@ def _draw_choices(pen: ImageDraw.ImageDraw, y: float, keys: str, more_confident:
         middle = (left + BUTTON_WIDTH / 2, top + BUTTON_HEIGHT / 2)
         pen.text(middle, str(place + 1), INK, font(NUMBER_PX, bold=True), "mm")
         pen.text((left + BUTTON_WIDTH - 4, top + BUTTON_HEIGHT - 3), key, SOFT, font(KEY_PX), "rs")
-    pen.text((x + 3 * (BUTTON_WIDTH + GAP), y + CHOICES_HEIGHT / 2), more_confident, SOFT, font(SMALL_PX), "lm")
 
 
 def _draw_panel(
@@ -121,14 +122,22 @@ def _draw_panel(
     columns = max(1, math.ceil(math.sqrt(len(pictures))))
     rows = math.ceil(len(pictures) / columns)
     width, height = (count * (size + GAP) - GAP for count in (columns, rows))
-    pen = ImageDraw.Draw(canvas)
-    panel = max(width, font(TITLE_PX, bold=True).getlength(title))
-    x = edge - panel if place == "left" else edge
+    x = edge - width if place == "left" else edge
     y = STAGE_Y + (STAGE_HEIGHT - height - TITLE_HEIGHT) / 2
-    pen.text((x + panel / 2, y + TITLE_PX * 0.6), title, INK, font(TITLE_PX, bold=True), "mm")
+    room = max(width, 12 * REM)
+    _write(ImageDraw.Draw(canvas), x + width / 2, y + TITLE_PX * 0.6, title, INK, TITLE_PX, room, bold=True)
     for number, picture in enumerate(pictures):
         row, column = divmod(number, columns)
         _paste(canvas, picture, x + column * (size + GAP), y + TITLE_HEIGHT + row * (size + GAP), size)
+
+
+def _write(
+    pen: ImageDraw.ImageDraw, x: float, y: float, text: str, colour: str, size: float, room: float, bold: bool = False
+) -> None:
+    """A line of text around a point, smaller where it is longer than the room; as fitting.ts."""
+    while size > LEAST_TEXT and font(size, bold).getlength(text) > room:
+        size *= 0.95
+    pen.text((x, y), text, colour, font(size, bold), "mm")
 
 
 def _paste(canvas: Image.Image, picture: np.ndarray, x: float, y: float, size: int) -> None:

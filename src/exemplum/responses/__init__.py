@@ -38,6 +38,12 @@ class ExclusionsSection(Section):
     practice_attempts: int | None = Field(None, ge=1, le=1000)  # at most this many rounds of practice
     total_time_s_min: Seconds | None = None  # from first to last trial at least
     total_time_s_max: float | None = Field(None, gt=0, le=1_000_000)  # and at most
+    # of the main trials, as they were shown
+    image_px_min: float | None = Field(None, ge=0, le=10_000)  # no image smaller than this, in CSS pixels
+    pixel_ratio_min: float | None = Field(None, ge=0, le=100)  # device pixels per CSS pixel, never less
+    frame_ms_max: float | None = Field(None, gt=0, le=10_000)  # median frame interval, in the median trial
+    blurs_max: int | None = Field(None, ge=0, le=100_000)  # at most this many losses of focus in all
+    hidden_s_max: Seconds | None = None  # hidden for at most this long in all
 
     @model_validator(mode="after")
     def _in_order(self) -> ExclusionsSection:

@@ -34,7 +34,8 @@ def check(responses: pd.DataFrame, rules: ExclusionsSection, sessions: pd.DataFr
     excludes nobody; a rule that more answers may still meet (answers on each side) is unknown until it is met, unless
     `sessions` says that the session is finished. `sessions` has the columns experiment, observer, participant and any
     of instruction_time_s, practice_attempts, total_time_s (seconds from first to last trial), finished (bool). Without
-    it, rules about these are unknown. Machines are never excluded.
+    it, rules about these are unknown. Rules about how trials were shown look at the columns of `records.Viewing`; where
+    `responses` lacks them, or they are NaN, these rules are unknown. Machines are never excluded.
 
     Raises UserError if a column is missing.
     """
@@ -47,7 +48,7 @@ def check(responses: pd.DataFrame, rules: ExclusionsSection, sessions: pd.DataFr
         if missing := [name for name in PERSON if name not in sessions]:
             raise UserError(f"the sessions lack the columns {', '.join(missing)}")
         who = pd.concat([who, sessions[PERSON]]).drop_duplicates()
-    measured = _measured(people, who, sessions)
+    measured = _measured(people, who, sessions, rules)
     return tables.EXCLUSIONS.frame([row for rule in declared(rules) for row in _verdicts(rule, rules, measured)])
 
 
@@ -56,7 +57,14 @@ def declared(rules: ExclusionsSection) -> list[str]:
     return [name for name in type(rules).model_fields if getattr(rules, name) is not None]
 
 
-def _measured(people: pd.DataFrame, who: pd.DataFrame, sessions: pd.DataFrame | None) -> pd.DataFrame:
+def viewing_columns(rules: ExclusionsSection) -> list[str]:
+    """The columns of `records.Viewing` that declared rules look at."""
+    return list(dict.fromkeys(name for rule in declared(rules) for name in RULES[rule].viewing))
+
+
+def _measured(
+    people: pd.DataFrame, who: pd.DataFrame, sessions: pd.DataFrame | None, rules: ExclusionsSection
+) -> pd.DataFrame:
     """The values that rules are about, one row per participant; NaN if unknown."""
     table = who.set_index(PERSON).sort_index()
     catch = people[people["trial_kind"] == "catch"]
@@ -64,12 +72,30 @@ def _measured(people: pd.DataFrame, who: pd.DataFrame, sessions: pd.DataFrame | 
     main = people[people["trial_kind"] == "main"]
     sides = [(main["choice"] == side).groupby([main[name] for name in PERSON]).sum() for side in ("top", "bottom")]
     table["answers_each_side"] = np.minimum(*(side.reindex(table.index).fillna(0).astype(float) for side in sides))
+    shown = _shown(main, rules)
+    for name in shown:
+        table[name] = shown[name].reindex(table.index).astype(float)
     known = sessions.set_index(PERSON) if sessions is not None else pd.DataFrame(index=table.index)
     for name in SESSION:
         table[name] = known[name].reindex(table.index).astype(float) if name in known else np.nan
     finished = known["finished"].reindex(table.index) if "finished" in known else pd.Series(True, index=table.index)
     table["finished"] = finished.fillna(False).astype(bool)
     return table
+
+
+def _shown(main: pd.DataFrame, rules: ExclusionsSection) -> pd.DataFrame:
+    """How the main trials were shown, as far as rules look at it, one row per participant; NaN if not measured."""
+    absent = {name: np.nan for name in viewing_columns(rules) if name not in main}
+    measured = main.assign(**absent).groupby(PERSON)
+    worst = {
+        "image_px": lambda: measured[["query_px", "reference_px"]].min().min(axis=1),  # without references the query's
+        "pixel_ratio": lambda: measured["pixel_ratio"].min(),
+        "frame_ms": lambda: measured["frame_ms"].median(),
+        "blurs": lambda: measured["blurs"].sum(min_count=1),
+        "hidden_s": lambda: measured["hidden_ms"].sum(min_count=1) / 1000,
+    }
+    wanted = [RULES[name].column for name in declared(rules) if RULES[name].column in worst]
+    return pd.DataFrame({name: worst[name]() for name in wanted})
 
 
 def _at_least(value: float, limit: float) -> bool:
@@ -88,6 +114,7 @@ class Rule:
     met: Callable[[float, float], bool]
     words: str
     at_end: bool = False  # more answers may still meet it
+    viewing: tuple[str, ...] = ()  # columns of records.Viewing that it looks at, of main trials
 
 
 RULES = {
@@ -97,6 +124,16 @@ RULES = {
     "practice_attempts": Rule("practice_attempts", _at_most, "{0:.0f} rounds of practice, at most {1:.0f} allowed"),
     "total_time_s_min": Rule("total_time_s", _at_least, "{0:.0f} s in total, at least {1:.0f} s wanted", True),
     "total_time_s_max": Rule("total_time_s", _at_most, "{0:.0f} s in total, at most {1:.0f} s allowed"),
+    "image_px_min": Rule("image_px", _at_least, "an image of {0:.0f} px, at least {1:.0f} px wanted",
+                         viewing=("query_px", "reference_px")),
+    "pixel_ratio_min": Rule("pixel_ratio", _at_least, "pixel ratio {0:.2f}, at least {1:.2f} wanted",
+                            viewing=("pixel_ratio",)),
+    "frame_ms_max": Rule("frame_ms", _at_most, "{0:.1f} ms between frames, at most {1:.1f} ms allowed",
+                         viewing=("frame_ms",)),
+    "blurs_max": Rule("blurs", _at_most, "the window lost the focus {0:.0f} times, at most {1:.0f} allowed",
+                      viewing=("blurs",)),
+    "hidden_s_max": Rule("hidden_s", _at_most, "hidden for {0:.1f} s, at most {1:.1f} s allowed",
+                         viewing=("hidden_ms",)),
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from exemplum.design import DesignError
 from exemplum.errors import UserError, did_you_mean
-from exemplum.records import NONE, Response, Trial, check_condition, unit_columns
+from exemplum.records import NONE, Response, Trial, Viewing, check_condition, unit_columns
 from exemplum.tables import EVIDENCE, PEOPLE, RATINGS, RESPONSES
 
 KINDS = ("machine", "person")
@@ -74,6 +74,7 @@ def _row(trial: Trial, response: Response) -> dict[str, Any]:
         "repeats": trial.repeats,
         "difficulty": trial.difficulty,
         "margin": float("nan") if trial.margin is None else trial.margin,
+        **{name: value for name, value in asdict(response.viewing or Viewing()).items() if value is not None},
     }
 
 

@@ -87,7 +87,9 @@ class ServerSection(Section):
     intuitiveness_units: int = Field(3, ge=0, le=20)
     fullscreen: bool = True
     min_width: int = Field(1000, ge=1, le=10_000)  # CSS pixels of the window
-    min_height: int = Field(600, ge=1, le=10_000)
+    min_height: int = Field(600, ge=1, le=10_000)  # a window held upright may have them the other way round
+    # smallest side of an image in CSS pixels; in a window with less room the trial waits
+    min_image_px: int = Field(100, ge=0, le=1000)
     comprehension: bool = False  # two questions about the task after the instructions
     break_s: float = Field(0.0, ge=0, le=3600)  # shortest break after a block
     practice_pass: Share = 0.0  # share right below which a practice block is shown again

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import httpx
+import pandas as pd
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext
@@ -32,6 +33,9 @@ ROOT = Path(__file__).resolve().parents[3]
 TINY = {"practice": 1, "blocks": 1, "catch": 1, "repeated": 1}
 PLACES = 2  # participants in the design
 WINDOW = {"width": 1280, "height": 720}
+# Feedback in a fifth of its time, for tests of many trials: window.pace is set by the test
+PACED = """window.pace = 0.2; const wait = setTimeout;
+window.setTimeout = (call, ms, ...rest) => wait(call, ms >= 500 && ms <= 1500 ? window.pace * ms : ms, ...rest);"""
 
 
 @dataclass
@@ -125,15 +129,15 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.fixture
 def host(pages: None, tiny: Callable[..., Path], tmp_path: Path) -> Iterator[Callable[..., Host]]:
-    """`host(main=2, toml="", lab=True)`: a running server of a tiny study with so many main units."""
+    """`host(main=2, toml="", lab=True)`: a running server of a tiny study with so many main units, or of `base`."""
     hosts: list[Host] = []
 
     def run(
         main: int = 2, toml: str = "", protocol: str = "borowski2021-1", sizes: dict[str, int] | None = None,
-        **settings: object,
+        base: Path | None = None, **settings: object,
     ) -> Host:  # fmt: skip
-        base = tiny(main, protocol, tuple((TINY | (sizes or {})).items()))
-        folder = made.like(base, tmp_path / f"study{len(hosts)}", toml).folder
+        small = base or tiny(main, protocol, tuple((TINY | (sizes or {})).items()))
+        folder = made.like(small, tmp_path / f"study{len(hosts)}", toml).folder
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -155,9 +159,16 @@ def tiny_study(folder: Path, main: int, protocol: str, sizes: dict[str, int]) ->
     else:
         of = units(main, 9)
         table = stimuli(of, batches=4, references=(9,))
-    design = designs.make(protocol, of, table, PLACES, 7, **sizes)
+    return saved_study(folder, protocol, of, table, PLACES, **sizes)
+
+
+def saved_study(
+    folder: Path, protocol: str, of: pd.DataFrame, table: pd.DataFrame, participants: int, **sizes: int
+) -> Path:
+    """A study folder with the design of these units and stimuli, and with their pictures."""
+    design = designs.make(protocol, of, table, participants, 7, **sizes)
     said = "\n".join(f"{name} = {value}" for name, value in sizes.items())
-    head = f'[design]\nprotocol = "{protocol}"\nparticipants = {PLACES}\n{said}\n'
+    head = f'[design]\nprotocol = "{protocol}"\nparticipants = {participants}\n{said}\n'
     (folder / "study.toml").write_text(head, encoding="utf-8")
     save(Study.open(folder), design)
     for path in {path for t in design.trials for path in (*t.references, t.query_max, t.query_min)}:

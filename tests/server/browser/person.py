@@ -19,11 +19,16 @@ Chooser = Callable[[TrialRow], tuple[str, int]]
 class Person:
     """`choose` says what to answer on a trial, knowing the truth from the database, as no page does."""
 
-    def __init__(self, page: Page, experiment: Experiment, choose: Chooser, keyboard: bool = False) -> None:
+    def __init__(
+        self, page: Page, experiment: Experiment, choose: Chooser, keyboard: bool = False, language: str = "en"
+    ) -> None:
         self.page = page
         self.experiment = experiment
         self.choose = choose
         self.keyboard = keyboard
+        self.words = experiment.texts[language]
+        self.rating: Callable[[], int] = lambda: 5  # how far to move the slider
+        self.rated: list[int] = []
         self.seen: list[str] = []  # kinds of steps done
         self.look: Callable[[str], None] = lambda _what: None  # called where each kind of page stands
 
@@ -104,8 +109,8 @@ class Person:
                 self.look("example")
             else:
                 self.look("instructions")
-            last = button.inner_text() in ("I am ready", "Ich bin bereit")
-            heading = self.page.locator("#main article p").first.inner_text()
+            last = button.inner_text() == self.words["instructions.start"]
+            heading = self.page.locator("#main article > p").first.inner_text()
             self.go_on()
             if last:
                 return
@@ -116,13 +121,14 @@ class Person:
         while True:
             slider.wait_for()
             self.look("intuitiveness")
-            number, _, of = self.page.locator(".eyebrow").inner_text().partition(" of ")
+            number, of = re.findall(r"\d+", self.page.locator(".eyebrow").inner_text())
             if self.keyboard:
                 self.page.keyboard.press("Tab")
             else:
                 slider.focus()
-            for _ in range(5):
-                self.page.keyboard.press("ArrowRight")
+            self.rated.append(self.rating())
+            for _ in range(abs(self.rated[-1])):
+                self.page.keyboard.press("ArrowRight" if self.rated[-1] > 0 else "ArrowLeft")
             button = self.page.locator("#jspsych-html-slider-response-next")
             if self.keyboard:
                 self.page.keyboard.press("Tab")
@@ -131,7 +137,8 @@ class Person:
                 button.click()
             if number == of:
                 return
-            expect(self.page.locator(".eyebrow")).to_have_text(f"{int(number) + 1} of {of}")
+            count = self.words["intuitiveness.count"]
+            expect(self.page.locator(".eyebrow")).to_have_text(count.format(number=int(number) + 1, of=of))
 
     def block(self) -> None:
         self.page.locator(".primary:enabled").wait_for()

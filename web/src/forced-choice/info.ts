@@ -15,6 +15,8 @@ export const info = <const>{
     references_right: { type: ParameterType.IMAGE, array: true, default: [], preload: false },
     /** The words on the screen; see Words. */
     words: { type: ParameterType.OBJECT, default: undefined },
+    /** Images smaller than this are not shown: the trial waits for a larger window. */
+    min_px: { type: ParameterType.FLOAT, default: 0 },
     /** Physical keys (KeyboardEvent.code) that choose the upper image with confidence 1, 2, 3. */
     keys_top: { type: ParameterType.STRING, array: true, default: ["KeyQ", "KeyW", "KeyE"] },
     /** Physical keys that choose the lower image with confidence 1, 2, 3. */
@@ -46,7 +48,7 @@ export const info = <const>{
     frame_ms: { type: ParameterType.FLOAT },
     /** Frames that took more than 1.5 times the median while the trial stood. */
     frames_late: { type: ParameterType.INT },
-    /** How long in ms the page was hidden while the trial stood. */
+    /** How long in ms the trial was not to be seen while it stood: the page hidden, or the window too small. */
     hidden_ms: { type: ParameterType.FLOAT },
     /** How often the window lost the focus while the trial stood. */
     blurs: { type: ParameterType.INT },
@@ -81,7 +83,7 @@ export interface Answer {
   hidden_ms: number;
   blurs: number;
   query_px: number;
-  reference_px: number;
+  reference_px: number | null; // null without references
   window_width: number;
   window_height: number;
   pixel_ratio: number;
@@ -108,4 +110,7 @@ export interface Words {
   saving: string; // when the verdict is late
   solution_top: string; // said to screen readers when the verdict comes
   solution_bottom: string;
+  small_title: string; // while the window is too small
+  small_size: string; // with {px} and {min}
+  small_text: string;
 }

@@ -56,10 +56,12 @@ async function present(display: HTMLElement, trial: Trial): Promise<{ screen: Sc
     references_right: trial.references_right ?? [],
     words: trial.words as Words,
     keys,
+    min_px: trial.min_px ?? 0,
   };
   const screen = new Screen(display, shown, (side, confidence, event) => choose(side, confidence, event));
   const shownAt = await screen.open();
   const watch = new Watch();
+  screen.onCover = (covered) => watch.cover(covered);
   const answered = new Promise<Answer>((resolve) => {
     const onKey = (event: KeyboardEvent) => {
       if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
@@ -69,7 +71,7 @@ async function present(display: HTMLElement, trial: Trial): Promise<{ screen: Sc
       }
     };
     choose = (choice, confidence, event) => {
-      if (event.timeStamp < shownAt) return; // pressed before anything was to be seen
+      if (event.timeStamp < shownAt || screen.isTooSmall) return; // pressed when nothing was to be seen
       choose = () => undefined; // locked
       document.removeEventListener("keydown", onKey);
       screen.markChosen(choice);
@@ -98,8 +100,8 @@ async function judge(trial: Trial, answer: Answer, screen: Screen): Promise<Side
 
 function surroundings(screen: Screen) {
   return {
-    query_px: screen.sizes.query,
-    reference_px: screen.sizes.reference,
+    query_px: screen.layout.query,
+    reference_px: screen.root.querySelector(".panel img") ? screen.layout.reference : null,
     window_width: window.innerWidth,
     window_height: window.innerHeight,
     pixel_ratio: window.devicePixelRatio,

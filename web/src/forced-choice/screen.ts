@@ -1,6 +1,7 @@
 /** The screen of a trial: references at the sides, two queries at the centre, three buttons at each. */
 
-import { columnsOf, fit, type Sizes } from "../geometry";
+import { fitText } from "../fitting";
+import { arrange, columnsOf, type Layout } from "../geometry";
 import type { Side, Words } from "./info";
 
 export interface Shown {
@@ -10,15 +11,21 @@ export interface Shown {
   references_right: string[];
   words: Words;
   keys: Record<Side, string[]>;
+  min_px?: number; // images smaller than this are not shown
 }
 
 export class Screen {
   readonly root: HTMLElement;
   readonly images: HTMLImageElement[];
-  sizes: Sizes = { query: 0, reference: 0 };
+  layout!: Layout;
+  /** Told when the window becomes too small for the images while they are shown, and when it is large enough again. */
+  onCover: (covered: boolean) => void = () => undefined;
+  private hinted = true;
+  private onRoom: () => void = () => undefined;
   private readonly stage: HTMLElement;
   private readonly hint: HTMLElement;
   private readonly status: HTMLElement;
+  private readonly covering = element("div", { class: "covering", role: "alert" });
   private readonly resized = new ResizeObserver(() => this.layOut());
 
   constructor(
@@ -29,9 +36,10 @@ export class Screen {
     const { words } = shown;
     this.hint = element("p", { class: "hint" }, [words.hint]);
     this.status = element("p", { class: "visually-hidden", role: "status" });
+    const more = element("p", { class: "more", "aria-hidden": "true" }, [words.more_confident]);
     this.stage = element("div", { class: "stage" }, [
       panel("left", words.title_left, words.reference_left, shown.references_left),
-      element("div", { class: "queries" }, [this.query("top", choose), this.query("bottom", choose)]),
+      element("div", { class: "queries" }, [this.query("top", choose), more, this.query("bottom", choose)]),
       panel("right", words.title_right, words.reference_right, shown.references_right),
     ]);
     this.root = element("section", { class: "trial", "data-state": "loading", tabindex: "-1" }, [
@@ -39,17 +47,27 @@ export class Screen {
       this.stage,
       this.hint,
       this.status,
+      this.covering,
     ]);
     parent.replaceChildren(this.root);
     this.images = [...this.root.querySelectorAll("img")];
     this.layOut();
-    this.resized.observe(this.stage);
+    this.resized.observe(this.root);
   }
 
-  /** Wait until every image can be painted at once, then show all in one frame; gives that frame's time. */
+  /** Whether an image would be smaller than it may be shown. */
+  get isTooSmall(): boolean {
+    return this.smallest < (this.shown.min_px ?? 0);
+  }
+
+  /**
+   * Wait until every image can be painted at once and the window is large enough, then show all in one frame; gives
+   * that frame's time.
+   */
   async open(): Promise<number> {
     await Promise.all(this.images.map((image) => image.decode()));
     this.layOut(); // now that the images' own size is known
+    while (this.isTooSmall) await new Promise<void>((resolve) => (this.onRoom = resolve));
     return new Promise((resolve) => {
       requestAnimationFrame((now) => {
         this.root.dataset.state = "open";
@@ -68,6 +86,7 @@ export class Screen {
 
   /** Show how a trial looks, for the instructions: nothing can be pressed. */
   demonstrate(marks: { chosen: Side; solution: Side } | null): void {
+    this.hinted = false;
     void this.open().then(() => {
       for (const button of this.root.querySelectorAll("button")) button.disabled = true;
       this.root.dataset.state = marks ? "judged" : "shown";
@@ -121,42 +140,70 @@ export class Screen {
     });
     // A click on the image itself says nothing about confidence; it leads to the buttons.
     image.addEventListener("click", () => buttons[0]?.focus());
-    const row = element("div", { class: "confidences", role: "group" }, [
-      ...buttons,
-      element("span", { class: "more", "aria-hidden": "true" }, [words.more_confident]),
-    ]);
+    const row = element("div", { class: "confidences", role: "group" }, buttons);
     row.setAttribute("aria-label", image.alt);
     const frame = element("div", { class: "frame" }, [image]);
     return element("div", { class: "query", "data-side": side }, top ? [frame, row] : [row, frame]);
   }
 
+  /** Give every part its place: from the room of the whole screen, whatever the words are. */
   private layOut(): void {
-    const panels = [this.shown.references_left, this.shown.references_right].filter((images) => images.length > 0);
-    const row = this.stage.querySelector<HTMLElement>(".confidences")!;
-    const gap = parseFloat(getComputedStyle(this.stage.querySelector(".queries")!).rowGap) / 3;
-    this.sizes = fit(
-      {
-        natural: this.images[0]?.naturalWidth || Infinity,
-        width: this.stage.clientWidth,
-        height: this.stage.clientHeight,
-        choices: row.offsetHeight,
-        centre: row.offsetWidth,
-        title: this.stage.querySelector<HTMLElement>(".panel h2")?.offsetHeight ?? 0,
-        gap,
-      },
-      { sides: panels.length as 0 | 1 | 2, references: Math.max(0, ...panels.map((images) => images.length)) },
-      window.devicePixelRatio,
-    );
-    this.stage.style.setProperty("--query", `${this.sizes.query}px`);
-    this.stage.style.setProperty("--reference", `${this.sizes.reference}px`);
+    const { root } = this;
+    const style = getComputedStyle(root);
+    const inner = (whole: number, ...paddings: string[]) => whole - paddings.reduce((sum, px) => sum + parseFloat(px), 0);
+    const box = {
+      width: inner(root.clientWidth, style.paddingLeft, style.paddingRight),
+      height: inner(root.clientHeight, style.paddingTop, style.paddingBottom),
+      rem: parseFloat(getComputedStyle(document.documentElement).fontSize),
+      portrait: window.innerWidth < window.innerHeight,
+    };
+    const stimuli = { references: this.references, natural: this.images[0]?.naturalWidth || Infinity };
+    const layout = arrange(box, stimuli, window.devicePixelRatio, this.hinted);
+    this.layout = layout;
+    root.toggleAttribute("data-portrait", layout.portrait);
+    root.toggleAttribute("data-alone", this.references === 0);
+    for (const part of PARTS) root.style.setProperty(`--${part}`, `${layout[part]}px`);
+    fitText(root.querySelectorAll<HTMLElement>(".question, .panel h2, .more, .hint"));
+    this.cover();
+  }
+
+  /** Hide the images while the window is too small for them, and say so. */
+  private cover(): void {
+    const covered = this.isTooSmall;
+    const { words, min_px = 0 } = this.shown;
+    const changed = this.root.hasAttribute("data-covered") !== covered;
+    this.root.toggleAttribute("data-covered", covered);
+    const size = words.small_size.replace("{px}", String(Math.floor(this.smallest))).replace("{min}", String(min_px));
+    const said = [
+      element("h1", {}, [words.small_title]),
+      element("p", { class: "size" }, [size]),
+      ...words.small_text.split(/\n\s*\n/).map((paragraph) => element("p", {}, [paragraph])),
+    ];
+    this.covering.replaceChildren(...(covered ? said : []));
+    if (!changed) return;
+    this.onCover(covered);
+    if (!covered) this.onRoom();
+  }
+
+  private get references(): number {
+    return Math.max(this.shown.references_left.length, this.shown.references_right.length);
+  }
+
+  private get smallest(): number {
+    const { query, reference } = this.layout;
+    return this.references > 0 ? Math.min(query, reference) : query;
   }
 }
+
+const PARTS = [
+  "question", "hint", "title", "choices", "middle", "gap", "centre", "above", "query", "reference",
+] as const;
 
 function panel(place: "left" | "right", title: string, alt: string, sources: string[]): HTMLElement {
   const holder = element("section", { class: "panel", "data-place": place });
   if (sources.length === 0) return holder;
   const grid = element("div", { class: "grid" });
-  grid.style.setProperty("--columns", String(columnsOf(sources.length)));
+  holder.style.setProperty("--columns", String(columnsOf(sources.length)));
   for (const [i, source] of sources.entries()) {
     const image = element("img", { src: source });
     image.alt = alt.replace("{n}", String(i + 1));

@@ -12,13 +12,14 @@ import { html, paragraphs, say } from "../texts";
 import { conditionText, trialWords } from "./words";
 
 /** Announce the block while its images load, then show its trials one by one. */
-export async function block(step: BlockStep, session: Session): Promise<void> {
+export async function block(step: BlockStep, session: Session, min_px: number): Promise<void> {
   const preload = new Preload(step.images);
   await announce(step, preload, session.resumed || step.answered > 0);
   await preload.finished;
   await restoreFullscreen();
   const observed = await observe(step);
-  await run(step.trials.slice(step.answered).map((trial) => trialNode(step, trial, session, observed.get(trial.trial))));
+  const least = isSimulated() ? 0 : min_px;
+  await run(step.trials.slice(step.answered).map((trial) => trialNode(step, trial, session, least, observed.get(trial.trial))));
   release();
   void flush();
 }
@@ -69,7 +70,13 @@ function sides({ layout }: BlockStep): string {
   return paragraphs(`${key}${number === 1 ? "_one" : ""}`, { number });
 }
 
-function trialNode(step: BlockStep, trial: BlockStep["trials"][number], session: Session, observed?: Partial<Answer>): Node {
+function trialNode(
+  step: BlockStep,
+  trial: BlockStep["trials"][number],
+  session: Session,
+  min_px: number,
+  observed?: Partial<Answer>,
+): Node {
   const { references, queries } = trial;
   return {
     type: ForcedChoicePlugin,
@@ -78,6 +85,7 @@ function trialNode(step: BlockStep, trial: BlockStep["trials"][number], session:
     references_left: () => references.left.map(at),
     references_right: () => references.right.map(at),
     words: trialWords(step.layout.left + step.layout.right > 0),
+    min_px,
     submit: (answer: Answer) => submit(trial.trial, answer, session),
     css_classes: ["trial-page"],
     data: { trial: trial.trial },
@@ -98,10 +106,13 @@ async function submit(trial: string, answer: Answer, session: Session): Promise<
     frames_late: answer.frames_late,
     hidden_ms: answer.hidden_ms,
     blurs: answer.blurs,
+    query_px: answer.query_px,
+    reference_px: answer.reference_px,
+    pixel_ratio: answer.pixel_ratio,
     input: answer.input,
   };
-  const { query_px, reference_px, window_width, window_height, pixel_ratio, fullscreen } = answer;
-  log("press", { answer: answer.choice, query_px, reference_px, window_width, window_height, pixel_ratio, fullscreen }, trial);
+  const { window_width, window_height, fullscreen } = answer;
+  log("press", { answer: answer.choice, window_width, window_height, fullscreen }, trial);
   const accepted: Accepted = await session.answer(body);
   showProgress(accepted.progress);
   return { solution: accepted.verdict.solution };

@@ -18,6 +18,9 @@ export function trialWords(references: boolean): Words {
     saving: say("trial.saving"),
     solution_top: say("trial.top.solution"),
     solution_bottom: say("trial.bottom.solution"),
+    small_title: say("window.title"),
+    small_size: say("window.size"),
+    small_text: say("window.text"),
   };
 }
 

@@ -105,6 +105,9 @@ def _add_public(router: APIRouter, experiment: Experiment, buckets: Buckets) -> 
     """Routes without a session: configuration and texts."""
     database = experiment.database
     asset = store.digest(experiment.texts, experiment.design_hash)
+    shown = [trial.references for trial in experiment.design.trials]
+    most = max((len(side) for references in shown for side in (references.max, references.min)), default=0)
+    stimuli = {"references": most, "side_px": experiment.pictures.side, "min_px": experiment.config.min_image_px}
 
     @router.get("/api/config")
     def config(request: Request, link: str = "") -> dict[str, Any]:
@@ -117,7 +120,7 @@ def _add_public(router: APIRouter, experiment: Experiment, buckets: Buckets) -> 
             "api": API, "study": {"title": said.title, "contact": said.contact, "minutes": said.minutes},
             "languages": list(said.languages),
             "language": said.languages[0], "lab": experiment.settings.lab, "open": is_open, "pilot": pilot,
-            "asset": asset,
+            "asset": asset, "stimuli": stimuli,
         }  # fmt: skip
 
     @router.get("/api/texts/{language}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session as Orm
@@ -184,20 +185,22 @@ def evaluated(orm: Orm, experiment: Experiment, of: Sequence[Member], over: bool
     finished = {label(row): over or row.status == "finished" for row, _ in of}
     known = people(orm, of)
     known["finished"] = known["participant"].map(finished)
-    return exclusions.check(_answers(orm, of), rules, known)
+    return exclusions.check(_answers(orm, of, exclusions.viewing_columns(rules)), rules, known)
 
 
-def _answers(orm: Orm, of: Sequence[Member]) -> pd.DataFrame:
-    """The columns of RESPONSES that rules look at, for many sessions at once."""
+def _answers(orm: Orm, of: Sequence[Member], viewing: Sequence[str]) -> pd.DataFrame:
+    """The columns of RESPONSES that rules look at, `viewing` among them, for many sessions at once."""
     of_session = {row.id: (protocol(orm, row), OBSERVER, label(row), "person") for row, _ in of}
+    shown = [getattr(Answer, name) for name in viewing]
     found = orm.execute(
-        select(Answer.session_id, TrialRow.kind, Answer.correct, Answer.choice)
+        select(Answer.session_id, TrialRow.kind, Answer.correct, Answer.choice, *shown)
         .join(TrialRow, TrialRow.id == Answer.trial_id)
         .where(Answer.session_id.in_(list(of_session)))
     )
-    rows = [(*of_session[session], kind, correct, choice) for session, kind, correct, choice in found]
-    columns = ["experiment", "observer", "participant", "observer_kind", "trial_kind", "correct", "choice"]
-    return pd.DataFrame(rows, columns=columns)
+    rows = [(*of_session[session], *values) for session, *values in found]
+    columns = ["experiment", "observer", "participant", "observer_kind", "trial_kind", "correct", "choice", *viewing]
+    answers = pd.DataFrame(rows, columns=columns)
+    return answers.astype(dict.fromkeys(viewing, float)).replace({"frame_ms": {0.0: np.nan}})
 
 
 def broken_rules(orm: Orm, experiment: Experiment, row: SessionRow) -> set[str]:

@@ -31,6 +31,9 @@ class GivenAnswer(Body):
     frames_late: int = Field(0, ge=0, le=10**9)
     hidden_ms: float = Field(0.0, ge=0, le=DAY_MS)
     blurs: int = Field(0, ge=0, le=10**6)
+    query_px: float | None = Field(None, gt=0, le=20_000)
+    reference_px: float | None = Field(None, gt=0, le=20_000)
+    pixel_ratio: float | None = Field(None, gt=0, le=100)
     input: Literal["mouse", "touch", "pen", "keyboard", "simulated"] = "mouse"
     attempt: int = Field(1, ge=1, le=10**6)
 

@@ -39,10 +39,6 @@ T = TypeVar("T")
 log = logging.getLogger("exemplum.server")
 MEASURED = {
     "shown_at": Column("float", "first frame that showed the trial, ms since 1970 by the browser's clock"),
-    "frame_ms": Column("float", "median frame interval while the trial was shown"),
-    "frames_late": Column("int", "frame intervals of more than 1.5 times that"),
-    "hidden_ms": Column("float", "time that the page was hidden while the trial was shown"),
-    "blurs": Column("int", "how often the window lost the focus while the trial was shown"),
     "input": Column("str", "mouse, touch, pen, keyboard or simulated"),
     "attempt": Column("int", "number of the attempt at which the answer was received, from 1"),
     "received_at": Column("int", "ms since 1970 by the server's clock"),

@@ -172,6 +172,9 @@ class Answer(Base):
     frames_late: Mapped[int]
     hidden_ms: Mapped[float]
     blurs: Mapped[int]
+    query_px: Mapped[float | None]  # None: answered before 0004
+    reference_px: Mapped[float | None]  # None too without references
+    pixel_ratio: Mapped[float | None]
     input: Mapped[str] = mapped_column(String(12))
     attempt: Mapped[int]
     received_at: Mapped[int]

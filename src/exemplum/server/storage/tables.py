@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session as Orm
 
 from exemplum.errors import UserError
-from exemplum.records import Response, Side, Trial
+from exemplum.records import Response, Side, Trial, Viewing
 from exemplum.responses import rows
 from exemplum.server.sessions import comprehension
 from exemplum.server.sessions.schedule import trial_of
@@ -73,13 +73,19 @@ def _answers(orm: Orm, row: SessionRow, participant: Participant) -> pd.DataFram
     ).all()
     trials = [_trial(trial) for trial, _ in answered]
     given = [
-        Response(trial.trial_id, OBSERVER, Side(answer.choice), answer.confidence, answer.rt_ms)
+        Response(trial.trial_id, OBSERVER, Side(answer.choice), answer.confidence, answer.rt_ms, viewing(answer))
         for trial, (_, answer) in zip(trials, answered, strict=True)
     ]
     return rows(
         trials, given, experiment=protocol(orm, row), observer_kind="person", participant=label(row),
         expertise=participant.group,
     )  # fmt: skip
+
+
+def viewing(answer: Answer) -> Viewing:
+    """How the trial of an answer was shown."""
+    measured = {field.name: getattr(answer, field.name) for field in fields(Viewing)}
+    return Viewing(**measured | {"frame_ms": answer.frame_ms or None})  # 0: fewer than two frames were drawn
 
 
 def _trial(row: TrialRow) -> Trial:
