@@ -252,7 +252,7 @@ RESPONSES = Table(
         ),
         "query_px": Column("float", "side of a query as shown, in CSS pixels; NaN of machines, or not measured", NAN),
         "reference_px": Column("float", "side of a reference as shown, likewise; NaN too without references", NAN),
-        "pixel_ratio": Column("float", "device pixels per CSS pixel, of screen and zoom; NaN likewise", NAN),
+        "pixel_ratio": Column("float", "device pixels per CSS pixel, by screen and zoom; NaN likewise", NAN),
         "frame_ms": Column("float", "median frame interval while the trial was shown; NaN likewise", NAN),
         "frames_late": Column("float", "frame intervals of more than 1.5 times that; NaN likewise", NAN),
         "hidden_ms": Column(

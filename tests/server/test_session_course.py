@@ -3,9 +3,11 @@
 import pytest
 from sqlalchemy import select
 
+from exemplum.responses import exclusions, read_all
 from exemplum.server.pages import monitor
 from exemplum.server.sessions.schedule import rehearsal
 from exemplum.server.sessions.worked_examples import WorkedExamples
+from exemplum.server.storage.export import publish
 from exemplum.server.storage.schema import Answer, SessionRow, StepRecord, TrialRow
 from exemplum.server.storage.tables import OBSERVER, members, people, ratings, responses
 from server import made
@@ -199,6 +201,38 @@ def test_who_began_under_an_earlier_version_finishes_it(serve):
     assert image.headers["content-type"] == "image/jpeg"
     assert image.content.startswith(b"\xff\xd8")
     assert walker.walk()["outcome"] == "completed"
+
+
+class Distracted(Walker):
+    """In a small window, which loses the focus once in each trial."""
+
+    def answer(self, *args, **more):
+        return super().answer(*args, **({"query_px": 120.0, "reference_px": 80.0, "blurs": 1} | more))
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # test_answers.py stores sizes in both
+def test_rules_about_how_trials_were_shown_are_the_same_for_server_and_analysis(serve):
+    """Live, at the end, and on the published answers; one who came by an older page is kept, for nothing is known."""
+    client = serve("[exclusions]\nimage_px_min = 100\nblurs_max = 1\n")
+    for walker in (Walker(client), Distracted(client)):
+        walker.start()
+        assert walker.walk()["outcome"] == "completed"
+    mains = 12
+    reasons = ["an image of 80 px, at least 100 px wanted",
+               f"the window lost the focus {mains} times, at most 1 allowed"]  # fmt: skip
+    experiment = client.experiment
+    with experiment.database.read() as orm:
+        assert {line.label: line.excluded for line in monitor.lines(orm, experiment)} == {"P0001": [], "P0002": reasons}
+        assert orm.scalars(select(SessionRow.excluded).order_by(SessionRow.id)).all() == [False, True]
+    publish(experiment)
+    found = read_all(experiment.study.stage("responses"))
+    table = exclusions.check(found.responses, experiment.study.config.exclusions, found.people.assign(finished=True))
+    verdicts = table.set_index(["rule", "participant"])["verdict"].to_dict()
+    assert verdicts == {
+        ("image_px_min", "P0001"): "unknown", ("image_px_min", "P0002"): "excluded",
+        ("blurs_max", "P0001"): "kept", ("blurs_max", "P0002"): "excluded",
+    }  # fmt: skip
+    assert table.loc[table["verdict"] == "excluded", "reason"].tolist() == reasons
 
 
 @pytest.mark.parametrize("given", ["about 30", "1e999", "²"])

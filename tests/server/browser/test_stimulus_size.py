@@ -125,6 +125,7 @@ def test_the_check_waits_for_a_window_that_is_large_enough(host, chromium, toml,
     expect(button).to_be_enabled(enabled=enough)
     page.set_viewport_size({"width": 768, "height": 1024})
     expect(button).to_be_enabled()
+    expect(page.locator("h1")).to_have_text("The window is rather small" if enough else "The window is large enough")
     button.click()
     expect(page.locator("body")).to_have_attribute("data-kind", "instructions")
     context.close()

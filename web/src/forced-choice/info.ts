@@ -60,7 +60,7 @@ export const info = <const>{
     window_width: { type: ParameterType.INT },
     /** Height of the window in CSS pixels. */
     window_height: { type: ParameterType.INT },
-    /** Device pixels a CSS pixel. */
+    /** Device pixels per CSS pixel: of the screen, times the zoom of the page. */
     pixel_ratio: { type: ParameterType.FLOAT },
     /** Whether the window filled the screen. */
     fullscreen: { type: ParameterType.BOOL },

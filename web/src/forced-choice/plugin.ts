@@ -104,7 +104,7 @@ function surroundings(screen: Screen) {
     reference_px: screen.root.querySelector(".panel img") ? screen.layout.reference : null,
     window_width: window.innerWidth,
     window_height: window.innerHeight,
-    pixel_ratio: window.devicePixelRatio,
+    pixel_ratio: window.devicePixelRatio * (window.visualViewport?.scale ?? 1), // fingers magnify it, too
     fullscreen: document.fullscreenElement !== null,
   };
 }

@@ -57,7 +57,9 @@ function showSize(page: HTMLElement, stimuli: Config["stimuli"] | null): void {
       return;
     }
     const { px, enough } = room(stimuli);
-    line.textContent = say(enough ? "window.enough" : "window.size", { px: Math.floor(px), min: stimuli.min_px });
+    page.querySelector("h1")!.textContent = say(enough ? "window.enough" : "window.title");
+    line.textContent = enough ? "" : say("window.size", { px: Math.floor(px), min: stimuli.min_px });
+    for (const advice of page.querySelectorAll<HTMLElement>(".card p:not(.size)")) advice.hidden = enough;
     button.disabled = !enough && !isSimulated();
   };
   addEventListener("resize", write);
