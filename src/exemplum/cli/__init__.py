@@ -32,8 +32,8 @@ LEFT_OUT = frozenset({"torch", "torchvision", "numba", "safetensors", "skimage"}
 # command → module with the function of that name, in the order in which help lists them
 VERBS = {
     "demo": "new", "new": "new", "run": "verbs", "units": "verbs", "index": "verbs", "query": "verbs",
-    "explain": "verbs", "design": "verbs", "check": "check", "observe": "verbs", "score": "verbs", "serve": "verbs",
-    "analyze": "verbs", "report": "verbs", "power": "power", "reproduce": "verbs",
+    "explain": "verbs", "design": "verbs", "check": "check", "observe": "verbs", "score": "verbs", "gallery": "gallery",
+    "serve": "verbs", "analyze": "verbs", "report": "verbs", "power": "power", "reproduce": "verbs",
 }  # fmt: skip
 
 TRACEBACK = "--traceback"

@@ -12,6 +12,7 @@ from exemplum.study import Name, Names, Once, Section
 
 if TYPE_CHECKING:
     from exemplum.scores.means_table import OverviewRow as OverviewRow, overview as overview
+    from exemplum.scores.page.labels import network_name as network_name
     from exemplum.scores.result import Scores as Scores
     from exemplum.scores.stored import (
         FOLDER as FOLDER,
@@ -49,6 +50,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "means_table": ["OverviewRow", "overview"],
+        "page.labels": ["network_name"],
         "result": ["Scores"],
         "stored": ["FOLDER", "PAGE", "current", "made", "page_of"],
         "summary": ["said_against_nulls"],

@@ -88,12 +88,12 @@ class Scores:
 
         Without an index that has its images (`index.attached`) there are no images. Returns the path.
         """
-        from exemplum.scores.page import NETWORKS, About, Found, write  # late: templates take a moment to import
+        from exemplum.scores.page import About, Found, network_name, write  # late: templates take a moment to import
 
         index = self.index
         name = index.model.name if index and index.model else "a network"
         images = f"{len(index.corpus):,} images, {index.corpus.name}" if index and index.corpus else "unknown images"
-        about = About(NETWORKS.get(name, name), images, self.baseline, self.uninformative)
+        about = About(network_name(name), images, self.baseline, self.uninformative)
         write(Path(path), Found(self.table, self._summaries, self._differences, about), index)
         return Path(path)
 

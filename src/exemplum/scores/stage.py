@@ -127,7 +127,7 @@ def run(study: Study) -> dict[str, Any]:
     tables.SCORE_DIFFERENCES.write(study.stage(FOLDER) / "differences.parquet", differences)
     stored.note(study, needs(study))
     random = tuple(name for name, kind in rows.items() if kind == populations.RANDOM)
-    network = page.NETWORKS.get(config.model.load, config.model.load)
+    network = page.network_name(config.model.load)
     about = page.About(network, f"{len(corpus):,} images, {config.images.load}", baseline, random, config.seed)
     written = page.write(study.stage(FOLDER) / stored.PAGE, page.Found(table, summaries, differences, about), index)
     _forget_unused(kept, began)

@@ -7,6 +7,15 @@ import re
 NETWORKS = {"embedded": "the embedded InceptionV1"}  # by the name that loads them
 
 
+def network_name(load: str) -> str:
+    """A network as readers know it, by what study.toml loads.
+
+    >>> network_name("embedded"), network_name("timm:resnet50")
+    ('the embedded InceptionV1', 'timm:resnet50')
+    """
+    return NETWORKS.get(load, load)
+
+
 def label(name: str) -> str:
     """An observer's or a method's name as readers see it.
 

@@ -1,0 +1,80 @@
+"""What the gallery knows of every unit, gathered once: the numbers that the JSON files of the site are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from exemplum.gallery import neighbours, trials
+from exemplum.gallery.likes import Likes, likes
+from exemplum.gallery.maps import Maps
+from exemplum.gallery.neighbours import Neighbour
+from exemplum.gallery.pictures import Shown, StudyPictures
+from exemplum.gallery.score_columns import ScoreColumns, score_columns
+from exemplum.gallery.selection import Selection
+from exemplum.gallery.study_data import StudyData
+from exemplum.gallery.trials import UnitAnswers
+from exemplum.runtime import track
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All of the gallery but its images, which are files."""
+
+    data: StudyData
+    selection: Selection
+    maps: Maps
+    pictures: StudyPictures
+    shown: dict[str, Shown]  # path of a study's picture or query → number of an image, or file
+    scores: ScoreColumns
+    likes: Likes
+    alike: list[list[Neighbour]]  # per unit, by activations
+    sharing: list[list[Neighbour]]  # per unit, by exemplars
+    shared_top: int  # highest images that were compared
+
+    @cached_property
+    def layer_slices(self) -> dict[str, slice]:
+        """The places of each layer's units among all units."""
+        layers = self.data.index.units["layer"].to_numpy()
+        starts = {name: int(np.argmax(layers == name)) for name in self.data.layers}
+        return {name: slice(start, start + int((layers == name).sum())) for name, start in starts.items()}
+
+    @cached_property
+    def answers(self) -> dict[str, UnitAnswers]:
+        random = {name for name, kind in self.data.whole.items() if kind == "random"}
+        return trials.people_by_unit(self.data.responses, random)
+
+    @cached_property
+    def tasks(self) -> dict[str, list[dict[str, object]]]:
+        return trials.tasks(self.data.trials, self.data.responses, self.shown)
+
+    @cached_property
+    def rows_of_scores(self) -> dict[str, list[list[float | int | None]]]:
+        return self.scores.rows_by_unit()
+
+    @cached_property
+    def methods(self) -> list[str]:
+        """Methods of the study with pictures, in the order of study.toml."""
+        there = set(self.pictures.of_methods["method"])
+        return [use.name for use in self.data.study.config.explanations.uses if use.name in there]
+
+    @cached_property
+    def stimuli_by_unit(self) -> dict[str, pd.DataFrame]:
+        return {str(unit): of for unit, of in self.pictures.of_methods.groupby("unit", sort=False)}
+
+
+def gather(
+    data: StudyData, selection: Selection, maps: Maps, pictures: StudyPictures, shown: dict[str, Shown]
+) -> Contents:
+    """Work out what is not yet known: labels, neighbours, columns of scores."""
+    units = len(data.index.units)
+    with track("gallery neighbours", 2 * units, "units") as advance:
+        alike = neighbours.by_activations(data.index, advance)
+        top, sharing = neighbours.by_exemplars(data.index, advance)
+    return Contents(
+        data, selection, maps, pictures, shown, score_columns(data.scores, data.study.config.explanations.baseline),
+        likes(data.index, data.corpus), alike, sharing, top,
+    )  # fmt: skip

@@ -1,0 +1,109 @@
+"""Which images of the corpus the gallery shows, and for which unit: exemplars, and one image per percentile.
+
+An image is in the gallery once, by a number, however many units show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from exemplum.index import ActivationIndex
+from exemplum.records import Pole
+
+POLES = (Pole.MAX, Pole.MIN)
+MOST_IMAGES = 20_000  # different exemplars; units show fewer where they have more
+PER_POLE = ((9, 9), (9, 4), (4, 4), (4, 1), (1, 1), (1, 0))  # max, min: the first that MOST_IMAGES allows
+IN_GRID = 4  # images of a unit in the grid
+PERCENTILES = 101  # 0, 1, … 100
+POOL = 4096  # images that the percentiles are taken from, of the index's sample
+NO_IMAGE = -1
+BOX = ("top", "left", "bottom", "right")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The gallery's images, and where each unit shows them."""
+
+    rows: np.ndarray  # int64 (images,): row in the corpus of each; those of the grid come first
+    exemplars: np.ndarray  # int32 (units, 2, most per pole): numbers of images, poles max and min; NO_IMAGE for none
+    activations: np.ndarray  # float32, of these
+    boxes: np.ndarray  # int16 (units, 2, most per pole, 4): top, left, bottom, right, as in EXTREMES
+    ladder: np.ndarray  # int32 (units, 101): the image at each percentile of the unit's activation
+    ladder_activations: np.ndarray  # float32, of these
+    of_grid: int  # so many images, the first ones, are all that the grid needs
+
+    def numbers(self) -> dict[int, int]:
+        """Row in the corpus → number in the gallery."""
+        return {row: number for number, row in enumerate(self.rows.tolist())}
+
+
+def select(index: ActivationIndex, extra: Iterable[int] = ()) -> Selection:
+    """The images of all units of an index; `extra` are rows of the corpus that the gallery shows besides."""
+    shown = index.extremes[index.extremes["rank"] < max(PER_POLE[0])]
+    per_pole = next((counts for counts in PER_POLE if _different(shown, counts) <= MOST_IMAGES), PER_POLE[-1])
+    rows, activations, boxes = _exemplars(index, per_pole)
+    ladder, ladder_activations = _ladder(index)
+    first = np.unique(rows[:, 0, :IN_GRID])
+    grid = first[first >= 0]
+    others = np.setdiff1d(np.unique(rows[rows >= 0]), grid)
+    rest = np.setdiff1d(np.union1d(ladder[ladder >= 0], np.fromiter(extra, np.int64)), np.union1d(grid, others))
+    order = np.concatenate([grid, others, rest]).astype(np.int64)
+    return Selection(
+        order, _numbered(rows, order), activations, boxes, _numbered(ladder, order), ladder_activations, len(grid)
+    )
+
+
+def _different(extremes: pd.DataFrame, counts: tuple[int, int]) -> int:
+    """How many different images are among so many per pole."""
+    kept = [
+        extremes.loc[(extremes["pole"] == str(pole)) & (extremes["rank"] < count), "row"]
+        for pole, count in zip(POLES, counts, strict=True)
+    ]
+    return int(pd.concat(kept).nunique())
+
+
+def _exemplars(index: ActivationIndex, per_pole: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, activations and boxes of the most extreme images of every unit, in the order of `index.units`."""
+    shape = (len(index.units), len(POLES), max(per_pole))
+    rows, activations = np.full(shape, NO_IMAGE, np.int64), np.full(shape, np.nan, np.float32)
+    boxes = np.zeros((*shape, len(BOX)), np.int16)
+    place = {name: number for number, name in enumerate(index.units["unit"])}
+    for pole, (name, count) in enumerate(zip(POLES, per_pole, strict=True)):
+        table = index.extremes
+        of = table[(table["pole"] == str(name)) & (table["rank"] < count)]
+        at = of["unit"].astype("str").map(place).to_numpy(), pole, of["rank"].to_numpy()
+        rows[at], activations[at] = of["row"], of["activation"]
+        boxes[at] = of[list(BOX)].to_numpy()
+    return rows, activations, boxes
+
+
+def _ladder(index: ActivationIndex) -> tuple[np.ndarray, np.ndarray]:
+    """The image at each percentile of each unit, of at most POOL images of the index's sample; and its activation."""
+    units, pool = len(index.units), _pool(index)
+    rows, activations = np.full((units, PERCENTILES), NO_IMAGE, np.int64), np.full((units, PERCENTILES), np.nan)
+    for unit, name in enumerate(index.units["unit"]):
+        ranked, values = index.ranked(name)
+        if pool is not None:
+            kept = np.isin(ranked, pool)
+            ranked, values = ranked[kept], values[kept]
+        if len(ranked):
+            places = np.rint(np.linspace(len(ranked) - 1, 0, PERCENTILES)).astype(int)
+            rows[unit], activations[unit] = ranked[places], values[places]
+    return rows, activations.astype(np.float32)
+
+
+def _pool(index: ActivationIndex) -> np.ndarray | None:
+    """Rows of the sample, evenly spaced, if it has more than POOL."""
+    rows = np.asarray(index.sample.rows)
+    return None if len(rows) <= POOL else rows[np.linspace(0, len(rows) - 1, POOL).astype(int)]
+
+
+def _numbered(rows: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """The place of each row in `order`; NO_IMAGE stays."""
+    by_row = np.argsort(order)
+    place = by_row[np.searchsorted(order, rows, sorter=by_row).clip(0, max(len(order) - 1, 0))]
+    return np.where(rows >= 0, place, NO_IMAGE).astype(np.int32)

@@ -1,0 +1,131 @@
+"""What a study has for its gallery: the index, and of later stages what is made and up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from exemplum import queries, scores, store, tables
+from exemplum.errors import UserError, command
+from exemplum.explanations import stage as explanations_stage, whole_images
+from exemplum.images import Corpus
+from exemplum.index import ActivationIndex, stage as index_stage
+from exemplum.responses import files, read_all
+from exemplum.runtime import console, styled
+from exemplum.study import Study, blinding, freezing, pipeline
+
+if TYPE_CHECKING:
+    from exemplum.models import Model
+
+PICTURES, TRIALS = "explanations", "design"  # the stages whose results are shown where they are made
+UPSTREAM = {PICTURES: ("queries", "explanations"), TRIALS: ("queries", "explanations", "design")}
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """The parts of a study that the gallery shows; empty tables for what is not made."""
+
+    study: Study
+    model: Model
+    corpus: Corpus
+    index: ActivationIndex
+    scores: pd.DataFrame  # SCORES
+    summaries: pd.DataFrame  # SCORE_SUMMARIES
+    stimuli: pd.DataFrame  # STIMULI
+    queries: pd.DataFrame  # QUERIES
+    units: pd.DataFrame  # STUDY_UNITS
+    trials: pd.DataFrame  # TRIALS
+    responses: pd.DataFrame  # RESPONSES of people who are kept and of machines; without those that are blinded
+    whole: dict[str, str] = field(default_factory=dict)  # methods that show images of the corpus: natural or random
+    notice: str = ""  # of people's answers that are left out, or included early
+
+    @property
+    def layers(self) -> list[str]:
+        return [str(name) for name in self.index.units["layer"].unique()]
+
+
+def prepare(study: Study) -> None:
+    """Make the index if it is stale. Raises UserError for a study of finished stimuli, which has no network."""
+    if study.config.stimuli:
+        raise UserError(
+            f"{study.folder / 'study.toml'}: a gallery needs a network and images, but [stimuli] are finished"
+        )
+    pipeline.run(study, ["index"])
+
+
+def made(study: Study) -> list[str]:
+    """The stages besides the index that are shown: made, and up to date or frozen; says which are stale."""
+    frozen = freezing.frozen_by(study)
+    found = []
+    for name in (PICTURES, TRIALS):
+        if not all(study.record(stage) for stage in UPSTREAM[name]):
+            continue
+        if frozen or all(study.is_current(stage, pipeline.stage(stage).fingerprint(study)) for stage in UPSTREAM[name]):
+            found.append(name)
+        else:
+            said = f"{name}: stale, and so left out of the gallery; {command('run', study.folder)} makes them again"
+            console.print(styled((said, "dim")))
+    return found
+
+
+def fingerprint(study: Study, stages: Sequence[str]) -> str:
+    """A hash of everything that the gallery of these stages shows."""
+    answers = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in _answers(study, stages)]
+    return store.digest(
+        study.made("index"), [study.made(stage) for name in stages for stage in UPSTREAM[name]], scores.made(study),
+        answers, study.folder.resolve().name, study.config.model.load, study.config.images.load, *_blinding(study),
+    )  # fmt: skip
+
+
+def read(study: Study, stages: Sequence[str]) -> StudyData:
+    """Read the tables. Raises StoreError naming one that is missing or broken."""
+    model, corpus = index_stage.load_model(study), index_stage.open_corpus(study)
+    index = index_stage.load(study).attached(model, corpus)
+    stimuli, pairs, units = tables.STIMULI.frame(), tables.QUERIES.frame(), tables.STUDY_UNITS.frame()
+    if PICTURES in stages:
+        (stimuli, pairs), units = queries.load(study), queries.load_units(study)
+    trials = tables.TRIALS.frame()
+    if TRIALS in stages:
+        trials = tables.TRIALS.read(study.stage("design") / "trials.parquet")
+    folder = study.stage(scores.FOLDER)
+    is_scored = bool(scores.made(study))
+    return StudyData(
+        study, model, corpus, index,
+        tables.SCORES.read(folder / "scores.parquet") if is_scored else tables.SCORES.frame(),
+        tables.SCORE_SUMMARIES.read(folder / "summaries.parquet") if is_scored else tables.SCORE_SUMMARIES.frame(),
+        stimuli, pairs, units, trials, _responses(study, trials), _whole(study), blinding.notice(study),
+    )  # fmt: skip
+
+
+def _whole(study: Study) -> dict[str, str]:
+    uses = study.config.explanations.uses
+    kinds = {use.name: whole_images(explanations_stage.load_use(study, use)) for use in uses}
+    return {name: kind for name, kind in kinds.items() if kind}
+
+
+def _responses(study: Study, trials: pd.DataFrame) -> pd.DataFrame:
+    """The answers to these trials, without those that are blinded and those of participants whom a rule excludes."""
+    if not len(trials):
+        return tables.RESPONSES.frame()
+    found = read_all(study.stage("responses"), allow_none=True)
+    path = study.stage("analysis") / "exclusions.parquet"
+    exclusions = tables.EXCLUSIONS.read(path) if path.exists() else tables.EXCLUSIONS.frame()
+    (responses,) = blinding.visible(study, found.responses)
+    who = ["observer", "participant"]
+    excluded = pd.MultiIndex.from_frame(exclusions.loc[exclusions["verdict"] == "excluded", who])
+    responses = responses[~pd.MultiIndex.from_frame(responses[who]).isin(excluded)]
+    return responses[responses["trial_id"].isin(trials["trial_id"])].reset_index(drop=True)
+
+
+def _answers(study: Study, stages: Sequence[str]) -> list:  # type: ignore[type-arg]
+    if TRIALS not in stages:
+        return []
+    rules = study.stage("analysis") / "exclusions.parquet"
+    return [*files(study.stage("responses"), "responses"), *([rules] if rules.exists() else [])]
+
+
+def _blinding(study: Study) -> Sequence[str]:
+    return blinding.state(study)

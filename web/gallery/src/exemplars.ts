@@ -1,0 +1,111 @@
+/** The images that activate a unit most and least, in four ways of showing where. */
+
+import type { Context } from "./context";
+import type { Exemplar, UnitDetails } from "./contract";
+import { h } from "./dom";
+import { read, type UnitMaps } from "./maps";
+import { number } from "./numbers";
+import { MODES, tile, type Mode, type TileOf } from "./tile";
+
+const MODE = "exemplum.gallery.mode";
+const TOLD: Record<Mode, string> = {
+  whole: "The image as the network sees it.",
+  crop: "The part that the most responsive place depends on most.",
+  heatmap: "The unit’s map, from its lowest value over these images to its highest.",
+  spotlight: "Bright where the map is at least 60 % of the way from its median to its extreme.",
+};
+
+export interface Exemplars {
+  element: HTMLElement;
+  show: (mode: Mode) => void;
+}
+
+export function exemplars(context: Context, unit: UnitDetails, layer: number): Exemplars {
+  const { grid } = context.network.layers[layer]!;
+  const maps = unit.maps && grid ? read(unit.maps, grid) : null;
+  const kept = localStorage.getItem(MODE) as Mode;
+  const offered = MODES.filter((mode) => maps || mode === "whole" || mode === "crop");
+  let mode: Mode = offered.includes(kept) ? kept : "whole";
+  const told = h("p.note", { "aria-live": "polite" });
+  const scale = maps && heatScale(maps);
+  const poles = h("div.poles");
+  const buttons = offered.map((each, at) =>
+    h("button", { type: "button", onclick: () => show(each), title: `key ${at + 1}` }, each),
+  );
+  const show = (chosen: Mode) => {
+    if (!offered.includes(chosen)) return;
+    mode = chosen;
+    localStorage.setItem(MODE, mode);
+    buttons.forEach((button, at) => button.setAttribute("aria-pressed", String(offered[at] === mode)));
+    told.textContent = TOLD[mode];
+    if (scale) scale.hidden = mode !== "heatmap";
+    poles.replaceChildren(
+      pole(context, unit, unit.max, "max", mode, maps), pole(context, unit, unit.min, "min", mode, maps),
+    ); // prettier-ignore
+  };
+  show(mode);
+  const element = h(
+    "section", { "aria-labelledby": "exemplars" },
+    h("div.section-head", {}, h("h2", { id: "exemplars" }, "Exemplars"),
+      h("div.modes", { role: "group", "aria-label": "Show" }, buttons)),
+    h("div.under-head", {}, told, scale), poles,
+  ); // prettier-ignore
+  return { element, show };
+}
+
+function pole(
+  context: Context, unit: UnitDetails, all: Exemplar[], name: "max" | "min", mode: Mode, maps: UnitMaps | null,
+): HTMLElement {
+  const sign = name === "max" ? 1 : -1;
+  const first = name === "max" ? 0 : unit.max.length;
+  const tiles = all.map((exemplar, at) => {
+    const of: TileOf = { exemplar, sign, slot: first + at };
+    const value = number(exemplar[1]);
+    const alt = `${name === "max" ? "Highest" : "Lowest"} image ${at + 1}, activation ${value}`;
+    return h(
+      "button.tile", { type: "button", "aria-label": alt, onclick: () => enlarge(context, unit, of, maps, mode, alt) },
+      tile(of, mode, maps, context.pictures, context.network.side, alt), h("span.value", {}, value),
+    ); // prettier-ignore
+  });
+  return h(
+    `div.pole.${name}`, {},
+    h("h3", {}, name === "max" ? "Activate it most" : "Activate it least"),
+    tiles.length ? h("div.tiles", {}, tiles) : h("p.note", {}, "Not among the images of this gallery."),
+  );
+}
+
+function heatScale(maps: UnitMaps): HTMLElement {
+  return h(
+    "span.scale", { hidden: true }, h("span", {}, number(maps.low)), h("i.inferno", { "aria-hidden": "true" }),
+    h("span", {}, number(maps.high)),
+  ); // prettier-ignore
+}
+
+/** One image in all four ways, with what is known of it. */
+async function enlarge(
+  context: Context, unit: UnitDetails, of: TileOf, maps: UnitMaps | null, mode: Mode, alt: string,
+): Promise<void> {
+  const { side } = context.network;
+  const ways = MODES.filter((each) => maps || each === "whole" || each === "crop");
+  const dialog = h("dialog.enlarged", { "aria-label": alt });
+  const close = () => dialog.close();
+  dialog.append(
+    h("div.ways-of-showing", {}, ways.map((each) => h("figure", {}, tile(of, each, maps, context.pictures, side, alt),
+      h("figcaption", {}, each)))),
+    h("div.about", {}, h("button.close", { type: "button", onclick: close }, "Close"), h("h2", {}, alt)),
+  ); // prettier-ignore
+  dialog.addEventListener("click", (event) => event.target === dialog && close());
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  dialog.dataset["mode"] = mode;
+  const facts = await context.data.images();
+  const id = facts.ids[of.exemplar[0]] ?? "";
+  const labels = (facts.labels[of.exemplar[0]] ?? []).map((text) => facts.texts[text]!);
+  dialog.querySelector(".about")!.append(
+    h("p", {}, h("code", {}, id)),
+    h("p.chips", {}, labels.map((text) => h("span.chip", {}, text.split(": ").slice(1).join(": "),
+      h("small", {}, text.split(": ")[0]!)))),
+    h("p.note", {}, `Activation ${number(of.exemplar[1])}; the median over all images is ${number(unit.quantiles[3])}.`),
+  ); // prettier-ignore
+}

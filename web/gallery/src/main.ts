@@ -1,0 +1,75 @@
+/** The gallery: one page per address. */
+
+import "./style.css";
+import { Context, type Page } from "./context";
+import { Data } from "./data";
+import { h, isTyping } from "./dom";
+import { header, keys } from "./header";
+import { overview } from "./overview";
+import { Pictures } from "./pictures";
+import { parse, unitLink } from "./route";
+import { unitPage } from "./unit-page";
+import { unitsPage } from "./units-page";
+
+const app = document.getElementById("app")!;
+
+async function start(): Promise<void> {
+  const data = await Data.open();
+  const context = new Context(data, new Pictures(data));
+  const room = h("div", { id: "content" });
+  app.replaceChildren(header(context), room);
+  let shown: Page | null = null;
+  let asked = 0;
+  const positions = new Map<string, number>();
+  let address = location.hash;
+  history.scrollRestoration = "manual";
+
+  const show = async (back: boolean) => {
+    const mine = ++asked;
+    if (shown) positions.set(address, scrollY);
+    address = location.hash;
+    try {
+      const page = await made(context);
+      if (mine !== asked) return; // another page has been asked for meanwhile
+      shown?.leave?.();
+      shown = page;
+      room.replaceChildren(page.element);
+      document.title = `${page.title} · ${data.network.study}`;
+      // after the page has its height
+      requestAnimationFrame(() => scrollTo({ top: back ? (positions.get(address) ?? 0) : 0, behavior: "instant" }));
+    } catch (error) {
+      if (mine === asked) room.replaceChildren(failed(error));
+    }
+  };
+  let isBack = false;
+  addEventListener("popstate", () => (isBack = true));
+  addEventListener("hashchange", () => {
+    void show(isBack && positions.has(location.hash));
+    isBack = false;
+  });
+  addEventListener("keydown", (event) => onKey(event, context, () => shown));
+  await show(false);
+}
+
+async function made(context: Context): Promise<Page> {
+  const route = parse(location.hash);
+  if (route.page === "unit") return unitPage(context, route.unit);
+  return route.page === "units" ? unitsPage(context, route.asked) : overview(context);
+}
+
+function onKey(event: KeyboardEvent, context: Context, shown: () => Page | null): void {
+  if (isTyping(event) || document.querySelector("dialog[open]")) return;
+  const units = context.network.layers.reduce((sum, layer) => sum + layer.units, 0);
+  if (event.key === "/") document.querySelector<HTMLElement>("#search-here, .find input")?.focus();
+  else if (event.key === "?") keys();
+  else if (event.key === "r") location.hash = unitLink(context.data.nameOf(Math.floor(Math.random() * units)));
+  else if (event.key === "o") location.hash = "#/";
+  else if (!shown()?.key?.(event)) return;
+  event.preventDefault();
+}
+
+function failed(error: unknown): HTMLElement {
+  return h("main.page", {}, h("h1", {}, "The gallery could not be opened"), h("p", {}, String(error)));
+}
+
+start().catch((error: unknown) => app.replaceChildren(failed(error)));

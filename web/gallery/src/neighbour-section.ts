@@ -1,0 +1,37 @@
+/** Units with like activations, and units that share the images that activate them most. */
+
+import { cell } from "./cell";
+import type { Context } from "./context";
+import type { UnitDetails } from "./contract";
+import { h } from "./dom";
+import { number } from "./numbers";
+import { EMPTY } from "./unit-table";
+
+const WIDTH = 126; // px of a unit
+
+export function neighbourSection(context: Context, unit: UnitDetails): HTMLElement {
+  const { sharedTop } = context.network;
+  const alike = unit.alike.map(([place, r]) => [place, `r ${number(r, 2)}`] as const);
+  const sharing = unit.sharing.map(([place, images]) => [place, `${images} of ${sharedTop}`] as const);
+  return h(
+    "section", { "aria-labelledby": "neighbours" },
+    h("h2", { id: "neighbours" }, "Neighbours"),
+    row(context, "Like activations", "Correlation of activations over the images.", alike),
+    row(context, "Shared images", `Of the ${sharedTop} images that activate each most.`, sharing),
+  );
+}
+
+function row(context: Context, title: string, told: string, units: (readonly [number, string])[]): HTMLElement {
+  const list = h("ul.neighbours");
+  void Promise.all(units.map(([place]) => context.unit(place))).then((found) =>
+    list.replaceChildren(
+      ...found.map((unit, at) => {
+        const made = cell(unit, EMPTY, 4, WIDTH, context);
+        made.querySelector(".figure")!.textContent = units[at]![1];
+        made.setAttribute("aria-label", `${made.getAttribute("aria-label")}, ${units[at]![1]}`);
+        return h("li", {}, made);
+      }),
+    ),
+  );
+  return h("div", {}, h("h3", {}, title), h("p.note", {}, units.length ? told : "None."), units.length > 0 && list);
+}
