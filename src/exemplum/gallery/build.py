@@ -29,6 +29,7 @@ VERSION = 1
 FOLDER = "gallery"
 CACHE = "cache"  # maps, which later builds reuse; not a part of the site
 POINTER = "gallery.json"
+PARTS = ("images", "pictures", "data")  # of the names of a gallery's folders
 STATIC = Path(__file__).parent / "static"
 STAMP = ".stamp"
 
@@ -85,9 +86,10 @@ def _is_of(folder: Path, key: str) -> bool:
 
 def _check_folder(folder: Path) -> None:
     """Raise UserError for a folder that holds something else: the gallery's files are replaced without asking."""
-    if folder.exists() and any(folder.iterdir()) and not (folder / POINTER).exists():
-        held = {path.name.partition("-")[0] for path in folder.iterdir()}
-        if not held <= {"images", "pictures", "data", CACHE}:  # of a first build that was stopped
+    if folder.exists() and not (folder / POINTER).exists():
+        # of a first build that was stopped
+        own = {*PARTS, CACHE, *(path.name for path in STATIC.iterdir())}
+        if not {path.name.partition("-")[0] for path in folder.iterdir()} <= own:
             raise UserError(f"{folder} is not empty and holds no gallery; name another folder with --out")
 
 
@@ -146,7 +148,7 @@ def _publish(folder: Path, site: Site) -> None:
     store.write_json(folder / POINTER, asdict(site))
     kept = {site.images, site.pictures, site.data}
     for path in folder.iterdir():
-        if path.is_dir() and path.name.partition("-")[0] in ("images", "pictures", "data") and path.name not in kept:
+        if path.is_dir() and path.name.partition("-")[0] in PARTS and path.name not in kept:
             shutil.rmtree(path, ignore_errors=True)
     assets = {path.name for path in (STATIC / "assets").iterdir()}
     for path in (folder / "assets").iterdir():

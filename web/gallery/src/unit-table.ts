@@ -46,10 +46,10 @@ export function asked(from: URLSearchParams, views: number): Question {
   const one = <T extends string>(key: string, known: readonly T[]): T =>
     known.includes(from.get(key) as T) ? (from.get(key) as T) : known[0]!;
   const share = (key: string, otherwise: number) => {
-    const value = Number(from.get(key) ?? otherwise);
+    const value = Number(from.get(key) || otherwise);
     return value >= 0 && value <= 1 ? value : otherwise;
   };
-  const view = Number(from.get("view") ?? 0);
+  const view = Number(from.get("view") || 0);
   return {
     layer: from.get("layer") ?? "",
     words: from.get("q") ?? "",
