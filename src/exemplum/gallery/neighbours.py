@@ -13,7 +13,7 @@ from exemplum.records import Pole
 MOST = 10  # neighbours of each kind
 SHARED_TOP = 50  # highest images that are compared
 BLOCK = 512  # units compared with all others at a time
-WORK = 2**36  # products of two units' activations for one image: a minute on two cores
+WORK = 2**39  # products of two activations: some ten seconds on two cores
 FEWEST_IMAGES = 256  # that activations are compared over, however many units there are
 LEAST_CORRELATION = 0.2
 

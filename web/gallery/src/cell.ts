@@ -40,10 +40,11 @@ export function flagOf(unit: UnitRow): string {
 export function cell(unit: UnitRow, question: Question, images: 1 | 4, width: number, context: Context): HTMLElement {
   const shown = figure(unit, question);
   const liked = unit.likes.map((each) => context.network.labels[each]![1]).slice(0, 3);
-  const text = [
-    unit.name, unit.branch && `branch ${unit.branch}`, flagOf(unit), shown,
+  // what is seen in another way, for readers
+  const heard = [
+    unit.branch && `branch ${unit.branch}`, unit.role === 1 && "tested in the study",
     liked.length && `likes ${liked.map(label).join(", ")}`,
-  ].filter(Boolean).join(", "); // prettier-ignore
+  ].filter(Boolean).map((part) => `, ${part}`).join(""); // prettier-ignore
   const side = images === 1 ? width : (width - SEAM) / 2;
   const thumbs = unit.thumbs.slice(0, images).map((image) => context.pictures.thumb(image, side));
   const share = unit.accuracies[question.view];
@@ -52,11 +53,11 @@ export function cell(unit: UnitRow, question: Question, images: 1 | 4, width: nu
   if (share !== null && share !== undefined) bar.style.setProperty("--share", String(Math.max(0, 2 * share - 1)));
   const made = h(
     `a.cell.${images === 1 ? "one" : "four"}`,
-    { href: unitLink(unit.name), "aria-label": text, title: liked.length ? `likes ${liked.map(label).join(", ")}` : "" },
+    { href: unitLink(unit.name), title: liked.length ? `likes ${liked.map(label).join(", ")}` : "" },
     h("span.images", {}, thumbs),
     bar,
-    h("span.caption", {}, h("b", {}, images === 1 ? `:${unit.name.split(":").at(-1)}` : unit.name),
-      h("span.figure", {}, flagOf(unit) || shown)),
+    h("span.caption", {}, h("b", {}, images === 1 ? `:${unit.name.split(":").at(-1)}` : unit.name), " ",
+      h("span.figure", {}, flagOf(unit) || shown), h("span.heard", {}, heard)),
   ); // prettier-ignore
   made.style.width = `${width}px`;
   if (unit.flag) made.classList.add("faint");

@@ -60,7 +60,7 @@ async function made(context: Context): Promise<Page> {
 function onKey(event: KeyboardEvent, context: Context, shown: () => Page | null): void {
   if (isTyping(event) || document.querySelector("dialog[open]")) return;
   const units = context.network.layers.reduce((sum, layer) => sum + layer.units, 0);
-  if (event.key === "/") document.querySelector<HTMLElement>("#search-here, .find input")?.focus();
+  if (event.key === "/") (document.getElementById("search-here") ?? document.querySelector<HTMLElement>(".find input"))?.focus();
   else if (event.key === "?") keys();
   else if (event.key === "r") location.hash = unitLink(context.data.nameOf(Math.floor(Math.random() * units)));
   else if (event.key === "o") location.hash = "#/";

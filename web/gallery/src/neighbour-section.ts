@@ -28,7 +28,6 @@ function row(context: Context, title: string, told: string, units: (readonly [nu
       ...found.map((unit, at) => {
         const made = cell(unit, EMPTY, 4, WIDTH, context);
         made.querySelector(".figure")!.textContent = units[at]![1];
-        made.setAttribute("aria-label", `${made.getAttribute("aria-label")}, ${units[at]![1]}`);
         return h("li", {}, made);
       }),
     ),

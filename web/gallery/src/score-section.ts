@@ -35,7 +35,7 @@ export function scoreSection(context: Context, unit: UnitDetails): HTMLElement |
       network.nulls.length > 0 && "Nulls: ",
       network.nulls.filter((name) => name !== "directions").map((name) =>
         h("span.key", {}, h(`i.n${network.nulls.indexOf(name)}`), name))),
-    h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Scores" },
+    h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Table of scores" },
       h("table.scores", {},
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "pictures"),
           difficulties.map((difficulty) => h("th", { scope: "col" }, difficulty)))),

@@ -40,7 +40,7 @@ function summary(tasks: Task[], observers: [string, string][]): HTMLElement {
       h("small", {}, [difficulty, schemes ? scheme : ""].filter(Boolean).join(", "))), cells); // prettier-ignore
   });
   return h(
-    "div.scroll", { tabindex: 0, role: "region", "aria-label": "Answers" },
+    "div.scroll", { tabindex: 0, role: "region", "aria-label": "Table of answers" },
     h("table", {},
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "main trials"),
         observers.map(([observer, kind]) => h("th", { scope: "col" }, kind === "person" ? "people" : label(observer))))),

@@ -1,0 +1,175 @@
+"""The built gallery in Chromium, served as any host of files serves it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from browsing import launched
+from exemplum.gallery.serving import server
+
+VIOLATIONS = "async () => (await axe.run()).violations.map(v => [v.impact, v.id, v.nodes[0].html])"
+MANY = 16_384
+BLANK = """() => {
+  const rows = [...document.querySelectorAll(".grid .row")].map((row) => row.getBoundingClientRect());
+  const box = document.querySelector(".grid").getBoundingClientRect();
+  return [60, 200, 400, 600, 719].filter((y) => y > box.top && y < box.bottom - 17 &&
+    !rows.some((row) => row.top - 17 <= y && y <= row.bottom + 17)).length;
+}"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    with serving(site) as found:
+        yield found
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """A folder, served within a `with`; its address."""
+    with server(folder) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}/"
+        running.shutdown()
+
+
+@pytest.fixture
+def shown(chromium: Browser, address: str) -> Iterator[Callable[..., Page]]:
+    """`shown("#/units", width=420)`: a page of the gallery. No other host is asked, and nothing goes wrong."""
+    contexts, faults = [], []
+
+    def show(where: str = "", width: int = 1280, at: str = address, **options: object) -> Page:
+        context = chromium.new_context(viewport={"width": width, "height": 720}, **options)
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda asked: asked.url.startswith((at, "blob:")) or faults.append(asked.url))
+        page.on("console", lambda said: said.type == "error" and faults.append(said.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("requestfailed", lambda asked: faults.append(f"{asked.url}: {asked.failure}"))
+        page.goto(at + where)
+        page.wait_for_selector("main:not(.waiting) h1")
+        return page
+
+    yield show
+    for context in contexts:
+        context.close()
+    assert not faults
+
+
+@pytest.mark.parametrize(("width", "look"), [(1280, "light"), (420, "dark")])
+def test_axe_finds_nothing(shown, axe, width, look):
+    page = shown("", width, color_scheme=look, reduced_motion="reduce")
+    page.evaluate(axe)
+    found = page.evaluate(VIOLATIONS)
+    for where in ("#/units?sort=worst", "#/units?q=nothing+likes+this", "#/unit/mixed3a:5", "#/unit/nowhere:1"):
+        page.evaluate(f"location.hash = {where!r}")
+        page.wait_for_function("(title) => document.title.startsWith(title)", arg=TITLES[where])
+        found += page.evaluate(VIOLATIONS)
+        # a page is as wide as the window
+        assert page.evaluate("document.documentElement.scrollWidth") == width, where
+    page.evaluate("location.hash = '#/unit/mixed3a:5'")
+    page.get_by_role("button", name="Highest image 1,").click()
+    expect(page.locator("dialog code")).not_to_be_empty()
+    found += page.evaluate(VIOLATIONS)
+    assert not found
+
+
+TITLES = {
+    "#/units?sort=worst": "All units", "#/units?q=nothing+likes+this": "All units", "#/unit/mixed3a:5": "mixed3a:5",
+    "#/unit/nowhere:1": "No such unit",
+}  # fmt: skip
+
+
+def test_a_search_is_an_address_and_a_walk_follows_its_order(shown):
+    page = shown("#/units?layer=mixed5b&sort=worst")
+    page.keyboard.press("ArrowDown")
+    first, second = (page.locator(f"[data-place='{place}'] b").text_content() for place in (0, 1))
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-place='1']")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(second)
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("heading", level=1)).to_have_text(first)
+    page.keyboard.press("3")
+    expect(page.get_by_role("button", name="heatmap")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".tiles canvas")).to_have_count(18)
+    page.keyboard.press("g")
+    expect(page.get_by_role("status")).to_have_text("512 units")
+    page.keyboard.press("/")
+    page.keyboard.type(":17")
+    expect(page.get_by_role("status")).to_have_text("1 unit of 512")
+    assert page.evaluate("location.hash") == "#/units?layer=mixed5b&q=%3A17&sort=worst"
+
+
+def test_a_dead_unit_has_a_page(shown):
+    page = shown("#/unit/sae:3")
+    expect(page.locator(".flag")).to_have_text("dead")
+    expect(page.get_by_role("heading", name="All activations")).to_be_visible()
+
+
+def test_a_heatmap_is_brightest_where_the_map_is_highest(shown, site):
+    """The canvas is brighter than the image at the cell of the highest value, and darker at that of the lowest."""
+    page = shown("#/unit/mixed3a:5")
+    luminance = """(canvas) => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      return Array.from({ length: data.length / 4 }, (_, k) => data[4 * k] + data[4 * k + 1] + data[4 * k + 2]);
+    }"""
+    page.keyboard.press("3")
+    page.wait_for_function("document.querySelectorAll('.tiles canvas').length === 18")
+    page.wait_for_load_state("networkidle")
+    bright = page.locator(".max canvas").first.evaluate(luminance)
+    page.keyboard.press("4")
+    page.wait_for_load_state("networkidle")
+    lit = page.locator(".max canvas").first.evaluate(luminance)
+    strongest = [place for place, value in enumerate(bright) if value > 0.9 * max(bright)]
+    mean = sum(lit) / len(lit)
+    assert sum(lit[place] for place in strongest) / len(strongest) > mean
+
+
+def test_a_layer_of_16384_units_scrolls_without_a_blank_row(shown, site, tmp_path):
+    with serving(many(site, tmp_path / "many")) as address:
+        page = shown("#/units?layer=mixed3a", at=address)
+        expect(page.get_by_role("status")).to_have_text(f"{MANY:,} units")
+        assert page.locator(".grid .cell").count() < 400
+        for _ in range(30):
+            assert page.evaluate("() => { scrollBy(0, 700); return new Promise((done) => requestAnimationFrame(() => "
+                                 f"done(({BLANK})()))); }}") == 0  # fmt: skip
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+        page.locator(f"[data-place='{MANY - 1}']").wait_for()
+        page.get_by_label("Name, or what it likes").fill("mixed3a:16000")
+        expect(page.get_by_role("status")).to_have_text(f"1 unit of {MANY:,}")
+
+
+def many(site: Path, folder: Path) -> Path:
+    """A gallery whose first layer has MANY units: those that it has, again and again."""
+    shutil.copytree(site, folder, ignore=shutil.ignore_patterns("cache"))
+    data = folder / json.loads((folder / "gallery.json").read_text())["data"]
+    network = json.loads((data / "network.json").read_text())
+    layer = network["layers"][0]
+    for other in network["layers"][1:]:
+        other["first"] += MANY - layer["units"]
+    columns = json.loads((data / "layers/0.json").read_text())
+    again = [place % layer["units"] for place in range(MANY)]
+    for name, values in columns.items():
+        if name == "scores":
+            columns[name] = [{key: [of[place] for place in again] for key, of in view.items()} for view in values]
+        elif values is not None:
+            columns[name] = [values[place] for place in again]
+    columns["channel"], layer["units"] = list(range(MANY)), MANY
+    (data / "network.json").write_text(json.dumps(network))
+    (data / "layers/0.json").write_text(json.dumps(columns))
+    return folder
