@@ -17,7 +17,7 @@ from exemplum.scores import network_name
 from exemplum.study import versions
 
 DEAD, RARE = 1, 2
-FACES = 12  # units of a layer that the first page shows, evenly spaced
+FACES = 18  # units of a layer that the first page shows, evenly spaced
 MAIN, PRACTICE = 1, 2
 
 

@@ -134,10 +134,9 @@ function ladder(context: Context, unit: UnitDetails): HTMLElement {
     if (scroll && tile) strip.scrollTo({ left: tile.offsetLeft - strip.clientWidth / 2 + STEP / 2 });
   };
   choose(50, false);
-  new IntersectionObserver((seen, watch) => {
-    if (!seen.some((each) => each.isIntersecting)) return;
-    watch.disconnect();
-    choose(50, true);
+  new ResizeObserver((_, watch) => {
+    watch.disconnect(); // it is in the page now
+    choose(Number(slider.value), true);
   }).observe(strip);
   return h(
     "div.ladder", {},

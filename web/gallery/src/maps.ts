@@ -4,11 +4,13 @@ import type { Grid } from "./contract";
 
 export interface UnitMaps {
   values: Float32Array[]; // per exemplar, rows × columns
-  low: number;
+  low: number; // at the ends of the colours
   high: number;
   median: number;
   grid: Grid;
 }
+
+const RANGE = [0.001, 0.999] as const; // quantiles of a unit's maps at the ends of the colours
 
 /** The maps of a unit's exemplars, max before min, from their bytes. */
 export function read(held: { low: number; high: number; data: string }, grid: Grid): UnitMaps {
@@ -17,7 +19,8 @@ export function read(held: { low: number; high: number; data: string }, grid: Gr
   const all = Float32Array.from(bytes, (byte) => held.low + ((held.high - held.low) * byte) / 255);
   const values = Array.from({ length: all.length / cells }, (_, k) => all.slice(k * cells, (k + 1) * cells));
   const ordered = all.slice().sort();
-  return { values, low: held.low, high: held.high, median: ordered[ordered.length >> 1] ?? 0, grid };
+  const quantile = (share: number) => ordered[Math.round(share * (ordered.length - 1))] ?? 0;
+  return { values, low: quantile(RANGE[0]), high: quantile(RANGE[1]), median: quantile(0.5), grid };
 }
 
 /** A map at size × size pixels: bilinear between the centres of cells, constant beyond (exemplum.index.enlarged). */

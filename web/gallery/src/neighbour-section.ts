@@ -4,21 +4,24 @@ import { cell } from "./cell";
 import type { Context } from "./context";
 import type { UnitDetails } from "./contract";
 import { h } from "./dom";
-import { number } from "./numbers";
 import { EMPTY } from "./unit-table";
 
 const WIDTH = 126; // px of a unit
 
 export function neighbourSection(context: Context, unit: UnitDetails): HTMLElement {
   const { sharedTop } = context.network;
-  const alike = unit.alike.map(([place, r]) => [place, `r ${number(r, 2)}`] as const);
-  const sharing = unit.sharing.map(([place, images]) => [place, `${images} of ${sharedTop}`] as const);
+  const alike = unit.alike.map(([place, r]) => [place, correlation(r)] as const);
+  const sharing = unit.sharing.map(([place, images]) => [place, String(images)] as const);
   return h(
     "section", { "aria-labelledby": "neighbours" },
     h("h2", { id: "neighbours" }, "Neighbours"),
-    row(context, "Like activations", "Correlation of activations over the images.", alike),
-    row(context, "Shared images", `Of the ${sharedTop} images that activate each most.`, sharing),
+    row(context, "Like activations", "Correlation of activations over the images (r).", alike),
+    row(context, "Shared images", `How many of the ${sharedTop} images that activate each most.`, sharing),
   );
+}
+
+function correlation(r: number): string {
+  return r.toFixed(2).replace(/^0/, "");
 }
 
 function row(context: Context, title: string, told: string, units: (readonly [number, string])[]): HTMLElement {

@@ -16,7 +16,7 @@ export function overview(context: Context): Page {
   const { network } = context;
   const units = network.layers.reduce((sum, layer) => sum + layer.units, 0);
   let view = Math.min(Number(sessionStorage.getItem(VIEW) ?? 0), Math.max(0, network.views.length - 1)) || 0;
-  const list = h("ol.layers");
+  const list = h(network.views.length ? "ol.layers" : "ol.layers.unscored");
   const fill = () => {
     const low = lowest(network.layers, view);
     list.replaceChildren(...network.layers.map((layer) => layerRow(context, layer, view, low)));
