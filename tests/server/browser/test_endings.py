@@ -110,7 +110,8 @@ def test_practice_that_comes_again_says_why_in_both_languages(at_block, context)
         for trial in walker.step()["trials"]:
             walker.answer(trial["trial"], OTHER[right[trial["trial"]]])
     page = context.new_page()
-    for language, why in (("de", "kommen dieselben Durchgänge noch einmal"), ("en", "here are the same trials once more")):
+    again = {"de": "kommen dieselben Durchgänge noch einmal", "en": "here are the same trials once more"}
+    for language, why in again.items():
         page.goto(f"{running.url}?lang={language}")
         expect(page.locator("article")).to_contain_text(why)
     page.locator(".primary").click()
