@@ -42,8 +42,8 @@ def test_an_unexpected_failure_has_the_security_headers(serve, monkeypatch):
     def broken(*_args):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("exemplum.server.http.participant_routes.entry.is_open", broken)
-    monkeypatch.setattr("exemplum.server.http.experimenter_routes.entry.is_open", broken)
+    monkeypatch.setattr("exemplum.server.http.participant_routes.recruitment.is_open", broken)
+    monkeypatch.setattr("exemplum.server.http.experimenter_routes.recruitment.is_open", broken)
     for path in ("/api/config", "/experimenter/"):
         response = let_in_quietly(client).get(path)
         assert response.status_code == 500

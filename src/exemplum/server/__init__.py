@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import lazy_loader
 from pydantic import Field, field_validator, model_validator
 
-from exemplum.errors import shown
+from exemplum.errors import did_you_mean, shown
+from exemplum.responses import ExclusionsSection
 from exemplum.study import Name, Once, Section, Share, Text, check_order
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class FieldSection(Section):
     type: Literal["integer", "choice", "text"] = "text"
     options: Annotated[tuple[Annotated[Name, Field(max_length=100)], ...], Once] = ()  # of a choice
     required: bool = False
+    screen_out: Annotated[tuple[Name, ...], Once] = ()  # options that end the session: the person is screened out
     min: int | None = Field(None, ge=-1_000_000_000, le=1_000_000_000)  # of an integer
     max: int | None = Field(None, ge=-1_000_000_000, le=1_000_000_000)
     max_length: int | None = Field(2000, ge=1, le=100_000)  # characters of a text
@@ -41,6 +43,8 @@ class FieldSection(Section):
     def _fits_its_type(self) -> FieldSection:
         if (self.type == "choice") != bool(self.options):
             raise ValueError(f"type choice needs options, and no other type takes them (got type {self.type})")
+        if strange := [option for option in self.screen_out if option not in self.options]:
+            raise ValueError(f"screen_out names {shown(strange[0])}, which is none of the options")
         if self.type != "integer" and (self.min is not None or self.max is not None):
             raise ValueError(f"min and max are only for type integer (got type {self.type})")
         check_order("min", self.min, "max", self.max)
@@ -53,17 +57,52 @@ class CodesSection(Section):
     completed: Text = ""
     failed_attention: Text = ""
     no_consent: Text = ""
+    screened_out: Text = ""
 
 
 class RedirectsSection(CodesSection):
     """Where participants are sent at the end, by outcome; parameters of their link are filled in as in codes."""
 
-    @field_validator("completed", "failed_attention", "no_consent")
+    @field_validator("completed", "failed_attention", "no_consent", "screened_out")
     @classmethod
     def _is_address(cls, address: str) -> str:
         if address and not WEB_ADDRESS.match(address):
             raise ValueError(f"must be an address that begins with https:// or http:// (got {shown(address)})")
         return address
+
+
+Money = Annotated[float, Field(ge=0, le=10_000)]
+
+
+class PaySection(Section):
+    """What participants get, and by which rule; the files for a panel are made from it."""
+
+    amount: Money | None = None  # for a completed session
+    currency: str = Field("GBP", pattern=r"^[A-Z]{3}$", description="a code of three capital letters, as in GBP")
+    bonus: Literal["none", "fixed", "accuracy"] = "none"
+    bonus_amount: Money = 0.0  # fixed: of everyone approved; accuracy: with all main trials right
+    bonus_from: float = Field(0.5, ge=0, lt=1)  # accuracy: share of main trials right up to which there is no bonus
+    screened_out: Money = 0.0  # of everyone screened out
+    # exclusion rules that are a reason to reject; those excluded by others have done their work and are approved
+    reject: Annotated[tuple[Name, ...], Once] = ("catch_accuracy",)
+
+    @field_validator("reject")
+    @classmethod
+    def _are_rules(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in ExclusionsSection.model_fields:
+                known = did_you_mean(name, ExclusionsSection.model_fields)
+                raise ValueError(f"must name rules of [exclusions] (got {shown(name)}{known})")
+        return names
+
+    @model_validator(mode="after")
+    def _has_an_amount(self) -> PaySection:
+        if (self.bonus == "none") != (self.bonus_amount == 0):
+            raise ValueError(
+                f"bonus and bonus_amount belong together (got bonus {self.bonus!r} and bonus_amount "
+                f"{self.bonus_amount:g})"
+            )
+        return self
 
 
 class ServerSection(Section):
@@ -98,10 +137,15 @@ class ServerSection(Section):
     # without a request, after which the place is assigned again
     dropout_minutes: float = Field(120.0, gt=0, le=100_000)
     recruit: int | None = Field(None, ge=1, le=1_000_000)  # close when this many have completed; never if not given
+    # group → how many may take part: completed, or under way
+    quotas: dict[str, Annotated[int, Field(ge=0, le=1_000_000)]] = Field(default_factory=dict)
+    # without a request from anyone, after which an open study counts as stalled
+    stalled_hours: float = Field(6.0, gt=0, le=100_000)
     image_format: Literal["jpeg", "png"] = "jpeg"
     image_quality: int = Field(92, ge=50, le=100)  # of jpeg, without chroma subsampling
     codes: CodesSection = CodesSection()  # if none is given, a random one is made for each participant
     redirects: RedirectsSection = RedirectsSection()
+    pay: PaySection = PaySection()
 
     @model_validator(mode="after")
     def _asks_everything_once(self) -> ServerSection:
@@ -114,6 +158,14 @@ class ServerSection(Section):
             taken.add(question.name)
         return self
 
+    @model_validator(mode="after")
+    def _quotas_are_of_groups(self) -> ServerSection:
+        if self.quotas and self.groups == "none":
+            raise ValueError('quotas need groups = "question" or groups = "link"')
+        if strange := [name for name in self.quotas if name not in self.group_names]:
+            raise ValueError(f"quotas names {shown(strange[0])}, which is none of group_names")
+        return self
+
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
@@ -123,4 +175,4 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "http.run": ["run"],
     },
 )
-__all__ += ["CodesSection", "FieldSection", "RedirectsSection", "ServerSection"]
+__all__ += ["CodesSection", "FieldSection", "PaySection", "RedirectsSection", "ServerSection"]

@@ -26,6 +26,7 @@ from exemplum.server.storage.registration import AmbiguousStudyError, real_answe
 from exemplum.server.storage.schema import StudyVersion
 from exemplum.study import ServerLock, Study, freezing, taken_back
 
+UNSHOWN = {"recruit", "codes", "redirects", "pay", "quotas", "stalled_hours"}  # of [server]: shown to nobody
 FREEZE = 1  # raise when the same study is shown in another way
 
 
@@ -178,7 +179,7 @@ def _manifest(
             "count": len(images.names), "side": images.side, "bytes": images.length,
             "digest": store.digest(dict(images.names)),
         },
-        "server": study.config.server.model_dump(exclude={"recruit", "codes", "redirects"}),
+        "server": study.config.server.model_dump(exclude=UNSHOWN),
         "exclusions": study.config.exclusions.model_dump(),
         "texts": store.digest(words),
     }  # fmt: skip

@@ -105,6 +105,7 @@ STATUS = {
     "not_found": 404,
     "already_done": 409,
     "already_started": 409,
+    "used_link": 409,
     "out_of_order": 409,
     "already_answered": 409,
     "ended": 409,

@@ -28,7 +28,7 @@ STAGES = ("index", "queries", "explanations", "design")  # never remade once peo
 # Of study.toml, as SECTION or SECTION.KEY. The texts in STUDY/texts may change, too.
 MAY_CHANGE = (
     "observers", "analysis.bootstrap", "server.title", "server.contact", "server.minutes", "server.recruit",
-    "server.codes", "server.redirects",
+    "server.quotas", "server.stalled_hours", "server.codes", "server.redirects", "server.pay",
 )  # fmt: skip
 UNTIL_UNBLINDED = ("exclusions",)  # may change until somebody has looked at accuracy by condition
 MAY_GROW = ("server.languages",)

@@ -24,7 +24,7 @@ from exemplum.server.http.participant_routes import address
 from exemplum.server.pages import monitor
 from exemplum.server.pages.images import opaque
 from exemplum.server.requests import ApiError, well_formed
-from exemplum.server.sessions import entry, withdrawal
+from exemplum.server.sessions import entry, recruitment, withdrawal
 from exemplum.server.sessions.entry import link_code, link_names
 from exemplum.server.storage import export, status
 from exemplum.server.storage.schema import Audit, SessionRow, StudyRow
@@ -81,7 +81,7 @@ class Desk:
         study = orm.get_one(StudyRow, self.experiment.study_id)
         common = {
             "study": study, "experiment": self.experiment, "once": self.once,
-            "is_open": entry.is_open(orm, self.experiment),
+            "is_open": recruitment.is_open(orm, self.experiment),
             "pending": withdrawal.pending(orm, self.experiment),
             "outdated": withdrawal.outdated(self.experiment.study, withdrawal.last_withdrawal(orm, study.id)),
         }  # fmt: skip
@@ -174,7 +174,7 @@ def _add_actions(inside: APIRouter, desk: Desk) -> None:
     sealed = Depends(desk.form)
 
     @inside.post("/recruitment")
-    async def recruitment(sent: dict[str, str] = sealed) -> Response:
+    async def recruit(sent: dict[str, str] = sealed) -> Response:
         state = sent.get("state", "")
         if state not in ("open", "paused", "closed"):
             raise ApiError("bad_request", "recruitment must be open, paused or closed", field="state")

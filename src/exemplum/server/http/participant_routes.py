@@ -17,8 +17,8 @@ from exemplum.server.experiment import Experiment
 from exemplum.server.http import middleware
 from exemplum.server.http.middleware import Buckets
 from exemplum.server.requests import ApiError, Body
-from exemplum.server.sessions import answers, entry, steps
-from exemplum.server.sessions.entry import hashed, is_pilot
+from exemplum.server.sessions import answers, entry, recruitment, steps
+from exemplum.server.sessions.entry import hashed, link_of
 from exemplum.server.sessions.state import state
 from exemplum.server.storage import status
 from exemplum.server.storage.schema import SessionRow
@@ -113,9 +113,9 @@ def _add_public(router: APIRouter, experiment: Experiment, buckets: Buckets) -> 
     def config(request: Request, link: str = "") -> dict[str, Any]:
         buckets.take(middleware.PUBLIC, address(request))
         said = experiment.config
-        pilot = is_pilot(experiment, link)
+        group, pilot = link_of(experiment, link)
         with database.read() as orm:
-            is_open = pilot or entry.is_open(orm, experiment)
+            is_open = pilot or recruitment.is_open(orm, experiment, group)
         return {
             "api": API, "study": {"title": said.title, "contact": said.contact, "minutes": said.minutes},
             "languages": list(said.languages),

@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session as Orm
 
 from exemplum.server.experiment import Experiment
 from exemplum.server.pages.images import opaque
 from exemplum.server.requests import ApiError
+from exemplum.server.sessions.recruitment import is_open
 from exemplum.server.sessions.schedule import steps_before
-from exemplum.server.storage.schema import Participant, SessionRow, StudyRow, now_ms
+from exemplum.server.storage.schema import Participant, SessionRow, now_ms
 
 
 @dataclass(frozen=True)
@@ -69,30 +70,6 @@ def resume_link(orm: Orm, row: SessionRow) -> str:
     row.resume_hash = hashed(code)
     orm.flush()
     return code
-
-
-def is_open(orm: Orm, experiment: Experiment) -> bool:
-    """Whether new participants are taken."""
-    study = orm.get_one(StudyRow, experiment.study_id)
-    if study.recruitment != "open":
-        return False
-    most = experiment.config.recruit
-    return most is None or completed(orm, experiment) < most
-
-
-def completed(orm: Orm, experiment: Experiment) -> int:
-    """Participants who finished and are not excluded, without pilots."""
-    return orm.scalar(
-        select(func.count())
-        .select_from(SessionRow)
-        .join(Participant, Participant.id == SessionRow.participant_id)
-        .where(
-            Participant.study_id == experiment.study_id,
-            Participant.pilot.is_(False),
-            SessionRow.outcome == "completed",
-            SessionRow.excluded.is_(False),
-        )
-    ) or 0  # fmt: skip
 
 
 def _kept(orm: Orm, experiment: Experiment, token: str, identity: Identity) -> SessionRow | None:
@@ -149,7 +126,7 @@ def _handed_over(orm: Orm, experiment: Experiment, code: str, key: str) -> Enter
 
 
 def _refuse_if_closed(orm: Orm, experiment: Experiment, identity: Identity) -> None:
-    if not identity.pilot and not is_open(orm, experiment):
+    if not identity.pilot and not is_open(orm, experiment, identity.group):
         raise ApiError("closed", "the study takes no new participants at present")
 
 
@@ -228,14 +205,12 @@ def link_code(experiment: Experiment, name: str) -> str:
     return f"{name}-{opaque(experiment.secret, 'link', experiment.study_id, name)[:CODE]}"
 
 
-def is_pilot(experiment: Experiment, code: str) -> bool:
-    """Whether data entered by this link are pilot data; False for a link of another study."""
-    if experiment.settings.pilot or not code:
-        return experiment.settings.pilot
+def link_of(experiment: Experiment, code: str) -> tuple[str, bool]:
+    """The group of a link, and whether its data are pilot data; ("", False) for a link of another study."""
     try:
-        return _link(experiment, code)[1]
+        return _link(experiment, code)
     except ApiError:
-        return False
+        return "", experiment.settings.pilot
 
 
 def _link(experiment: Experiment, code: str) -> tuple[str, bool]:

@@ -18,6 +18,7 @@ from exemplum.server.requests import ApiError, Body, bad_request
 from exemplum.server.sessions import comprehension, forms
 from exemplum.server.sessions.entry import hashed
 from exemplum.server.sessions.forms import COMMENT, described
+from exemplum.server.sessions.recruitment import places_held
 from exemplum.server.sessions.schedule import pictures_of, place, session_of, show_again, steps_after, trial_of, turned
 from exemplum.server.sessions.state import RATING, must_practise_again, step_id
 from exemplum.server.storage.schema import (
@@ -119,8 +120,11 @@ def _move_on(orm: Orm, experiment: Experiment, row: SessionRow, current: dict[st
         finish(orm, experiment, row, NO_CONSENT)
         return
     participant = orm.get_one(Participant, row.participant_id)
-    if current["kind"] == "form" and data.get(forms.GROUP):
-        participant.group = data[forms.GROUP]
+    if current["kind"] == "form":
+        participant.group = data.get(forms.GROUP) or participant.group
+        if _is_screened_out(orm, experiment, row, participant, data):
+            finish(orm, experiment, row, SCREENED_OUT)
+            return
     if row.step + 1 == len(row.steps) and row.slot is None:
         assign(orm, experiment, row, participant)
     if current["kind"] == comprehension.KIND:
@@ -132,6 +136,20 @@ def _move_on(orm: Orm, experiment: Experiment, row: SessionRow, current: dict[st
         finish(orm, experiment, row)
     elif row.steps[row.step].get("repeats") and row.steps[row.step]["kind"] == "block":
         _choose_repeated(orm, row)
+
+
+def _is_screened_out(
+    orm: Orm, experiment: Experiment, row: SessionRow, participant: Participant, data: dict[str, Any]
+) -> bool:
+    """Whether the form has an answer that screens out, or the quota of the person's group is filled."""
+    if any(data.get(field.name) in field.screen_out for field in experiment.config.fields):
+        return True
+    quota = experiment.config.quotas.get(participant.group)
+    if quota is None or participant.pilot:
+        return False
+    # one at a time, as in _slot
+    orm.execute(select(StudyRow.id).where(StudyRow.id == experiment.study_id).with_for_update())
+    return places_held(orm, experiment, besides=row.id)[participant.group] >= quota
 
 
 def _choose_repeated(orm: Orm, row: SessionRow) -> None:
@@ -159,6 +177,7 @@ def _choose_repeated(orm: Orm, row: SessionRow) -> None:
 
 
 COMPLETED, FAILED_ATTENTION, NO_CONSENT = "completed", "failed_attention", "no_consent"
+SCREENED_OUT = "screened_out"
 ATTENTION = "catch_accuracy"  # breaking this rule gives the code for failed attention
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no 0 and O, 1 and I: codes are typed by hand
 
@@ -172,8 +191,8 @@ def finish(orm: Orm, experiment: Experiment, row: SessionRow, result: str = "") 
         row.excluded = bool(broken)
     row.status, row.outcome, row.finished_at = "finished", result, now_ms()
     experiment.ended.set()
-    # A participant who refuses consent gets a code only if the study declares one for that.
-    row.code = getattr(experiment.config.codes, result) or ("" if result == NO_CONSENT else _made_up())
+    # Who refuses consent, or is screened out, gets a code only if the study declares one for that.
+    row.code = getattr(experiment.config.codes, result) or ("" if result in (NO_CONSENT, SCREENED_OUT) else _made_up())
 
 
 def _made_up() -> str:

@@ -45,7 +45,7 @@ MEASURED = {
 }
 SESSION = {
     "status": Column("str", "active or finished"),
-    "outcome": Column("str", "completed, failed_attention or no_consent; empty while active"),
+    "outcome": Column("str", "completed, failed_attention, no_consent or screened_out; empty while active"),
     "excluded": Column("bool", "by an exclusion rule of the study"),
     "pilot": Column("bool", "entered by the pilot link"),
     "answered": Column("int", "trials answered"),

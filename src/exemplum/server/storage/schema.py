@@ -100,7 +100,9 @@ class SessionRow(Base):
     seed: Mapped[int]
     slot: Mapped[int | None]  # participant of the design, from 1; none before consent
     status: Mapped[str] = mapped_column(String(12), default="active")  # active or finished
-    outcome: Mapped[str] = mapped_column(String(20), default="")  # completed, failed_attention, no_consent
+    outcome: Mapped[str] = mapped_column(
+        String(20), default=""
+    )  # completed, failed_attention, no_consent, screened_out
     code: Mapped[str] = mapped_column(String(400), default="")
     excluded: Mapped[bool] = mapped_column(default=False)  # by a rule, at the end; its place is given again
     step: Mapped[int] = mapped_column(default=0)  # position in steps
