@@ -8,7 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, func, select, text
 
 from exemplum.server.storage.database import Database, sqlite_url
-from exemplum.server.storage.schema import Answer, Audit, Base, SessionRow
+from exemplum.server.storage.schema import Answer, Audit, Base, SessionRow, Summary
 from server.legacy import legacy_study
 from server.test_experimenter import let_in, once, press, session_page
 from server.walk import Walker
@@ -83,7 +83,7 @@ def test_no_id_of_any_table_is_given_twice_on_sqlite(tmp_path):
         made = dict(orm.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")).all())
     database.close()
     numbered = [table.name for table in Base.metadata.sorted_tables if "id" in table.columns]
-    assert len(numbered) == 9
+    assert len(numbered) == 10
     assert [name for name in numbered if "AUTOINCREMENT" not in made[name]] == []
 
 
@@ -104,7 +104,8 @@ def test_the_migrated_schema_is_that_of_the_code(serve, database, tmp_path):
 def test_migrating_keeps_every_row(serve, tmp_path):
     folder = legacy_study(tmp_path)
     engine = create_engine(sqlite_url(folder / "server" / "experiment.sqlite"))
-    names = [table.name for table in Base.metadata.sorted_tables if table.name not in ("audit", "study_versions")]
+    changed = ("audit", "study_versions", "batches", "summaries")  # by the start, or not there before it
+    names = [table.name for table in Base.metadata.sorted_tables if table.name not in changed]
 
     def counts():
         with engine.connect() as connection:
@@ -117,4 +118,6 @@ def test_migrating_keeps_every_row(serve, tmp_path):
     with client.experiment.database.read() as orm:
         assert orm.execute(text("PRAGMA foreign_key_check")).all() == []
         assert orm.scalar(select(func.count(SessionRow.id))) == 2
+        summarized = select(Summary.answers, SessionRow.answered).join(SessionRow, SessionRow.id == Summary.session_id)
+        assert [tuple(row) for row in orm.execute(summarized)] == [(answered, answered) for answered in (22, 0)]
     engine.dispose()

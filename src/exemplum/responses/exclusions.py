@@ -137,14 +137,24 @@ RULES = {
 }  # fmt: skip
 
 
+def judge(name: str, value: float, limit: float, finished: bool) -> tuple[str, str]:
+    """The verdict of one rule about one participant's value, NaN if it is not known, and the reason in words.
+
+    >>> judge("catch_accuracy", 0.5, 0.8, finished=True)
+    ('excluded', 'catch accuracy 0.50, at least 0.80 wanted')
+    """
+    rule = RULES[name]
+    met = rule.met(value, limit)
+    open_still = np.isnan(value) or (rule.at_end and not finished and not met)
+    verdict = "unknown" if open_still else "kept" if met else "excluded"
+    return verdict, f"{name} not known" if np.isnan(value) else rule.words.format(value, limit)
+
+
 def _verdicts(name: str, rules: ExclusionsSection, measured: pd.DataFrame) -> list[dict[str, Any]]:
-    rule, limit = RULES[name], float(getattr(rules, name))
+    limit = float(getattr(rules, name))
     rows = []
-    for person, value, finished in zip(measured.index, measured[rule.column], measured["finished"], strict=True):
-        met = rule.met(value, limit)
-        open_still = np.isnan(value) or (rule.at_end and not finished and not met)
-        verdict = "unknown" if open_still else "kept" if met else "excluded"
-        reason = f"{name} not known" if np.isnan(value) else rule.words.format(value, limit)
+    for person, value, finished in zip(measured.index, measured[RULES[name].column], measured["finished"], strict=True):
+        verdict, reason = judge(name, value, limit, finished)
         rows.append(
             dict(zip(PERSON, person, strict=True))
             | {"rule": name, "value": value, "limit": limit, "verdict": verdict, "reason": reason}

@@ -27,7 +27,7 @@ from exemplum.server.http.experimenter_routes import routes as experimenter_rout
 from exemplum.server.http.middleware import Buckets, ImageFiles, RequestMiddleware, configure
 from exemplum.server.http.participant_routes import routes as participant_routes
 from exemplum.server.requests import NO_JSON, ApiError, bad_request
-from exemplum.server.sessions import withdrawal
+from exemplum.server.sessions import summaries, withdrawal
 from exemplum.server.storage.export import publish
 from exemplum.server.storage.status import keep
 
@@ -47,6 +47,7 @@ def create_app(experiment: Experiment) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(TURN_S)
         await run_in_threadpool(keep, experiment)
+        await run_in_threadpool(summaries.catch_up, experiment)
         tasks = [asyncio.create_task(work(experiment)) for work in (_publish_what_ends, withdrawal.keep_trying)]
         yield
         for task in tasks:

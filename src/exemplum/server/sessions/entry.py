@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session as Orm
 from exemplum.server.experiment import Experiment
 from exemplum.server.pages.images import opaque
 from exemplum.server.requests import ApiError
+from exemplum.server.sessions import invitations, summaries
 from exemplum.server.sessions.recruitment import is_open
 from exemplum.server.sessions.schedule import steps_before
 from exemplum.server.storage.schema import Participant, SessionRow, now_ms
@@ -53,7 +54,7 @@ def begin(orm: Orm, experiment: Experiment, entry: EntryRequest) -> EnteredSessi
         return _begun(experiment, row, resumed=False)
     if code := entry.params.get("resume"):
         return _handed_over(orm, experiment, code, entry.key)
-    identity = identify(experiment, entry.params, entry.participant)
+    identity = _invited(orm, experiment, entry.params) or identify(experiment, entry.params, entry.participant)
     row = _kept(orm, experiment, entry.token, identity)
     if row is not None:
         return _resumed(experiment, row, entry)
@@ -96,6 +97,8 @@ def _known(orm: Orm, experiment: Experiment, identity: Identity) -> Participant 
 
 
 def _second_entry(orm: Orm, experiment: Experiment, participant: Participant, entry: EntryRequest) -> EnteredSession:
+    if participant.batch_id is not None:  # whoever it is: a link that was passed on must not reveal how it went on
+        raise ApiError("used_link", "this link works once, and has been used")
     row = orm.scalar(select(SessionRow).where(SessionRow.participant_id == participant.id))
     if row is None or row.status != "active":
         raise ApiError("already_done", "this participant has taken part already")
@@ -133,7 +136,7 @@ def _refuse_if_closed(orm: Orm, experiment: Experiment, identity: Identity) -> N
 def _new(orm: Orm, experiment: Experiment, identity: Identity, entry: EntryRequest) -> SessionRow:
     participant = Participant(
         study_id=experiment.study_id, external_id=identity.external_id, source=identity.source,
-        group=identity.group, pilot=identity.pilot,
+        group=identity.group, pilot=identity.pilot, batch_id=identity.batch_id,
     )  # fmt: skip
     orm.add(participant)
     orm.flush()
@@ -150,6 +153,7 @@ def _new(orm: Orm, experiment: Experiment, identity: Identity, entry: EntryReque
     )  # fmt: skip
     orm.add(row)
     orm.flush()
+    summaries.keep(orm, row)
     return row
 
 
@@ -167,9 +171,10 @@ PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"  # sent by MTurk while a worker previews
 @dataclass(frozen=True)
 class Identity:
     external_id: str
-    source: str  # prolific, mturk, sona, link, lab or anonymous
+    source: str  # prolific, mturk, sona, cloudresearch, link, invitation, lab or anonymous
     group: str
     pilot: bool
+    batch_id: int | None = None
 
     @property
     def is_anonymous(self) -> bool:
@@ -186,12 +191,23 @@ def identify(experiment: Experiment, params: Mapping[str, str], typed: str) -> I
             raise ApiError("bad_request", f"{typed!r} is not a participant number", field="participant")
         return Identity(str(int(typed)), "lab", group, pilot)
     for source, name in (("prolific", "PROLIFIC_PID"), ("mturk", "workerId"), ("sona", "survey_code"), ("sona", "id"),
-                         ("link", "participant")):  # fmt: skip
+                         ("cloudresearch", "participantId"), ("link", "participant")):  # fmt: skip
         if external_id := params.get(name, "").strip():
             if PLACEHOLDER.fullmatch(external_id):
                 raise ApiError("unfilled_link", f"{name} is {external_id!r}: the panel did not fill in its link")
             return Identity(external_id, source, group, pilot)
     return Identity("anonymous-" + secrets.token_hex(8), "anonymous", group, pilot)
+
+
+def _invited(orm: Orm, experiment: Experiment, params: Mapping[str, str]) -> Identity | None:
+    """The identity of a single-use link; None for other links. Raises ApiError bad_link for one of another study."""
+    given = params.get(invitations.PARAMETER, "").strip()
+    if not given or experiment.settings.lab:
+        return None
+    batch = invitations.batch_of(orm, experiment.secret, experiment.study_id, given)
+    if batch is None:
+        raise ApiError("bad_link", "this single-use link belongs to another study")
+    return Identity(given, invitations.SOURCE, batch.group, experiment.settings.pilot, batch.id)
 
 
 def link_names(experiment: Experiment) -> list[str]:

@@ -15,7 +15,7 @@ from exemplum.records import Response, Side, TrialKind
 from exemplum.server.experiment import Experiment, intuitiveness_phases
 from exemplum.server.pages.monitor import broken_rules
 from exemplum.server.requests import ApiError, Body, bad_request
-from exemplum.server.sessions import comprehension, forms
+from exemplum.server.sessions import comprehension, forms, summaries
 from exemplum.server.sessions.entry import hashed
 from exemplum.server.sessions.forms import COMMENT, described
 from exemplum.server.sessions.recruitment import places_held
@@ -78,7 +78,7 @@ def complete(orm: Orm, experiment: Experiment, token: str, step: str, done: Step
     row.seen_at = now_ms()
     row.replaced += done.replaced
     _move_on(orm, experiment, row, current, data)
-    orm.flush()
+    summaries.keep(orm, row)
     return row.id
 
 

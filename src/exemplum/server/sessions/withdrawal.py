@@ -29,6 +29,7 @@ from exemplum.server.storage.schema import (
     SessionRow,
     StepRecord,
     StudyRow,
+    Summary,
     TrialRow,
     now_ms,
 )
@@ -44,7 +45,7 @@ def withdraw(orm: Orm, experiment: Experiment, key: str) -> bool:
     row = session_of_key(orm, experiment, key)
     if row is None:
         return False
-    for table in (Answer, Event, StepRecord, TrialRow):
+    for table in (Answer, Event, StepRecord, Summary, TrialRow):
         orm.execute(delete(table).where(table.session_id == row.id))
     participant = orm.get_one(Participant, row.participant_id)
     participant.external_id = hashed_id(experiment.secret, participant.external_id)

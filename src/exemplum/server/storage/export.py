@@ -56,7 +56,7 @@ SESSION = {
 }
 IDENTITY = {
     "external_id": Column("str", "the participant's id in the panel, or number in lab mode"),
-    "source": Column("str", "prolific, mturk, sona, link, lab or anonymous"),
+    "source": Column("str", "prolific, mturk, sona, cloudresearch, link, invitation, lab or anonymous"),
     "code": Column("str", "completion code"),
     "params": Column("str", "parameters of the link, as JSON"),
     "client": Column("str", "browser and screen, as JSON"),

@@ -75,10 +75,26 @@ class Participant(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"))
     external_id: Mapped[str] = mapped_column(String(250))  # after withdrawal a keyed hash of it
-    source: Mapped[str] = mapped_column(String(20))  # prolific, mturk, sona, link, lab or anonymous
+    source: Mapped[str] = mapped_column(
+        String(20)
+    )  # prolific, mturk, sona, cloudresearch, link, invitation, lab, anonymous
     group: Mapped[str] = mapped_column(String(40), default="")  # expert, lay or another of the study
     pilot: Mapped[bool] = mapped_column(default=False)
+    batch_id: Mapped[int | None]  # of the single-use link
     withdrawn_at: Mapped[int | None]
+    created_at: Mapped[int] = mapped_column(default=now_ms)
+
+
+class Batch(Base):
+    """Single-use links that were issued together."""
+
+    __tablename__ = "batches"
+    __table_args__ = (UniqueConstraint("study_id", "name"), ONCE)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"))
+    name: Mapped[str] = mapped_column(String(40))
+    group: Mapped[str] = mapped_column(String(40), default="")  # of everyone who enters by them
+    size: Mapped[int]  # links; numbered from 1
     created_at: Mapped[int] = mapped_column(default=now_ms)
 
 
@@ -135,6 +151,36 @@ class StepRecord(Base):
     ms: Mapped[float]
     visible_ms: Mapped[float]
     received_at: Mapped[int] = mapped_column(default=now_ms)
+
+
+class Summary(Base):
+    """Counts and times of a session, so that lists of sessions read no answers; kept at entry and after each step."""
+
+    __tablename__ = "summaries"
+    __table_args__ = ()
+    session_id: Mapped[int] = mapped_column(
+        ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    answers: Mapped[int] = mapped_column(default=0)  # that it counts; those since the last step are not in it
+    main_answers: Mapped[int] = mapped_column(default=0)
+    main_correct: Mapped[int] = mapped_column(default=0)
+    main_top: Mapped[int] = mapped_column(default=0)  # main answers that chose the upper query
+    catch_answers: Mapped[int] = mapped_column(default=0)
+    catch_correct: Mapped[int] = mapped_column(default=0)
+    fast: Mapped[int] = mapped_column(default=0)  # answers faster than anyone can look and choose
+    rts: Mapped[list[Any]]  # answers per bin of reaction time
+    median_rt_ms: Mapped[float | None]
+    longest_gap_ms: Mapped[int] = mapped_column(default=0)  # between two answers, breaks included
+    hidden_ms: Mapped[float] = mapped_column(default=0.0)  # while trials were shown
+    blurs: Mapped[int] = mapped_column(default=0)
+    began_at: Mapped[float | None]  # first trial shown, and last answered, by the browser's clock
+    ended_at: Mapped[float | None]
+    instructions_ms: Mapped[float | None]  # visible
+    practice_rounds: Mapped[int] = mapped_column(default=0)
+    width: Mapped[int | None]  # of the window, CSS pixels
+    height: Mapped[int | None]
+    device: Mapped[str] = mapped_column(String(10), default="")  # computer, tablet or phone
+    browser: Mapped[str] = mapped_column(String(20), default="")
 
 
 class TrialRow(Base):

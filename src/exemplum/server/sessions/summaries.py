@@ -1,0 +1,148 @@
+"""Summaries of sessions: what lists of sessions and the files for panels need, without reading answers each time."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+from functools import partial
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session as Orm
+
+from exemplum.records import Side, TrialKind
+from exemplum.server.experiment import Experiment
+from exemplum.server.storage.schema import Answer, Participant, SessionRow, StepRecord, Summary, TrialRow
+
+FAST_MS = 500  # nobody can look at two pictures, choose and press in less
+EDGES_MS = tuple(round(250 * 2 ** (n / 2)) for n in range(17))  # of the bins of reaction times: 250 ms … 64 s
+AT_ONCE = 50  # sessions summarized in one transaction when the server starts
+CHOSEN = select(
+    TrialRow.kind, Answer.choice, Answer.correct, Answer.rt_ms, Answer.shown_at, Answer.hidden_ms, Answer.blurs,
+    Answer.received_at,
+).join(TrialRow, TrialRow.id == Answer.trial_id)  # fmt: skip
+
+
+def keep(orm: Orm, row: SessionRow) -> None:
+    """Write the summary of a session as it is now. Runs in the caller's transaction."""
+    orm.merge(Summary(session_id=row.id, **_made(orm, row)))
+    orm.flush()
+
+
+def catch_up(experiment: Experiment) -> None:
+    """Summarize sessions of earlier versions, and those whose last answers no step followed before a stop."""
+    after: int | None = 0
+    while after is not None:
+        after = experiment.database.writer.submit_sync(partial(_some, experiment=experiment, after=after))
+
+
+def _some(orm: Orm, experiment: Experiment, after: int) -> int | None:
+    """Summarize some sessions that need it, with ids above `after`; returns the last id, None if there are no more."""
+    behind = orm.scalars(
+        select(SessionRow)
+        .join(Participant, Participant.id == SessionRow.participant_id)
+        .outerjoin(Summary, Summary.session_id == SessionRow.id)
+        .where(
+            Participant.study_id == experiment.study_id,
+            SessionRow.id > after,
+            or_(Summary.session_id.is_(None), Summary.answers != SessionRow.answered),
+        )
+        .order_by(SessionRow.id)
+        .limit(AT_ONCE)
+    ).all()
+    for row in behind:
+        keep(orm, row)
+    return behind[-1].id if behind else None
+
+
+def _made(orm: Orm, row: SessionRow) -> dict[str, Any]:
+    """The columns of the summary, as docs/tables.md and exclusion rules define them for PEOPLE."""
+    given = orm.execute(CHOSEN.where(Answer.session_id == row.id).order_by(TrialRow.position)).all()
+    main = [answer for answer in given if answer.kind == TrialKind.MAIN.value]
+    catch = [answer for answer in given if answer.kind == TrialKind.CATCH.value]
+    steps = {
+        step.kind: step
+        for step in orm.scalars(
+            select(StepRecord).where(StepRecord.session_id == row.id, StepRecord.kind.in_(("check", "instructions")))
+        )
+    }
+    received = [answer.received_at for answer in given]
+    return {
+        "answers": row.answered,
+        "main_answers": len(main),
+        "main_correct": sum(answer.correct for answer in main),
+        "main_top": sum(answer.choice == Side.TOP.value for answer in main),
+        "catch_answers": len(catch),
+        "catch_correct": sum(answer.correct for answer in catch),
+        "fast": sum(answer.rt_ms < FAST_MS for answer in given),
+        "rts": histogram(answer.rt_ms for answer in given),
+        "median_rt_ms": median(answer.rt_ms for answer in given) if given else None,
+        "longest_gap_ms": max((later - earlier for earlier, later in pairwise(received)), default=0),
+        "hidden_ms": sum(answer.hidden_ms for answer in given),
+        "blurs": sum(answer.blurs for answer in given),
+        "began_at": min((answer.shown_at for answer in given), default=None),
+        "ended_at": max((answer.shown_at + answer.rt_ms for answer in given), default=None),
+        "instructions_ms": steps["instructions"].visible_ms if "instructions" in steps else None,
+        "practice_rounds": max((s["round"] for s in row.steps if s["kind"] == "block" and s["practice"]), default=0),
+        **_browser(row.client | (steps["check"].data if "check" in steps else {})),
+    }  # fmt: skip
+
+
+def histogram(rts_ms: Iterable[float]) -> list[int]:
+    """Reaction times per bin: below the first edge, between two edges, from the last one on.
+
+    >>> sum(histogram([200.0, 300.0, 90_000.0])), histogram([200.0])[0], histogram([90_000.0])[-1]
+    (3, 1, 1)
+    """
+    counts = [0] * (len(EDGES_MS) + 1)
+    for rt in rts_ms:
+        counts[bisect_right(EDGES_MS, rt)] += 1
+    return counts
+
+
+def _browser(client: dict[str, Any]) -> dict[str, Any]:
+    """Window, device and browser from what the page said of itself, which may be anything."""
+    agent = str(client.get("user_agent", ""))
+    touch = client.get("touch") is True
+    return {
+        "width": _pixels(client.get("width")), "height": _pixels(client.get("height")),
+        "device": device(agent, touch), "browser": browser(agent),
+    }  # fmt: skip
+
+
+def _pixels(value: Any) -> int | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 100_000
+    return round(value) if number else None
+
+
+# In this order: Edge and Opera name Chrome too, and Chrome names Safari.
+BROWSERS = (
+    ("Edge", "Edg(?:e|A|iOS)?/"), ("Opera", "OPR/"), ("Samsung Internet", "SamsungBrowser/"),
+    ("Firefox", "(?:Firefox|FxiOS)/"), ("Chrome", "(?:Chrome|CriOS)/"),
+    ("Safari", "Safari/"),
+)  # fmt: skip
+
+
+def browser(agent: str) -> str:
+    """The browser's name by its user agent; "other", or "" for none.
+
+    >>> browser("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/131.0.0.0 Safari/537.36 Edg/131.0")
+    'Edge'
+    """
+    return next((name for name, pattern in BROWSERS if re.search(pattern, agent)), "other" if agent else "")
+
+
+def device(agent: str, touch: bool) -> str:
+    """computer, tablet or phone; "" if the user agent is not known. iPads call themselves Macintosh.
+
+    >>> device("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Mobile/15E148", True)
+    'phone'
+    """
+    if not agent:
+        return ""
+    if "iPad" in agent or ("Macintosh" in agent and touch) or ("Android" in agent and "Mobile" not in agent):
+        return "tablet"
+    return "phone" if "Mobi" in agent or "Android" in agent else "computer"
