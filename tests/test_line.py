@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 from exemplum import store
 from exemplum.server import Experiment, Settings, create_app
-from exemplum.server.pages import monitor
+from exemplum.server.pages import session_lines
 from exemplum.server.storage.schema import Answer, TrialRow
 from exemplum.study import pipeline
 from exemplum.study.folder import Study
@@ -150,7 +150,7 @@ def test_people_stand_beside_machines_and_rules_judge_alike(study, tmp_path):
         hasty.do(hasty.walk(until=lambda step: step["kind"] == "instructions"), visible_ms=4000.0)
         hasty.walk()
         with experiment.database.read() as orm:
-            live = {line.label: bool(line.excluded) for line in monitor.lines(orm, experiment)}
+            live = {line.label: bool(line.excluded) for line in session_lines.lines(orm, experiment)}
             right = orm.scalars(
                 select(Answer.correct).join(TrialRow).where(TrialRow.session_id == 1, TrialRow.kind == "main")
             ).all()

@@ -175,7 +175,7 @@ def test_pilot_and_real_are_told_apart_on_every_page(serve):
     Walker(client, link=pilot_link(client)).start()
     assert ">real<" in client.get(session_page(client, "P0001")).text
     assert ">pilot<" in client.get(session_page(client, "P0002")).text
-    rows = re.findall(r"<tr>.*?</tr>", client.get("/experimenter/").text, re.DOTALL)
+    rows = re.findall(r"<tr .*?</tr>", client.get("/experimenter/").text, re.DOTALL)
     marked = {label: ">pilot<" in row for row in rows if (label := "".join(re.findall(r">(P\d{4})<", row)))}
     assert marked == {"P0001": False, "P0002": True}
 

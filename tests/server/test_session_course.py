@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from exemplum.responses import exclusions, read_all
-from exemplum.server.pages import monitor
+from exemplum.server.pages import session_lines
 from exemplum.server.sessions.schedule import rehearsal
 from exemplum.server.sessions.worked_examples import WorkedExamples
 from exemplum.server.storage.export import publish
@@ -222,7 +222,7 @@ def test_rules_about_how_trials_were_shown_are_the_same_for_server_and_analysis(
                f"the window lost the focus {mains} times, at most 1 allowed"]  # fmt: skip
     experiment = client.experiment
     with experiment.database.read() as orm:
-        assert {line.label: line.excluded for line in monitor.lines(orm, experiment)} == {"P0001": [], "P0002": reasons}
+        assert {line.label: line.excluded for line in session_lines.lines(orm, experiment)} == {"P0001": [], "P0002": reasons}
         assert orm.scalars(select(SessionRow.excluded).order_by(SessionRow.id)).all() == [False, True]
     publish(experiment)
     found = read_all(experiment.study.stage("responses"))
@@ -245,7 +245,7 @@ def test_an_age_in_words_is_no_number_and_stops_nothing(serve, given):
     assert walker.do(form, {"age": given}).status_code == 200
     walker.walk()
     with client.experiment.database.read() as orm:
-        assert [line.label for line in monitor.lines(orm, client.experiment)] == ["P0001"]
+        assert [line.label for line in session_lines.lines(orm, client.experiment)] == ["P0001"]
         assert people(orm, members(orm, 1))["age"].isna().all()
 
 

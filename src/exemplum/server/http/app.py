@@ -27,7 +27,7 @@ from exemplum.server.http.experimenter_routes import routes as experimenter_rout
 from exemplum.server.http.middleware import Buckets, ImageFiles, RequestMiddleware, configure
 from exemplum.server.http.participant_routes import routes as participant_routes
 from exemplum.server.requests import NO_JSON, ApiError, bad_request
-from exemplum.server.sessions import summaries, withdrawal
+from exemplum.server.sessions import summaries, watch, withdrawal
 from exemplum.server.storage.export import publish
 from exemplum.server.storage.status import keep
 
@@ -48,7 +48,10 @@ def create_app(experiment: Experiment) -> FastAPI:
         sys.setswitchinterval(TURN_S)
         await run_in_threadpool(keep, experiment)
         await run_in_threadpool(summaries.catch_up, experiment)
-        tasks = [asyncio.create_task(work(experiment)) for work in (_publish_what_ends, withdrawal.keep_trying)]
+        tasks = [
+            asyncio.create_task(work(experiment))
+            for work in (_publish_what_ends, withdrawal.keep_trying, watch.keep_watching)
+        ]
         yield
         for task in tasks:
             task.cancel()

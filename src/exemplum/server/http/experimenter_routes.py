@@ -20,19 +20,20 @@ from starlette.concurrency import run_in_threadpool
 from exemplum.server.experiment import Experiment
 from exemplum.server.http import middleware
 from exemplum.server.http.middleware import Buckets
+from exemplum.server.http.panel_routes import add_panels
 from exemplum.server.http.participant_routes import address
-from exemplum.server.pages import monitor
+from exemplum.server.pages import monitor, overview, session_lines, session_search
 from exemplum.server.pages.images import opaque
+from exemplum.server.pages.session_search import Search
 from exemplum.server.requests import ApiError, well_formed
-from exemplum.server.sessions import entry, recruitment, withdrawal
-from exemplum.server.sessions.entry import link_code, link_names
+from exemplum.server.sessions import entry, invitations, recruitment, watch, withdrawal
 from exemplum.server.storage import export, status
 from exemplum.server.storage.schema import Audit, SessionRow, StudyRow
 from exemplum.tables import EXCLUSIONS, RATINGS
 
 HERE = Path(__file__).parents[1] / "pages"
 COOKIE = "exemplum_experimenter"
-FILES = {"style.css": "text/css", "live.js": "text/javascript"}
+FILES = {"style.css": "text/css", "live.js": "text/javascript", "copy.js": "text/javascript"}
 FORMS = ("csv", "parquet", "json")
 MOST_AUDIT = 1000  # lines of the audit on its page, the newest first
 GONE = "there is no such session; its participant may have withdrawn"
@@ -46,6 +47,7 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
     _add_pages(inside, desk)
     _add_downloads(inside, desk)
     _add_actions(inside, desk)
+    add_panels(inside, desk)
     outside.include_router(inside)
     return outside
 
@@ -59,6 +61,7 @@ class Desk:
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
         )
         self.templates.filters["when"] = _when
+        self.templates.filters["spoken"] = _spoken
         self.proof = opaque(experiment.secret, "experimenter", experiment.token)
         self.once = opaque(experiment.secret, "form", self.proof)  # in every form, since another site cannot know it
 
@@ -113,24 +116,28 @@ def _add_pages(inside: APIRouter, desk: Desk) -> None:
     experiment, database = desk.experiment, desk.database
 
     @inside.get("/")
-    def sessions() -> HTMLResponse:
-        base = experiment.settings.address
-        links = [(name, f"{base}/?link={link_code(experiment, name)}") for name in link_names(experiment)]
-        if experiment.config.groups != "link":
-            links.insert(0, ("participants", f"{base}/"))
+    def sessions(request: Request) -> HTMLResponse:
+        search = Search.of({name: well_formed(value) for name, value in request.query_params.items()})
         with database.read() as orm:
-            of = monitor.lines(orm, experiment)
-            return desk.page("sessions.html", orm, lines=of, summary=monitor.summary(of), links=links)
+            of = session_lines.lines(orm, experiment)
+            issued = sum(count.batch.size for count in invitations.counts(orm, experiment.study_id))
+            return desk.page(
+                "sessions.html", orm, search=search, page=session_search.page(search.found(of), search.page),
+                choices=session_search.choices(of), flags=session_lines.FLAGS, state=watch.state(orm, experiment),
+                **overview.everything(of, issued),
+            )  # fmt: skip
 
     @inside.get("/session/{key}")
     def session(request: Request, key: str) -> HTMLResponse:
         with database.read() as orm:
             row = _row(orm, experiment, key)
-            line = next(line for line in monitor.lines(orm, experiment) if line.key == key)
+            [line] = session_lines.lines(orm, experiment, key)
             resume = request.query_params.get("resume", "")
             link = f"{experiment.settings.address}/?resume={resume}" if resume else ""
             details = monitor.details(orm, row)
-            return desk.page("session.html", orm, "../", line=line, details=details, link=link)
+            return desk.page(
+                "session.html", orm, "../", line=line, details=details, link=link, flags=session_lines.FLAGS
+            )
 
     @inside.get("/results")
     def results() -> HTMLResponse:
@@ -242,6 +249,15 @@ def _attachment(name: str) -> str:
     """The Content-Disposition header of a download; a folder's name may contain quotes and line breaks."""
     plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(os.fsencode(name), safe='')}"
+
+
+def _spoken(minutes: float) -> str:
+    """A duration as people say it: 48 s, 31 min, 2 h 05, 3 days."""
+    if minutes < 2:
+        return f"{minutes * 60:.0f} s"
+    if minutes < 120:
+        return f"{minutes:.0f} min"
+    return f"{minutes // 60:.0f} h {minutes % 60:02.0f}" if minutes < 48 * 60 else f"{minutes / 1440:.0f} days"
 
 
 def _when(ms: int | None) -> str:

@@ -9,11 +9,12 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Orm
 
+from exemplum.server import ServerSection
 from exemplum.server.experiment import Experiment
 from exemplum.server.pages.images import opaque
 from exemplum.server.requests import ApiError
@@ -210,15 +211,26 @@ def _invited(orm: Orm, experiment: Experiment, params: Mapping[str, str]) -> Ide
     return Identity(given, invitations.SOURCE, batch.group, experiment.settings.pilot, batch.id)
 
 
-def link_names(experiment: Experiment) -> list[str]:
+class LinkKeys(Protocol):
+    """What links are made from: an experiment, or a study's database without its server."""
+
+    @property
+    def secret(self) -> bytes: ...
+    @property
+    def study_id(self) -> int: ...
+    @property
+    def config(self) -> ServerSection: ...
+
+
+def link_names(keys: LinkKeys) -> list[str]:
     """Names of the additional links: `pilot`, and one per group if the link gives the group."""
-    groups = experiment.config.group_names if experiment.config.groups == "link" else ()
+    groups = keys.config.group_names if keys.config.groups == "link" else ()
     return [*groups, *(f"{PILOT}.{group}" for group in groups)] if groups else [PILOT]
 
 
-def link_code(experiment: Experiment, name: str) -> str:
+def link_code(keys: LinkKeys, name: str) -> str:
     """The parameter `link` of a link: its name with a code that cannot be guessed."""
-    return f"{name}-{opaque(experiment.secret, 'link', experiment.study_id, name)[:CODE]}"
+    return f"{name}-{opaque(keys.secret, 'link', keys.study_id, name)[:CODE]}"
 
 
 def link_of(experiment: Experiment, code: str) -> tuple[str, bool]:

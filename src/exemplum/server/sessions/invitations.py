@@ -6,10 +6,12 @@ import hmac
 import re
 from dataclasses import dataclass
 
+import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session as Orm
 
 from exemplum.errors import UserError, shown
+from exemplum.server import ServerSection
 from exemplum.server.pages.images import opaque
 from exemplum.server.storage.schema import Audit, Batch, Participant, SessionRow
 
@@ -67,6 +69,19 @@ def invitation(secret: bytes, batch: Batch, number: int) -> str:
 def links(secret: bytes, batch: Batch, base: str) -> list[str]:
     """All links of a batch, by number; `base` is the server's address, without a slash at its end."""
     return [f"{base}/?{PARAMETER}={invitation(secret, batch, number)}" for number in range(1, batch.size + 1)]
+
+
+def numbered(of: list[str]) -> pd.DataFrame:
+    """Links as a table: number, link."""
+    return pd.DataFrame({"number": range(1, len(of) + 1), "link": of})
+
+
+def check_group(config: ServerSection, group: str) -> None:
+    """Raise BatchError unless a batch needs this group: one of group_names with groups = "link", else none."""
+    if config.groups == "link" and group not in config.group_names:
+        raise BatchError(f"choose the group of the links: {', '.join(config.group_names)} (got {shown(group)})")
+    if config.groups != "link" and group:
+        raise BatchError(f'links give a group only with study.toml: [server] groups = "link" (got {shown(group)})')
 
 
 def batch_of(orm: Orm, secret: bytes, study_id: int, given: str) -> Batch | None:

@@ -74,7 +74,7 @@ def note(study: Study, reason: str, url: str = "") -> None:
     if not url and not _is_served(study):
         _note_beside(study, reason)
         return
-    database = Database(url or _own(study))
+    database = Database(url or own(study))
     try:
         first, frozen = database.writer.submit_sync(lambda orm: _mark(orm, study, reason))
     finally:
@@ -119,7 +119,8 @@ def _note_beside(study: Study, reason: str) -> None:
         log.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def _own(study: Study) -> str:
+def own(study: Study) -> str:
+    """The address of the database in the study folder. Raises UserError if it has none."""
     path: Path = study.folder / "server" / "experiment.sqlite"
     if path.exists():
         return sqlite_url(path)

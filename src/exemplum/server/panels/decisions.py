@@ -1,0 +1,120 @@
+"""Who is approved, rejected or screened out, why, and what bonus is due. Amounts depend on no condition."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session as Orm
+
+from exemplum.server import PaySection
+from exemplum.server.experiment import Experiment
+from exemplum.server.pages import session_lines
+from exemplum.server.pages.session_lines import SessionLine
+from exemplum.server.storage.schema import Participant, SessionRow, Summary
+
+Kind = Literal["approve", "reject", "screened out", "none"]
+KINDS: tuple[Kind, ...] = ("approve", "reject", "screened out", "none")
+# Anybody can open a link with any text as the id; one with a line break would add lines of its own to a file.
+ORDINARY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+CENT = Decimal("0.01")
+ATTENTION = "catch_accuracy"
+LEFT = "left before the end"
+BECAUSE = (
+    "Your submission could not be accepted, because it does not meet a criterion of this study that was fixed before "
+    "it began: {reason}. If you think that this is a mistake, please write to us."
+)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to be done about one participant of a panel."""
+
+    label: str
+    key: str  # of the session
+    external_id: str
+    kind: Kind
+    reason: str  # why rejected, or why there is nothing to do
+    bonus: Decimal  # of approved participants; of those screened out what they get
+    params: Mapping[str, str]  # of the link, filled in by the panel
+
+    @property
+    def message(self) -> str:
+        """The reason as the participant reads it: more than the 100 characters that Prolific wants."""
+        return BECAUSE.format(reason=self.reason)
+
+
+def decisions(orm: Orm, experiment: Experiment, source: str) -> list[Decision]:
+    """Everybody who came from a panel, in the order of entry, without pilots and without those who withdrew."""
+    rows = orm.execute(
+        select(SessionRow.id, SessionRow.params, Summary.main_answers, Summary.main_correct)
+        .join(Participant, Participant.id == SessionRow.participant_id)
+        .outerjoin(Summary, Summary.session_id == SessionRow.id)
+        .where(
+            Participant.study_id == experiment.study_id,
+            Participant.source == source,
+            Participant.pilot.is_(False),
+            Participant.withdrawn_at.is_(None),
+        )
+    )
+    known = {row.id: row for row in rows}
+    pay = experiment.config.pay
+    return [
+        _decided(line, known[line.id], pay)
+        for line in sorted(session_lines.lines(orm, experiment), key=lambda line: line.id)
+        if line.id in known
+    ]
+
+
+def totals(of: Iterable[Decision]) -> dict[Kind, tuple[int, Decimal]]:
+    """People and money per kind. Sums alone: amounts of single people would show their accuracy."""
+    sums: dict[Kind, tuple[int, Decimal]] = dict.fromkeys(KINDS, (0, Decimal(0)))
+    for decision in of:
+        count, money = sums[decision.kind]
+        sums[decision.kind] = (count + 1, money + decision.bonus)
+    return sums
+
+
+def accuracy_bonus(pay: PaySection, accuracy: float) -> Decimal:
+    """The bonus of a share of main trials right: in proportion above `bonus_from`, rounded to cents.
+
+    >>> accuracy_bonus(PaySection(bonus="accuracy", bonus_amount=2.0), 0.75)
+    Decimal('1.00')
+    """
+    share = max(0.0, (accuracy - pay.bonus_from) / (1 - pay.bonus_from))
+    return money(pay.bonus_amount * share)
+
+
+def money(amount: float) -> Decimal:
+    # by way of text, so that 0.125 given as 0.125 is rounded as people do
+    return Decimal(str(round(amount, 9))).quantize(CENT, ROUND_HALF_UP)
+
+
+def _decided(line: SessionLine, row: Any, pay: PaySection) -> Decision:
+    kind, reason = _kind(line, pay)
+    bonus = money(pay.screened_out) if kind == "screened out" else Decimal(0)
+    if kind == "approve" and pay.bonus == "fixed":
+        bonus = money(pay.bonus_amount)
+    if kind == "approve" and pay.bonus == "accuracy":
+        bonus = accuracy_bonus(pay, row.main_correct / row.main_answers if row.main_answers else 0.0)
+    params = {name: value for name, value in row.params.items() if ORDINARY.fullmatch(value)}
+    return Decision(line.label, line.key, line.external_id, kind, reason, bonus, params)
+
+
+def _kind(line: SessionLine, pay: PaySection) -> tuple[Kind, str]:
+    if not ORDINARY.fullmatch(line.external_id):
+        return "none", "the id is not one that a panel gives: look at it yourself"
+    if line.status == "screened_out":
+        return "screened out", ""
+    if line.status == "no_consent":
+        return "none", "no consent"
+    if line.status not in ("completed", "failed_attention"):
+        return "none", "still under way" if line.status == "active" else LEFT
+    broken = {rule: reason for rule, reason in line.broken.items() if rule in pay.reject}
+    if line.status == "failed_attention" and ATTENTION in pay.reject:
+        broken.setdefault(ATTENTION, "too many of the simple control trials were answered wrongly")
+    return ("reject", "; ".join(broken.values())) if broken else ("approve", "")

@@ -1,0 +1,244 @@
+"""The list of sessions: found, sorted, in pages; true to the answers, which it does not read, and blind."""
+
+import re
+import secrets
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event, select
+
+from exemplum.responses import exclusions
+from exemplum.server.pages import monitor, overview, session_lines
+from exemplum.server.pages.session_search import Search, page
+from exemplum.server.sessions import summaries, watch
+from exemplum.server.storage.schema import Answer, Participant, SessionRow, Summary, TrialRow, now_ms
+from exemplum.server.storage.tables import members, people
+from server.conftest import stop
+from server.test_experimenter import let_in
+from server.walk import Walker
+
+ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+MINUTE = 60_000
+
+
+def add(experiment, number=1, outcome="completed", minutes=30.0, pilot=False, seen_ago=0.0, **summary):
+    """Sessions without trials, as far as a list shows them."""
+
+    def write(orm):
+        for _ in range(number):
+            id_ = secrets.token_hex(12)
+            person = Participant(study_id=experiment.study_id, external_id=id_, source="prolific", pilot=pilot)
+            orm.add(person)
+            orm.flush()
+            seen = now_ms() - round(seen_ago * MINUTE)
+            row = SessionRow(
+                participant_id=person.id, version_id=experiment.version_id, start_key=id_, token_hash=id_,
+                image_ref=id_[:22], seed=1, status="finished" if outcome else "active", outcome=outcome, steps=[],
+                language="en", params={}, client={}, created_at=seen - round(minutes * MINUTE), seen_at=seen,
+                finished_at=seen if outcome else None, answered=20, total=20, step=9, code=f"C{id_[:6]}",
+            )  # fmt: skip
+            orm.add(row)
+            orm.flush()
+            counted = {"answers": 20, "rts": summaries.histogram([1500.0] * 20), "median_rt_ms": 1500.0} | summary
+            orm.add(Summary(session_id=row.id, **counted))
+
+    experiment.database.writer.submit_sync(write)
+
+
+def lines(experiment):
+    with experiment.database.read() as orm:
+        return session_lines.lines(orm, experiment)
+
+
+@contextmanager
+def statements(experiment):
+    """The SQL that the database reads within."""
+    seen = []
+
+    def note(_connection, _cursor, statement, *_):
+        seen.append(statement)
+
+    engine = experiment.database._reading
+    event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def labels(html):
+    return re.findall(r'<a href="session/[^"]+">(P\d{4})</a>', html)
+
+
+def test_the_list_has_pages_of_fifty_and_reads_no_answers(serve):
+    client = let_in(serve())
+    add(client.experiment, 120)
+    with statements(client.experiment) as said:
+        first = client.get("/experimenter/").text
+    assert not [sql for sql in said if re.search(r"\b(answers|trials|steps|events)\b.*\bWHERE\b", sql, re.DOTALL)
+                and re.search(r"FROM (answers|trials|steps|events)", sql)]  # fmt: skip
+    seen = [*labels(first), *labels(client.get("/experimenter/?page=2").text)]
+    last = client.get("/experimenter/?page=3").text
+    assert [len(labels(first)), len(labels(last))] == [50, 20]
+    assert sorted([*seen, *labels(last)]) == [f"P{number:04d}" for number in range(1, 121)]
+    assert "101–120 of 120 sessions" in last
+    assert labels(client.get("/experimenter/?page=99").text) == labels(last)
+
+
+@ON_SQLITE
+def test_sessions_are_found_by_what_is_known_of_them(serve):
+    client = let_in(serve())
+    experiment = client.experiment
+    add(experiment, device="tablet", browser="Safari")
+    add(experiment, outcome="", seen_ago=300)
+    add(experiment, pilot=True, minutes=5, blurs=7)
+    code = lines(experiment)[0].code
+    found = {
+        "": 3, "status=away": 1, "flag=focus": 1, "flag=none": 2, "people=real": 2, "people=pilot": 1, "q=safari": 1,
+        f"q={code.lower()}": 1, "q=p0003": 1, "q=nobody": 0, "status=nonsense": 0, "sort=nonsense&page=x&order=y": 3,
+    }  # fmt: skip
+    assert {asked: len(labels(client.get(f"/experimenter/?{asked}").text)) for asked in found} == found
+
+
+@ON_SQLITE
+def test_each_column_sorts_both_ways_and_unknown_values_stand_last(serve):
+    experiment = serve().experiment
+    for rt in (3000.0, None, 1000.0, 2000.0):
+        add(experiment, median_rt_ms=rt)
+    by = {order: [line.median_rt_s for line in Search(sort="rt", order=order).found(lines(experiment))]
+          for order in ("up", "down")}  # fmt: skip
+    assert by == {"up": [1.0, 2.0, 3.0, None], "down": [3.0, 2.0, 1.0, None]}
+    assert Search(sort="rt", order="down").sorted_by("rt") == "./?sort=rt&order=up"
+    assert Search(q="a&b", page=3).address(page=4) == "./?q=a%26b&page=4"
+    assert Search(q="x", page=3).sorted_by("code") == "./?q=x&sort=code&order=up"  # from its first page
+    assert page([], 5).number == 1
+
+
+def test_summaries_say_what_the_answers_say(serve):
+    """Oracle: the answers, and the exclusion rules as the analysis applies them."""
+    rules = "catch_accuracy = 0.9\nanswers_each_side = 3\npractice_attempts = 1\ntotal_time_s_max = 50\n"
+    client = serve(f"[exclusions]\n{rules}instruction_time_s = 29\n[server]\npractice_pass = 0.9\n")
+    for until in ("finished", "break", "form"):
+        walker = Walker(client, choose=lambda block, _: ("top", 2) if block["number"] < 6 else ("bottom", 1))
+        walker.start()
+        walker.walk(until=lambda step, until=until: step["kind"] == until)
+    experiment = client.experiment
+    with experiment.database.read() as orm:
+        of = members(orm, experiment.study_id)
+        table = monitor.evaluated(orm, experiment, of)
+        given = orm.execute(
+            select(Answer, TrialRow.kind).join(TrialRow, TrialRow.id == Answer.trial_id).where(Answer.session_id == 1)
+        ).all()
+        held = orm.get(Summary, 1)
+        known = people(orm, of)
+    main = [answer for answer, kind in given if kind == "main"]
+    assert (held.answers, held.main_answers, held.main_top) == (
+        len(given), len(main), sum(answer.choice == "top" for answer in main)
+    )  # fmt: skip
+    assert held.main_correct == sum(answer.correct for answer in main)
+    assert sum(held.rts) == len(given)
+    assert (held.ended_at - held.began_at) / 1000 == pytest.approx(known["total_time_s"][0])
+    wanted = table[table["verdict"] == "excluded"].groupby("participant")["reason"].apply(list).to_dict()
+    assert {line.label: line.excluded for line in lines(experiment) if line.broken} == wanted
+    assert len(wanted["P0001"]) >= 2
+    assert exclusions.declared(experiment.study.config.exclusions) == [*dict.fromkeys(table["rule"])]
+
+
+@ON_SQLITE
+def test_answers_that_no_step_followed_are_counted_when_the_server_starts_again(serve, study_folder):
+    folder = study_folder()
+    client = serve(folder=folder)
+    walker = Walker(client)
+    walker.start()
+    step = walker.walk(until=lambda step: step["kind"] == "block")
+    walker.answer(step["trials"][0]["trial"])
+    assert lines(client.experiment)[0].median_rt_s is None
+    stop(client)
+    [line] = lines(serve(folder=folder).experiment)
+    assert (line.answered, line.median_rt_s) == (1, 1.5005)
+
+
+FLAGGED = {
+    "fast": {"fast": 4}, "pause": {"longest_gap_ms": 10 * MINUTE}, "focus": {"hidden_ms": 10_000.0},
+    "side": {"main_answers": 20, "main_top": 19}, "catch": {"catch_answers": 4, "catch_correct": 3},
+}  # fmt: skip
+UNFLAGGED = {
+    "fast": 3, "longest_gap_ms": 10 * MINUTE - 1, "hidden_ms": 9_999.0, "blurs": 2, "main_answers": 20, "main_top": 18,
+    "catch_answers": 5, "catch_correct": 4,
+}  # fmt: skip
+
+
+@ON_SQLITE
+def test_flags_are_raised_at_their_limits(serve):
+    experiment = serve().experiment
+    for summary in (*FLAGGED.values(), UNFLAGGED, {"rts": [1, 8], "fast": 9, "main_answers": 9}):  # of too few answers
+        add(experiment, **summary)
+    assert [line.flags for line in lines(experiment)] == [*((name,) for name in FLAGGED), (), ()]
+
+
+@ON_SQLITE
+def test_the_page_shows_nothing_by_condition(serve):
+    client = let_in(serve())
+    walker = Walker(client)
+    walker.start()
+    walker.walk()
+    with client.experiment.database.read() as orm:
+        conditions = set(orm.scalars(select(TrialRow.condition)))
+    assert conditions == {"natural", "synthetic", "none"}
+    for path in ("", "links", "payment", f"session/{lines(client.experiment)[0].key}"):
+        shown = re.sub(r"<[^>]+>", " ", client.get(f"/experimenter/{path}").text)
+        assert not re.search(r"\b(natural|synthetic)\b", shown), path
+
+
+@ON_SQLITE
+def test_the_way_to_completion_is_counted_without_pilots(serve):
+    client = serve()
+    for kind in ("consent", "form", "block", "finished"):
+        walker = Walker(client)
+        walker.start()
+        walker.walk(until=lambda step, kind=kind: step["kind"] == kind)
+    refused = Walker(client)
+    refused.do(refused.start().json()["state"]["step"], {"accepted": False})
+    add(client.experiment, pilot=True)
+    of = lines(client.experiment)
+    assert overview.funnel(of, issued=9) == [
+        ("single-use links issued", 9), ("opened the link", 5), ("consented", 3), ("answered the questions", 2),
+        ("answered a trial", 1), ("half of the trials", 1), ("all trials", 1), ("completed", 1),
+    ]  # fmt: skip
+    counted = overview.counts(of)
+    assert (counted["entered"], counted["no consent"], counted["completed"], counted["pilot"]) == (5, 1, 1, 1)
+
+
+@ON_SQLITE
+def test_distributions_hold_everybody_and_one_night_sets_no_scale(serve):
+    experiment = serve().experiment
+    for minutes in (*range(20, 40), *range(20, 40), *range(20, 40), 900):
+        add(experiment, minutes=minutes)
+    drawn = overview.durations(lines(experiment))
+    assert sum(count for _, count in drawn.bins) == 61
+    assert drawn.bins[-1] == ("≥ 40", 1)
+    assert drawn.words.startswith("median 30 min, middle half 25 to 35")
+    assert sum(count for _, count in overview.reaction_times(lines(experiment)).bins) == 61 * 20
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("toml", "ago", "outcomes", "name"),
+    [
+        ("", 0, ["completed"], "open"),
+        ("recruit = 1\n", 0, ["completed"], "full"),
+        ("", 361, ["completed"], "stalled"),
+        ("stalled_hours = 7\n", 361, ["completed"], "open"),
+        ("", 200, ["completed", "failed_attention", "failed_attention", "", ""], "failing"),  # two have left
+        ("", 0, ["completed", "completed", "failed_attention", "failed_attention", ""], "open"),  # and one goes on
+    ],
+)
+def test_a_line_in_the_log_says_that_a_study_is_full_stalled_or_failing(serve, caplog, toml, ago, outcomes, name):
+    experiment = serve(f"[server]\n{toml}").experiment
+    for outcome in outcomes:
+        add(experiment, outcome=outcome, seen_ago=ago)
+    add(experiment, 9, outcome="", seen_ago=0 if name != "stalled" else ago, pilot=True)
+    caplog.clear()
+    before = watch.StudyState("open")
+    for _ in range(2):  # the second time nothing has changed
+        before = watch.note(experiment, before)
+    said = [record.getMessage() for record in caplog.records if record.name == "exemplum.server"]
+    assert said == ([] if name == "open" else [f"the study is {name}"])
