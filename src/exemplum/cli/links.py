@@ -31,20 +31,19 @@ def links(
 
     The server may run meanwhile. The experimenter's pages have the same links, with buttons to copy them.
     """
-    from exemplum.server.panels import offline  # late: the other commands need no web server
-    from exemplum.server.panels.links import PANELS, doubts
+    from exemplum.server import PANELS, issue_links, link_doubts, panel_links  # late: others need no web server
 
     opened, base = Study.open(study), address.rstrip("/")
     if (single_use is None) == (panel is None):
         raise UserError("give either --panel or --single-use (with --batch NAME)")
-    if doubt := doubts(base):
+    if doubt := link_doubts(base):
         console.print(f"note: {doubt.replace('start the server with', 'give')}", highlight=False, soft_wrap=True)
     if single_use is not None:
-        for link in offline.issue(opened, batch, single_use, group, base, database):
+        for link in issue_links(opened, batch, single_use, group, base, database):
             print(link)
         return
     assert panel is not None
-    for name, link in offline.panel_links(opened, panel, base, database):
+    for name, link in panel_links(opened, panel, base, database):
         output.print(f"{name:<14} {link}", soft_wrap=True, markup=False, highlight=False)
     console.print(
         f"use: {PANELS[panel].use}\nback: {PANELS[panel].back}", highlight=False, soft_wrap=True, markup=False

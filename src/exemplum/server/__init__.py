@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from exemplum.server.experiment import Experiment as Experiment, Settings as Settings
     from exemplum.server.http.app import create_app as create_app
     from exemplum.server.http.run import run as run
+    from exemplum.server.panels.links import PANELS as PANELS, link_doubts as link_doubts
+    from exemplum.server.panels.offline import issue_links as issue_links, panel_links as panel_links
 
 LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"  # BCP 47: en, pt-BR, zh-Hant
 WEB_ADDRESS = re.compile(r"https?://[^\s/?#{}]+\S*$")  # a host that no participant's link can choose
@@ -173,6 +175,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "experiment": ["Experiment", "Settings"],
         "http.app": ["create_app"],
         "http.run": ["run"],
+        "panels.links": ["link_doubts", "PANELS"],
+        "panels.offline": ["issue_links", "panel_links"],
     },
 )
 __all__ += ["CodesSection", "FieldSection", "PaySection", "RedirectsSection", "ServerSection"]

@@ -14,7 +14,7 @@ from exemplum.errors import UserError
 from exemplum.server.experiment import Experiment
 from exemplum.server.panels import files
 from exemplum.server.panels.decisions import KINDS, Decision, decisions, totals
-from exemplum.server.panels.links import PANELS, doubts, link
+from exemplum.server.panels.links import PANELS, link, link_doubts
 from exemplum.server.requests import ApiError
 from exemplum.server.sessions import invitations
 from exemplum.server.sessions.entry import PILOT, link_code, link_names
@@ -85,7 +85,7 @@ def _links(experiment: Experiment) -> dict[str, Any]:
         "panels": [(panel, [(name, link(panel, base, code)) for name, code in own]) for panel in PANELS.values()],
         "plain": [(name, f"{base}/?link={code}" if code else f"{base}/") for name, code in own],
         "pilots": [(name, f"{base}/?link={code}") for name, code in codes.items() if name not in groups],
-        "doubts": doubts(base), "groups": groups,
+        "doubts": link_doubts(base), "groups": groups,
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from exemplum.server.experiment import Experiment
 from exemplum.server.storage.schema import Batch, Participant, SessionRow, Summary, now_ms
 from exemplum.server.storage.tables import label_of
 
-# What makes a session worth a look: name → words. All from times and sides, none from conditions.
+# Reasons to look at a session: name → words. All from times and sides, none from conditions.
 FLAGS = {
     "fast": "too fast", "pause": "long pause", "focus": "focus lost", "side": "one side only", "catch": "catch failed",
 }  # fmt: skip

@@ -62,12 +62,12 @@ def link(panel: Panel, base: str, code: str = "") -> str:
     return f"{base}/" + (f"?{'&'.join(filled)}" if filled else "")
 
 
-def doubts(base: str) -> str:
+def link_doubts(base: str) -> str:
     """Why participants of a panel cannot use links with this address; "" if they can.
 
-    >>> doubts("http://127.0.0.1:8000")[:38]
+    >>> link_doubts("http://127.0.0.1:8000")[:38]
     'http://127.0.0.1:8000 is an address of'
-    >>> doubts("https://study.example.org")
+    >>> link_doubts("https://study.example.org")
     ''
     """
     host = base.partition("://")[2]

@@ -44,7 +44,7 @@ def panel_links(study: Study, panel: str, address: str, url: str = "") -> list[t
     return named if by_group else [("participants", link(PANELS[panel], address)), *named]
 
 
-def issue(study: Study, name: str, size: int, group: str, address: str, url: str = "") -> list[str]:
+def issue_links(study: Study, name: str, size: int, group: str, address: str, url: str = "") -> list[str]:
     """Single-use links of a new batch. Raises UserError if the study has not been served yet, or cannot have it."""
     invitations.check_group(study.config.server, group)
     with _keys(study, url) as (keys, database):

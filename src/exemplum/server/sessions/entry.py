@@ -98,7 +98,7 @@ def _known(orm: Orm, experiment: Experiment, identity: Identity) -> Participant 
 
 
 def _second_entry(orm: Orm, experiment: Experiment, participant: Participant, entry: EntryRequest) -> EnteredSession:
-    if participant.batch_id is not None:  # whoever it is: a link that was passed on must not reveal how it went on
+    if participant.batch_id is not None:  # a link that was passed on must not tell how its first user went on
         raise ApiError("used_link", "this link works once, and has been used")
     row = orm.scalar(select(SessionRow).where(SessionRow.participant_id == participant.id))
     if row is None or row.status != "active":

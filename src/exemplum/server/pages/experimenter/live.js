@@ -7,7 +7,7 @@ async function renew() {
   if (!response.ok) return;
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   for (const part of document.querySelectorAll("[data-live]")) {
-    if (part.contains(document.activeElement)) continue; // whoever is in it with the keyboard stays where they are
+    if (part.contains(document.activeElement)) continue; // somebody is in it with the keyboard
     const next = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
     if (next) part.replaceWith(next);
   }
