@@ -42,8 +42,8 @@ def counts(of: Sequence[SessionLine]) -> dict[str, int]:
     }  # fmt: skip
 
 
-def funnel(of: Iterable[SessionLine], issued: int = 0) -> list[tuple[str, int]]:
-    """How many came how far, without pilots; `issued` single-use links, if there are any."""
+def funnel(of: Iterable[SessionLine]) -> list[tuple[str, int]]:
+    """How many came how far, without pilots."""
     real = [line for line in of if not line.pilot]
     reached = [
         ("opened the link", lambda line: line.began > 0),
@@ -54,8 +54,7 @@ def funnel(of: Iterable[SessionLine], issued: int = 0) -> list[tuple[str, int]]:
         ("all trials", lambda line: line.answered > 0 and line.answered == line.total),
         ("completed", lambda line: line.status == "completed"),
     ]
-    stages = [(name, sum(map(has, real))) for name, has in reached]
-    return [("single-use links issued", issued), *stages] if issued else stages
+    return [(name, sum(map(has, real))) for name, has in reached]
 
 
 def durations(of: Iterable[SessionLine]) -> Histogram:
@@ -92,15 +91,15 @@ def reaction_times(of: Iterable[SessionLine]) -> Histogram:
     return Histogram("Reaction times", "seconds", bins, words)
 
 
-def shares(of: Iterable[SessionLine]) -> dict[str, list[tuple[str, int]]]:
-    """Devices, browsers and widths of windows, the most frequent first, without pilots."""
+def shares(of: Iterable[SessionLine]) -> list[list[tuple[str, int]]]:
+    """Devices, browsers (the most frequent first) and widths of windows, without pilots."""
     real = [line for line in of if not line.pilot]
     widths = Counter(_width(line.width) for line in real if line.width)
-    return {
-        "Devices": Counter(line.device for line in real if line.device).most_common(),
-        "Browsers": Counter(line.browser for line in real if line.browser).most_common(8),
-        "Width of the window, px": [(name, widths[name]) for name in map(_width, (1, *WIDTHS)) if widths[name]],
-    }
+    return [
+        Counter(line.device for line in real if line.device).most_common(),
+        Counter(line.browser for line in real if line.browser).most_common(8),
+        [(name, widths[name]) for name in map(_width, (1, *WIDTHS)) if widths[name]],
+    ]
 
 
 def _width(pixels: int) -> str:
@@ -114,6 +113,6 @@ def _width(pixels: int) -> str:
 def everything(of: Sequence[SessionLine], issued: int) -> dict[str, Any]:
     """What the page of all sessions shows besides the list."""
     return {
-        "counts": counts(of), "funnel": funnel(of, issued), "histograms": [durations(of), reaction_times(of)],
+        "counts": counts(of), "funnel": funnel(of), "issued": issued, "histograms": [durations(of), reaction_times(of)],
         "shares": shares(of),
     }  # fmt: skip

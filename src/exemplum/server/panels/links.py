@@ -72,5 +72,5 @@ def link_doubts(base: str) -> str:
     """
     host = base.partition("://")[2]
     if host.startswith(("127.", "localhost", "[::1]", "0.0.0.0")):
-        return f"{base} is an address of this machine alone; start the server with --address https://…"
+        return f"{base} is an address of this machine alone; start the server with --address https://HOST"
     return "" if base.startswith("https://") else f"{base} is not encrypted; panels, and full screen, need https://"
