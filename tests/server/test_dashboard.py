@@ -200,8 +200,8 @@ def test_the_way_to_completion_is_counted_without_pilots(serve):
     add(client.experiment, pilot=True)
     of = lines(client.experiment)
     assert overview.funnel(of) == [
-        ("opened the link", 5), ("consented", 3), ("answered the questions", 2),
-        ("answered a trial", 1), ("half of the trials", 1), ("all trials", 1), ("completed", 1),
+        ("opened the link", 5), ("consented", 3), ("filled in the form", 2),
+        ("first trial", 1), ("half of the trials", 1), ("all trials", 1), ("completed", 1),
     ]  # fmt: skip
     counted = overview.counts(of)
     assert (counted["entered"], counted["no consent"], counted["completed"], counted["pilot"]) == (5, 1, 1, 1)

@@ -48,8 +48,8 @@ def funnel(of: Iterable[SessionLine]) -> list[tuple[str, int]]:
     reached = [
         ("opened the link", lambda line: line.began > 0),
         ("consented", lambda line: line.step > 0 and line.status != "no_consent"),
-        ("answered the questions", lambda line: line.place is not None),
-        ("answered a trial", lambda line: line.answered > 0),
+        ("filled in the form", lambda line: line.place is not None),
+        ("first trial", lambda line: line.answered > 0),
         ("half of the trials", lambda line: line.answered > 0 and 2 * line.answered >= line.total),
         ("all trials", lambda line: line.answered > 0 and line.answered == line.total),
         ("completed", lambda line: line.status == "completed"),
