@@ -222,7 +222,10 @@ def test_rules_about_how_trials_were_shown_are_the_same_for_server_and_analysis(
                f"the window lost the focus {mains} times, at most 1 allowed"]  # fmt: skip
     experiment = client.experiment
     with experiment.database.read() as orm:
-        assert {line.label: line.excluded for line in session_lines.lines(orm, experiment)} == {"P0001": [], "P0002": reasons}
+        assert {line.label: line.excluded for line in session_lines.lines(orm, experiment)} == {
+            "P0001": [],
+            "P0002": reasons,
+        }
         assert orm.scalars(select(SessionRow.excluded).order_by(SessionRow.id)).all() == [False, True]
     publish(experiment)
     found = read_all(experiment.study.stage("responses"))

@@ -51,6 +51,7 @@ class SessionLine:
     browser: str
     window: str  # width × height
     width: int
+    image_px: float | None  # side of the smallest image of a main trial
     catch_right: int
     catch_trials: int
     median_rt_s: float | None
@@ -106,7 +107,7 @@ def _line(row: Row[Any], rules: ExclusionsSection, alive: float) -> SessionLine:
         minutes=((row.finished_at or row.seen_at) - row.created_at) / 60_000,
         device=row.sum_device or "", browser=row.sum_browser or "",
         window=f"{row.sum_width} × {row.sum_height}" if row.sum_width and row.sum_height else "",
-        width=row.sum_width or 0,
+        width=row.sum_width or 0, image_px=row.sum_image_px,
         catch_right=row.sum_catch_correct or 0, catch_trials=row.sum_catch_answers or 0,
         median_rt_s=None if rt is None else rt / 1000, rts=row.sum_rts or [], code=row.code, broken=broken,
         flags=_flags(row, rules),
@@ -122,6 +123,11 @@ def measured(row: Row[Any]) -> dict[str, float]:
         "instruction_time_s": nan if row.sum_instructions_ms is None else row.sum_instructions_ms / 1000,
         "practice_attempts": float(row.sum_practice_rounds),
         "total_time_s": (row.sum_ended_at - row.sum_began_at) / 1000 if known else nan,
+        "image_px": nan if row.sum_image_px is None else row.sum_image_px,
+        "pixel_ratio": nan if row.sum_pixel_ratio is None else row.sum_pixel_ratio,
+        "frame_ms": nan if row.sum_frame_ms is None else row.sum_frame_ms,
+        "blurs": float(row.sum_blurs) if row.sum_main_answers else nan,
+        "hidden_s": row.sum_hidden_ms / 1000 if row.sum_main_answers else nan,
     }
 
 

@@ -22,7 +22,7 @@ EDGES_MS = tuple(round(250 * 2 ** (n / 2)) for n in range(17))  # of the bins of
 AT_ONCE = 50  # sessions summarized in one transaction when the server starts
 CHOSEN = select(
     TrialRow.kind, Answer.choice, Answer.correct, Answer.rt_ms, Answer.shown_at, Answer.hidden_ms, Answer.blurs,
-    Answer.received_at,
+    Answer.received_at, Answer.query_px, Answer.reference_px, Answer.pixel_ratio, Answer.frame_ms,
 ).join(TrialRow, TrialRow.id == Answer.trial_id)  # fmt: skip
 
 
@@ -81,14 +81,22 @@ def _made(orm: Orm, row: SessionRow) -> dict[str, Any]:
         "rts": histogram(answer.rt_ms for answer in given),
         "median_rt_ms": median(answer.rt_ms for answer in given) if given else None,
         "longest_gap_ms": max((later - earlier for earlier, later in pairwise(received)), default=0),
-        "hidden_ms": sum(answer.hidden_ms for answer in given),
-        "blurs": sum(answer.blurs for answer in given),
+        "hidden_ms": sum(answer.hidden_ms for answer in main),
+        "blurs": sum(answer.blurs for answer in main),
+        "image_px": min(_known(px for answer in main for px in (answer.query_px, answer.reference_px)), default=None),
+        "pixel_ratio": min(_known(answer.pixel_ratio for answer in main), default=None),
+        "frame_ms": median(frames) if (frames := _known(answer.frame_ms for answer in main)) else None,
         "began_at": min((answer.shown_at for answer in given), default=None),
         "ended_at": max((answer.shown_at + answer.rt_ms for answer in given), default=None),
         "instructions_ms": steps["instructions"].visible_ms if "instructions" in steps else None,
         "practice_rounds": max((s["round"] for s in row.steps if s["kind"] == "block" and s["practice"]), default=0),
         **_browser(row.client | (steps["check"].data if "check" in steps else {})),
     }  # fmt: skip
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    """The values that were measured: neither None nor 0."""
+    return [value for value in values if value]
 
 
 def histogram(rts_ms: Iterable[float]) -> list[int]:

@@ -171,8 +171,11 @@ class Summary(Base):
     rts: Mapped[list[Any]]  # answers per bin of reaction time
     median_rt_ms: Mapped[float | None]
     longest_gap_ms: Mapped[int] = mapped_column(default=0)  # between two answers, breaks included
-    hidden_ms: Mapped[float] = mapped_column(default=0.0)  # while trials were shown
+    hidden_ms: Mapped[float] = mapped_column(default=0.0)  # while main trials were shown, as the next four
     blurs: Mapped[int] = mapped_column(default=0)
+    image_px: Mapped[float | None]  # the smallest image
+    pixel_ratio: Mapped[float | None]  # the smallest
+    frame_ms: Mapped[float | None]  # the median
     began_at: Mapped[float | None]  # first trial shown, and last answered, by the browser's clock
     ended_at: Mapped[float | None]
     instructions_ms: Mapped[float | None]  # visible
