@@ -199,7 +199,8 @@ def _answers(
             "session_id": row.id, "trial_id": trial.id, "key": f"answer-{row.id}-{number}", "choice": choice,
             "correct": choice == trial.max_side, "confidence": int(rng.integers(1, 4)), "rt_ms": rt,
             "shown_at": at - rt, "frame_ms": 16.7, "frames_late": 0, "hidden_ms": 4000.0 * lost, "blurs": int(lost),
-            "query_px": 200.0, "reference_px": 118.0, "pixel_ratio": 1.0, "input": "mouse", "attempt": 1, "received_at": int(at),
+            "query_px": 200.0, "reference_px": 118.0, "pixel_ratio": 1.0, "input": "mouse", "attempt": 1,
+            "received_at": int(at),
         })  # fmt: skip
     orm.execute(insert(Base.metadata.tables["answers"]), rows)
     row.answered, row.step, row.seen_at = len(given), given[-1].step, int(at)
