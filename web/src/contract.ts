@@ -3,7 +3,7 @@
 import type { Side } from "./forced-choice/info";
 
 export interface Config {
-  study: { title: string; contact: string; minutes: number | null };
+  study: { title: string; contact: string };
   languages: string[];
   language: string;
   lab: boolean;
@@ -68,7 +68,7 @@ export interface Score {
   trials: number;
 }
 
-export interface ConsentStep { id: string; kind: "consent" }
+export interface ConsentStep { id: string; kind: "consent"; minutes: number | null }
 export interface FormStep { id: string; kind: "form"; form: string; fields: Field[] }
 export interface CheckStep { id: string; kind: "check"; min_width: number; min_height: number; fullscreen: boolean }
 export interface InstructionsStep {
@@ -78,6 +78,7 @@ export interface InstructionsStep {
   examples: Example[];
   blocks: number;
   trials: number;
+  minutes: number | null; // how long the study takes
   practice: boolean;
   round: number; // from 1; after a failed comprehension check they come again
   missed: string[]; // questions of that check

@@ -112,7 +112,7 @@ async function perform(step: Exclude<Step, { kind: "finished" }>, session: Sessi
     case "check":
       return void (await session.finish(step.id, await check(step, config.stimuli, session.outbox.durable)));
     case "instructions":
-      return void (await session.finish(step.id, await instructions(step, config.study.minutes)));
+      return void (await session.finish(step.id, await instructions(step)));
     case "comprehension":
       return void (await session.finish(step.id, await comprehension(step, wrong)));
     case "intuitiveness":

@@ -1,8 +1,8 @@
-import type { Config, ConsentStep, Done } from "../contract";
+import type { ConsentStep, Done } from "../contract";
 import { ask, card } from "../page";
 import { html, paragraphs, say } from "../texts";
 
-export async function consent(_step: ConsentStep, { title, contact, minutes }: Config["study"]): Promise<Done> {
+export async function consent({ minutes }: ConsentStep, { title, contact }: { title: string; contact: string }): Promise<Done> {
   const fill = { title, contact };
   const duration = minutes === null ? "" : paragraphs("consent.duration", { minutes });
   const write = contact ? paragraphs("consent.contact", fill) : "";

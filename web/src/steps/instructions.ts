@@ -11,7 +11,7 @@ type Page = (buttons: string[]) => Promise<Turned & { pressed: number }>;
 const NONE = "none"; // the condition without references
 
 /** What to do, page by page with a way back, with worked examples from the study's own images. */
-export async function instructions(step: InstructionsStep, minutes: number | null): Promise<Done> {
+export async function instructions(step: InstructionsStep): Promise<Done> {
   const loading = load(step.examples.flatMap(pathsOf), () => undefined);
   const examples = step.examples.flatMap((example) => [false, true].map((solved) => examplePage(example, loading, solved)));
   const pages: Page[] =
@@ -22,7 +22,7 @@ export async function instructions(step: InstructionsStep, minutes: number | nul
           ...examples,
           ...withoutPages(step),
           textPage("answer", paragraphs("instructions.answer.text") + (isTouched() ? "" : paragraphs("instructions.answer.keys"))),
-          textPage("course", course(step, minutes)),
+          textPage("course", course(step)),
         ];
   const turns: { page: number; ms: number }[] = [];
   let first: Turned | null = null;
@@ -53,7 +53,7 @@ function withoutPages({ conditions, examples }: InstructionsStep): Page[] {
   return [textPage("without", paragraphs("instructions.without.text") + first)];
 }
 
-function course({ blocks, trials, practice }: InstructionsStep, minutes: number | null): string {
+function course({ blocks, trials, practice, minutes }: InstructionsStep): string {
   const lead = paragraphs("instructions.course.text", { blocks, trials });
   const first = practice ? paragraphs("instructions.course.practice") : "";
   return lead + first + (minutes === null ? "" : paragraphs("instructions.course.duration", { minutes }));

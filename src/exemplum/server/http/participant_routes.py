@@ -117,8 +117,7 @@ def _add_public(router: APIRouter, experiment: Experiment, buckets: Buckets) -> 
         with database.read() as orm:
             is_open = pilot or recruitment.is_open(orm, experiment, group)
         return {
-            "api": API, "study": {"title": said.title, "contact": said.contact, "minutes": said.minutes},
-            "languages": list(said.languages),
+            "api": API, "study": {"title": said.title, "contact": said.contact}, "languages": list(said.languages),
             "language": said.languages[0], "lab": experiment.settings.lab, "open": is_open, "pilot": pilot,
             "asset": asset, "stimuli": stimuli,
         }  # fmt: skip

@@ -45,6 +45,8 @@ def step(orm: Orm, experiment: Experiment, row: SessionRow) -> dict[str, Any]:
     current = row.steps[row.step]
     head = {"id": step_id(row.step), "kind": current["kind"]}
     match current["kind"]:
+        case "consent":
+            return head | {"minutes": experiment.config.minutes}
         case "form":
             return head | {"form": current["form"], "fields": current["fields"]}
         case "check":
@@ -108,7 +110,7 @@ def _instructions(experiment: Experiment, row: SessionRow, current: dict[str, An
         # sessions begun under an earlier version lack these
         "practice": current.get("practice", True), "round": current.get("round", 1),
         "missed": current.get("missed", []),
-        "blocks": len(_blocks(row)), "trials": row.total,
+        "blocks": len(_blocks(row)), "trials": row.total, "minutes": experiment.config.minutes,
     }  # fmt: skip
 
 
