@@ -10,9 +10,10 @@ from PIL import Image, PngImagePlugin
 
 from design.made import queries, stimuli, units
 from exemplum import design as designs
-from exemplum.design.stage import save
+from exemplum.design.stage import fingerprint, save
 from exemplum.records import Design
 from exemplum.study.folder import Study
+from exemplum.tables import QUERIES, STIMULI, STUDY_UNITS
 
 METHODS = ("natural", "synthetic", "mine")  # of a study with the protocol quick
 SMALL = {"practice": 2, "blocks": 1, "catch": 2, "repeated": 2}
@@ -29,6 +30,27 @@ def study(
     made = Study.open(folder)
     design = small_design(participants, protocol, mains)
     save(made, design)
+    for path in {path for t in design.trials for path in (*t.references, t.query_max, t.query_min)}:
+        picture(folder / path)
+    return made
+
+
+def whole(folder: Path, toml: str = "", participants: int = 8, mains: int = 4) -> Study:
+    """A study of the protocol quick as its stages leave it, with the tables that a report needs."""
+    folder.mkdir(parents=True)
+    head = f'seed = 7\n[design]\nprotocol = "quick"\nparticipants = {participants}\n'
+    sizes = "".join(f"{name} = {value}\n" for name, value in SMALL.items())
+    (folder / "study.toml").write_text(head + sizes + toml, encoding="utf-8")
+    made, of = Study.open(folder), units(mains, 9)
+    table, pairs = queries(stimuli(of, batches=4, references=(3,), methods=METHODS[:2]), ("extreme", "0.95"))
+    STUDY_UNITS.write(folder / "queries" / "units.parquet", of)
+    QUERIES.write(folder / "queries" / "queries.parquet", pairs)
+    STIMULI.write(folder / "explanations" / "stimuli.parquet", table)
+    for name in ("queries", "explanations"):
+        made.finish(name, f"{name} of the test", 0.0, {})
+    design = designs.make("quick", of, table, participants, 7, queries=pairs, **SMALL)
+    save(made, design)
+    made.finish("design", fingerprint(made), 0.0, {})
     for path in {path for t in design.trials for path in (*t.references, t.query_max, t.query_min)}:
         picture(folder / path)
     return made

@@ -227,6 +227,20 @@ def test_answers_go_before_the_crowd_at_the_door(serve):
     assert order.count("start") == 20
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+def test_nobody_waiting_for_a_job_stops_no_other(serve):
+    """The waiting task is cancelled while its job runs, and the next job still gets its result."""
+    writer = serve().experiment.database.writer
+
+    async def leave() -> str:
+        waiting = asyncio.create_task(writer.submit(lambda _orm: time.sleep(0.1)))
+        await asyncio.sleep(0.02)
+        waiting.cancel()
+        return await asyncio.wait_for(writer.submit(lambda _orm: "done"), PATIENCE_S)
+
+    assert asyncio.run(leave()) == "done"
+
+
 @pytest.mark.parametrize("text", ["\x00", "a\x00b"])
 def test_an_unstorable_text_spoils_no_other_job(serve, text):
     client = serve()

@@ -1,4 +1,4 @@
-"""`exemplum check`."""
+"""`exemplum check`: whether people may come, and whether the trials are valid."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from exemplum.cli.arguments import StudyFolder
+from exemplum.cli.arguments import DatabaseUrl, StudyFolder
 from exemplum.runtime import console, output, styled
 from exemplum.study import Study, locks
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from exemplum.server import live as going_live
+
 STYLES = {"wrong": "bold red", "look": "yellow", "unknown": "dim", "fine": "green"}
+WORDS = {"fine": "ok"}  # for one's own declarations
 
 
 def check(
@@ -23,28 +26,99 @@ def check(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 also if there is something to look at.")
     ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Only whether people may come: takes a second, and needs no torch.")
+    ] = False,
+    address: Annotated[
+        str, typer.Option(help="Public address that participants are to use, as given to exemplum serve.")
+    ] = "",
+    database: DatabaseUrl = "",
 ) -> None:
-    """Check a finished design for leaks: can its trials be answered without the explanations?
+    """Check a study before people come: may it begin, and can its trials be answered without the explanations?
 
-    Compares queries with references, and looks at brightness, colour, sides and activations. Writes the table
-    checks/checks.parquet and changes nothing else. Exits with 1 if something is wrong.
+    Looks at consent, contact, rules, sample size, links, HTTPS, disk, clock, backup and pilots; then compares queries
+    with references, and looks at brightness, colour, sides and activations. Writes the table checks/checks.parquet and
+    changes nothing else. Exits with 1 if something is wrong; what concerns people counts if study.toml has a section
+    [server], the study was served, or with --live.
     """
-    from exemplum.checks import audit  # late: it imports what compares pictures
-
     opened = Study.open(study)
-    with locks.alone(opened.folder):
-        found = audit(opened)
-    show(found, every)
-    console.print(f"wrote {opened.folder / 'checks' / 'checks.parquet'}")
-    if found["verdict"].isin(["wrong", "look"] if strict else ["wrong"]).any():
+    bad = ("wrong", "look") if strict else ("wrong",)
+    failed = _going_live(opened, every, address, database, bad, alone=live)
+    if not live:
+        failed = _validity(opened, every, bad) or failed
+    if failed:
         raise typer.Exit(1)
+
+
+def _going_live(study: Study, every: bool, address: str, url: str, bad: tuple[str, ...], alone: bool) -> bool:
+    """Print whether people may come; returns whether a check that counts has a bad verdict.
+
+    `alone`: the trials are not checked now, so the earlier table of their checks is looked at.
+    """
+    from exemplum.server import live  # late: it imports the database
+
+    database = live.opened(study, url)
+    try:
+        found = live.live_checks(live.Situation(study, database, address, of_trials=alone))
+    finally:
+        if database is not None:
+            database.close()
+    counts = alone or live.is_for_people(study)
+    show_live(found, every, counts)
+    return counts and any(check.verdict in bad for check in found)
+
+
+def _validity(study: Study, every: bool, bad: tuple[str, ...]) -> bool:
+    """Check the trials, print what was found, and return whether something has a bad verdict.
+
+    Without what compares pictures, as on a server without torch, the table of an earlier check is printed.
+    """
+    from exemplum import checks
+
+    try:
+        with locks.alone(study.folder):
+            found = checks.audit(study)
+    except ModuleNotFoundError as error:
+        found = checks.current(study)
+        console.print(
+            f"the trials are not compared here, since {error.name} is not installed (docs/installing.md); "
+            + ("this is what an earlier check found" if len(found) else "check them where the study was made")
+        )
+    else:
+        console.print(f"wrote {study.folder / 'checks' / 'checks.parquet'}")
+    show(found, every)
+    return bool(found["verdict"].isin(bad).any())
+
+
+def show_live(found: list[going_live.LiveCheck], every: bool = False, counts: bool = True) -> None:
+    """Print what concerns people: a table of what is not fine and what to do about it, and a conclusion."""
+    from exemplum.server import live
+
+    table = Table(title="May this study begin?", show_lines=True)
+    for name in ("verdict", "checked", "found", "what to do"):
+        table.add_column(name, overflow="fold")
+    shown = [check for check in found if every or check.verdict != "fine"]
+    for check in sorted(shown, key=lambda check: list(STYLES).index(check.verdict)):
+        word = WORDS.get(check.verdict, check.verdict.value)
+        table.add_row(styled((word, STYLES[check.verdict])), check.title, check.found, check.advice)
+    if shown:
+        output.print(table)
+    output.print(styled((live.conclusion(found), "yellow" if any_wrong(found) else "bold green")), soft_wrap=True)
+    if not counts:
+        output.print(
+            "It does not count here: study.toml has no section [server], and nobody was served.", soft_wrap=True
+        )
+
+
+def any_wrong(found: list[going_live.LiveCheck]) -> bool:
+    return any(check.verdict == "wrong" for check in found)
 
 
 def show(found: pd.DataFrame, every: bool = False) -> None:
     """Print CHECKS: how many rows of each kind have which verdict, then what is not fine and what to do about it."""
     from exemplum.checks import conclusion, counts, lines
 
-    summary = Table()
+    summary = Table(title="Can the trials be answered without the explanations?")
     summary.add_column("checked")
     for verdict in STYLES:
         summary.add_column(verdict, justify="right")

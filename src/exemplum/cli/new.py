@@ -236,7 +236,7 @@ def create(folder: Path, toml: str, version_of: str = "") -> Path:
         )
     parse(toml, path)
     store.write_text(path, toml)
-    new_identity(folder, version_of)
+    new_identity(folder, version_of=version_of)
     return path
 
 

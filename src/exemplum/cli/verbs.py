@@ -1,4 +1,4 @@
-"""Commands that parse, call one function and return: one per stage, run, units, serve, reproduce."""
+"""Commands that parse, call one function and return: one per stage but the report, run, units, serve, reproduce."""
 
 from __future__ import annotations
 
@@ -90,16 +90,6 @@ def analyze(study: StudyFolder, force: Force = False, unblind: Unblind = None, d
 
 def _refuse_analysis(study: Study) -> None:
     pipeline.refuse(study, ["analysis"])
-
-
-def report(study: StudyFolder, force: Force = False, unblind: Unblind = None, database: DatabaseUrl = "") -> None:
-    """Write the report: one HTML file, with figures and tables in files beside it."""
-    opened = open_study(study, unblind=unblind, database=database, before=_refuse_report)
-    pipeline.run_stage(opened, "report", force)
-
-
-def _refuse_report(study: Study) -> None:
-    pipeline.refuse(study, ["report"])
 
 
 def units(

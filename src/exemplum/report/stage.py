@@ -27,7 +27,7 @@ from exemplum.report.formatting import Tables, how, pick
 from exemplum.report.page import Pictures
 from exemplum.report.pictures import example_screens, make_cards
 from exemplum.responses import files, read_all
-from exemplum.study import STAGES, Stage, Study, blinding, versions
+from exemplum.study import STAGES, Stage, Study, blinding, stamped, versions
 
 SCHEMA = 5  # of the report; a new number makes every report stale
 ALWAYS = ("estimates", "comparisons", "responses")  # exported even if they are empty
@@ -65,6 +65,7 @@ def conditions(study: Study) -> style.Conditions:
         nulls=tuple(use.name for use in section.uses if use.method == "random"),
         exemplars=tuple({"natural", *of_corpus}),
         names=tuple(use.name for use in section.uses),
+        stamp=stamped.kind_of(study.folder),
     )
 
 
@@ -179,7 +180,8 @@ def write(
     strong = strengths.strengths(tables.stimuli, tables.units)
     text = page.render(
         "report.html.j2",
-        title=_title(study, tables),
+        title=_stamped(study, _title(study, tables)),
+        stamp=stamped.notice(study),
         asked=_asked(study, tables),
         question=QUESTION,
         made=str((study.record("analysis") or {}).get("finished", ""))[:10],
@@ -239,6 +241,11 @@ def _title(study: Study, tables: Tables) -> str:
     return f"How well do {named} images explain the units of {network}?"
 
 
+def _stamped(study: Study, title: str) -> str:
+    kind = stamped.kind_of(study.folder)
+    return f"{kind.capitalize()}: {title}" if kind else title
+
+
 def _network(study: Study) -> str:
     if study.config.stimuli:
         return "unknown: the study was made from finished stimuli"
@@ -250,7 +257,7 @@ def _asked(study: Study, tables: Tables) -> dict[str, Any]:
     units = tables.units[tables.units["role"] == "main"]
     main = tables.trials[tables.trials["kind"] == "main"]
     return {
-        "study": study.folder.resolve().name,
+        "study": stamped.of(study.folder).resolve().name,
         "network": _network(study),
         "images": study.config.stimuli.load if study.config.stimuli else study.config.images.load,
         "protocol": study.config.design.protocol,

@@ -23,6 +23,7 @@ from exemplum import store
 
 # Okabe & Ito's palette, safe for the common colour blindnesses, without its yellow, which is too faint on paper.
 BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
+STAMP = "#8a1c14"
 INK, SOFT, FAINT = "#1a1a1a", "#666666", "#d9d9d9"
 
 FIRST = ("natural", "synthetic")  # after the baseline
@@ -81,6 +82,7 @@ class Conditions:
     nulls: tuple[str, ...] = ()  # whose references explain nothing: the truth is chance
     exemplars: tuple[str, ...] = ("natural",)  # whose pictures are images of the corpus, or parts of them
     names: tuple[str, ...] = ()  # all of the study, so that each has one look in every figure
+    stamp: str = ""  # in a corner of every figure, if the answers are no data: rehearsal or pilots
 
 
 _CONDITIONS: ContextVar[Conditions | None] = ContextVar("conditions", default=None)
@@ -280,6 +282,8 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     paths = (folder / f"{name}.png", folder / f"{name}.svg")
     with typography():
         _settle(figure)
+        if said := conditions().stamp:
+            figure.text(0.998, 0.998, said, ha="right", va="top", fontsize=7, fontweight="bold", color=STAMP)
         for path in paths:
             with store.atomic(path) as temporary:
                 kind = path.suffix[1:]

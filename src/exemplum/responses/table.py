@@ -13,6 +13,7 @@ import pandas as pd
 from exemplum.design import DesignError
 from exemplum.errors import UserError, did_you_mean
 from exemplum.records import NONE, Response, Trial, Viewing, check_condition, unit_columns
+from exemplum.study import stamped
 from exemplum.tables import EVIDENCE, PEOPLE, RATINGS, RESPONSES
 
 KINDS = ("machine", "person")
@@ -112,16 +113,23 @@ def read_all(folder: Path, conditions: Collection[str] | None = None, *, allow_n
     """The answers of FOLDER/*.parquet, of people and machines together, with people's ratings and sessions.
 
     `conditions` are those of the design, if given. Raises UserError (one line: file, column, row, what to do) for
-    missing columns, what `check` finds, and no answers unless `allow_none`.
+    missing columns, what `check` finds, no answers unless `allow_none`, and answers of a rehearsal or of pilots where
+    the folder is not that of one.
     """
     paths = files(folder, "responses")
     if not (paths or allow_none):
         raise UserError(f"{folder} holds no answers (*.parquet); run exemplum observe, or exemplum serve for people")
-    answers = RESPONSES.concat(check(RESPONSES.read(path), str(path), conditions) for path in paths)
+    answers = RESPONSES.concat(_read(path, conditions) for path in paths)
     _no_duplicates(answers, str(folder))
     sessions = [PEOPLE.read(path) for path in files(folder, "people")]
     ratings = RATINGS.concat(RATINGS.read(path) for path in files(folder, "ratings"))
     return ResponseTables(answers, ratings, PEOPLE.concat(sessions), bool(sessions))
+
+
+def _read(path: Path, conditions: Collection[str] | None) -> pd.DataFrame:
+    found = RESPONSES.read(path)
+    stamped.refuse_rows(found["experiment"].unique(), path.parent.parent, str(path))
+    return check(found, str(path), conditions)
 
 
 def read(folder: Path, conditions: Collection[str] | None = None) -> pd.DataFrame:

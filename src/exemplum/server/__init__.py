@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from exemplum.server.http.run import run as run
     from exemplum.server.panels.links import PANELS as PANELS, link_doubts as link_doubts
     from exemplum.server.panels.offline import issue_links as issue_links, panel_links as panel_links
+    from exemplum.server.storage.pilots import PilotAnswers as PilotAnswers, pilots as pilots
+    from exemplum.server.storage.registration import refuse_stale as refuse_stale
 
 LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"  # BCP 47: en, pt-BR, zh-Hant
 WEB_ADDRESS = re.compile(r"https?://[^\s/?#{}]+\S*$")  # a host that no participant's link can choose
@@ -147,6 +149,7 @@ class ServerSection(Section):
     image_quality: int = Field(92, ge=50, le=100)  # of jpeg, without chroma subsampling
     codes: CodesSection = CodesSection()  # if none is given, a random one is made for each participant
     redirects: RedirectsSection = RedirectsSection()
+    backup: Text = ""  # where your backup of the database is written, a file or folder: exemplum check looks at it
     pay: PaySection = PaySection()
 
     @model_validator(mode="after")
@@ -177,6 +180,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "http.run": ["run"],
         "panels.links": ["link_doubts", "PANELS"],
         "panels.offline": ["issue_links", "panel_links"],
+        "storage.pilots": ["PilotAnswers", "pilots"],
+        "storage.registration": ["refuse_stale"],
     },
 )
 __all__ += ["CodesSection", "FieldSection", "PaySection", "RedirectsSection", "ServerSection"]

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from exemplum import design as designs, store
 from exemplum.design import texts
-from exemplum.errors import did_you_mean, shown
+from exemplum.errors import UserError, did_you_mean, shown
 from exemplum.protocols import protocol
 from exemplum.records import Design
 from exemplum.runtime import console
@@ -24,9 +24,9 @@ from exemplum.server.sessions.worked_examples import worked_examples
 from exemplum.server.storage.database import Database, sqlite_file, sqlite_url
 from exemplum.server.storage.registration import AmbiguousStudyError, real_answers, register, secret_keys
 from exemplum.server.storage.schema import StudyVersion
-from exemplum.study import ServerLock, Study, freezing, taken_back
+from exemplum.study import ServerLock, Study, freezing, stamped, taken_back
 
-UNSHOWN = {"recruit", "codes", "redirects", "pay", "quotas", "stalled_hours"}  # of [server]: shown to nobody
+UNSHOWN = {"recruit", "codes", "redirects", "backup", "pay", "quotas", "stalled_hours"}  # of [server]: shown to nobody
 FREEZE = 1  # raise when the same study is shown in another way
 
 
@@ -39,6 +39,7 @@ class Settings:
     lab: bool = False  # the experimenter types participant numbers; for this machine alone
     pilot: bool = False  # everything is marked as pilot
     limits: bool = True  # rate limits; off for load tests alone
+    simulated: bool = False  # the people are simulated, in a rehearsal: they count, and are no pilots
     log_level: str = "info"
     # The server's public address. Links are made from it, never from a request's Host header, which the sender chooses.
     address: str = "http://127.0.0.1:8000"
@@ -78,6 +79,9 @@ class Experiment:
         """
         study = Study.open(settings.folder)
         check(study)
+        _refuse_mixture(study, settings.database)
+        if stamped.kind_of(study.folder) and not settings.simulated:
+            settings = replace(settings, pilot=True)  # who tries the pages of a rehearsal is no simulated person
         url = settings.database or sqlite_url(folder(study) / "experiment.sqlite")
         lock = ServerLock(folder(study), sqlite_file(url))
         try:
@@ -89,7 +93,7 @@ class Experiment:
 
     @classmethod
     def _opened(cls, settings: Settings, study: Study, design: Design, url: str, lock: ServerLock) -> Experiment:
-        database, hashed = Database(url), _hash(design)
+        database, hashed = Database(url), design_hash(design)
         try:
             if database.migrated_from:
                 console.print(f"{database.shown}: updated to this version's schema", highlight=False, soft_wrap=True)
@@ -127,12 +131,31 @@ class Experiment:
     def config(self) -> ServerSection:
         return self.study.config.server
 
+    @property
+    def stamp(self) -> str:
+        """What the pages say if the study is a rehearsal; "" for any other study."""
+        return stamped.notice(self.study)
+
     def form_fields(self) -> list[dict[str, Any]]:
         return form_fields(self.config)
 
     def close(self) -> None:
         self.database.close()
         self.lock.release()
+
+
+def _refuse_mixture(study: Study, database: str) -> None:
+    """Keep the answers of a rehearsal in its own database, and all others out of it."""
+    kind, file = stamped.kind_of(study.folder), sqlite_file(database) if database else None
+    if kind == stamped.PILOTS:
+        raise UserError(f"{study.folder} holds the report of pilots, nothing to serve; serve the study's own folder")
+    if kind and database:
+        raise UserError(
+            f"{study.folder} is a rehearsal, which has a database of its own; leave --database out, and unset "
+            "EXEMPLUM_DATABASE"
+        )
+    if file and not kind and stamped.kind_of(file.resolve().parent.parent):
+        raise UserError(f"{file} is the database of a rehearsal; give the study's own, or leave --database out")
 
 
 def folder(study: Study) -> Path:
@@ -155,7 +178,7 @@ def intuitiveness_phases(study: Study) -> tuple[str, ...]:
     return said if said is not None else protocol(study.config.design.protocol).intuitiveness
 
 
-def _hash(design: Design) -> str:
+def design_hash(design: Design) -> str:
     """A hash of everything that a design shows. Measures of the queries, which earlier designs lack, show nothing."""
     as_json = asdict(design)
     for session in as_json["sessions"]:
@@ -182,7 +205,7 @@ def _manifest(
         "server": study.config.server.model_dump(exclude=UNSHOWN),
         "exclusions": study.config.exclusions.model_dump(),
         "texts": store.digest(words),
-    }  # fmt: skip
+    } | ({"stamp": kind} if (kind := stamped.kind_of(study.folder)) else {})  # fmt: skip
 
 
 def _longest(orm: Session, study_id: int) -> int:

@@ -16,6 +16,7 @@ import pandas as pd
 from exemplum import store
 from exemplum.errors import UserError
 from exemplum.runtime import console
+from exemplum.study import stamped
 from exemplum.study.folder import Study
 from exemplum.tables import EVIDENCE
 
@@ -23,7 +24,12 @@ HOW = '--unblind "REASON" includes them and is recorded in the audit'
 
 
 def is_blind(study: Study) -> bool:
-    """Whether people's answers are left out: there are some, the study recruits, and it was not unblinded."""
+    """Whether people's answers are left out: there are some, the study recruits, and it was not unblinded.
+
+    Never in a stamped copy, which holds no results of the study.
+    """
+    if stamped.kind_of(study.folder):
+        return False
     return not study.unblinded and is_recruiting(study) and has_people(study)
 
 
@@ -79,7 +85,7 @@ def look(
     """
     if unblind is not None and not unblind.strip():
         raise UserError('--unblind needs the reason for looking, as in --unblind "planned interim analysis"')
-    if not has_people(study):
+    if stamped.kind_of(study.folder) or not has_people(study):
         return study
     if unblind is not None or not is_recruiting(study):
         before(study)

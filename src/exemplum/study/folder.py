@@ -182,6 +182,8 @@ class Identity:
     older: bool = False  # the folder is older than ids: its data may be in a database without ids
     version_of: str = ""  # id of the study that this one is a new version of
     adopt: str = ""  # written by hand: the name under which a database without ids has this study
+    copy: str = ""  # of a stamped copy: rehearsal or pilots (exemplum.study.stamped)
+    copy_of: str = ""  # id of the study that it is a copy of
 
 
 def read_identity(folder: Path) -> Identity:
@@ -212,9 +214,9 @@ def taken_back(folder: Path, unless: type[Exception]) -> Iterator[None]:
         raise
 
 
-def new_identity(folder: Path, version_of: str = "") -> None:
-    """Write the identity of a new study."""
-    _write(folder, {"id": secrets.token_hex(16)} | ({"version_of": version_of} if version_of else {}))
+def new_identity(folder: Path, **relation: str) -> None:
+    """Write the identity of a new study; `relation` is version_of, or copy and copy_of, if it has one."""
+    _write(folder, {"id": secrets.token_hex(16)} | {name: value for name, value in relation.items() if value})
 
 
 def _assign_id(folder: Path) -> None:
@@ -271,5 +273,5 @@ def _checked(path: Path, held: Any) -> Identity:
         raise UserError(
             f'{path}: "id" must be 32 hexadecimal digits (got {fields.get("id")!r}); restore the file from a backup'
         )
-    version_of, adopt = str(fields.get("version_of", "")), str(fields.get("adopt", ""))
-    return Identity(_id(held), bool(fields.get("older")), version_of, adopt)
+    texts = {name: str(fields.get(name, "")) for name in ("version_of", "adopt", "copy", "copy_of")}
+    return Identity(_id(held), bool(fields.get("older")), **texts)

@@ -14,7 +14,7 @@ from typing import Any
 from exemplum import store
 from exemplum.errors import UserError, did_you_mean
 from exemplum.runtime import console, styled
-from exemplum.study import blinding, freezing, locks
+from exemplum.study import blinding, freezing, locks, stamped
 from exemplum.study.blinding import Status
 from exemplum.study.folder import STAGES, Study, read_identity
 
@@ -76,8 +76,11 @@ def stage(name: str) -> Stage:
 def stages(study: Study) -> tuple[str, ...]:
     """The stages of this study: one made from finished stimuli has no index, and its queries are among the stimuli.
 
-    Scores are made only if study.toml has a section [scores], or by their own command.
+    Scores are made only if study.toml has a section [scores], or by their own command. A stamped copy of a study has
+    only its analysis and report.
     """
+    if stamped.kind_of(study.folder):
+        return stamped.STAGES
     found = STAGES[2:] if study.config.stimuli else STAGES
     has_scores = "scores" in study.config.model_fields_set
     return found if has_scores else tuple(name for name in found if name != "scores")
@@ -148,7 +151,7 @@ def before(study: Study, stage: str) -> list[str]:
     needed = [name for name in stages(study) if STAGES.index(name) < STAGES.index(stage)]
     if (rests_on := _stage_needs(study, stage)) is not None:
         needed = [name for name in needed if name in rests_on]
-    if stage not in freezing.STAGES and freezing.frozen_by(study):
+    if any(name in freezing.STAGES for name in needed) and stage not in freezing.STAGES and freezing.frozen_by(study):
         console.print(styled(("index, queries, explanations, design: kept, as people saw them", "dim")))
         needed = [name for name in needed if name not in freezing.STAGES]
     if kept := _uncheckable_without_torch(study, needed):
@@ -168,6 +171,7 @@ def check(study: Study, names: Iterable[str] | None = None) -> None:
     The server's settings are checked as well, although the server runs last.
     """
     chosen = list(stages(study) if names is None else names)
+    stamped.refuse_stages(study, chosen)
     if "server" in study.config.model_fields_set or (study.folder / "texts").exists():
         import_module("exemplum.server.experiment").check(study)
     # fast checks first: names of methods need torch to be imported, and names of layers need a network to be run

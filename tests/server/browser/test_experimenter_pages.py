@@ -6,7 +6,7 @@ import pytest
 from exemplum.server.sessions import invitations
 from server.walk import Walker
 
-PAGES = ("", "?flag=any&q=x", "results", "links", "payment", "audit", "downloads")
+PAGES = ("", "?flag=any&q=x", "results", "links", "payment", "audit", "downloads", "ready")
 # How far the page, and each frame that could scroll, are wider than the room that they have
 OVER = """() =>
     [document.documentElement, ...document.querySelectorAll(".wide")].map(e => e.scrollWidth - e.clientWidth)"""

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session as Orm
 from starlette.concurrency import run_in_threadpool
 
+from exemplum.server import live
 from exemplum.server.experiment import Experiment
 from exemplum.server.http import middleware
 from exemplum.server.http.middleware import Buckets
@@ -145,6 +146,14 @@ def _add_pages(inside: APIRouter, desk: Desk) -> None:
             study = orm.get_one(StudyRow, experiment.study_id)
             seen = study.recruitment == "closed" and study.unblinded_at is not None
             return desk.page("results.html", orm, accuracy=monitor.accuracy(orm, experiment) if seen else None)
+
+    @inside.get("/ready")
+    def ready() -> HTMLResponse:
+        settings = experiment.settings
+        here = live.Situation(experiment.study, database, settings.address, lab=settings.lab, pilot=settings.pilot)
+        found = live.live_checks(here)
+        with database.read() as orm:
+            return desk.page("ready.html", orm, checks=found, conclusion=live.conclusion(found))
 
     @inside.get("/downloads")
     def downloads() -> HTMLResponse:

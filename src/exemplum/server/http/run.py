@@ -63,6 +63,7 @@ def links(experiment: Experiment, base: str) -> list[str]:
     lines += [f"{name:<14} {base}/?link={link_code(experiment, name)}" for name in link_names(experiment)]
     where = experiment.database.shown
     return [
+        *([f"rehearsal      {experiment.stamp}"] if experiment.stamp else []),
         *lines,
         f"experimenter   {base}/experimenter?token={experiment.token}   (keep this one secret)",
         f"data           {where}, and responses of finished sessions in {experiment.study.stage('responses')}",

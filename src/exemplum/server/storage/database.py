@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -129,13 +130,28 @@ def sqlite_file(url: str) -> Path | None:
         raise DatabaseError(f"database {_shown(url)}: {error}; write sqlite:///FILE or postgresql://…") from error
 
 
+def is_current(file: Path) -> bool:
+    """Whether a SQLite file has the newest schema. Only reads; opening a Database would migrate an older one."""
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.DatabaseError:  # empty or broken
+        return False
+    return found is not None and found[0] == ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
 def migrate(engine: Engine) -> str | None:
     """Migrate the schema to the newest revision; several processes may call this at once.
 
     Returns the earlier revision if it was older; None if nothing was done or the database was empty.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config = _config()
     newest = ScriptDirectory.from_config(config).get_current_head()
     with engine.connect() as connection, _without_foreign_keys(connection), connection.begin():
         if connection.dialect.name == "postgresql":

@@ -15,7 +15,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine
@@ -106,10 +107,11 @@ class GroupWriter:
                 return
             outcomes = [self._alone(jobs[0], error)]
         for (_, _, _, future), outcome in zip(batch, outcomes, strict=False):
-            if isinstance(outcome, BaseException):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
+            with suppress(InvalidStateError):  # the waiting task was cancelled; the writer must go on
+                if isinstance(outcome, BaseException):
+                    future.set_exception(outcome)
+                else:
+                    future.set_result(outcome)
         for item in batch[len(outcomes) :]:
             self._jobs.put(item)
 

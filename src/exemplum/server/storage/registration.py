@@ -133,7 +133,7 @@ def _freeze(orm: Session, study: Study, row: StudyRow, design: str) -> None:
     answers = real_answers(orm, row.id)
     _looked_at_by_stages(study, row)
     if not answers:
-        _refuse_stale(study)
+        refuse_stale(study)
         row.frozen = freezing.snapshot(study, design)
         return
     if row.frozen is None:  # served before studies were frozen: the design is all that is known
@@ -149,8 +149,8 @@ def _freeze(orm: Session, study: Study, row: StudyRow, design: str) -> None:
         row.frozen = freezing.with_rules_of(row.frozen, study)
 
 
-def _refuse_stale(study: Study) -> None:
-    """Refuse a design that does not match study.toml any more, or that is being rewritten."""
+def refuse_stale(study: Study) -> None:
+    """Raise UserError for a design that does not match study.toml any more, or that is being rewritten."""
     made, explained = study.record("design"), study.record("explanations")
     if not made and not explained:  # saved by a program, without the line's stages
         return

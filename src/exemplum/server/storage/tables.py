@@ -20,7 +20,7 @@ from exemplum.server.sessions import comprehension
 from exemplum.server.sessions.schedule import trial_of
 from exemplum.server.storage.schema import Answer, Audit, Participant, SessionRow, StepRecord, StudyVersion, TrialRow
 from exemplum.store import Table
-from exemplum.study import Study
+from exemplum.study import Study, stamped
 from exemplum.tables import PEOPLE, RATINGS, RESPONSES
 
 OBSERVER = "participants"
@@ -139,8 +139,9 @@ def _ratings(orm: Orm, row: SessionRow, participant: Participant) -> Iterable[di
 
 
 def protocol(orm: Orm, row: SessionRow) -> str:
-    """The protocol of the study version that a session was begun under."""
-    return str(orm.get_one(StudyVersion, row.version_id).manifest["protocol"])
+    """The protocol of the study version that a session was begun under; of a rehearsal, with its stamp."""
+    manifest = orm.get_one(StudyVersion, row.version_id).manifest
+    return stamped.named(manifest["protocol"], manifest.get("stamp", ""))
 
 
 # Files below responses/, and the columns that identify their rows: not the label only, since the first participant of

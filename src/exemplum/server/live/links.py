@@ -1,0 +1,124 @@
+"""Codes and addresses at the end of a session, and the public address: what a panel's page would get."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from exemplum.checks import Verdict
+from exemplum.server import CodesSection
+from exemplum.server.live.check import LiveCheck, Situation
+from exemplum.study import Study
+
+# What documentation writes for a value that you are to fill in
+PLACEHOLDERS = re.compile(r"\bexample\.(org|com|net)\b|\bSCHOOL\b|\b(YOUR|MY)[_-]?[A-Z]*\b|\bCODE\b|\bX{3,}\b|…|\.\.\.")
+# Panels' own ways to write a parameter. The server fills in {name} only, so these would be sent as they are.
+OF_PANELS = re.compile(r"\{\{.*?\}\}|\$\{.*?\}|%[A-Z][A-Z_]{2,}%|\[%?\w+%?\]|<\w+>")
+OWN = re.compile(r"\{(\w+)\}")
+PARAMETERS = (
+    "PROLIFIC_PID", "STUDY_ID", "SESSION_ID", "workerId", "assignmentId", "hitId", "survey_code", "id", "participantId",
+    "participant",
+)  # fmt: skip
+LOCAL = ("localhost", "")
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a text still has what documentation writes for a value that you are to fill in.
+
+    >>> is_placeholder("lab@example.org"), is_placeholder("lab@uni-tuebingen.de")
+    (True, False)
+    """
+    return PLACEHOLDERS.search(text) is not None
+
+
+def links(situation: Situation) -> Iterator[LiveCheck]:
+    """Checks of codes, redirects and the public address."""
+    yield _endings(situation)
+    yield _left_over(situation)
+    yield _address(situation)
+
+
+def _endings(situation: Situation) -> LiveCheck:
+    said, name = situation.study.config.server, "codes and redirects"
+    outcomes = tuple(CodesSection.model_fields)
+    codes = {outcome: code for outcome in outcomes if (code := getattr(said.codes, outcome))}
+    redirects = {outcome: where for outcome in outcomes if (where := getattr(said.redirects, outcome))}
+    if situation.lab:
+        return LiveCheck(name, Verdict.FINE, "not needed in the laboratory")
+    if not codes and not redirects:
+        return LiveCheck(
+            name, Verdict.LOOK, "none is declared: everyone who finishes gets a random code",
+            "for a panel set study.toml: [server.codes] or [server.redirects] for every outcome",
+        )  # fmt: skip
+    ends = [(redirects.get(outcome), codes.get(outcome)) for outcome in outcomes]
+    given = [end for end in ends if any(end)]
+    if len(set(given)) < len(given):
+        return LiveCheck(
+            name, Verdict.WRONG, "two outcomes have the same code or address, so the panel cannot tell them apart",
+            "give each outcome of study.toml: [server.codes] and [server.redirects] its own",
+        )  # fmt: skip
+    if missing := [name for name in _possible(situation.study) if name not in codes and name not in redirects]:
+        return LiveCheck(
+            name, Verdict.LOOK, f"none for {', '.join(missing)}",
+            "set them in study.toml: [server.codes] or [server.redirects], or the panel does not hear of these people",
+        )  # fmt: skip
+    return LiveCheck(name, Verdict.FINE, f"one for each outcome: {', '.join(codes | redirects)}")
+
+
+def _possible(study: Study) -> list[str]:
+    """The outcomes that the study can have."""
+    said = study.config.server
+    may_be = {
+        "failed_attention": study.config.exclusions.catch_accuracy is not None,
+        "screened_out": bool(said.quotas) or any(field.screen_out for field in said.fields),
+    }
+    return [outcome for outcome in CodesSection.model_fields if may_be.get(outcome, True)]
+
+
+def _left_over(situation: Situation) -> LiveCheck:
+    said, name = situation.study.config.server, "placeholders in links"
+    keys = {f"[server.{part}] {outcome}": getattr(getattr(said, part), outcome)
+            for part in ("codes", "redirects") for outcome in CodesSection.model_fields}  # fmt: skip
+    for key, text in keys.items():
+        if found := OF_PANELS.search(text):
+            return LiveCheck(
+                name, Verdict.WRONG, f"{key} has {found[0]}, which is for the panel's own pages and is not filled in",
+                "write a parameter of the participant's link as {PROLIFIC_PID}, {survey_code} or {participant}",
+            )  # fmt: skip
+        if found := PLACEHOLDERS.search(OWN.sub("", text)):
+            return LiveCheck(name, Verdict.WRONG, f"{key} still has {found[0]}", "put in what your panel gave you")
+    unknown = {field for text in keys.values() for field in OWN.findall(text) if field not in PARAMETERS}
+    if unknown:
+        return LiveCheck(
+            name, Verdict.LOOK, f"{', '.join(sorted(unknown))}: of no panel that the server knows",
+            "see that the participants' link has a parameter of this name, or it is sent as it is written",
+        )  # fmt: skip
+    return LiveCheck(name, Verdict.FINE, "none left")
+
+
+def _address(situation: Situation) -> LiveCheck:
+    name, address = "HTTPS", situation.address
+    if situation.lab:
+        return LiveCheck(name, Verdict.FINE, "not needed: in the laboratory the server listens on this machine only")
+    if not address:
+        return LiveCheck(name, Verdict.LOOK, "the public address is not known here", "give it with --address https://…")
+    parts = urlsplit(address)
+    if is_placeholder(address):
+        return LiveCheck(name, Verdict.WRONG, f"{address} is a placeholder", "serve with --address and your own")
+    if parts.scheme == "https":
+        return LiveCheck(name, Verdict.FINE, address)
+    how = "put a proxy with a certificate before the server, and serve with --address https://…"
+    if _is_local(parts.hostname or ""):
+        return LiveCheck(name, Verdict.LOOK, f"{address} can be opened on this machine only", how)
+    return LiveCheck(name, Verdict.WRONG, f"{address} sends answers and ids unencrypted", how)
+
+
+def _is_local(host: str) -> bool:
+    if host in LOCAL:
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
