@@ -123,7 +123,7 @@ def _write_data(contents: Contents, folder: Path) -> None:
 
 
 def _image_facts(data: StudyData, selection: Selection) -> dict[str, Any]:
-    """The id of every image, and its labels that are texts, as places in a list of them."""
+    """The id of every image, and its labels, as places in a list of them."""
     from exemplum.gallery.likes import labels_of
 
     texts: dict[str, int] = {}
@@ -136,7 +136,9 @@ def _image_facts(data: StudyData, selection: Selection) -> dict[str, Any]:
 
 def _write_json(path: Path, value: Any) -> None:
     with store.atomic(path, sync=False) as temporary:
-        temporary.write_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+        temporary.write_text(
+            json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")), encoding="utf-8"
+        )
 
 
 def _publish(folder: Path, site: Site) -> None:

@@ -21,6 +21,8 @@ RATIO = 2.0  # times as frequent as among all images, at least
 MOST = 4  # labels per unit
 MOST_VALUES = 0.5  # of the images: a key with more different values than this share names images, not kinds
 
+CLASS = "class"  # the label of folders and datasets
+
 Label = tuple[str, str]  # key and value: ("family", "fabric")
 
 
@@ -49,7 +51,7 @@ class Likes:
 
 
 def likes(index: ActivationIndex, corpus: Corpus) -> Likes:
-    """What the units like; nothing if the corpus has no labels that are texts."""
+    """What the units like; nothing if the corpus has no labels that name kinds."""
     sample = np.asarray(index.sample.rows)
     base_rows = sample if len(sample) <= BASE else sample[np.linspace(0, len(sample) - 1, BASE).astype(int)]
     base = [labels_of(corpus, row) for row in base_rows.tolist()]
@@ -72,8 +74,9 @@ def likes(index: ActivationIndex, corpus: Corpus) -> Likes:
 
 
 def labels_of(corpus: Corpus, row: int) -> list[Label]:
-    """The labels of an image that are texts."""
-    return [(key, value) for key, value in corpus.record(row).labels.items() if isinstance(value, str) and value]
+    """The labels of an image that name a kind: texts, and classes that have only a number."""
+    labels = corpus.record(row).labels.items()
+    return [(key, str(value)) for key, value in labels if value != "" and (isinstance(value, str) or key == CLASS)]
 
 
 def _kinds(labels: Iterable[list[Label]]) -> set[str]:

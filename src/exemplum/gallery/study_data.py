@@ -20,8 +20,8 @@ from exemplum.study import Study, blinding, freezing, pipeline
 if TYPE_CHECKING:
     from exemplum.models import Model
 
-PICTURES, TRIALS = "explanations", "design"  # the stages whose results are shown where they are made
-UPSTREAM = {PICTURES: ("queries", "explanations"), TRIALS: ("queries", "explanations", "design")}
+PICTURES, TRIALS, SCORES = "explanations", "design", scores.FOLDER  # what is shown where it is made
+UPSTREAM = {PICTURES: ("queries", "explanations"), TRIALS: ("queries", "explanations", "design"), SCORES: (SCORES,)}
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,15 @@ def made(study: Study) -> list[str]:
     """The stages besides the index that are shown: made, and up to date or frozen; says which are stale."""
     frozen = freezing.frozen_by(study)
     found = []
-    for name in (PICTURES, TRIALS):
-        if not all(study.record(stage) for stage in UPSTREAM[name]):
+    for name, stages in UPSTREAM.items():
+        if not all(study.record(stage) for stage in stages):
             continue
-        if frozen or all(study.is_current(stage, pipeline.stage(stage).fingerprint(study)) for stage in UPSTREAM[name]):
+        kept = frozen and name != SCORES
+        if kept or all(study.is_current(stage, pipeline.stage(stage).fingerprint(study)) for stage in stages):
             found.append(name)
         else:
-            said = f"{name}: stale, and so left out of the gallery; {command('run', study.folder)} makes them again"
+            verb = "score" if name == SCORES else "run"
+            said = f"{name}: stale, and so left out of the gallery; {command(verb, study.folder)} makes them again"
             console.print(styled((said, "dim")))
     return found
 
@@ -75,7 +77,7 @@ def fingerprint(study: Study, stages: Sequence[str]) -> str:
     """A hash of everything that the gallery of these stages shows."""
     answers = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in _answers(study, stages)]
     return store.digest(
-        study.made("index"), [study.made(stage) for name in stages for stage in UPSTREAM[name]], scores.made(study),
+        study.made("index"), [study.made(stage) for name in stages for stage in UPSTREAM[name]],
         answers, study.folder.resolve().name, study.config.model.load, study.config.images.load, *_blinding(study),
     )  # fmt: skip
 
@@ -90,8 +92,8 @@ def read(study: Study, stages: Sequence[str]) -> StudyData:
     trials = tables.TRIALS.frame()
     if TRIALS in stages:
         trials = tables.TRIALS.read(study.stage("design") / "trials.parquet")
-    folder = study.stage(scores.FOLDER)
-    is_scored = bool(scores.made(study))
+    folder = study.stage(SCORES)
+    is_scored = SCORES in stages
     return StudyData(
         study, model, corpus, index,
         tables.SCORES.read(folder / "scores.parquet") if is_scored else tables.SCORES.frame(),

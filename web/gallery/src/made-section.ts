@@ -21,7 +21,7 @@ export function madeSection(context: Context, unit: UnitDetails): HTMLElement | 
 function strip(context: Context, method: string, pictures: MadePicture[], pole: "max" | "min"): HTMLElement {
   const figures = pictures.map(([shown, activation, percentile, margin, failed], at) => {
     const alt = `${label(method)} picture ${at + 1} of the pole ${pole}, activation ${number(activation)}`;
-    const beyond = margin !== null && margin > 0 ? `+${margin.toFixed(1)} sd` : percentile === null ? "" : `${number(percentile)} %`;
+    const beyond = margin !== null && margin > 0 ? `+${margin.toFixed(1)} sd` : percentile === null ? "" : `${percentile.toFixed(1)} %`;
     return h(
       `figure${failed ? ".failed" : ""}`, {}, context.pictures.large(shown, alt),
       h("figcaption", {}, number(activation), h("small", {}, failed ? "failed" : beyond)),
