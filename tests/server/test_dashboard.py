@@ -223,12 +223,10 @@ def test_distributions_hold_everybody_and_one_night_sets_no_scale(serve):
 @pytest.mark.parametrize(
     ("toml", "ago", "outcomes", "name"),
     [
-        ("", 0, ["completed"], "open"),
         ("recruit = 1\n", 0, ["completed"], "full"),
         ("", 361, ["completed"], "stalled"),
-        ("stalled_hours = 7\n", 361, ["completed"], "open"),
         ("", 200, ["completed", "failed_attention", "failed_attention", "", ""], "failing"),  # two have left
-        ("", 0, ["completed", "completed", "failed_attention", "failed_attention", ""], "open"),  # and one goes on
+        ("stalled_hours = 7\n", 361, ["completed", "completed", "", "failed_attention"], "open"),  # two of four
     ],
 )
 def test_a_line_in_the_log_says_that_a_study_is_full_stalled_or_failing(serve, caplog, toml, ago, outcomes, name):

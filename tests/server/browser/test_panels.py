@@ -99,6 +99,7 @@ def write(running, statement):
     running.experiment.database.writer.submit_sync(lambda orm: orm.execute(statement))
 
 
+@pytest.mark.slow  # tests/server/test_payment.py has the rules without people and browser
 def test_the_files_of_a_mixed_crowd_are_right_row_by_row(crowd, context):
     page = context.new_page()
     page.goto(f"{crowd.url}experimenter?token={crowd.experiment.token}")
@@ -184,5 +185,5 @@ def test_a_link_is_copied_and_single_use_links_are_made(host, context):
     expect(page.locator("body")).to_have_attribute("data-kind", "consent")  # a person's own reload resumes
     other = context.browser.new_context(locale="en-GB").new_page()
     other.goto(taken)
-    expect(other.locator("h1")).to_have_text("This link has been used")
+    expect(other.locator("h1")).to_have_text("This link has already been used")
     other.context.close()

@@ -62,8 +62,8 @@ def _add_payment(inside: APIRouter, desk: Desk) -> None:
     @inside.get("/payment")
     def payment() -> HTMLResponse:
         with database.read() as orm:
-            of = {source: decisions(orm, experiment, source) for source in files.FILES}
-            shown = [_source(source, found) for source, found in of.items() if found or source in PANELS]
+            of = decisions(orm, experiment)
+            shown = [_source(source, of[source]) for source in files.FILES if of[source] or source in PANELS]
             return desk.page("payment.html", orm, sources=sorted(shown, key=lambda one: -one["people"]), kinds=KINDS)
 
     @inside.get("/payment/{source}/{name}")
@@ -113,7 +113,7 @@ def _source(source: str, found: Sequence[Decision]) -> dict[str, Any]:
 
 def _content(experiment: Experiment, source: str, name: str) -> str:
     with experiment.database.read() as orm:
-        return files.written(name, decisions(orm, experiment, source), source, experiment)
+        return files.written(name, decisions(orm, experiment)[source], source, experiment)
 
 
 def _note(orm: Orm, experiment: Experiment, detail: str) -> None:

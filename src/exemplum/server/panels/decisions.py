@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -48,26 +49,24 @@ class Decision:
         return BECAUSE.format(reason=self.reason)
 
 
-def decisions(orm: Orm, experiment: Experiment, source: str) -> list[Decision]:
-    """Everybody who came from a panel, in the order of entry, without pilots and without those who withdrew."""
+def decisions(orm: Orm, experiment: Experiment) -> dict[str, list[Decision]]:
+    """Source → everybody who came from it, in the order of entry, without pilots and without those who withdrew."""
     rows = orm.execute(
         select(SessionRow.id, SessionRow.params, Summary.main_answers, Summary.main_correct)
         .join(Participant, Participant.id == SessionRow.participant_id)
         .outerjoin(Summary, Summary.session_id == SessionRow.id)
         .where(
             Participant.study_id == experiment.study_id,
-            Participant.source == source,
             Participant.pilot.is_(False),
             Participant.withdrawn_at.is_(None),
         )
     )
     known = {row.id: row for row in rows}
-    pay = experiment.config.pay
-    return [
-        _decided(line, known[line.id], pay)
-        for line in sorted(session_lines.lines(orm, experiment), key=lambda line: line.id)
-        if line.id in known
-    ]
+    of: dict[str, list[Decision]] = defaultdict(list)
+    for line in session_lines.lines(orm, experiment):
+        if line.id in known:
+            of[line.source].append(_decided(line, known[line.id], experiment.config.pay))
+    return of
 
 
 def totals(of: Iterable[Decision]) -> dict[Kind, tuple[int, Decimal]]:
