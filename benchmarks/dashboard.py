@@ -4,8 +4,8 @@
 
 Fills the database of a study (the second experiment at its full size, 216 trials) with sessions that look real: most
 completed, some careless, interrupted, on tablets, without consent, under way. Then asks for the pages in this process,
-routing, queries and rendering included, the network left out. Says median and slowest of each page, and what the
-summaries of sessions saved: the time to count all answers again.
+routing, queries and rendering included, the network left out. Says median and slowest of each page, and how long the
+summary of one finished session takes, which is written after each of its steps.
 """
 
 from __future__ import annotations
@@ -87,6 +87,7 @@ def main() -> None:
         said["filled_s"] = round(time.perf_counter() - began, 1)
         with TestClient(create_app(experiment)) as client:
             client.get("/experimenter", params={"token": experiment.token})
+            said["summary_ms"] = summarized(experiment)
             said["ms"] = {name: timed(client, path, wanted.repeat) for name, path in PAGES.items()}
     print(json.dumps(said, indent=2))
 
@@ -122,6 +123,19 @@ def timed(client: TestClient, path: str, repeat: int) -> dict[str, float]:
         times.append((time.perf_counter() - began) * 1000)
         assert response.status_code == 200, response.text
     return {"median": round(float(np.median(times)), 1), "slowest": round(max(times), 1)}
+
+
+def summarized(experiment: Experiment) -> float:
+    """Milliseconds to summarize a finished session, its transaction left out."""
+
+    def write(orm: Any) -> float:
+        row = orm.scalars(select(SessionRow).where(SessionRow.outcome == "completed").limit(1)).one()
+        began = time.perf_counter()
+        for _ in range(20):
+            summaries.keep(orm, row)
+        return (time.perf_counter() - began) / 20 * 1000
+
+    return round(experiment.database.writer.submit_sync(write), 1)
 
 
 def make_study(folder: Path) -> Path:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, select
 
 from exemplum.responses import exclusions
-from exemplum.server.pages import monitor, overview, session_lines
+from exemplum.server.pages import distributions, monitor, session_lines
 from exemplum.server.pages.session_search import Search, page
 from exemplum.server.sessions import summaries, watch
 from exemplum.server.storage.schema import Answer, Participant, SessionRow, Summary, TrialRow, now_ms
@@ -199,11 +199,11 @@ def test_the_way_to_completion_is_counted_without_pilots(serve):
     refused.do(refused.start().json()["state"]["step"], {"accepted": False})
     add(client.experiment, pilot=True)
     of = lines(client.experiment)
-    assert overview.funnel(of) == [
+    assert distributions.funnel(of) == [
         ("opened the link", 5), ("consented", 3), ("filled in the form", 2),
         ("first trial", 1), ("half of the trials", 1), ("all trials", 1), ("completed", 1),
     ]  # fmt: skip
-    counted = overview.counts(of)
+    counted = distributions.counts(of)
     assert (counted["entered"], counted["no consent"], counted["completed"], counted["pilot"]) == (5, 1, 1, 1)
 
 
@@ -212,11 +212,11 @@ def test_distributions_hold_everybody_and_one_night_sets_no_scale(serve):
     experiment = serve().experiment
     for minutes in (*range(20, 40), *range(20, 40), *range(20, 40), 900):
         add(experiment, minutes=minutes)
-    drawn = overview.durations(lines(experiment))
+    drawn = distributions.durations(lines(experiment))
     assert sum(count for _, count in drawn.bins) == 61
     assert drawn.bins[-1] == ("≥ 40", 1)
     assert drawn.words.startswith("median 30 min, middle half 25 to 35")
-    assert sum(count for _, count in overview.reaction_times(lines(experiment)).bins) == 61 * 20
+    assert sum(count for _, count in distributions.reaction_times(lines(experiment)).bins) == 61 * 20
 
 
 @ON_SQLITE

@@ -23,7 +23,7 @@ from exemplum.server.http import middleware
 from exemplum.server.http.middleware import Buckets
 from exemplum.server.http.panel_routes import add_panels
 from exemplum.server.http.participant_routes import address
-from exemplum.server.pages import monitor, overview, session_lines, session_search
+from exemplum.server.pages import distributions, monitor, session_lines, session_search
 from exemplum.server.pages.images import opaque
 from exemplum.server.pages.session_search import Search
 from exemplum.server.requests import ApiError, well_formed
@@ -125,7 +125,7 @@ def _add_pages(inside: APIRouter, desk: Desk) -> None:
             return desk.page(
                 "sessions.html", orm, search=search, page=session_search.page(search.found(of), search.page),
                 choices=session_search.choices(of), flags=session_lines.FLAGS, state=watch.state(orm, experiment),
-                **overview.everything(of, issued),
+                **distributions.everything(of, issued),
             )  # fmt: skip
 
     @inside.get("/session/{key}")
