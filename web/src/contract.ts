@@ -76,10 +76,7 @@ export interface InstructionsStep {
   kind: "instructions";
   conditions: string[]; // in the order in which they come
   examples: Example[];
-  blocks: number;
-  trials: number;
-  minutes: number | null; // how long the study takes
-  practice: boolean;
+  course: { blocks: number; trials: number; minutes: number | null; practice: boolean }; // minutes: of the whole study
   round: number; // from 1; after a failed comprehension check they come again
   missed: string[]; // questions of that check
 }

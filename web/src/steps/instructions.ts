@@ -22,7 +22,7 @@ export async function instructions(step: InstructionsStep): Promise<Done> {
           ...examples,
           ...withoutPages(step),
           textPage("answer", paragraphs("instructions.answer.text") + (isTouched() ? "" : paragraphs("instructions.answer.keys"))),
-          textPage("course", course(step)),
+          textPage("course", course(step.course)),
         ];
   const turns: { page: number; ms: number }[] = [];
   let first: Turned | null = null;
@@ -53,7 +53,7 @@ function withoutPages({ conditions, examples }: InstructionsStep): Page[] {
   return [textPage("without", paragraphs("instructions.without.text") + first)];
 }
 
-function course({ blocks, trials, practice, minutes }: InstructionsStep): string {
+function course({ blocks, trials, practice, minutes }: InstructionsStep["course"]): string {
   const lead = paragraphs("instructions.course.text", { blocks, trials });
   const first = practice ? paragraphs("instructions.course.practice") : "";
   return lead + first + (minutes === null ? "" : paragraphs("instructions.course.duration", { minutes }));

@@ -108,9 +108,11 @@ def _instructions(experiment: Experiment, row: SessionRow, current: dict[str, An
     return {
         "conditions": current["conditions"], "examples": _examples(experiment, row, current),
         # sessions begun under an earlier version lack these
-        "practice": current.get("practice", True), "round": current.get("round", 1),
-        "missed": current.get("missed", []),
-        "blocks": len(_blocks(row)), "trials": row.total, "minutes": experiment.config.minutes,
+        "round": current.get("round", 1), "missed": current.get("missed", []),
+        "course": {
+            "blocks": len(_blocks(row)), "trials": row.total, "minutes": experiment.config.minutes,
+            "practice": current.get("practice", True),
+        },
     }  # fmt: skip
 
 
