@@ -18,6 +18,7 @@ export default defineConfig({
     emptyOutDir: true,
     assetsInlineLimit: 0, // no data: URLs
     modulePreload: { polyfill: false },
+    rolldownOptions: { input: ["index.html", "preview.html"] }, // the participant's pages, and the experimenter's preview of them
     reportCompressedSize: false,
   },
 });

@@ -9,6 +9,7 @@ export interface Config {
   lab: boolean;
   open: boolean; // to this link
   pilot: boolean; // whether answers by this link are a pilot's
+  store: string; // names what the browser keeps for this study
   asset: string;
   stimuli: {
     references: number; // most at one side, over all trials

@@ -1,6 +1,17 @@
 /** Who this browser is to the server: the session's token, kept so that a closed window loses nothing. */
 
-const PLACE = "exemplum.session";
+const SHARED = "exemplum.session"; // where versions without names of each study's own kept it
+let study = "";
+
+/** Keep everything under names of this study's own: one host may have several. */
+export function keepFor(store: string): void {
+  study = store;
+}
+
+/** The study's own name of something that is kept. */
+export function own(name: string): string {
+  return `exemplum.${name}@${study}`;
+}
 
 export interface Identity {
   key: string; // made before the session is asked for, so that a lost response does not make two
@@ -10,9 +21,9 @@ export interface Identity {
 }
 
 /** The kept identity, or null. */
-export function kept(): Identity | null {
+export function kept(place = own("session")): Identity | null {
   try {
-    const read = JSON.parse(localStorage.getItem(PLACE) ?? "null") as Partial<Identity> | null;
+    const read = JSON.parse(localStorage.getItem(place) ?? "null") as Partial<Identity> | null;
     if (!read?.key) return null;
     return { key: read.key, token: read.token ?? "", link: read.link ?? "", participant: read.participant ?? "" };
   } catch {
@@ -21,12 +32,21 @@ export function kept(): Identity | null {
 }
 
 export function keep(identity: Identity): void {
-  remember(PLACE, JSON.stringify(identity));
+  remember(own("session"), JSON.stringify(identity));
 }
 
-export function forget(): void {
+/** What was kept under the name that all studies shared, if `isOurs` says that it is a session of this one. */
+export async function adopt(isOurs: (token: string) => Promise<boolean>): Promise<Identity | null> {
+  const found = kept(SHARED);
+  if (!found?.token || !(await isOurs(found.token))) return null;
+  keep(found);
+  forget(SHARED);
+  return found;
+}
+
+export function forget(place = own("session")): void {
   try {
-    localStorage.removeItem(PLACE);
+    localStorage.removeItem(place);
   } catch {
     // Nothing was kept.
   }

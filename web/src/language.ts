@@ -1,12 +1,12 @@
 import type { Config } from "./contract";
-import { recall, remember } from "./identity";
+import { own, recall, remember } from "./identity";
 import { say } from "./texts";
 
-const PLACE = "exemplum.language";
+const CHOSEN = "language";
 
 /** The language of the link (`?lang=`), else of this participant's choice, else of the browser, else of the study. */
 export function chooseLanguage(config: Config): string {
-  const wishes = [new URLSearchParams(location.search).get("lang"), recall(PLACE), ...navigator.languages];
+  const wishes = [new URLSearchParams(location.search).get("lang"), recall(own(CHOSEN)), ...navigator.languages];
   for (const wish of wishes) {
     const language = (wish ?? "").slice(0, 2).toLowerCase();
     if (config.languages.includes(language)) return language;
@@ -25,7 +25,7 @@ export function languageSwitch(languages: string[]): void {
       button.lang = language;
       button.textContent = say(`language.${language}`);
       button.addEventListener("click", () => {
-        remember(PLACE, language);
+        remember(own(CHOSEN), language);
         location.reload();
       });
       return button;

@@ -5,24 +5,18 @@ import "./style.css";
 
 import type { Config, State, Step } from "./contract";
 import { log, logError, startLog } from "./events";
-import { forget, keep, kept, uuid } from "./identity";
+import { adopt, forget, keep, keepFor, kept, uuid } from "./identity";
 import { askParticipant } from "./lab";
 import { chooseLanguage, languageSwitch } from "./language";
 import { onConnection, Refusal } from "./network";
 import { notice, refused } from "./notice";
 import { Outbox } from "./outbox";
 import { mostRoom } from "./room";
-import { config as getConfig, Session, start, texts, type Simulation } from "./session";
+import { config as getConfig, isKnown, Session, start, texts, type Simulation } from "./session";
 import { showPilot, showProgress, showStatus, simulateWith } from "./stage";
 import { block } from "./steps/block";
-import { check } from "./steps/check";
-import { comprehension } from "./steps/comprehension";
-import { consent } from "./steps/consent";
 import { finished } from "./steps/finished";
-import { debrief, form } from "./steps/form";
-import { instructions } from "./steps/instructions";
-import { intuitiveness } from "./steps/intuitiveness";
-import { pause } from "./steps/pause";
+import { page } from "./steps/page";
 import { gaveWay, hold, openElsewhere } from "./tabs";
 import { say, setTexts } from "./texts";
 
@@ -35,6 +29,7 @@ async function main(): Promise<void> {
     showStatus(trouble ? say(state === "lost" ? "page.offline" : "page.busy") : "");
   });
   const config = await getConfig();
+  keepFor(config.store);
   const language = chooseLanguage(config);
   setTexts(await texts(language), language);
   config.study.title ||= say("page.title");
@@ -61,7 +56,7 @@ async function main(): Promise<void> {
 /** The session of this browser, resumed or new. Throws Refusal where there is none to be had. */
 async function begin(config: Config, language: string): Promise<Session> {
   const outbox = await Outbox.open();
-  const known = kept();
+  const known = kept() ?? (await adopt(isKnown));
   const resuming = new URLSearchParams(location.search).has("resume");
   if (!config.open && !known?.token && !resuming) throw new Refusal(403, "closed", {});
   if (known?.token) await new Session(known.token, outbox, {} as State, null).sendLeft();
@@ -100,27 +95,11 @@ async function runSession(session: Session, config: Config): Promise<void> {
 }
 
 async function perform(step: Exclude<Step, { kind: "finished" }>, session: Session, config: Config, wrong: string): Promise<void> {
-  switch (step.kind) {
-    case "block":
-      await block(step, session, config.stimuli.min_px);
-      await session.refresh();
-      return;
-    case "consent":
-      return void (await session.finish(step.id, await consent(step, config.study)));
-    case "form":
-      return void (await session.finish(step.id, await form(step, wrong)));
-    case "check":
-      return void (await session.finish(step.id, await check(step, config.stimuli, session.outbox.durable)));
-    case "instructions":
-      return void (await session.finish(step.id, await instructions(step)));
-    case "comprehension":
-      return void (await session.finish(step.id, await comprehension(step, wrong)));
-    case "intuitiveness":
-      return void (await session.finish(step.id, await intuitiveness(step)));
-    case "break":
-      return void (await session.finish(step.id, await pause(step)));
-    case "debrief":
-      return void (await session.finish(step.id, await debrief(step, wrong)));
+  if (step.kind === "block") {
+    await block(step, session, config.stimuli.min_px);
+    await session.refresh();
+  } else {
+    await session.finish(step.id, await page(step, config, session.outbox.durable, wrong));
   }
 }
 

@@ -14,6 +14,17 @@ export function config(): Promise<Config> {
 
 export const texts = (language: string) => json<Record<string, string>>(`api/texts/${language}`, { method: "GET" });
 
+/** Whether a token is of a session of this study. */
+export async function isKnown(token: string): Promise<boolean> {
+  try {
+    await json<State>("api/session", { method: "GET", token });
+    return true;
+  } catch (error) {
+    if (error instanceof Refusal) return false;
+    throw error;
+  }
+}
+
 /** Begin or resume: the same key gives the same session. */
 export function start(identity: Identity, participant: string, language: string): Promise<Started> {
   const body = {

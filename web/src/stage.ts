@@ -18,15 +18,31 @@ export function simulateWith(given: Simulation | null): void {
 
 /** Whether buttons are pressed by the simulation. */
 export function isSimulated(): boolean {
-  return simulation !== null;
+  return simulation !== null || passing > 0;
+}
+
+let passing = 0;
+let onPage: (node: Node, passed: boolean) => void = () => undefined;
+
+/** The preview shows a later page of a step: so many pages before it are turned at once, without being drawn. */
+export function passPages(pages: number, told: typeof onPage = () => undefined): void {
+  passing = pages;
+  onPage = told;
+}
+
+function passes(node: Node): boolean {
+  const passed = passing > 0;
+  if (passed) passing -= 1;
+  onPage(node, passed);
+  return passed;
 }
 
 export type Node = Record<string, unknown>;
 
 /** Run a timeline to its end and give the data of its trials, in order. */
-export async function run(nodes: Node[]): Promise<Record<string, unknown>[]> {
+export async function run(nodes: Node[], mode = simulation?.mode): Promise<Record<string, unknown>[]> {
   const jsPsych = initJsPsych({ display_element: main(), use_webaudio: false });
-  if (simulation) await jsPsych.simulate(nodes as never, simulation.mode);
+  if (mode) await jsPsych.simulate(nodes as never, mode);
   else await jsPsych.run(nodes as never);
   return jsPsych.data.get().values() as Record<string, unknown>[];
 }
@@ -41,22 +57,22 @@ export interface Turned {
 
 /** Run a single trial that is a page, and time it. `prepare` gets the page when it stands. */
 export async function turn(node: Node, prepare: (page: HTMLElement) => void = () => undefined): Promise<Turned> {
+  const mode = passes(node) ? "data-only" : simulation?.mode;
   let watch: Watch | null = null;
   let began = 0;
   let ended = 0;
-  const [data] = await run([
-    {
-      ...node,
-      on_load: () => {
-        began = performance.now();
-        watch = new Watch();
-        if (simulation?.mode === "data-only") return; // nothing is drawn
-        prepare(main());
-        focusHeading();
-      },
-      on_finish: () => (ended = performance.now()),
+  const timed = {
+    ...node,
+    on_load: () => {
+      began = performance.now();
+      watch = new Watch();
+      if (mode === "data-only") return; // nothing is drawn
+      prepare(main());
+      focusHeading();
     },
-  ]);
+    on_finish: () => (ended = performance.now()),
+  };
+  const [data] = await run([timed], mode);
   const hidden = (watch as Watch | null)?.stop().hidden_ms ?? 0;
   const ms = ended - began;
   return { data: data!, shown_at: performance.timeOrigin + began, ms, visible_ms: Math.max(0, ms - hidden) };

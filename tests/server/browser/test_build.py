@@ -22,7 +22,7 @@ def test_an_unchanged_tree_is_not_built_again(hook):
 def test_page_and_style_name_no_other_host(hook):
     """Scripts hold the addresses of papers to cite; that they ask no other host is seen in whole sessions."""
     built = [path for path in (ROOT / hook.STATIC).rglob("*") if path.suffix in (".css", ".html")]
-    assert len(built) == 2
+    assert len(built) == 3  # the participant's page, the preview, and the style of both
     for path in built:
         text = path.read_text(encoding="utf-8")
         assert "@font-face" not in text

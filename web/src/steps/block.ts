@@ -24,7 +24,7 @@ export async function block(step: BlockStep, session: Session, min_px: number): 
   void flush();
 }
 
-async function announce(step: BlockStep, preload: Preload, back: boolean): Promise<void> {
+export async function announce(step: BlockStep, preload: Preload, back: boolean): Promise<void> {
   const [title, fillTitle] = conditionText(step.condition, "title");
   const [lead, fillLead] = conditionText(step.condition, "lead");
   const kind = !step.practice ? "number" : step.round > 1 ? "practice_again" : "practice";
@@ -38,7 +38,7 @@ async function announce(step: BlockStep, preload: Preload, back: boolean): Promi
 }
 
 /** Loads the images of a block, and tells how far it is. */
-class Preload {
+export class Preload {
   share = 0;
   onProgress: () => void = () => undefined;
   readonly finished: Promise<void>;
@@ -70,7 +70,7 @@ function sides({ layout }: BlockStep): string {
   return paragraphs(`${key}${number === 1 ? "_one" : ""}`, { number });
 }
 
-function trialNode(
+export function trialNode(
   step: BlockStep,
   trial: BlockStep["trials"][number],
   session: Session,

@@ -24,14 +24,14 @@ from starlette.exceptions import HTTPException
 from exemplum.errors import UserError
 from exemplum.server.experiment import Experiment, Settings
 from exemplum.server.http.experimenter_routes import routes as experimenter_routes
-from exemplum.server.http.middleware import Buckets, ImageFiles, RequestMiddleware, configure
+from exemplum.server.http.middleware import Buckets, ImageFiles, RequestMiddleware, configure, route_path
 from exemplum.server.http.participant_routes import routes as participant_routes
+from exemplum.server.http.preview_routes import PAGE as PREVIEW_PAGE, STATIC
 from exemplum.server.requests import NO_JSON, ApiError, bad_request
 from exemplum.server.sessions import summaries, watch, withdrawal
 from exemplum.server.storage.export import publish
 from exemplum.server.storage.status import keep
 
-STATIC = Path(__file__).parents[1] / "static"
 ENVIRONMENT = "EXEMPLUM_SERVE"  # settings as JSON, for the processes that uvicorn starts
 log = logging.getLogger("exemplum.server")
 # Seconds until a running thread yields. With Python's 5 ms the event loop waits for the writer: 150 answers at once
@@ -127,7 +127,7 @@ def _static(app: FastAPI) -> None:
 
     @app.get("/{path:path}", include_in_schema=False)
     async def static(path: str) -> FileResponse:
-        file = _file(path or "index.html")
+        file = None if path == PREVIEW_PAGE else _file(path or "index.html")
         if file is None:
             if not path:
                 raise ApiError("not_found", "the participant's pages are not built; run: npm --prefix web run build")
@@ -186,7 +186,7 @@ class ErrorResponses:
     def response(self, request: Request, error: ApiError) -> Response:
         if not _by_a_person(request):
             return error.response()
-        inside = request.scope["path"].startswith(EXPERIMENTER)
+        inside = route_path(request.scope).startswith(EXPERIMENTER)
         language = "en" if inside else self._language(request.headers.get("accept-language", ""))
         title, text = self._said(error, inside, language)
         style = f"{request.scope.get('root_path', '')}{EXPERIMENTER}/files/style.css"
@@ -207,4 +207,4 @@ class ErrorResponses:
 
 
 def _by_a_person(request: Request) -> bool:
-    return "text/html" in request.headers.get("accept", "") and not request.scope["path"].startswith(PROGRAMS)
+    return "text/html" in request.headers.get("accept", "") and not route_path(request.scope).startswith(PROGRAMS)

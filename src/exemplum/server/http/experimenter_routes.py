@@ -22,22 +22,26 @@ from exemplum.server.experiment import Experiment
 from exemplum.server.http import middleware
 from exemplum.server.http.middleware import Buckets
 from exemplum.server.http.panel_routes import add_panels
-from exemplum.server.http.participant_routes import address
+from exemplum.server.http.participant_routes import address, browser_store
+from exemplum.server.http.preview_routes import add_preview
 from exemplum.server.pages import distributions, monitor, session_lines, session_search
 from exemplum.server.pages.images import opaque
 from exemplum.server.pages.session_search import Search
 from exemplum.server.requests import ApiError, well_formed
 from exemplum.server.sessions import entry, invitations, recruitment, watch, withdrawal
+from exemplum.server.sessions.preview import row_of
 from exemplum.server.storage import export, status
-from exemplum.server.storage.schema import Audit, SessionRow, StudyRow
+from exemplum.server.storage.schema import Audit, StudyRow
 from exemplum.tables import EXCLUSIONS, RATINGS
 
 HERE = Path(__file__).parents[1] / "pages"
-COOKIE = "exemplum_experimenter"
-FILES = {"style.css": "text/css", "live.js": "text/javascript", "copy.js": "text/javascript"}
+COOKIE = "exemplum_experimenter"  # with the study's hash: cookies of one host are shared by all its paths and ports
+FILES = {
+    "style.css": "text/css", "live.js": "text/javascript", "copy.js": "text/javascript", "preview.css": "text/css",
+    "preview.js": "text/javascript",
+}  # fmt: skip
 FORMS = ("csv", "parquet", "json")
 MOST_AUDIT = 1000  # lines of the audit on its page, the newest first
-GONE = "there is no such session; its participant may have withdrawn"
 
 
 def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
@@ -49,6 +53,7 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
     _add_downloads(inside, desk)
     _add_actions(inside, desk)
     add_panels(inside, desk)
+    add_preview(outside, inside, desk)
     outside.include_router(inside)
     return outside
 
@@ -63,12 +68,13 @@ class Desk:
         )
         self.templates.filters["when"] = _when
         self.templates.filters["spoken"] = _spoken
+        self.cookie = f"{COOKIE}_{browser_store(experiment)}"
         self.proof = opaque(experiment.secret, "experimenter", experiment.token)
         self.once = opaque(experiment.secret, "form", self.proof)  # in every form, since another site cannot know it
 
     def known(self, request: Request) -> None:
         """Refuse requests without the cookie that the link with the token sets."""
-        if not hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), self.proof.encode()):
+        if not hmac.compare_digest(request.cookies.get(self.cookie, "").encode(), self.proof.encode()):
             self.buckets.take(middleware.STRANGER, address(request))
             raise ApiError("forbidden", "open the experimenter's link that exemplum serve printed")
 
@@ -102,7 +108,7 @@ def _add_entrance(outside: APIRouter, desk: Desk) -> None:
             desk.known(request)
         response = RedirectResponse("experimenter/", status_code=303)
         secure = request.url.scheme == "https"
-        response.set_cookie(COOKIE, desk.proof, httponly=True, samesite="lax", secure=secure, max_age=30 * 86_400)
+        response.set_cookie(desk.cookie, desk.proof, httponly=True, samesite="lax", secure=secure, max_age=30 * 86_400)
         return response
 
     @outside.get("/experimenter/files/{name}")
@@ -131,7 +137,7 @@ def _add_pages(inside: APIRouter, desk: Desk) -> None:
     @inside.get("/session/{key}")
     def session(request: Request, key: str) -> HTMLResponse:
         with database.read() as orm:
-            row = _row(orm, experiment, key)
+            row = row_of(orm, experiment, key)
             [line] = session_lines.lines(orm, experiment, key)
             resume = request.query_params.get("resume", "")
             link = f"{experiment.settings.address}/?resume={resume}" if resume else ""
@@ -211,7 +217,7 @@ def _add_actions(inside: APIRouter, desk: Desk) -> None:
 
     @inside.post("/session/{key}/resume")
     async def resume(key: str, _sent: dict[str, str] = sealed) -> Response:
-        code = await writer.submit(lambda orm: entry.resume_link(orm, _row(orm, experiment, key)))
+        code = await writer.submit(lambda orm: entry.resume_link(orm, row_of(orm, experiment, key)))
         return RedirectResponse(f"../{key}?resume={code}", status_code=303)
 
     @inside.post("/session/{key}/withdraw")
@@ -219,18 +225,11 @@ def _add_actions(inside: APIRouter, desk: Desk) -> None:
         if sent.get("sure") != "yes":
             raise ApiError("bad_request", "tick the box: deletion cannot be undone", field="sure")
         if not await writer.submit(lambda orm: withdrawal.withdraw(orm, experiment, key)):
-            raise ApiError("not_found", GONE)
+            raise ApiError("not_found", withdrawal.GONE)
         await run_in_threadpool(
             withdrawal.attempt, experiment
         )  # done at once, unless a reader of the database prevents it
         return RedirectResponse("../../", status_code=303)
-
-
-def _row(orm: Orm, experiment: Experiment, key: str) -> SessionRow:
-    row = withdrawal.session_of_key(orm, experiment, key)
-    if row is None:
-        raise ApiError("not_found", GONE)
-    return row
 
 
 def _archive(experiment: Experiment, form: str, anonymous: bool) -> bytes:

@@ -30,12 +30,14 @@ PAGE_POLICY = (
 # The experimenter's pages have forms, but no style attributes.
 EXPERIMENTER_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
+    "form-action 'self'; frame-src 'self'; frame-ancestors 'none'"
 )
+# The participant's page in the frame of the experimenter's preview
+PREVIEW = "/preview"
+PREVIEW_POLICY = PAGE_POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), fullscreen=(self)"),
@@ -85,18 +87,27 @@ class RequestMiddleware:
             _log(scope, status, began)
 
 
+def route_path(scope: Scope) -> str:
+    """The path below the study's own: a study beside others has /NAME in front."""
+    return str(scope["path"]).removeprefix(scope.get("root_path", ""))
+
+
 def _failed(scope: Scope) -> Response:
     said = "The server failed. Please try again."
-    if scope["path"].startswith("/api/"):
+    if route_path(scope).startswith("/api/"):
         return JSONResponse({"error": {"code": "other", "message": said}}, status_code=500)
     return PlainTextResponse(said, status_code=500)
 
 
 def _policy(scope: Scope, message: Message) -> list[tuple[bytes, bytes]]:
     present = {name for name, _ in message["headers"]}
-    inside = scope["path"].startswith("/experimenter")
-    policy = EXPERIMENTER_POLICY if inside else PAGE_POLICY
-    added = [(b"content-security-policy", policy.encode())]
+    path = route_path(scope)
+    policy = EXPERIMENTER_POLICY if path.startswith("/experimenter") else PAGE_POLICY
+    framed = path == PREVIEW
+    added = [
+        (b"content-security-policy", (PREVIEW_POLICY if framed else policy).encode()),
+        (b"x-frame-options", b"SAMEORIGIN" if framed else b"DENY"),
+    ]
     if b"cache-control" not in present:
         added.append((b"cache-control", b"no-store"))
     return added
@@ -276,8 +287,8 @@ class ImageFiles:
         self._buckets = buckets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
-        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or not path.startswith(PREFIX):
+        path = route_path(scope) if scope["type"] == "http" else ""
+        if not path.startswith(PREFIX) or scope["method"] not in ("GET", "HEAD"):
             await self.app(scope, receive, send)
             return
         scope["route"] = self

@@ -64,6 +64,11 @@ def bearer(request: Request) -> str:
     return token.strip() if kind.lower() == "bearer" else ""
 
 
+def browser_store(experiment: Experiment) -> str:
+    """Distinguishes what a browser keeps for this study from what it keeps for others of the same host."""
+    return store.digest("browser", experiment.study.id)[:12]
+
+
 def address(request: Request) -> str:
     return request.client.host if request.client else "-"
 
@@ -119,7 +124,7 @@ def _add_public(router: APIRouter, experiment: Experiment, buckets: Buckets) -> 
         return {
             "api": API, "study": {"title": said.title, "contact": said.contact}, "languages": list(said.languages),
             "language": said.languages[0], "lab": experiment.settings.lab, "open": is_open, "pilot": pilot,
-            "asset": asset, "stimuli": stimuli,
+            "store": browser_store(experiment), "asset": asset, "stimuli": stimuli,
         }  # fmt: skip
 
     @router.get("/api/texts/{language}")

@@ -135,7 +135,7 @@ def _move_on(orm: Orm, experiment: Experiment, row: SessionRow, current: dict[st
     if row.step == len(row.steps):
         finish(orm, experiment, row)
     elif row.steps[row.step].get("repeats") and row.steps[row.step]["kind"] == "block":
-        _choose_repeated(orm, row)
+        choose_repeated(orm, row)
 
 
 def _is_screened_out(
@@ -152,7 +152,7 @@ def _is_screened_out(
     return places_held(orm, experiment, besides=row.id)[participant.group] >= quota
 
 
-def _choose_repeated(orm: Orm, row: SessionRow) -> None:
+def choose_repeated(orm: Orm, row: SessionRow) -> None:
     """Write the trials of all repeated blocks, chosen from the main answers, when the first of them begins."""
     trials = orm.scalars(select(TrialRow).where(TrialRow.session_id == row.id).order_by(TrialRow.position)).all()
     if any(trial.step == row.step for trial in trials):

@@ -36,6 +36,8 @@ from exemplum.server.storage.schema import (
 from exemplum.server.storage.tables import label
 from exemplum.study import Study
 
+GONE = "there is no such session; its participant may have withdrawn"
+
 
 def withdraw(orm: Orm, experiment: Experiment, key: str) -> bool:
     """Delete all data of a participant, by the key of the session. False if there is no such session.

@@ -13,15 +13,17 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, NullPool, StaticPool, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from exemplum.errors import UserError
 from exemplum.server.requests import from_stored, to_stored
 from exemplum.server.storage.group_commit import GroupWriter
+from exemplum.server.storage.schema import Base
 
 MIGRATION_LOCK = 0x6578656D  # any number; the same for every process that migrates
+JSON: dict[str, Any] = {"json_serializer": to_stored, "json_deserializer": from_stored}
 
 
 class DatabaseError(UserError):
@@ -118,6 +120,18 @@ class Database:
         self._writing.dispose()
 
 
+@contextmanager
+def in_memory() -> Iterator[Session]:
+    """A session of an empty database in memory, of which nothing is kept."""
+    engine = create_engine("sqlite://", poolclass=StaticPool, **JSON)
+    try:
+        Base.metadata.create_all(engine)
+        with Session(engine, expire_on_commit=False) as orm:
+            yield orm
+    finally:
+        engine.dispose()
+
+
 def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
@@ -182,15 +196,14 @@ def _engine(url: str, writes: bool) -> Engine:
     parsed = make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
-    json = {"json_serializer": to_stored, "json_deserializer": from_stored}
     if parsed.get_backend_name() == "sqlite":
         size = {"pool_size": 1, "max_overflow": 0} if writes else {"pool_size": 8, "max_overflow": 24}
-        engine = create_engine(parsed, **size, pool_timeout=60, **json)
+        engine = create_engine(parsed, **size, pool_timeout=60, **JSON)
         event.listen(engine, "connect", _prepare_sqlite)
         # IMMEDIATE takes the write lock at once, so that a transaction that reads first cannot fail halfway.
         event.listen(engine, "begin", _begin_immediate if writes else _begin)
         return engine
-    return create_engine(parsed, pool_size=2 if writes else 8, max_overflow=8, pool_pre_ping=True, **json)
+    return create_engine(parsed, pool_size=2 if writes else 8, max_overflow=8, pool_pre_ping=True, **JSON)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
