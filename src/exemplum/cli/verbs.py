@@ -131,7 +131,10 @@ def _model_of(folder: Path) -> Model:
 
 
 def serve(
-    study: StudyFolder,
+    studies: Annotated[
+        list[Path],
+        typer.Argument(help="The study's folder, which holds study.toml. Several studies are served side by side."),
+    ],
     host: Annotated[
         str, typer.Option(help="Address to listen on. Use 0.0.0.0 to accept connections from other machines.")
     ] = "127.0.0.1",
@@ -152,14 +155,14 @@ def serve(
     ] = False,
     log_level: Annotated[str, typer.Option(help="Log level: debug, info, warning or error.")] = "warning",
 ) -> None:
-    """Run the study with people, in the browser.
+    """Run the study with people, in the browser; several studies each at a path of its own, as in /mystudy/.
 
     Ctrl-C stops the server without losing data; run the same command to continue.
     """
     from exemplum.server import Settings, run  # late: the other commands need no web server
 
-    settings = Settings(study, database, lab, pilot, log_level=log_level)
-    run(settings, host, port, address=address, workers=workers, behind_proxy=behind_proxy)
+    settings = Settings(studies[0], database, lab, pilot, log_level=log_level)
+    run(settings, host, port, others=studies[1:], address=address, workers=workers, behind_proxy=behind_proxy)
 
 
 STUDIES = ("borowski2021",)

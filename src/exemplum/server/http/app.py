@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import os
 import shutil
 import sys
 import time
@@ -22,9 +20,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from exemplum.errors import UserError
-from exemplum.server.experiment import Experiment, Settings
+from exemplum.server.experiment import Experiment
 from exemplum.server.http.experimenter_routes import routes as experimenter_routes
-from exemplum.server.http.middleware import Buckets, ImageFiles, RequestMiddleware, configure, route_path
+from exemplum.server.http.middleware import Buckets, ImageFiles, RequestMiddleware, route_path
 from exemplum.server.http.participant_routes import routes as participant_routes
 from exemplum.server.http.preview_routes import PAGE as PREVIEW_PAGE, STATIC
 from exemplum.server.requests import NO_JSON, ApiError, bad_request
@@ -32,12 +30,12 @@ from exemplum.server.sessions import summaries, watch, withdrawal
 from exemplum.server.storage.export import publish
 from exemplum.server.storage.status import keep
 
-ENVIRONMENT = "EXEMPLUM_SERVE"  # settings as JSON, for the processes that uvicorn starts
 log = logging.getLogger("exemplum.server")
 # Seconds until a running thread yields. With Python's 5 ms the event loop waits for the writer: 150 answers at once
 # took 140 ms instead of 105.
 TURN_S = 0.0005
 LOW_DISK = 256 * 1024**2  # bytes free below which health warns
+FAILING, WELL = "failing", "ok"
 
 
 def create_app(experiment: Experiment) -> FastAPI:
@@ -66,23 +64,12 @@ def create_app(experiment: Experiment) -> FastAPI:
     buckets = Buckets(experiment.settings.limits)
     app.add_middleware(ImageFiles, experiment=experiment, buckets=buckets)
     app.add_middleware(RequestMiddleware)
-    errors = ErrorResponses(experiment.texts)
-    app.add_exception_handler(ApiError, errors.api_error)
-    app.add_exception_handler(RequestValidationError, errors.bad_request)
-    app.add_exception_handler(HTTPException, errors.http_error)
+    ErrorResponses(experiment.texts).handle(app)
     app.include_router(participant_routes(experiment, buckets))
     app.include_router(experimenter_routes(experiment, buckets))
     _health(app, experiment)
     _static(app)
     return app
-
-
-def from_environment() -> FastAPI:
-    """The application in one of several processes; `serve` passes the settings in the environment."""
-    said = json.loads(os.environ[ENVIRONMENT])
-    settings = Settings(**said | {"folder": Path(said["folder"])})
-    configure(settings.log_level)
-    return create_app(Experiment.open(settings))
 
 
 async def _publish_what_ends(experiment: Experiment) -> None:
@@ -112,14 +99,23 @@ def _publish(experiment: Experiment) -> None:
 def _health(app: FastAPI, experiment: Experiment) -> None:
     @app.get("/health")
     def health() -> JSONResponse:
-        try:
-            experiment.database.ping()
-        except Exception:
-            return JSONResponse({"status": "failing", "database": "unreachable"}, status_code=503)
-        free = shutil.disk_usage(experiment.study.folder).free
-        status = "ok" if free > LOW_DISK else "low disk"
-        waiting = experiment.database.writer.waiting
-        return JSONResponse({"status": status, "database": "ok", "writes_waiting": waiting, "disk_free_mb": free >> 20})
+        return health_response(health_of(experiment))
+
+
+def health_response(health: dict[str, Any]) -> JSONResponse:
+    return JSONResponse(health, status_code=503 if health["status"] == FAILING else 200)
+
+
+def health_of(experiment: Experiment) -> dict[str, Any]:
+    """Whether the database answers, how many writes wait for it, and how much disk is free."""
+    try:
+        experiment.database.ping()
+    except Exception:
+        return {"status": FAILING, "database": "unreachable"}
+    free = shutil.disk_usage(experiment.study.folder).free
+    status = WELL if free > LOW_DISK else "low disk"
+    waiting = experiment.database.writer.waiting
+    return {"status": status, "database": "ok", "writes_waiting": waiting, "disk_free_mb": free >> 20}
 
 
 def _static(app: FastAPI) -> None:
@@ -166,6 +162,12 @@ class ErrorResponses:
         folder = Path(__file__).parents[1] / "pages" / "templates"
         pages = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
         self._page = pages.get_template("problem.html")
+
+    def handle(self, app: FastAPI) -> None:
+        """Answer the errors of an application."""
+        app.add_exception_handler(ApiError, self.api_error)
+        app.add_exception_handler(RequestValidationError, self.bad_request)
+        app.add_exception_handler(HTTPException, self.http_error)
 
     async def api_error(self, request: Request, error: Any) -> Response:
         return self.response(request, error)

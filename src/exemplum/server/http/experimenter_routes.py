@@ -106,16 +106,24 @@ def _add_entrance(outside: APIRouter, desk: Desk) -> None:
     def enter(request: Request, token: str = "") -> Response:
         if not hmac.compare_digest(token.encode(), experiment.token.encode()):
             desk.known(request)
-        response = RedirectResponse("experimenter/", status_code=303)
-        secure = request.url.scheme == "https"
-        response.set_cookie(desk.cookie, desk.proof, httponly=True, samesite="lax", secure=secure, max_age=30 * 86_400)
-        return response
+        return let_in(request, desk.cookie, desk.proof)
 
-    @outside.get("/experimenter/files/{name}")
-    def file(name: str) -> FileResponse:
-        if name not in FILES:
-            raise ApiError("not_found", "no such file")
-        return FileResponse(HERE / "experimenter" / name, media_type=FILES[name], headers={"Cache-Control": "no-cache"})
+    outside.get("/experimenter/files/{name}")(file_response)
+
+
+def let_in(request: Request, cookie: str, proof: str) -> Response:
+    """Lead to the experimenter's pages, with the cookie that opens them."""
+    response = RedirectResponse("experimenter/", status_code=303)
+    secure = request.url.scheme == "https"
+    response.set_cookie(cookie, proof, httponly=True, samesite="lax", secure=secure, max_age=30 * 86_400)
+    return response
+
+
+def file_response(name: str) -> FileResponse:
+    """A file that the experimenter's pages load."""
+    if name not in FILES:
+        raise ApiError("not_found", "no such file")
+    return FileResponse(HERE / "experimenter" / name, media_type=FILES[name], headers={"Cache-Control": "no-cache"})
 
 
 def _add_pages(inside: APIRouter, desk: Desk) -> None:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 
 from exemplum.errors import UserError
 from exemplum.server.experiment import Experiment, Settings
-from exemplum.server.http.app import ENVIRONMENT, create_app
 from exemplum.server.http.middleware import configure
+from exemplum.server.http.studies import (
+    ENVIRONMENT,
+    RESERVED,
+    create_server,
+    in_environment,
+    opened,
+    overview_token,
+    settings_of,
+)
 from exemplum.server.sessions.entry import link_code, link_names
 
 GRACE_S = 10  # for running requests when the server is stopped
@@ -24,41 +33,57 @@ def run(
     host: str = "127.0.0.1",
     port: int = 8000,
     *,
+    others: Sequence[Path] = (),
     address: str = "",
     workers: int = 1,
     behind_proxy: bool = False,
 ) -> None:
     """Serve a study; returns when stopped (Ctrl-C, SIGTERM), with every acknowledged answer stored.
 
-    `address` is the server's public address, if not http://host:port. Several `workers` need PostgreSQL.
+    `address` is the server's public address, if not http://host:port. Several `workers` need PostgreSQL. `others` are
+    the folders of further studies, served with the same settings: then each is below a path of its own.
     Raises UserError for a port in use, a study without a design, a database that cannot be opened.
     """
     if workers > 1 and not settings.database.startswith("postgres"):
         raise UserError("several workers need a PostgreSQL database, postgresql://USER:PASSWORD@HOST/NAME")
     bound = _bind(host, port)
     settings = replace(settings, address=address.rstrip("/") or f"http://{_spoken(host)}:{bound.getsockname()[1]}")
-    experiment = Experiment.open(settings)
-    print("\n".join(links(experiment, settings.address)), flush=True)
-    configure(settings.log_level)
-    common: dict[str, Any] = {
-        "http": "exemplum.server.http.middleware:TimedHttpProtocol", "ws": "none",
-        "log_config": None, "access_log": False, "server_header": False, "timeout_keep_alive": 30,
-        "timeout_graceful_shutdown": GRACE_S, "forwarded_allow_ips": "*" if behind_proxy else "127.0.0.1",
-    }  # fmt: skip
-    if workers == 1:
-        uvicorn.Server(uvicorn.Config(create_app(experiment), **common)).run(sockets=[bound])
-        return
-    experiment.close()
+    by_name = settings_of(settings, [settings.folder, *others])
+    with opened(by_name) as experiments:
+        print("\n".join(_said(experiments, settings.address)), flush=True)
+        configure(settings.log_level)
+        common: dict[str, Any] = {
+            "http": "exemplum.server.http.middleware:TimedHttpProtocol", "ws": "none",
+            "log_config": None, "access_log": False, "server_header": False, "timeout_keep_alive": 30,
+            "timeout_graceful_shutdown": GRACE_S, "forwarded_allow_ips": "*" if behind_proxy else "127.0.0.1",
+        }  # fmt: skip
+        if workers == 1:
+            uvicorn.Server(uvicorn.Config(create_server(experiments), **common)).run(sockets=[bound])
+            return
+    for experiment in experiments.values():
+        experiment.close()
     port = bound.getsockname()[1]
     bound.close()
-    os.environ[ENVIRONMENT] = json.dumps(asdict(settings) | {"folder": str(settings.folder)})
+    os.environ[ENVIRONMENT] = in_environment(by_name)
     uvicorn.run(
-        "exemplum.server.http.app:from_environment", factory=True, workers=workers, host=host, port=port, **common
+        "exemplum.server.http.studies:from_environment", factory=True, workers=workers, host=host, port=port, **common
     )
 
 
+def _said(experiments: Mapping[str, Experiment], base: str) -> list[str]:
+    """What `exemplum serve` prints, one line each."""
+    if len(experiments) == 1:
+        ((name, experiment),) = experiments.items()
+        also = [] if name.lower() in RESERVED else [f"also at        {base}/{name}/   (where it stays beside others)"]
+        return [*links(experiment, base), *also]
+    lines = [f"all studies    {base}/experimenter?token={overview_token(experiments)}   (keep this one secret)"]
+    for name, experiment in experiments.items():
+        lines += ["", name, *links(experiment, experiment.settings.address)]
+    return lines
+
+
 def links(experiment: Experiment, base: str) -> list[str]:
-    """The links and places that `exemplum serve` prints, one per line."""
+    """The links and places of one study that `exemplum serve` prints, one per line."""
     lines = [f"participants   {base}/"] if experiment.config.groups != "link" or experiment.settings.lab else []
     lines += [f"{name:<14} {base}/?link={link_code(experiment, name)}" for name in link_names(experiment)]
     where = experiment.database.shown

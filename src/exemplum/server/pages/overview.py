@@ -1,0 +1,47 @@
+"""One line per study for the overview of a server of several: how far it is, and nothing of its results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from exemplum.server.experiment import Experiment
+from exemplum.server.sessions import entry
+from exemplum.server.storage.schema import Participant, SessionRow, StudyRow, now_ms
+
+
+@dataclass(frozen=True)
+class StudyLine:
+    """One study in the list."""
+
+    name: str  # in its path
+    title: str  # as participants see it; "" if study.toml gives none
+    token: str  # of its experimenter's pages
+    address: str  # of its participants' page
+    is_open: bool
+    recruitment: str
+    entered: int  # without pilots, as all counts
+    active: int
+    completed: int  # and not excluded
+    wanted: int | None  # how many are to complete
+
+
+def line(name: str, experiment: Experiment) -> StudyLine:
+    """The present state of a study."""
+    alive = now_ms() - experiment.config.dropout_minutes * 60_000
+    with experiment.database.read() as orm:
+        entered, active = orm.execute(
+            select(
+                func.count(SessionRow.id),
+                func.count(SessionRow.id).filter(SessionRow.status == "active", SessionRow.seen_at > int(alive)),
+            )
+            .join(Participant, Participant.id == SessionRow.participant_id)
+            .where(Participant.study_id == experiment.study_id, Participant.pilot.is_(False))
+        ).one()
+        return StudyLine(
+            name=name, title=experiment.config.title, token=experiment.token,
+            address=f"{experiment.settings.address}/", is_open=entry.is_open(orm, experiment),
+            recruitment=orm.get_one(StudyRow, experiment.study_id).recruitment, entered=entered, active=active,
+            completed=entry.completed(orm, experiment), wanted=experiment.config.recruit,
+        )  # fmt: skip
