@@ -33,8 +33,8 @@ LEFT_OUT = frozenset({"torch", "torchvision", "numba", "safetensors", "skimage"}
 VERBS = {
     "demo": "new", "new": "new", "run": "verbs", "units": "verbs", "index": "verbs", "query": "verbs",
     "explain": "verbs", "design": "verbs", "check": "check", "observe": "verbs", "score": "verbs", "gallery": "gallery",
-    "rehearse": "rehearse", "serve": "verbs", "links": "links", "analyze": "verbs", "report": "report",
-    "power": "power", "reproduce": "verbs",
+    "preview": "preview", "rehearse": "rehearse", "serve": "verbs", "links": "links", "analyze": "verbs",
+    "report": "report", "power": "power", "reproduce": "verbs",
 }  # fmt: skip
 
 TRACEBACK = "--traceback"

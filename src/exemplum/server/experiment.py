@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,11 @@ from exemplum.server.sessions.forms import form_fields
 from exemplum.server.sessions.schedule import Rehearsal, rehearsal
 from exemplum.server.sessions.worked_examples import worked_examples
 from exemplum.server.storage.database import Database, sqlite_file, sqlite_url
-from exemplum.server.storage.registration import AmbiguousStudyError, real_answers, register, secret_keys
-from exemplum.server.storage.schema import StudyVersion
+from exemplum.server.storage.registration import NAME, AmbiguousStudyError, real_answers, register, secret_keys
+from exemplum.server.storage.schema import StudyRow, StudyVersion
 from exemplum.study import ServerLock, Study, freezing, stamped, taken_back
 
+Entering = Callable[[Session, Study, str, str, bool], StudyRow]  # gives a study's row of the database
 UNSHOWN = {"recruit", "codes", "redirects", "backup", "pay", "quotas", "stalled_hours"}  # of [server]: shown to nobody
 FREEZE = 1  # raise when the same study is shown in another way
 
@@ -92,14 +94,31 @@ class Experiment:
             raise
 
     @classmethod
-    def _opened(cls, settings: Settings, study: Study, design: Design, url: str, lock: ServerLock) -> Experiment:
+    def open_for_preview(cls, settings: Settings, scratch: Path) -> Experiment:
+        """The study to look at, with an empty database in the folder `scratch`, beside any server of the study.
+
+        Raises UserError: no design yet, a broken image.
+        """
+        study = Study.open(settings.folder)
+        check(study)
+        url, lock = sqlite_url(scratch / "preview.sqlite"), ServerLock(scratch, None)
+        try:
+            return cls._opened(settings, study, _design(study), url, lock, enter=_enter_unchecked)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def _opened(
+        cls, settings: Settings, study: Study, design: Design, url: str, lock: ServerLock, enter: Entering = register
+    ) -> Experiment:
         database, hashed = Database(url), design_hash(design)
         try:
             if database.migrated_from:
                 console.print(f"{database.shown}: updated to this version's schema", highlight=False, soft_wrap=True)
             own = database.file is not None and database.file.resolve().is_relative_to(study.folder.resolve())
             study_id, keys = database.writer.submit_sync(
-                lambda orm: (register(orm, study, hashed, database.shown, own).id, secret_keys(orm))
+                lambda orm: (enter(orm, study, hashed, database.shown, own).id, secret_keys(orm))
             )
             said = study.config.server
             rated = said.intuitiveness_units if intuitiveness_phases(study) else 0
@@ -156,6 +175,14 @@ def _refuse_mixture(study: Study, database: str) -> None:
         )
     if file and not kind and stamped.kind_of(file.resolve().parent.parent):
         raise UserError(f"{file} is the database of a rehearsal; give the study's own, or leave --database out")
+
+
+def _enter_unchecked(orm: Session, study: Study, _design: str, _where: str, _own: bool) -> StudyRow:
+    """The study's row in a database of its own that holds nobody."""
+    row = StudyRow(uid=study.id, name=study.folder.resolve().name[:NAME])
+    orm.add(row)
+    orm.flush()
+    return row
 
 
 def folder(study: Study) -> Path:

@@ -21,9 +21,9 @@ from starlette.exceptions import HTTPException
 
 from exemplum.errors import UserError
 from exemplum.server.experiment import Experiment
-from exemplum.server.http.experimenter_routes import routes as experimenter_routes
+from exemplum.server.http.experimenter_routes import preview_routes, routes as experimenter_routes
 from exemplum.server.http.middleware import Buckets, ImageFiles, RequestMiddleware, route_path
-from exemplum.server.http.participant_routes import routes as participant_routes
+from exemplum.server.http.participant_routes import public_routes, routes as participant_routes
 from exemplum.server.http.preview_routes import PAGE as PREVIEW_PAGE, STATIC
 from exemplum.server.requests import NO_JSON, ApiError, bad_request
 from exemplum.server.sessions import summaries, watch, withdrawal
@@ -35,6 +35,7 @@ log = logging.getLogger("exemplum.server")
 # took 140 ms instead of 105.
 TURN_S = 0.0005
 LOW_DISK = 256 * 1024**2  # bytes free below which health warns
+INDEX = "index.html"
 FAILING, WELL = "failing", "ok"
 
 
@@ -59,17 +60,32 @@ def create_app(experiment: Experiment) -> FastAPI:
         experiment.close()
 
     app = FastAPI(title="exemplum", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    buckets = _prepared(app, experiment)
+    app.include_router(participant_routes(experiment, buckets))
+    app.include_router(experimenter_routes(experiment, buckets))
+    _health(app, experiment)
+    _static(app)
+    return app
+
+
+def create_preview_app(experiment: Experiment) -> FastAPI:
+    """The application of a preview: nothing of it takes an answer, or does anything when it starts and ends."""
+    app = FastAPI(title="exemplum", docs_url=None, redoc_url=None, openapi_url=None)
+    buckets = _prepared(app, experiment)
+    app.include_router(public_routes(experiment, buckets))
+    app.include_router(preview_routes(experiment, buckets))
+    _static(app, participants=False)
+    return app
+
+
+def _prepared(app: FastAPI, experiment: Experiment) -> Buckets:
     app.router.redirect_slashes = False  # such a redirect would follow the Host header
     app.state.experiment = experiment
     buckets = Buckets(experiment.settings.limits)
     app.add_middleware(ImageFiles, experiment=experiment, buckets=buckets)
     app.add_middleware(RequestMiddleware)
     ErrorResponses(experiment.texts).handle(app)
-    app.include_router(participant_routes(experiment, buckets))
-    app.include_router(experimenter_routes(experiment, buckets))
-    _health(app, experiment)
-    _static(app)
-    return app
+    return buckets
 
 
 async def _publish_what_ends(experiment: Experiment) -> None:
@@ -118,14 +134,18 @@ def health_of(experiment: Experiment) -> dict[str, Any]:
     return {"status": status, "database": "ok", "writes_waiting": waiting, "disk_free_mb": free >> 20}
 
 
-def _static(app: FastAPI) -> None:
-    """The built pages. Names in assets/ contain a hash of their content, so browsers may cache them."""
+def _static(app: FastAPI, participants: bool = True) -> None:
+    """The built pages, with or without the participant's.
+
+    Names in assets/ contain a hash of their content, so browsers may cache them.
+    """
 
     @app.get("/{path:path}", include_in_schema=False)
     async def static(path: str) -> FileResponse:
-        file = None if path == PREVIEW_PAGE else _file(path or "index.html")
+        hidden = path == PREVIEW_PAGE or (not participants and path in ("", INDEX))
+        file = None if hidden else _file(path or INDEX)
         if file is None:
-            if not path:
+            if not path and participants:
                 raise ApiError("not_found", "the participant's pages are not built; run: npm --prefix web run build")
             raise ApiError("not_found", "no such page")
         kept = "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache"

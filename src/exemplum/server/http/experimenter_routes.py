@@ -58,11 +58,27 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
     return outside
 
 
+def preview_routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
+    """The preview alone, where the experimenter's link leads to it."""
+    desk = Desk(experiment, buckets, is_preview=True)
+    outside, inside = APIRouter(), APIRouter(prefix="/experimenter", dependencies=[Depends(desk.known)])
+    _add_entrance(outside, desk)
+    add_preview(outside, inside, desk)
+
+    @inside.get("/")
+    def start(place: int = 1) -> Response:
+        return RedirectResponse(f"preview?place={place}", status_code=303)
+
+    outside.include_router(inside)
+    return outside
+
+
 class Desk:
     """Access to the experimenter's pages, protection of their forms, and rendering."""
 
-    def __init__(self, experiment: Experiment, buckets: Buckets) -> None:
+    def __init__(self, experiment: Experiment, buckets: Buckets, is_preview: bool = False) -> None:
         self.experiment, self.buckets, self.database = experiment, buckets, experiment.database
+        self.is_preview = is_preview  # there are no other pages
         self.templates = Environment(
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
         )
@@ -103,17 +119,17 @@ def _add_entrance(outside: APIRouter, desk: Desk) -> None:
     experiment = desk.experiment
 
     @outside.get("/experimenter")
-    def enter(request: Request, token: str = "") -> Response:
+    def enter(request: Request, token: str = "", place: int = 0) -> Response:
         if not hmac.compare_digest(token.encode(), experiment.token.encode()):
             desk.known(request)
-        return let_in(request, desk.cookie, desk.proof)
+        return let_in(request, desk.cookie, desk.proof, f"?place={place}" if place and desk.is_preview else "")
 
     outside.get("/experimenter/files/{name}")(file_response)
 
 
-def let_in(request: Request, cookie: str, proof: str) -> Response:
+def let_in(request: Request, cookie: str, proof: str, query: str = "") -> Response:
     """Lead to the experimenter's pages, with the cookie that opens them."""
-    response = RedirectResponse("experimenter/", status_code=303)
+    response = RedirectResponse(f"experimenter/{query}", status_code=303)
     secure = request.url.scheme == "https"
     response.set_cookie(cookie, proof, httponly=True, samesite="lax", secure=secure, max_age=30 * 86_400)
     return response

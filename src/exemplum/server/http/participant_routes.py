@@ -106,6 +106,13 @@ class UnknownTokens:
             raise self.refused(request) if error.code == "no_session" else error from error
 
 
+def public_routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
+    """The routes without a session."""
+    router = APIRouter()
+    _add_public(router, experiment, buckets)
+    return router
+
+
 def _add_public(router: APIRouter, experiment: Experiment, buckets: Buckets) -> None:
     """Routes without a session: configuration and texts."""
     database = experiment.database

@@ -41,7 +41,7 @@ def add_preview(outside: APIRouter, inside: APIRouter, desk: Desk) -> None:
             size = [row.client.get(side) for side in ("width", "height")] if row else []
             return desk.page(
                 "preview.html", orm, session=session, place=place, places=len(experiment.design.sessions),
-                label=label(row) if row else "", size=size if all(size) else [],
+                label=label(row) if row else "", size=size if all(size) else [], is_alone=desk.is_preview,
             )  # fmt: skip
 
     @inside.get("/preview/plan")

@@ -46,7 +46,7 @@ def run(
     """
     if workers > 1 and not settings.database.startswith("postgres"):
         raise UserError("several workers need a PostgreSQL database, postgresql://USER:PASSWORD@HOST/NAME")
-    bound = _bind(host, port)
+    bound = bind(host, port)
     settings = replace(settings, address=address.rstrip("/") or f"http://{_spoken(host)}:{bound.getsockname()[1]}")
     by_name = settings_of(settings, [settings.folder, *others])
     with opened(by_name) as experiments:
@@ -98,7 +98,8 @@ def links(experiment: Experiment, base: str) -> list[str]:
     ]  # fmt: skip
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that listens. Raises UserError if the port is in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
