@@ -63,7 +63,7 @@ def write_pdf(experiment: Experiment, app: Any, out: Path, language: str, size: 
     `experiment` and `app` are the preview's (`open_preview`), `size` the window's in CSS pixels. Raises UserError if
     there is no Chromium.
     """
-    with chromium() as browser, running(app) as base:  # the browser first: without one nothing else is worth while
+    with chromium() as browser, running(app) as base:
         browser.resize(*size, SCALE)
         browser.open(f"{base}/experimenter?token={experiment.token}")
         browser.open(f"{base}/preview?place={place}&lang={language}")
