@@ -85,17 +85,17 @@ def test_trials_look_as_the_session_shows_them(at_block, context, watched, trial
         settled(page)
         assert np.array_equal(pixels(page.screenshot()), was)
     assert {method for method, _ in sent} == {"GET"}
-    assert not [url for _, url in sent if "/api/" in url and "/api/texts/" not in url]
+    assert {url.partition("/api/")[2] for _, url in sent if "/api/" in url} == {"config", "texts/en"}
 
 
 KINDS = {
     "consent", "form", "check", "instructions", "example", "intuitiveness", "block", "practice", "trial", "break",
-    "debrief", "finished", "refusal",
+    "debrief", "finished", "refusal", "comprehension",
 }  # fmt: skip
 
 
 def test_arrow_keys_turn_every_page(host, watched, axe):
-    running = host(main=1)
+    running = host(main=1, toml="[server]\ncomprehension = true\n")
     page, frame, _ = watched(running, place=2)
     page.evaluate(axe)
     assert (
@@ -110,7 +110,7 @@ def test_arrow_keys_turn_every_page(host, watched, axe):
         page.keyboard.press("ArrowRight")
     assert headings[0] == "Which image fits?"
     assert headings.count("Which of the two images at the center is also a strongly (maximally) activating image?") > 3
-    assert headings[-1] == "This link is not complete"
+    assert headings[-1] == "This screen is too small"
     page.keyboard.press("Home")
     expect(page.locator("#said")).to_contain_text("Page 1 of")
     page.select_option("#language", "de")

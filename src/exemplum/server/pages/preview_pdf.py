@@ -35,6 +35,7 @@ CAPTIONS = {
     "check": "The window is checked, and fills the screen if the study asks for that.",
     "instructions": "The task is explained.",
     "example": "A worked example, made from the study's own images.",
+    "comprehension": "Two questions on the task. The instructions come again if one is not answered correctly.",
     "intuitiveness": "The participant says how intuitive two kinds of pictures are.",
     "block": "Announces a block of trials. It begins when the participant presses the button.",
     "practice": "A practice trial. Its answer is not analysed.",
