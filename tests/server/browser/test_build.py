@@ -29,6 +29,13 @@ def test_page_and_style_name_no_other_host(hook):
         assert not re.findall(r"https?://[\w.-]+", text), path.name
 
 
+def test_the_preview_is_drawn_in_the_same_document():
+    """Its body is the participant's, but for a word to browsers without scripts."""
+    session, preview = ((ROOT / "web" / name).read_text(encoding="utf-8") for name in ("index.html", "preview.html"))
+    body = re.sub("<noscript>.*</noscript>", "", session.partition("<body>")[2])
+    assert preview.partition("<body>")[2] == body
+
+
 def test_the_lock_file_names_no_registry():
     assert '"resolved"' not in (ROOT / "web" / "package-lock.json").read_text(encoding="utf-8")
 

@@ -157,4 +157,4 @@ def _document(
         "Made": f"{date.today().isoformat()} with Exemplum {__version__}",
     }  # fmt: skip
     title = experiment.config.title or experiment.texts[language]["page.title"]
-    return pages.get_template("preview_pdf.html").render(title=title, facts=facts, shots=shots)
+    return pages.get_template("preview_pdf.html").render(title=title, facts=facts, shots=shots, tall=size[1] > size[0])
