@@ -19,7 +19,7 @@ export function page(step: PageStep, config: Config, durable: boolean, wrong = "
     case "check":
       return check(step, config.stimuli, durable);
     case "instructions":
-      return instructions(step, config.study.minutes);
+      return instructions(step);
     case "comprehension":
       return comprehension(step, wrong);
     case "intuitiveness":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from exemplum.server.experiment import Experiment
-from exemplum.server.sessions import entry
+from exemplum.server.sessions import recruitment
 from exemplum.server.storage.schema import Participant, SessionRow, StudyRow, now_ms
 
 
@@ -41,7 +41,7 @@ def line(name: str, experiment: Experiment) -> StudyLine:
         ).one()
         return StudyLine(
             name=name, title=experiment.config.title, token=experiment.token,
-            address=f"{experiment.settings.address}/", is_open=entry.is_open(orm, experiment),
+            address=f"{experiment.settings.address}/", is_open=recruitment.is_open(orm, experiment),
             recruitment=orm.get_one(StudyRow, experiment.study_id).recruitment, entered=entered, active=active,
-            completed=entry.completed(orm, experiment), wanted=experiment.config.recruit,
+            completed=recruitment.completed(orm, experiment), wanted=experiment.config.recruit,
         )  # fmt: skip
