@@ -110,7 +110,7 @@ class Person:
             else:
                 self.look("instructions")
             last = button.inner_text() == self.words["instructions.start"]
-            heading = self.page.locator("#main article > p").first.inner_text()
+            heading = self.page.locator("#main article p").first.inner_text()
             self.go_on()
             if last:
                 return

@@ -14,8 +14,8 @@ PHONE = {"width": 420, "height": 800}
 FINDINGS = "async () => (await axe.run()).violations.map(v => [v.impact, v.id, v.nodes.map(n => n.html).join(' ')])"
 LOCALES = {"en": "en-GB", "de": "de-DE"}
 KINDS = {
-    "consent", "form", "check", "instructions", "example", "intuitiveness", "block", "trial", "feedback", "break",
-    "debrief", "finished",
+    "consent", "form", "check", "instructions", "example", "comprehension", "intuitiveness", "block", "trial",
+    "feedback", "break", "debrief", "finished",
 }  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def test_axe_finds_nothing_in_a_whole_session(host, chromium, axe, language):
     context.set_default_timeout(20_000)
     context.add_init_script(PACED)
     page = context.new_page()
-    running = host(main=1, toml='[server]\ncontact = "lab@example.org"\n')
+    running = host(main=1, toml='[server]\ncontact = "lab@example.org"\ncomprehension = true\n')
     page.goto(running.url)
     page.evaluate("window.pace = 3")  # until the feedback has been inspected
     inspector = Inspector(page, axe)
