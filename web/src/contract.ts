@@ -69,7 +69,15 @@ export interface Score {
   trials: number;
 }
 
-export interface ConsentStep { id: string; kind: "consent"; minutes: number | null }
+/** What participants are told that they get; `currency` is a code such as GBP. */
+export interface Pay {
+  amount: number;
+  currency: string;
+  bonus: "none" | "fixed" | "accuracy";
+  bonus_amount: number; // of accuracy: at most
+}
+
+export interface ConsentStep { id: string; kind: "consent"; minutes: number | null; pay: Pay | null }
 export interface FormStep { id: string; kind: "form"; form: string; fields: Field[] }
 export interface CheckStep { id: string; kind: "check"; min_width: number; min_height: number; fullscreen: boolean }
 export interface InstructionsStep {

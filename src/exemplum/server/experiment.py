@@ -28,7 +28,7 @@ from exemplum.server.storage.schema import StudyRow, StudyVersion
 from exemplum.study import ServerLock, Study, freezing, stamped, taken_back
 
 Entering = Callable[[Session, Study, str, str, bool], StudyRow]  # gives a study's row of the database
-UNSHOWN = {"recruit", "codes", "redirects", "backup", "pay", "quotas", "stalled_hours"}  # of [server]: shown to nobody
+UNSHOWN = {"recruit", "codes", "redirects", "backup", "quotas", "stalled_hours"}  # of [server]: shown to nobody
 FREEZE = 1  # raise when the same study is shown in another way
 
 

@@ -10,7 +10,7 @@ from exemplum.server.storage.schema import SessionRow, StepRecord
 from server.browser.conftest import walked
 from server.browser.person import Person
 
-FAULTS = "async () => (await axe.run('#main')).violations.map(v => [v.id, v.nodes[0].html])"
+FAULTS = "async () => (await axe.run()).violations.map(v => [v.id, v.nodes[0].html])"
 OVERFLOW = "document.documentElement.scrollWidth > innerWidth || document.documentElement.scrollHeight > innerHeight"
 AGAIN = {"en": "Let us look at the task once more", "de": "Sehen wir uns die Aufgabe noch einmal an"}
 PAGES = {  # headings, in their order; the examples come after the first
@@ -71,6 +71,25 @@ def test_the_instructions_explain_and_the_check_brings_them_back(host, chromium,
     with running.experiment.database.read() as orm:
         assert len(orm.scalars(select(StepRecord).where(StepRecord.kind == "comprehension")).all()) == 2
     context.close()
+
+
+PAID = """[server]
+minutes = 7
+[server.pay]
+amount = 4.5
+bonus = "accuracy"
+bonus_amount = 1
+"""
+
+
+def test_consent_says_how_long_it_takes_and_what_it_pays(host, context):
+    page = context.new_page()
+    page.goto(host(main=1, toml=PAID).url)
+    for words in ("about 7 minutes", "£4.50", "up to £1.00"):
+        expect(page.locator("article")).to_contain_text(words)
+    page.get_by_role("button", name="Deutsch").click()
+    for words in ("etwa 7 Minuten", "4,50"):
+        expect(page.locator("article")).to_contain_text(words)
 
 
 def check_example(page, example, solved):

@@ -1,15 +1,24 @@
-import type { ConsentStep, Done } from "../contract";
+import type { ConsentStep, Done, Pay } from "../contract";
+import { money } from "../money";
 import { ask, card } from "../page";
 import { html, paragraphs, say } from "../texts";
 
-export async function consent({ minutes }: ConsentStep, { title, contact }: { title: string; contact: string }): Promise<Done> {
+export async function consent({ minutes, pay }: ConsentStep, { title, contact }: { title: string; contact: string }): Promise<Done> {
   const fill = { title, contact };
   const duration = minutes === null ? "" : paragraphs("consent.duration", { minutes });
   const write = contact ? paragraphs("consent.contact", fill) : "";
-  const body = paragraphs("consent.text", fill) + duration + write + paragraphs("consent.question", fill);
+  const body = paragraphs("consent.text", fill) + duration + promised(pay) + write + paragraphs("consent.question", fill);
   const { pressed, shown_at, ms, visible_ms } = await ask(card(html("consent.title", fill), body), [
     say("consent.decline"),
     say("consent.accept"),
   ]);
   return { shown_at, ms, visible_ms, data: { accepted: pressed === 1 } };
+}
+
+function promised(pay: Pay | null): string {
+  if (!pay) return "";
+  const said = (amount: number) => money(amount, pay.currency, document.documentElement.lang);
+  const basic = pay.amount > 0 ? paragraphs("consent.pay", { pay: said(pay.amount) }) : "";
+  const bonus = pay.bonus === "none" ? "" : paragraphs(`consent.bonus_${pay.bonus}`, { bonus: said(pay.bonus_amount) });
+  return basic + bonus;
 }

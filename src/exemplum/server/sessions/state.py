@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session as Orm
 
+from exemplum.server import PaySection
 from exemplum.server.experiment import Experiment
 from exemplum.server.pages.images import image_url
 from exemplum.server.storage.schema import Answer, Participant, SessionRow, TrialRow
@@ -46,7 +47,7 @@ def step(orm: Orm, experiment: Experiment, row: SessionRow) -> dict[str, Any]:
     head = {"id": step_id(row.step), "kind": current["kind"]}
     match current["kind"]:
         case "consent":
-            return head | {"minutes": experiment.config.minutes}
+            return head | {"minutes": experiment.config.minutes, "pay": _pay(experiment.config.pay)}
         case "form":
             return head | {"form": current["form"], "fields": current["fields"]}
         case "check":
@@ -101,6 +102,15 @@ def _finished(experiment: Experiment, row: SessionRow) -> dict[str, Any]:
     return {
         "id": "end", "kind": "finished", "outcome": row.outcome, "code": row.code, "redirect": redirect,
         "answered": row.answered,
+    }  # fmt: skip
+
+
+def _pay(said: PaySection) -> dict[str, Any] | None:
+    """What participants are told that they get; None where study.toml does not say."""
+    if said.amount is None and said.bonus == "none":
+        return None
+    return {
+        "amount": said.amount or 0, "currency": said.currency, "bonus": said.bonus, "bonus_amount": said.bonus_amount,
     }  # fmt: skip
 
 
