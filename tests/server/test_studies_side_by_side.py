@@ -74,7 +74,7 @@ def test_two_sessions_in_one_browser_do_not_mix(two):
         for name in ("first", "second"):  # the cookie of one does not lock out of the other
             client.get(f"/{name}/experimenter", params={"token": client.experiments[name].token})
         for name in ("first", "second"):
-            page = client.get(f"/{name}/experimenter/").text
+            page = client.get(f"/{name}/experimenter/links").text
             assert f"{BASE}/{name}/?link=pilot-" in page
         assert client.get("/second/experimenter", params={"token": "guess"}).status_code == 200  # by the cookie
     assert (two[0] / "responses" / "people.parquet").exists()  # written when the server stops

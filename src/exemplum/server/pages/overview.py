@@ -20,7 +20,7 @@ class StudyLine:
     token: str  # of its experimenter's pages
     address: str  # of its participants' page
     is_open: bool
-    recruitment: str
+    state: str  # of recruitment: open, paused or closed
     entered: int  # without pilots, as all counts
     active: int
     completed: int  # and not excluded
@@ -42,6 +42,6 @@ def line(name: str, experiment: Experiment) -> StudyLine:
         return StudyLine(
             name=name, title=experiment.config.title, token=experiment.token,
             address=f"{experiment.settings.address}/", is_open=recruitment.is_open(orm, experiment),
-            recruitment=orm.get_one(StudyRow, experiment.study_id).recruitment, entered=entered, active=active,
+            state=orm.get_one(StudyRow, experiment.study_id).recruitment, entered=entered, active=active,
             completed=recruitment.completed(orm, experiment), wanted=experiment.config.recruit,
         )  # fmt: skip
