@@ -50,6 +50,8 @@ class Column:
     dtype: str
     meaning: str
     default: Any = None  # the value in tables that earlier versions wrote without this column; None: there are none
+    values: tuple[str | int, ...] = ()  # all that it can hold besides "" for none, where these are few
+    unit: str = ""  # of measure, where the name of the column does not end in one
 
 
 @dataclass(frozen=True)

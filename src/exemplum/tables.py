@@ -10,11 +10,25 @@ from exemplum.errors import did_you_mean
 from exemplum.store import Column, Table
 
 NAN = float("nan")
+
+# What columns of several tables can hold
+POLES = ("max", "min")
+SIDES = ("top", "bottom")
+SELECTIONS = ("random", "hand_picked")
+TRIAL_KINDS = ("practice", "main", "catch", "repeated")
+PHASES = ("practice", "pre", "main", "post", "repeated")
+SCHEMES = ("Min-Max-9", "Max-9", "Min-Max-1", "Max-1")
+SD = "standard deviation of the unit's activation over the corpus"
+
 UNIT = {
     "unit": Column("str", "layer and channel, as in mixed4a:17"),
     "layer": Column("str", "layer of the unit"),
     "channel": Column("int", "channel in the layer, from 0"),
-    "branch": Column("str", "part of an Inception layer: 1x1, 3x3, 5x5 or pool; empty elsewhere"),
+    "branch": Column(
+        "str",
+        "part of an Inception layer: 1x1, 3x3, 5x5 or pool; empty elsewhere",
+        values=("1x1", "3x3", "5x5", "pool"),
+    ),
 }
 
 IMAGES = Table(
@@ -75,8 +89,8 @@ STUDY_UNITS = Table(
     "The units that the study tests; queries/units.parquet, explanations/units.parquet of finished stimuli.",
     UNIT
     | {
-        "selection": Column("str", "random or hand_picked"),
-        "role": Column("str", "main: measured; practice: for practice and catch trials"),
+        "selection": Column("str", "random or hand_picked", values=SELECTIONS),
+        "role": Column("str", "main: measured; practice: for practice and catch trials", values=("main", "practice")),
         "stimulus_set": Column("str", "a to h in borowski2021-2; empty elsewhere"),
     },
 )
@@ -98,11 +112,14 @@ QUERIES = Table(
         "group_min": Column("str", "group of the other image"),
         "activation_max": Column("float", "the unit's activation for the image in float32; NaN without a network"),
         "activation_min": Column("float", "activation for the other image"),
-        "percentile_max": Column("float", "percentage of the corpus with a lower activation; NaN without an index"),
-        "percentile_min": Column("float", "percentile of the other image"),
+        "percentile_max": Column(
+            "float", "percentage of the corpus with a lower activation; NaN without an index", unit="percent"
+        ),
+        "percentile_min": Column("float", "percentile of the other image", unit="percent"),
         "margin": Column(
             "float",
             "difference of the two activations, in the unit's standard deviations over the corpus; NaN if not known",
+            unit=SD,
         ),
         "facts": Column("str", "what the source keeps beside the pair, as JSON; {} for nothing"),
     },
@@ -115,16 +132,18 @@ STIMULI = Table(
     | {
         "path": Column("str", "file, relative to the study folder; the identity of the image"),
         "method": Column("str", "explanation method"),
-        "pole": Column("str", "max or min"),
+        "pole": Column("str", "max or min", values=POLES),
         "references": Column("int", "references per pole in the picture's set"),
         "batch": Column("int", "number of the batch that the picture is for; -1: it is used in every batch"),
         "position": Column("int", "from 0; of natural images 0 is the most extreme"),
         "image": Column("str", "id in the corpus of the image that it is or was made from; empty for none"),
         "group": Column("str", "images of one group are near-duplicates; empty for none"),
         "activation": Column("float", "the unit's activation for this image in float32; NaN without a network"),
-        "percentile": Column("float", "percentage of the corpus with a lower activation; NaN without an index"),
+        "percentile": Column(
+            "float", "percentage of the corpus with a lower activation; NaN without an index", unit="percent"
+        ),
         "margin": Column(
-            "float", "distance beyond the corpus's most extreme image, in standard deviations over the corpus"
+            "float", "distance beyond the corpus's most extreme image, in standard deviations over the corpus", unit=SD
         ),
         "failed": Column("bool", "the picture, of no image of the corpus, is no more extreme than the corpus median"),
     },
@@ -167,22 +186,24 @@ TRIALS = Table(
         "participant": Column("int", "place in the design, from 1"),
         "block": Column("int", "block of the session, from 0"),
         "index": Column("int", "place in the session, from 0"),
-        "kind": Column("str", "practice, main, catch or repeated"),
+        "kind": Column("str", "practice, main, catch or repeated", values=TRIAL_KINDS),
         "condition": Column("str", "explanation method of the references, or none"),
-        "phase": Column("str", "practice, pre, main, post or repeated: where in the session the block stands"),
-        "scheme": Column("str", "Min-Max-9, Max-9, Min-Max-1 or Max-1; empty for none"),
+        "phase": Column(
+            "str", "practice, pre, main, post or repeated: where in the session the block stands", values=PHASES
+        ),
+        "scheme": Column("str", "Min-Max-9, Max-9, Min-Max-1 or Max-1; empty for none", values=SCHEMES),
     }
     | UNIT
     | {
-        "selection": Column("str", "random or hand_picked"),
-        "role": Column("str", "main, or practice: a unit for practice and catch trials"),
+        "selection": Column("str", "random or hand_picked", values=SELECTIONS),
+        "role": Column("str", "main, or practice: a unit for practice and catch trials", values=("main", "practice")),
         "stimulus_set": Column("str", "a to h in borowski2021-2; empty elsewhere"),
         "batch": Column("int", "number of the batch: its queries, and natural references"),
         "max_references": Column("list", "paths of the maximal references"),
         "min_references": Column("list", "paths of the minimal references"),
         "query_max": Column("str", "path of the maximal query: the right answer"),
         "query_min": Column("str", "path of the minimal query"),
-        "max_side": Column("str", "top or bottom: where the maximal query stands"),
+        "max_side": Column("str", "top or bottom: where the maximal query stands", values=SIDES),
         "repeats": Column("str", "trial_id of the first showing, for repeated trials; empty elsewhere"),
         "difficulty": Column(
             "str", "of the queries: extreme, a window such as 0.95, or a name; empty if they are shown references", ""
@@ -192,6 +213,7 @@ TRIALS = Table(
             "activation of the maximal query minus that of the minimal one, in the unit's standard deviations over the "
             "corpus; NaN if not known",
             NAN,
+            unit=SD,
         ),
     },
 )
@@ -205,7 +227,7 @@ BLOCKS = Table(
         "kind": Column("str", "practice, main or repeated"),
         "condition": Column("str", "explanation method of the references, or none; empty if it changes in the block"),
         "phase": Column("str", "practice, pre, main, post or repeated"),
-        "scheme": Column("str", "Min-Max-9, Max-9, Min-Max-1 or Max-1; empty for none"),
+        "scheme": Column("str", "Min-Max-9, Max-9, Min-Max-1 or Max-1; empty for none", values=SCHEMES),
         "trials": Column("int", "trials in the block"),
         "repeats": Column("int", "of these, trials that are chosen from the answers given"),
     },
@@ -219,26 +241,28 @@ RESPONSES = Table(
         "observer": Column(
             "str", "who or what answered: ideal, chance, similarity, simulated, …; participants for people"
         ),
-        "observer_kind": Column("str", "machine or person"),
+        "observer_kind": Column("str", "machine or person", values=("machine", "person")),
         "participant": Column("str", "one person, or one run of a machine over a session; unique within observer"),
         "expertise": Column("str", "expert or lay; empty if not asked"),
         "trial_id": Column("str", "the trial answered"),
         "trial": Column("int", "place in the session, from 0"),
         "block": Column("int", "block of the session, from 0"),
-        "trial_kind": Column("str", "practice, main, catch or repeated"),
+        "trial_kind": Column("str", "practice, main, catch or repeated", values=TRIAL_KINDS),
         "condition": Column("str", "natural, synthetic, none or another explanation method"),
-        "phase": Column("str", "practice, pre, main, post or repeated: where in the session the block stands"),
-        "scheme": Column("str", "Min-Max-9, Max-9, Min-Max-1 or Max-1; empty for none"),
+        "phase": Column(
+            "str", "practice, pre, main, post or repeated: where in the session the block stands", values=PHASES
+        ),
+        "scheme": Column("str", "Min-Max-9, Max-9, Min-Max-1 or Max-1; empty for none", values=SCHEMES),
     }
     | UNIT
     | {
-        "selection": Column("str", "random or hand_picked"),
+        "selection": Column("str", "random or hand_picked", values=SELECTIONS),
         "stimulus_set": Column("str", "a to h in borowski2021-2; empty elsewhere"),
         "batch": Column("int", "number of the batch: its queries, and natural references"),
-        "max_side": Column("str", "top or bottom: where the maximal query stood"),
-        "choice": Column("str", "top or bottom: the query chosen"),
+        "max_side": Column("str", "top or bottom: where the maximal query stood", values=SIDES),
+        "choice": Column("str", "top or bottom: the query chosen", values=SIDES),
         "correct": Column("bool", "whether the maximal query was chosen"),
-        "confidence": Column("int", "1 (not confident) to 3 (very confident)"),
+        "confidence": Column("int", "1 (not confident) to 3 (very confident)", values=(1, 2, 3)),
         "rt_ms": Column("float", "reaction time in milliseconds; NaN if there is none"),
         "repeats": Column("str", "trial_id of the first showing, for repeated trials; empty elsewhere"),
         "difficulty": Column(
@@ -249,6 +273,7 @@ RESPONSES = Table(
             "activation of the maximal query minus that of the minimal one, in the unit's standard deviations over the "
             "corpus; NaN if not known",
             NAN,
+            unit=SD,
         ),
         "query_px": Column("float", "side of a query as shown, in CSS pixels; NaN of machines, or not measured", NAN),
         "reference_px": Column("float", "side of a reference as shown, likewise; NaN too without references", NAN),
@@ -287,10 +312,10 @@ RATINGS = Table(
         "participant": Column("str", "as in responses"),
         "expertise": Column("str", "expert or lay; empty if not asked"),
         "condition": Column("str", "the explanation method that was rated"),
-        "phase": Column("str", "pre or post: before or after the trials"),
+        "phase": Column("str", "pre or post: before or after the trials", values=("pre", "post")),
         "unit": Column("str", "the unit whose images were rated"),
         "trial": Column("int", "place among the ratings of this phase, from 0"),
-        "rating": Column("float", "-100 (not intuitive) to 100 (intuitive)"),
+        "rating": Column("float", "-100 (not intuitive) to 100 (intuitive)", unit="points of a scale from -100 to 100"),
         "rt_ms": Column("float", "time until the rating in milliseconds; NaN if there is none"),
     },
 )
@@ -313,7 +338,7 @@ PEOPLE = Table(
         "comprehension_first": Column(
             "float", "of its two questions, those answered correctly the first time; NaN if not asked", float("nan")
         ),
-        "age": Column("float", "years; NaN if not asked or not answered"),
+        "age": Column("float", "years; NaN if not asked or not answered", unit="years"),
         "gender": Column("str", "as answered; empty if not asked"),
         "handedness": Column("str", "as answered; empty if not asked"),
         "visual_aid": Column("str", "as answered; empty if not asked"),
@@ -537,7 +562,11 @@ EXCLUSIONS = Table(
         "rule": Column("str", "key of [exclusions] in study.toml"),
         "value": Column("float", "the participant's measured value; NaN if not known (yet)"),
         "limit": Column("float", "the rule's limit"),
-        "verdict": Column("str", "kept, excluded, or unknown: not measured (yet), which excludes nobody"),
+        "verdict": Column(
+            "str",
+            "kept, excluded, or unknown: not measured (yet), which excludes nobody",
+            values=("kept", "excluded", "unknown"),
+        ),
         "reason": Column("str", "in words: catch accuracy .50, at least .80 wanted"),
     },
 )

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import func, select
 
+from exemplum.responses import Entered, read_entered
 from exemplum.server.storage.schema import Answer, Audit, Event, Participant, SessionRow, StepRecord, TrialRow
 from exemplum.store import restored
 from exemplum.tables import RESPONSES
@@ -259,7 +260,10 @@ def test_finished_sessions_are_published_without_pilots(serve):
     done.walk()
     pilot.walk()
     half.walk(until=lambda step: step["kind"] == "break")
+    Walker(client).start()
     client.__exit__(None, None, None)
+    counts = read_entered(client.experiment.study)
+    assert counts == Entered(3, withdrawn=0, not_begun=1, outcomes={"completed": 1, "unfinished": 2})
     folder = client.experiment.study.stage("responses")
     people = RESPONSES.read(folder / "people.parquet")
     assert people["participant"].unique().tolist() == ["P0001"]

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
         write_calibrations as write_calibrations,
         write_encoders as write_encoders,
     )
+    from exemplum.responses.flow import (
+        UNFINISHED as UNFINISHED,
+        Entered as Entered,
+        read_entered as read_entered,
+        write_entered as write_entered,
+    )
     from exemplum.responses.table import (
         ResponseTables as ResponseTables,
         check as check,
@@ -62,6 +68,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "write_calibrations",
             "write_encoders",
         ],
+        "flow": ["UNFINISHED", "Entered", "read_entered", "write_entered"],
         "table": ["ResponseTables", "check", "files", "read", "read_all", "rows"],
     },
 )

@@ -16,7 +16,7 @@ from exemplum.records import NONE, Response, Trial, Viewing, check_condition, un
 from exemplum.study import stamped
 from exemplum.tables import EVIDENCE, PEOPLE, RATINGS, RESPONSES
 
-KINDS = ("machine", "person")
+KINDS = RESPONSES.columns["observer_kind"].values
 
 
 def rows(
@@ -34,7 +34,7 @@ def rows(
     Raises DesignError if an answer belongs to none of these trials, or a trial has two answers.
     """
     if observer_kind not in KINDS:
-        raise ValueError(f"observer_kind is {observer_kind!r}; it must be one of {', '.join(KINDS)}")
+        raise ValueError(f"observer_kind is {observer_kind!r}; it must be one of {', '.join(map(str, KINDS))}")
     asked = {trial.trial_id: trial for trial in trials}
     answers: dict[str, Response] = {}
     for response in responses:
@@ -80,12 +80,8 @@ def _row(trial: Trial, response: Response) -> dict[str, Any]:
 
 
 ALLOWED = {
-    "observer_kind": ("machine", "person"),
-    "trial_kind": ("practice", "main", "catch", "repeated"),
-    "phase": ("practice", "pre", "main", "post", "repeated"),
-    "max_side": ("top", "bottom"),
-    "choice": ("top", "bottom"),
-    "confidence": (1, 2, 3),
+    name: RESPONSES.columns[name].values
+    for name in ("observer_kind", "trial_kind", "phase", "max_side", "choice", "confidence")
 }
 ANSWER = ["experiment", "observer", "participant", "trial_id"]
 

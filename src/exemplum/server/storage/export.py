@@ -16,8 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session as Orm
 
 from exemplum.errors import UserError
+from exemplum.responses import anonymity, write_entered
 from exemplum.server.experiment import Experiment
 from exemplum.server.pages.monitor import evaluated
+from exemplum.server.storage import flow
 from exemplum.server.storage.schema import Answer, Event, StepRecord, TrialRow
 from exemplum.server.storage.tables import (
     ANSWERS,
@@ -77,8 +79,7 @@ EVENTS = Table(
 DETAILED = Table("responses", "One row per answer, with its measurements.", {**RESPONSES.columns, **MEASURED})
 SESSIONS = Table("sessions", "One row per participant.", {**PEOPLE.columns, **SESSION, **IDENTITY})
 ANONYMOUS = Table("sessions", "One row per participant, without identifying data.", {
-    **{name: column for name, column in PEOPLE.columns.items() if name != "age"},
-    "age_group": Column("str", "ten years wide; empty if not known"),
+    **anonymity.COLUMNS,
     **{name: column for name, column in SESSION.items() if not name.endswith("_at")},
 })  # fmt: skip
 WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {
@@ -108,6 +109,7 @@ def publish(experiment: Experiment) -> int:
 def _publish(experiment: Experiment, folder: Path) -> int:
     with experiment.database.read() as orm:
         of = members(orm, experiment.study_id, finished=True)
+        counts = flow.entered(orm, experiment.study_id)
         if not of and not (folder / ANSWERS).exists():
             return 0
         frames, _ = _readable(of, lambda some: dict(
@@ -115,6 +117,7 @@ def _publish(experiment: Experiment, folder: Path) -> int:
         ))  # fmt: skip
         gone = withdrawn(orm, experiment.study_id)
     refuse_fewer(folder, frames, gone)
+    write_entered(experiment.study, counts)
     for name, frame in frames.items():
         FILES[name][0].write(folder / name, frame)
     log.info("published", extra={"participants": len(of), "answers": len(frames[ANSWERS])})
@@ -207,14 +210,12 @@ def _sessions(orm: Orm, of: list[Member]) -> pd.DataFrame:
 
 
 def _anonymous(orm: Orm, of: list[Member]) -> pd.DataFrame:
-    known = people(orm, of)
-    decade = (known["age"] // 10 * 10).astype("Int64")
-    known["age_group"] = [f"{low}–{low + 9}" if pd.notna(low) else "" for low in decade]
+    known = anonymity.anonymous(people(orm, of))
     rows = [_course(row, participant.pilot) for row, participant in of]
     if not rows:
         return ANONYMOUS.frame()
     course = pd.DataFrame(rows).drop(columns=["created_at", "finished_at"])
-    return ANONYMOUS.frame(pd.concat([known.drop(columns="age"), course], axis=1))
+    return ANONYMOUS.frame(pd.concat([known, course], axis=1))
 
 
 def _course(row: Any, pilot: bool) -> dict[str, Any]:
