@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -16,3 +18,22 @@ def alone() -> Iterator[None]:
     with (ROOT / "web" / "package.json").open() as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def build_hook() -> ModuleType:
+    """hatch_build.py of the checkout."""
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def axe_core() -> str:
+    """axe-core's script, from the pages' development dependencies."""
+    script = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+    with alone():
+        if not script.exists():
+            build_hook().npm(["ci", "--no-audit", "--no-fund"], ROOT / "web")
+    return script.read_text(encoding="utf-8")

@@ -49,7 +49,7 @@ def page(chromium, path):
 
 
 def test_the_page_fits_a_desk_and_a_telephone(page):
-    for width in (1100, 480):
+    for width in (1100, 400):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0 && image.alt)")

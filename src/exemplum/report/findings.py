@@ -47,6 +47,7 @@ class Verdict:
 
     title: str
     text: str
+    kind: str  # People or Machines, who judged
 
 
 def findings(tables: Tables) -> list[Finding]:
@@ -66,8 +67,9 @@ def verdicts(table: pd.DataFrame) -> list[Verdict]:
     rows = table[table["role"] != "exploratory"].sort_values(["experiment", "role"], kind="stable")
     several = rows["experiment"].nunique() > 1
     return [
-        Verdict(f"Experiment {row['experiment']}: " * several + _title(row, observer), row["sentence"])
-        for observer in style.ordered_observers(rows["observer"])
+        Verdict(f"Experiment {row['experiment']}: " * several + _title(row, observer), row["sentence"], kind)
+        for kind, observers in style.apart(rows["observer"]).items()
+        for observer in observers
         for _, row in rows[rows["observer"] == observer].iterrows()
         if observer not in style.CHECKS
     ]
@@ -90,6 +92,12 @@ def _title(row: pd.Series, observer: str) -> str:
     group = f" {'at' if row['by'] == 'difficulty' else 'in'} {row['group']}" if row["group"] else ""
     role = "" if row["role"] == "primary" else f" ({row['role']} claim)"
     return f"{style.label(row['method'])}{group}, by {observer}: {row['verdict']}{role}"
+
+
+def apart(found: list[Finding]) -> dict[str, list[Finding]]:
+    """The findings of people and those of machines; of kinds that are there."""
+    kinds = style.apart(finding.observer for finding in found)
+    return {kind: [finding for finding in found if finding.observer in names] for kind, names in kinds.items()}
 
 
 def conditions(found: list[Finding]) -> list[str]:
@@ -202,7 +210,10 @@ def people_sentence(table: pd.DataFrame) -> str:
     for column in ("expertise", "gender", "handedness", "visual_aid"):
         given = table.loc[table[column] != "", column].value_counts()
         if len(given):
-            said.append(f"{column.replace('_', ' ')}: " + ", ".join(f"{name} {n}" for name, n in given.items()))
+            said.append(
+                f"{column.replace('_', ' ')}: "
+                + ", ".join(f"{str(name).replace('_', ' ')} {n}" for name, n in given.items())
+            )
     times = table["total_time_s"].dropna()
     if len(times):
         said.append(f"median time {formatting.seconds(float(times.median()))}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 from exemplum import store, tables
 from exemplum.pages import SPACE, UNDEFINED, count, number, undefined
+from exemplum.report import style
 from exemplum.store import csv_text
 
 # The published study reports means of participants' means; a machine is one observer, whose units are the sample.
@@ -199,16 +201,40 @@ class Listing:
     numeric: list[bool]
     rows: list[list[str]]
     left_out: int = 0
+    apart: tuple[tuple[str, int], ...] = ()  # of people and machines: titles of the groups of rows, and their numbers
+
+    @property
+    def groups(self) -> list[tuple[str, list[list[str]]]]:
+        """The rows below their title; one group without a title if they are all of one kind."""
+        if not self.apart:
+            return [("", self.rows)]
+        ends = list(accumulate(n for _, n in self.apart))
+        return [(title, self.rows[end - n : end]) for (title, n), end in zip(self.apart, ends, strict=True)]
 
 
 def listing(frame: pd.DataFrame, columns: tuple[str, ...] | None = None, most: int = 400) -> Listing:
-    """The frame's columns without those that are constant; undefined numbers as —."""
+    """The frame's columns without those that are constant; undefined numbers as —. People come before machines."""
     shown = [c for c in (columns or tuple(frame.columns)) if c in frame]
     varied = [c for c in shown if c in ALWAYS_SHOWN or len(frame) < 2 or _varies(frame[c])]
     varied = [c for c in varied if not _blank(frame[c])]
     numeric = [pd.api.types.is_numeric_dtype(frame[c]) and not pd.api.types.is_bool_dtype(frame[c]) for c in varied]
-    rows = [[cell(value) for value in row] for row in frame[varied].head(most).itertuples(index=False, name=None)]
-    return Listing([c.replace("_", " ") for c in varied], numeric, rows, max(0, len(frame) - most))
+    ordered, titles = _apart(frame)
+    rows = [[cell(value) for value in row] for row in ordered[varied].head(most).itertuples(index=False, name=None)]
+    kept = titles[:most]
+    groups = tuple((title, kept.count(title)) for title in dict.fromkeys(kept))
+    return Listing([c.replace("_", " ") for c in varied], numeric, rows, max(0, len(frame) - most), groups)
+
+
+def _apart(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of people before those of machines, and the title of each; none if they are all of one kind."""
+    kinds = style.apart(frame["observer"]) if "observer" in frame else {}
+    if len(kinds) < 2:
+        return frame, []
+    parts = {kind: frame[frame["observer"].isin(names)] for kind, names in kinds.items()}
+    counted = {kind: kind for kind in kinds} | (
+        {"Machines": "Machines (n trials counts stimuli, n participants counts units)"} if "n_trials" in frame else {}
+    )
+    return pd.concat(parts.values()), [counted[kind] for kind, part in parts.items() for _ in range(len(part))]
 
 
 def cell(value: Any) -> str:

@@ -48,7 +48,7 @@ class Card:
     layer: str
     note: str
     poles: dict[str, list[Group]]
-    scores: list[tuple[str, list[str]]]  # observer, and its score for each condition
+    scores: dict[str, list[tuple[str, list[str]]]]  # of people and machines: observer, its score for each condition
     conditions: list[str]
     filmstrips: dict[str, list[PageImage]]
 
@@ -82,14 +82,13 @@ def _card(
         layer=row["layer"],
         note=" · ".join(part for part in parts if part),
         poles={pole: [group for group in groups if group.pictures] for pole, groups in poles.items()},
-        scores=[(observer, _scores(answers, observer, conditions)) for observer in observers(answers)],
+        scores={
+            kind: [(observer, _scores(answers, observer, conditions)) for observer in observers]
+            for kind, observers in style.apart(answers["observer"]).items()
+        },
         conditions=[style.label(c) for c in conditions],
         filmstrips={pole: filmstrip(row["unit"], pole, stimuli, pictures) for pole in POLES} if most > 1 else {},
     )
-
-
-def observers(answers: pd.DataFrame) -> list[str]:
-    return style.ordered_observers(answers["observer"])
 
 
 def _scores(answers: pd.DataFrame, observer: str, conditions: list[str]) -> list[str]:

@@ -58,6 +58,7 @@ def write_reproduction(out: Path) -> dict[str, Any]:
         agreement=_agreement(_headlines(headlines)),
         findings=said,
         verdicts=findings.verdicts(found.verdicts),
+        kinds=findings.apart(said),
         conditions=findings.conditions(said),
         how=how(pick(found.estimates, "accuracy")),
         experiments=experiments,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,10 @@ from exemplum.report import (
     findings,
     formatting,
     page,
+    paper,
     pictures as strengths,
     prediction,
+    provenance,
     ranking,
     scored,
     style,
@@ -27,9 +28,9 @@ from exemplum.report.formatting import Tables, how, pick
 from exemplum.report.page import Pictures
 from exemplum.report.pictures import example_screens, make_cards
 from exemplum.responses import files, read_all
-from exemplum.study import STAGES, Stage, Study, blinding, stamped, versions
+from exemplum.study import Stage, Study, blinding, stamped
 
-SCHEMA = 5  # of the report; a new number makes every report stale
+SCHEMA = 6  # of the report; a new number makes every report stale
 ALWAYS = ("estimates", "comparisons", "responses")  # exported even if they are empty
 UPSTREAM = ("explanations", "design", "responses", "analysis")
 
@@ -52,12 +53,16 @@ def run(study: Study) -> dict[str, Any]:
     if blinding.is_blind(study):  # figures and tables of an unblinded report must not stay beside this one
         for held in ("figures", "tables"):
             shutil.rmtree(folder / held, ignore_errors=True)
-    with style.of_study(conditions(study)):
+    with style.of_study(conditions(study, _people(found.responses))):
         return write(study, found, folder, _export(study, found), _notes(study), blinding.notice(study))
 
 
-def conditions(study: Study) -> style.Conditions:
-    """What study.toml says of the study's conditions."""
+def _people(responses: pd.DataFrame) -> list[str]:
+    return list(responses.loc[responses["observer_kind"] == "person", "observer"].unique())
+
+
+def conditions(study: Study, people: Iterable[str] = ()) -> style.Conditions:
+    """What study.toml says of the study's conditions; `people` are further observers that are people."""
     section = study.config.explanations
     of_corpus = [use.name for use in section.uses if use.method in ("natural", "random")]
     return style.Conditions(
@@ -66,6 +71,7 @@ def conditions(study: Study) -> style.Conditions:
         exemplars=tuple({"natural", *of_corpus}),
         names=tuple(use.name for use in section.uses),
         stamp=stamped.kind_of(study.folder),
+        people=(style.PEOPLE, *people),
     )
 
 
@@ -186,14 +192,15 @@ def write(
         question=QUESTION,
         made=str((study.record("analysis") or {}).get("finished", ""))[:10],
         findings=found,
-        told=[finding for finding in found if not finding.check] or found,
+        kinds=findings.apart(found),
+        told=findings.apart([finding for finding in found if not finding.check] or found),
         conditions=findings.conditions(found),
         how=how(pick(tables.estimates, "accuracy")),
         rankings=ranked,
         baseline=style.conditions().baseline,
         unjudged=findings.unjudged(tables),
         respondents=findings.who_answered(tables.responses, _told(study)),
-        people=findings.people_sentence(tables.people),
+        people_told=findings.people_sentence(tables.people),
         main_figure=shown[:1],
         figures=shown[1:],
         prediction=predicted,
@@ -202,6 +209,7 @@ def write(
         check_conclusion=checks.conclusion(tables.checks),
         check_lines=checks.lines(tables.checks),
         check_all=checks.lines(tables.checks, fine=True),
+        paper=paper.write(study, tables, folder),
         scored=scored.section(tables),
         scores_page=f"../{scores.FOLDER}/{scores.PAGE}" if scores.page_of(study) else "",
         strength=strong,
@@ -210,7 +218,7 @@ def write(
         units_left_out=int((tables.units["role"] == "main").sum()) - len(unit_cards),
         claims=formatting.listing(tables.verdicts, formatting.CLAIM_COLUMNS),
         comparisons=formatting.listing(tables.comparisons, formatting.COMPARISON_COLUMNS),
-        provenance=provenance(study),
+        provenance=provenance.of_study(study),
         notes=notes,
         blinding=blinding,
         verdicts=findings.verdicts(tables.verdicts),
@@ -286,59 +294,6 @@ def _told(study: Study) -> dict[str, str]:
     for verb, does in DOES.items():
         found |= {key.removesuffix(verb): f"{does}{said[key]}" for key in said if key.endswith(verb)}
     return found
-
-
-@dataclass(frozen=True)
-class StageRow:
-    name: str
-    seconds: str
-    finished: str
-    fingerprint: str
-    summary: str
-
-
-@dataclass(frozen=True)
-class Provenance:
-    seed: int
-    toml: str
-    config: str  # every key with its value, defaults included, as JSON
-    stages: list[StageRow]
-    versions: dict[str, str]
-    machines: list[str]
-    total: str
-    broken: pd.DataFrame
-
-
-def provenance(study: Study) -> Provenance:
-    """Collect the records of all finished stages; the report's own record is written after the report."""
-    records = [(name, record) for name in STAGES[:-1] if (record := study.record(name))]
-    path = study.stage("index") / "broken.parquet"
-    return Provenance(
-        seed=study.config.seed,
-        toml=(study.folder / "study.toml").read_text(encoding="utf-8"),
-        config=json.dumps(study.config.model_dump(mode="json"), indent=2, ensure_ascii=False),
-        stages=[_stage(name, record) for name, record in records],
-        versions=versions(),
-        machines=sorted({str(record.get("machine", "")) for _, record in records} - {""}),
-        total=formatting.seconds(sum(float(record.get("seconds", 0)) for _, record in records)),
-        broken=tables.IMAGES.read(path) if path.exists() else tables.IMAGES.frame(),
-    )
-
-
-def _stage(name: str, record: dict[str, Any]) -> StageRow:
-    return StageRow(
-        name=name,
-        seconds=formatting.seconds(record.get("seconds")),
-        finished=str(record.get("finished", pages.UNDEFINED)).replace("T", " ")[:16],
-        fingerprint=str(record.get("fingerprint", pages.UNDEFINED)),
-        summary=", ".join(f"{key} {_plain(value)}" for key, value in record.get("summary", {}).items()),
-    )
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, float):
-        return pages.number(value, 3)
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 STAGE = Stage("report", fingerprint, run)

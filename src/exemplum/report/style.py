@@ -83,6 +83,7 @@ class Conditions:
     exemplars: tuple[str, ...] = ("natural",)  # whose pictures are images of the corpus, or parts of them
     names: tuple[str, ...] = ()  # all of the study, so that each has one look in every figure
     stamp: str = ""  # in a corner of every figure, if the answers are no data: rehearsal or pilots
+    people: tuple[str, ...] = (PEOPLE,)  # observers that are people
 
 
 _CONDITIONS: ContextVar[Conditions | None] = ContextVar("conditions", default=None)
@@ -147,6 +148,13 @@ def ordered_observers(observers: Iterable[str]) -> list[str]:
     """Observers without repetition: people first, then machines from the most to the least informative."""
     present = set(observers)
     return [o for o in OBSERVERS if o in present] + sorted(present - set(OBSERVERS))
+
+
+def apart(observers: Iterable[str]) -> dict[str, list[str]]:
+    """Observers in their order, people and machines apart; of kinds that are there."""
+    ordered, people = ordered_observers(observers), conditions().people
+    kinds = {"People": [o for o in ordered if o in people], "Machines": [o for o in ordered if o not in people]}
+    return {kind: names for kind, names in kinds.items() if names}
 
 
 def margin_key(group: str) -> float:

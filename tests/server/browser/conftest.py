@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import socket
 import threading
@@ -19,7 +18,7 @@ import uvicorn
 from playwright.sync_api import Browser, BrowserContext
 
 from browsing import launched
-from building import alone
+from building import alone, axe_core, build_hook
 from design.made import stimuli, units
 from exemplum import design as designs
 from exemplum.design.stage import save
@@ -75,10 +74,7 @@ class Host:
 @pytest.fixture(scope="session")
 def hook() -> ModuleType:
     """hatch_build.py of the checkout."""
-    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return build_hook()
 
 
 @pytest.fixture(scope="session")
@@ -89,13 +85,9 @@ def pages(hook: ModuleType) -> None:
 
 
 @pytest.fixture(scope="session")
-def axe(hook: ModuleType) -> str:
-    """axe-core's script, from the pages' development dependencies."""
-    script = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
-    with alone():
-        if not script.exists():
-            hook.npm(["ci", "--no-audit", "--no-fund"], ROOT / "web")
-    return script.read_text(encoding="utf-8")
+def axe() -> str:
+    """axe-core's script."""
+    return axe_core()
 
 
 @pytest.fixture(scope="package")

@@ -105,22 +105,31 @@ def by_group(
     return ax
 
 
+GAP = 0.8  # between people and machines, in places of an observer
+
+
 def by_observer(estimates: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Accuracy of every observer, conditions side by side."""
+    """Accuracy of every observer, conditions side by side; people on the left, apart from machines."""
     ax = ax or style.new(7.0)
     rows = pick(estimates, "accuracy").dropna(subset=["estimate"])
     if rows.empty:
         return style.empty(ax, NO_TRIALS)
-    observers = style.ordered_observers(rows["observer"])
+    kinds = style.apart(rows["observer"])
+    place: dict[str, float] = {}
+    for number, names in enumerate(kinds.values()):
+        place |= {name: x + GAP * number for x, name in enumerate(names, len(place))}
     conditions = style.ordered(rows["condition"])
     looks = style.looks(conditions)
     for offset, condition in zip(style.dodge(len(conditions), 0.4), conditions, strict=True):
         own = rows[rows["condition"] == condition].drop_duplicates("observer").set_index("observer")
-        for x, observer in enumerate(observers):
+        for observer, x in place.items():
             if observer in own.index:
                 style.point(ax, x + offset, own.loc[observer], looks[condition])
     style.shares(ax)
-    style.categories(ax, observers)
+    style.categories(ax, list(place), at=list(place.values()))
+    ax.set_xlim(-0.6, max(place.values()) + 0.6)
+    if len(kinds) > 1:
+        ax.axvline(len(kinds["People"]) + (GAP - 1) / 2, color=style.SOFT, lw=0.8, zorder=0)
     style.legend(ax, conditions, looks)
     return ax
 
