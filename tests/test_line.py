@@ -16,9 +16,11 @@ from PIL import Image
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+import psychds
 from exemplum import store
 from exemplum.server import Experiment, Settings, create_app
 from exemplum.server.pages import session_lines
+from exemplum.server.sessions.entry import link_code
 from exemplum.server.storage.schema import Answer, TrialRow
 from exemplum.study import pipeline
 from exemplum.study.folder import Study
@@ -85,6 +87,14 @@ def test_every_stage_leaves_its_record_and_the_report_is_there(study):
     assert (study.folder / "report" / "index.html").stat().st_size > 50_000
 
 
+def test_the_command_exports_a_finished_study(study, exemplum, tmp_path):
+    """Without people; with people below."""
+    done = exemplum("export", str(study.folder), "--to", str(tmp_path / "dataset"))
+    assert done.returncode == 0
+    assert psychds.faults(tmp_path / "dataset") == ["MISSING analysis"]  # the scripts are about people
+    assert len(pd.read_csv(next((tmp_path / "dataset").glob("data/*-machines_data.csv")))) > 0
+
+
 def test_machines_score_as_they_must(study):
     answers = pd.read_parquet(study.folder / "responses/machines.parquet")
     main = answers[answers["trial_kind"] == "main"]
@@ -136,7 +146,7 @@ def test_only_stages_behind_a_change_run_again(study, tmp_path):
 
 
 @pytest.mark.slow
-def test_people_stand_beside_machines_and_rules_judge_alike(study, tmp_path):
+def test_people_stand_beside_machines_and_rules_judge_alike(study, exemplum, tmp_path):
     """Two people answer through the server of `exemplum serve`; one rushes through the instructions."""
     folder = tmp_path / "people"
     shutil.copytree(study.folder, folder)
@@ -144,8 +154,10 @@ def test_people_stand_beside_machines_and_rules_judge_alike(study, tmp_path):
     experiment = Experiment.open(Settings(folder, limits=False))
     with TestClient(create_app(experiment)) as client:
         careful, hasty = Walker(client), Walker(client)
-        for walker in (careful, hasty):
+        pilot = Walker(client, link=link_code(experiment, "pilot"))
+        for walker in (careful, hasty, pilot, Walker(client)):  # the last one leaves at once
             walker.start()
+        pilot.walk()
         careful.walk()
         hasty.do(hasty.walk(until=lambda step: step["kind"] == "instructions"), visible_ms=4000.0)
         hasty.walk()
@@ -170,6 +182,16 @@ def test_people_stand_beside_machines_and_rules_judge_alike(study, tmp_path):
     page = (folder / "report" / "index.html").read_text(encoding="utf-8")
     for shown in ("participants", "ideal", "How intuitive the images seem", "instruction_time_s"):
         assert shown in page
+    done = exemplum("export", str(folder), "--to", str(tmp_path / "dataset"), "--unblind", "a test")
+    assert done.returncode == 0
+    assert psychds.faults(tmp_path / "dataset") == []
+    answers = pd.read_csv(next((tmp_path / "dataset").glob("data/*-responses_data.csv")))
+    assert set(answers["participant"]) == {"P0001", "P0002"}  # no pilot
+    flow = pd.read_csv(tmp_path / "dataset/results/participant_flow.csv", keep_default_na=False)
+    assert list(flow.itertuples(index=False, name=None)) == [
+        ("Entered", "", 3), ("Entered", "left before the first trial", 1),
+        ("Finished", "", 2), ("Finished", "too little time on the instructions", 1), ("Analysed", "", 1),
+    ]  # fmt: skip
 
 
 def kill_when(study: Path, stage: str, appears: str, arguments: str = "") -> None:

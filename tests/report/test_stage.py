@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exemplum import store, tables
+import psychds
+from exemplum import export, store, tables
 from exemplum.report import stage
 from exemplum.study import blinding
 
@@ -21,7 +22,7 @@ def test_more_answers_make_the_report_stale(finished_stimuli):
 
 
 @pytest.mark.parametrize("recruitment", ["open", pytest.param("paused", marks=pytest.mark.slow)])
-def test_people_are_hidden_while_the_study_recruits(finished_stimuli, parse, recruitment):
+def test_people_are_hidden_while_the_study_recruits(finished_stimuli, parse, tmp_path, recruitment):
     shown = 'data-observer="participants"'
     write_effects(finished_stimuli)
     index = finished_stimuli.folder / "report/index.html"
@@ -38,6 +39,12 @@ def test_people_are_hidden_while_the_study_recruits(finished_stimuli, parse, rec
     for path in (finished_stimuli.folder / "report/tables").glob("*.parquet"):
         table = pd.read_parquet(path)
         assert "participants" not in set(table.get("observer", ())), path.name
+    assert not (finished_stimuli.folder / "report/paper").exists()
+    export.write(finished_stimuli, tmp_path / "dataset")
+    assert psychds.faults(tmp_path / "dataset") == ["MISSING analysis"]  # the scripts are about people
+    assert "left out while the study recruits" in (tmp_path / "dataset/README.md").read_text(encoding="utf-8")
+    for path in (tmp_path / "dataset").rglob("*.csv"):
+        assert "participants" not in set(pd.read_csv(path).get("observer", ())), path.name
     stage.run(replace(finished_stimuli, unblinded="planned"))
     assert "the reason given: planned" in parse(index).text["result"]
     assert shown in index.read_text(encoding="utf-8")

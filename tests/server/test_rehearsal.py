@@ -4,6 +4,8 @@ import json
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
 from contextlib import closing, contextmanager
 
@@ -13,7 +15,7 @@ from scipy.stats import binomtest
 from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
-from exemplum import design as designs, responses, store
+from exemplum import design as designs, export, responses, store
 from exemplum.cli import rehearsal
 from exemplum.errors import UserError
 from exemplum.records import TrialKind
@@ -155,6 +157,11 @@ def test_the_study_refuses_its_answers(study, copy, visits, tmp_path):
         Experiment.open(Settings(other))
 
 
+def test_it_is_not_exported(copy, tmp_path):
+    with pytest.raises(UserError, match=r"rehearsal is not exported\. Rehearsal: simulated people"):
+        export.write(copy, tmp_path / "dataset")
+
+
 def test_the_copy_takes_no_other_database_and_makes_no_other_stage(study, copy, tmp_path):
     with pytest.raises(UserError, match="has a database of its own"):
         Experiment.open(Settings(copy.folder, f"sqlite:///{tmp_path}/other.sqlite"))
@@ -231,6 +238,12 @@ def test_forty_people_to_a_stamped_report(tmp_path, exemplum):
     assert re.search(r"<title>Rehearsal: ", page)
     assert stamped.NOTICES["rehearsal"] in page
     assert not (study.folder / "responses").exists()
+    methods = (copy.stage("report") / "paper/methods.md").read_text(encoding="utf-8")
+    assert stamped.NOTICES["rehearsal"] in methods
+    refit = copy.stage("report") / "paper/refit.py"
+    fitted = subprocess.run([sys.executable, refit], capture_output=True, text=True)
+    assert "odds ratio, natural against synthetic" in fitted.stdout
+    assert "\nreproduced" in fitted.stdout, fitted.stdout
     again = exemplum("rehearse", str(study.folder), *given)
     assert "analysis: up to date" in again.stderr
     assert "report: up to date" in again.stderr

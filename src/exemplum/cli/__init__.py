@@ -34,7 +34,7 @@ VERBS = {
     "demo": "new", "new": "new", "run": "verbs", "units": "verbs", "index": "verbs", "query": "verbs",
     "explain": "verbs", "design": "verbs", "check": "check", "observe": "verbs", "score": "verbs", "gallery": "gallery",
     "preview": "preview", "rehearse": "rehearse", "serve": "verbs", "links": "links", "analyze": "verbs",
-    "report": "report", "power": "power", "reproduce": "verbs",
+    "report": "report", "export": "export", "power": "power", "reproduce": "verbs",
 }  # fmt: skip
 
 TRACEBACK = "--traceback"

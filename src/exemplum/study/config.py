@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from exemplum.design import DesignSection
     from exemplum.explanations import ExplanationsSection, StimuliSection
     from exemplum.explanations.synthetic import SyntheticSection
+    from exemplum.export import DatasetSection
     from exemplum.images import ImagesSection
     from exemplum.index import IndexSection, UnitsSection
     from exemplum.models import DictionariesSection, ModelSection
@@ -44,6 +45,7 @@ SECTIONS = {
     "analysis": "exemplum.analysis:AnalysisSection",
     "exclusions": "exemplum.responses:ExclusionsSection",
     "server": "exemplum.server:ServerSection",
+    "dataset": "exemplum.export:DatasetSection",
 }
 OPTIONAL = ("stimuli",)  # None unless study.toml has them; other sections always exist, with defaults
 
@@ -112,6 +114,7 @@ if TYPE_CHECKING:
         analysis: AnalysisSection = AnalysisSection()
         exclusions: ExclusionsSection = ExclusionsSection()
         server: ServerSection = ServerSection()
+        dataset: DatasetSection = DatasetSection()
 
 
 def __getattr__(name: str) -> Any:

@@ -29,7 +29,7 @@ STAGES = ("index", "queries", "explanations", "design")  # never remade once peo
 MAY_CHANGE = (
     "observers", "analysis.bootstrap", "server.title", "server.contact", "server.minutes", "server.recruit",
     "server.quotas", "server.stalled_hours", "server.codes", "server.redirects", "server.pay",
-    "server.backup",
+    "server.backup", "dataset",
 )  # fmt: skip
 UNTIL_UNBLINDED = ("exclusions",)  # may change until somebody has looked at accuracy by condition
 MAY_GROW = ("server.languages",)
