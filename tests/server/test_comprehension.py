@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from exemplum.server.sessions.comprehension import MOST_ROUNDS, OPTIONS, SOLUTIONS
-from exemplum.server.storage.schema import StepRecord, TrialRow
+from exemplum.server.storage.schema import StepRecord, Summary, TrialRow
 from exemplum.server.storage.tables import members, people
 from server.walk import TIMES, Walker
 
@@ -41,6 +41,7 @@ def test_a_missed_question_is_explained_and_asked_again_and_the_session_stays_wh
     assert (row["comprehension_attempts"], row["comprehension_first"]) == (2, 1)
     assert row["instruction_time_s"] == 2 * TIMES["visible_ms"] / 1000  # both times that they were read
     with client.experiment.database.read() as orm:
+        assert orm.scalars(select(Summary.instructions_ms)).all() == [2 * TIMES["visible_ms"]]
         answers = orm.scalars(select(StepRecord.data).where(StepRecord.kind == "comprehension").order_by(StepRecord.id))
         assert answers.all() == [WRONG, dict(SOLUTIONS)]
 

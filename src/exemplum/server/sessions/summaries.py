@@ -63,12 +63,12 @@ def _made(orm: Orm, row: SessionRow) -> dict[str, Any]:
     given = orm.execute(CHOSEN.where(Answer.session_id == row.id).order_by(TrialRow.position)).all()
     main = [answer for answer in given if answer.kind == TrialKind.MAIN.value]
     catch = [answer for answer in given if answer.kind == TrialKind.CATCH.value]
-    steps = {
-        step.kind: step
-        for step in orm.scalars(
-            select(StepRecord).where(StepRecord.session_id == row.id, StepRecord.kind.in_(("check", "instructions")))
-        )
-    }
+    steps = orm.scalars(
+        select(StepRecord).where(StepRecord.session_id == row.id, StepRecord.kind.in_(("check", "instructions")))
+    ).all()
+    check = next((step.data for step in steps if step.kind == "check"), {})
+    # read again after a failed comprehension check
+    instructed = [step.visible_ms for step in steps if step.kind == "instructions"]
     received = [answer.received_at for answer in given]
     return {
         "answers": row.answered,
@@ -88,9 +88,9 @@ def _made(orm: Orm, row: SessionRow) -> dict[str, Any]:
         "frame_ms": median(frames) if (frames := _known(answer.frame_ms for answer in main)) else None,
         "began_at": min((answer.shown_at for answer in given), default=None),
         "ended_at": max((answer.shown_at + answer.rt_ms for answer in given), default=None),
-        "instructions_ms": steps["instructions"].visible_ms if "instructions" in steps else None,
+        "instructions_ms": sum(instructed) if instructed else None,
         "practice_rounds": max((s["round"] for s in row.steps if s["kind"] == "block" and s["practice"]), default=0),
-        **_browser(row.client | (steps["check"].data if "check" in steps else {})),
+        **_browser(row.client | check),
     }  # fmt: skip
 
 
