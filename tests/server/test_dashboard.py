@@ -3,13 +3,15 @@
 import re
 import secrets
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import delete, event, select
 
 from exemplum.responses import exclusions
 from exemplum.server.pages import distributions, monitor, session_lines
-from exemplum.server.pages.session_search import Search, page
+from exemplum.server.pages.session_lines import SessionLine
+from exemplum.server.pages.session_search import SORTS, Search, page
 from exemplum.server.sessions import summaries, watch
 from exemplum.server.storage.schema import Answer, Participant, SessionRow, Summary, TrialRow, now_ms
 from exemplum.server.storage.tables import members, people
@@ -98,14 +100,23 @@ def test_sessions_are_found_by_what_is_known_of_them(serve):
     assert {asked: len(labels(client.get(f"/experimenter/?{asked}").text)) for asked in found} == found
 
 
-@ON_SQLITE
-def test_each_column_sorts_both_ways_and_unknown_values_stand_last(serve):
-    experiment = serve().experiment
-    for rt in (3000.0, None, 1000.0, 2000.0):
-        add(experiment, median_rt_ms=rt)
-    by = {order: [line.median_rt_s for line in Search(sort="rt", order=order).found(lines(experiment))]
-          for order in ("up", "down")}  # fmt: skip
+def line(number=1, **changed):
+    """A line as a page gets it: a completed session of half an hour."""
+    usual = SessionLine(
+        id=number, key=f"k{number}", label=f"P{number:04d}", external_id="", source="prolific", batch="", group="",
+        pilot=False, place=1, status="completed", step=9, answered=20, total=20, began=1, seen_at=1, minutes=30.0,
+        device="computer", browser="Firefox", window="", width=1280, image_px=None, catch_right=0, catch_trials=0,
+        median_rt_s=1.5, rts=summaries.histogram([1500.0] * 20), code="", broken={}, flags=(),
+    )  # fmt: skip
+    return replace(usual, **changed)
+
+
+def test_each_column_sorts_both_ways_and_unknown_values_stand_last():
+    of = [line(median_rt_s=rt) for rt in (3.0, None, 1.0, 2.0)]
+    by = {order: [one.median_rt_s for one in Search(sort="rt", order=order).found(of)] for order in ("up", "down")}
     assert by == {"up": [1.0, 2.0, 3.0, None], "down": [3.0, 2.0, 1.0, None]}
+    for column in SORTS:
+        assert len(Search(sort=column).found([line(), line(device="", code="x"), line(median_rt_s=None)])) == 3
     assert Search(sort="rt", order="down").sorted_by("rt") == "./?sort=rt&order=up"
     assert Search(q="a&b", page=3).address(page=4) == "./?q=a%26b&page=4"
     assert Search(q="x", page=3).sorted_by("code") == "./?q=x&sort=code&order=up"  # from its first page
@@ -207,36 +218,40 @@ def test_the_way_to_completion_is_counted_without_pilots(serve):
     assert (counted["entered"], counted["no consent"], counted["completed"], counted["pilot"]) == (5, 1, 1, 1)
 
 
-@ON_SQLITE
-def test_distributions_hold_everybody_and_one_night_sets_no_scale(serve):
-    experiment = serve().experiment
-    for minutes in (*range(20, 40), *range(20, 40), *range(20, 40), 900):
-        add(experiment, minutes=minutes)
-    drawn = distributions.durations(lines(experiment))
+def test_distributions_hold_everybody_and_one_night_sets_no_scale():
+    of = [line(minutes=minutes) for minutes in (*range(20, 40), *range(20, 40), *range(20, 40), 900)]
+    drawn = distributions.durations([*of, line(pilot=True), line(status="away")])
     assert sum(count for _, count in drawn.bins) == 61
     assert drawn.bins[-1] == ("≥ 40", 1)
     assert drawn.words.startswith("median 30 min, middle half 25 to 35")
-    assert sum(count for _, count in distributions.reaction_times(lines(experiment)).bins) == 61 * 20
+    assert sum(count for _, count in distributions.reaction_times(of).bins) == 61 * 20
+    assert distributions.shares([line(width=1024), line(width=1023), line(width=5000, browser="")])[1:] == [
+        [("Firefox", 2)], [("768 to 1023", 1), ("1024 to 1279", 1), ("2560 and more", 1)]
+    ]  # fmt: skip
+
+
+STATES = [  # of [server], minutes since the last request, outcomes, the state
+    ({"recruit": 1}, 0, ["completed"], "full"),
+    ({}, 361, ["completed"], "stalled"),
+    ({}, 200, ["completed", "failed_attention", "failed_attention", "", ""], "failing"),  # two have left
+    ({"stalled_hours": 7.0}, 361, ["completed", "completed", "", "failed_attention"], "open"),  # two of four
+]
 
 
 @ON_SQLITE
-@pytest.mark.parametrize(
-    ("toml", "ago", "outcomes", "name"),
-    [
-        ("recruit = 1\n", 0, ["completed"], "full"),
-        ("", 361, ["completed"], "stalled"),
-        ("", 200, ["completed", "failed_attention", "failed_attention", "", ""], "failing"),  # two have left
-        ("stalled_hours = 7\n", 361, ["completed", "completed", "", "failed_attention"], "open"),  # two of four
-    ],
-)
-def test_a_line_in_the_log_says_that_a_study_is_full_stalled_or_failing(serve, caplog, toml, ago, outcomes, name):
-    experiment = serve(f"[server]\n{toml}").experiment
-    for outcome in outcomes:
-        add(experiment, outcome=outcome, seen_ago=ago)
-    add(experiment, 9, outcome="", seen_ago=0 if name != "stalled" else ago, pilot=True)
-    caplog.clear()
-    before = watch.StudyState("open")
-    for _ in range(2):  # the second time nothing has changed
-        before = watch.note(experiment, before)
-    said = [record.getMessage() for record in caplog.records if record.name == "exemplum.server"]
-    assert said == ([] if name == "open" else [f"the study is {name}"])
+def test_a_line_in_the_log_says_that_a_study_is_full_stalled_or_failing(serve, caplog):
+    experiment = serve().experiment
+    config = experiment.study.config
+    for said, ago, outcomes, name in STATES:
+        server = config.server.model_copy(update=said)
+        experiment.study = replace(experiment.study, config=config.model_copy(update={"server": server}))
+        experiment.database.writer.submit_sync(lambda orm: orm.execute(delete(Participant)))
+        for outcome in outcomes:
+            add(experiment, outcome=outcome, seen_ago=ago)
+        add(experiment, 3, outcome="", seen_ago=ago if name == "stalled" else 0, pilot=True)
+        caplog.clear()
+        before = watch.StudyState("open")
+        for _ in range(2):  # the second time nothing has changed
+            before = watch.note(experiment, before)
+        logged = [record.getMessage() for record in caplog.records if record.name == "exemplum.server"]
+        assert logged == ([] if name == "open" else [f"the study is {name}"])
