@@ -68,7 +68,7 @@ def test_a_place_is_shown_as_its_participant_would_be_sent_it(serve):
     _, sent = walked(client)
     assert [plain(state) for state in plan["states"]] == [plain(state) for state in sent[:-1]]
     assert [state["progress"] for state in plan["states"][2:]] == [state["progress"] for state in sent[2:-1]]
-    assert [state["step"]["outcome"] for state in plan["endings"]] == ["completed", "failed_attention", "no_consent"]
+    assert [state["step"]["outcome"] for state in plan["endings"]] == ["completed", "no_consent"]
     blocks = [state["step"] for state in plan["states"] if state["step"]["kind"] == "block"]
     shown = [trial["trial"] for block in blocks for trial in block["trials"]]
     assert len(shown) == TRIALS

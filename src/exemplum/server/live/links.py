@@ -59,7 +59,7 @@ def _endings(situation: Situation) -> LiveCheck:
             name, Verdict.WRONG, "two outcomes have the same code or address, so the panel cannot tell them apart",
             "give each outcome of study.toml: [server.codes] and [server.redirects] its own",
         )  # fmt: skip
-    if missing := [name for name in _possible(situation.study) if name not in codes and name not in redirects]:
+    if missing := [name for name in possible_outcomes(situation.study) if name not in codes and name not in redirects]:
         return LiveCheck(
             name, Verdict.LOOK, f"none for {', '.join(missing)}",
             "set them in study.toml: [server.codes] or [server.redirects], or the panel does not hear of these people",
@@ -67,7 +67,7 @@ def _endings(situation: Situation) -> LiveCheck:
     return LiveCheck(name, Verdict.FINE, f"one for each outcome: {', '.join(codes | redirects)}")
 
 
-def _possible(study: Study) -> list[str]:
+def possible_outcomes(study: Study) -> list[str]:
     """The outcomes that the study can have."""
     said = study.config.server
     may_be = {

@@ -17,6 +17,7 @@ class StudyLine:
 
     name: str  # in its path
     title: str  # as participants see it; "" if study.toml gives none
+    stamp: str  # of a rehearsal
     token: str  # of its experimenter's pages
     address: str  # of its participants' page
     is_open: bool
@@ -40,7 +41,7 @@ def line(name: str, experiment: Experiment) -> StudyLine:
             .where(Participant.study_id == experiment.study_id, Participant.pilot.is_(False))
         ).one()
         return StudyLine(
-            name=name, title=experiment.config.title, token=experiment.token,
+            name=name, title=experiment.config.title, stamp=experiment.stamp, token=experiment.token,
             address=f"{experiment.settings.address}/", is_open=recruitment.is_open(orm, experiment),
             state=orm.get_one(StudyRow, experiment.study_id).recruitment, entered=entered, active=active,
             completed=recruitment.completed(orm, experiment), wanted=experiment.config.recruit,

@@ -150,6 +150,7 @@ def _document(
     )
     kinds = Counter(stop["kind"] for stop in stops)
     facts = {
+        **({"Note": experiment.stamp} if experiment.stamp else {}),
         "Study": experiment.study.folder.resolve().name, "Protocol": experiment.design.protocol,
         "Language": language, "Window": f"{size[0]} × {size[1]} CSS pixels",
         "Session": f"schedule {place} of {len(experiment.design.sessions)}: {kinds['block']} blocks, "
