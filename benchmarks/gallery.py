@@ -1,9 +1,9 @@
 """The gallery's figures: seconds and megabytes of a build, first paint, and blank rows while a layer is scrolled.
 
-    OMP_WAIT_POLICY=PASSIVE python benchmarks/gallery.py STUDY [--rounds 5] [--layer LAYER] [--json FILE]
+    OMP_WAIT_POLICY=PASSIVE python benchmarks/gallery.py STUDY [--builds 1] [--rounds 5] [--layer LAYER] [--json FILE]
 
-STUDY has an index. Each round builds the gallery from nothing into a temporary folder (`--builds` of the rounds), and
-opens it in the system's Chromium at 1280 × 720:
+STUDY has an index. The gallery is built from nothing into a temporary folder, `--builds` times, and then opened
+`--rounds` times in the system's Chromium at 1280 × 720:
 
 `first paint`  of the overview, of the grid of a layer and of a unit's page, each in a new browser context, so that
                nothing is cached: from the start of the navigation until the page's content has been drawn
@@ -80,13 +80,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--builds", type=int, default=1, help="builds from nothing, beside the first one")
+    parser.add_argument("--builds", type=int, default=1, help="0: look at STUDY/gallery as it is")
     parser.add_argument("--layer", default="", help="the layer to scroll; the largest if not given")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        found = builds(given.study, Path(scratch), given.builds)
-        found |= looks(Path(scratch) / "site", given.rounds, given.layer)
+        found = builds(given.study, Path(scratch), given.builds) if given.builds else {}
+        site = Path(scratch) / "site" if given.builds else given.study / "gallery"
+        found |= looks(site, given.rounds, given.layer)
     found["machine"] = {
         "processor": platform.processor() or platform.machine(), "cores": len(os.sched_getaffinity(0)),
         "date": time.strftime("%Y-%m-%d"),
@@ -152,7 +153,7 @@ def opened(browser: Browser, address: str) -> Iterator[Page]:
     page = context.new_page()
     page.add_init_script(WATCH)
     page.goto(address)
-    page.wait_for_function(f"{PAINT} !== null")
+    page.wait_for_function("() => window.shownAt !== undefined")
     yield page
     context.close()
 

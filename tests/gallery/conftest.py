@@ -27,8 +27,8 @@ layer = "mixed3a"
 load = "sae.safetensors"
 activation = "relu"
 [units]
-layers = ["mixed3a", "mixed5b", "sae"]
-hand_picked = ["mixed3a:5", "mixed5b:9"]
+layers = ["mixed3a", "mixed3b", "sae"]
+hand_picked = ["mixed3a:5", "mixed3b:9"]
 choose = "none"
 practice = 1
 [index]

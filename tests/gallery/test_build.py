@@ -23,6 +23,7 @@ def test_an_unchanged_gallery_is_up_to_date(study, site, exemplum):
     assert {path: path.stat().st_mtime_ns for path in site.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_a_stopped_build_keeps_the_sheets_that_are_finished(study, tmp_path, monkeypatch):
     """As after `kill -9`: a sheet without its maps is not finished."""
     monkeypatch.setattr(images, "PER_SHEET", images.ACROSS)  # several sheets of few images

@@ -17,7 +17,7 @@ from exemplum.gallery.maps import MapGrid, _pooled
 from exemplum.index import enlarged, stage as index_stage
 from gallery.conftest import DEAD, FEATURES, data, unit
 
-PLACES = (0, 5, 128, 128 + 9, 128 + 512 + 2)  # of units in three layers
+PLACES = (0, 5, 128, 128 + 9, 128 + 240 + 2)  # of units in three layers
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def ids(site):
 
 def test_every_unit_of_every_layer_is_there(site, index):
     network = data(site, "network.json")
-    assert [layer["name"] for layer in network["layers"]] == ["mixed3a", "mixed5b", "sae"]
+    assert [layer["name"] for layer in network["layers"]] == ["mixed3a", "mixed3b", "sae"]
     names = [
         f"{layer['name']}:{channel}"
         for number, layer in enumerate(network["layers"])
@@ -66,7 +66,7 @@ def test_the_image_at_a_percentile_has_that_share_of_the_corpus_below_it(site, i
 
 def test_a_small_map_is_the_heatmap_of_the_index(site, index, ids):
     network = data(site, "network.json")
-    for place, layer in ((5, 0), (128 + 512 + 2, 2)):
+    for place, layer in ((5, 0), (128 + 240 + 2, 2)):
         found, cells = unit(site, place), network["layers"][layer]["grid"]["cells"]
         raw = np.frombuffer(base64.b64decode(found["maps"]["data"]), np.uint8).reshape(-1, *cells)
         low, high = found["maps"]["low"], found["maps"]["high"]
@@ -126,7 +126,7 @@ def test_a_liked_label_is_as_frequent_as_is_said(site, study, index):
     labels = [corpus.record(row).labels.items() for row in range(len(corpus))]
     everywhere = Counter(item for items in labels for item in items)
     some = 0
-    for place in range(0, 600, 7):
+    for place in range(0, 360, 7):
         rows = index.extreme(index.units["unit"][place], "max")[0][: network["likedTop"]]
         mine = Counter(item for row in rows for item in labels[row])
         for label, count, share in unit(site, place)["likes"]:
@@ -142,7 +142,7 @@ def test_scores_are_those_of_the_table(site, study):
     assert [(view["method"], view["difficulty"]) for view in network["views"]] == [
         ("natural", "extreme"), ("natural", "0.8"), ("random", "extreme"), ("random", "0.8"),
     ]  # fmt: skip
-    name = "mixed5b:9"
+    name = "mixed3b:9"
     mine = table[(table["unit"] == name) & (table["n_tasks"] > 0)]
     found = unit(site, 128 + 9)["scores"]
     assert len(found) == len(mine)

@@ -95,7 +95,7 @@ TITLES = {
 
 
 def test_a_search_is_an_address_and_a_walk_follows_its_order(shown):
-    page = shown("#/units?layer=mixed5b&sort=worst")
+    page = shown("#/units?layer=mixed3b&sort=worst")
     page.keyboard.press("ArrowDown")
     first, second = (page.locator(f"[data-place='{place}'] b").text_content() for place in (0, 1))
     page.keyboard.press("ArrowRight")
@@ -108,11 +108,11 @@ def test_a_search_is_an_address_and_a_walk_follows_its_order(shown):
     expect(page.get_by_role("button", name="heatmap")).to_have_attribute("aria-pressed", "true")
     expect(page.locator(".tiles canvas")).to_have_count(18)
     page.keyboard.press("g")
-    expect(page.get_by_role("status")).to_have_text("512 units")
+    expect(page.get_by_role("status")).to_have_text("240 units")
     page.keyboard.press("/")
     page.keyboard.type(":17")
-    expect(page.get_by_role("status")).to_have_text("1 unit of 512")
-    assert page.evaluate("location.hash") == "#/units?layer=mixed5b&q=%3A17&sort=worst"
+    expect(page.get_by_role("status")).to_have_text("1 unit of 240")
+    assert page.evaluate("location.hash") == "#/units?layer=mixed3b&q=%3A17&sort=worst"
 
 
 def test_a_dead_unit_has_a_page(shown):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,11 @@ class Contents:
     alike: list[list[Neighbour]]  # per unit, by activations
     sharing: list[list[Neighbour]]  # per unit, by exemplars
     shared_top: int  # highest images that were compared
+
+    @cached_property
+    def facts(self) -> list[dict[str, Any]]:
+        """INDEX_UNITS row by row: a frame takes milliseconds to give one."""
+        return self.data.index.units.to_dict("records")
 
     @cached_property
     def layer_slices(self) -> dict[str, slice]:

@@ -38,18 +38,18 @@ def shorts(values: Iterable[float]) -> list[float | None]:
 
 def _unit(contents: Contents, place: int) -> dict[str, Any]:
     index, selection = contents.data.index, contents.selection
-    facts = index.units.iloc[place]
-    name = str(facts["unit"])
+    facts = contents.facts[place]
+    unit = str(facts["unit"])
     most, least = (_exemplars(contents, place, pole) for pole in (0, 1))
     return {
-        "unit": name,
+        "unit": unit,
         "count": int(facts["count"]),
         "active": int(facts["active"]),
         "mean": short(facts["mean"]),
         "std": short(facts["std"]),
         "low": short(facts["low"]),
         "high": short(facts["high"]),
-        "quantiles": shorts(facts[list(QUANTILES)].tolist()),
+        "quantiles": shorts(facts[name] for name in QUANTILES),
         "counts": _histogram(index.sample.ascending(place), float(facts["low"]), float(facts["high"])),
         "max": most,
         "min": least,
@@ -57,11 +57,11 @@ def _unit(contents: Contents, place: int) -> dict[str, Any]:
         "ladder": selection.ladder[place].tolist(),
         "ladderActivations": shorts(selection.ladder_activations[place].tolist()),
         "likes": [[liking.label, liking.count, round(liking.share, 5)] for liking in contents.likes.units[place]],
-        "alike": [[unit, round(value, 3)] for unit, value in contents.alike[place]],
-        "sharing": [[unit, int(value)] for unit, value in contents.sharing[place]],
-        "scores": contents.rows_of_scores.get(name, []),
-        "pictures": _pictures(contents, name),
-        "tasks": contents.tasks.get(name, []),
+        "alike": [[other, round(value, 3)] for other, value in contents.alike[place]],
+        "sharing": [[other, int(value)] for other, value in contents.sharing[place]],
+        "scores": contents.rows_of_scores.get(unit, []),
+        "pictures": _pictures(contents, unit),
+        "tasks": contents.tasks.get(unit, []),
     }
 
 
