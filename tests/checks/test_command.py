@@ -80,6 +80,43 @@ def test_strict_counts_what_is_to_be_looked_at(fair, check, tmp_path):
     assert set(checks.current(study)["verdict"]) == {"fine", "look"}
 
 
+def test_what_concerns_people_counts_only_where_they_are_to_come(fair, check, tmp_path):
+    found = check(fair.folder, "--live")
+    assert found.status == 1  # asked for
+    assert "the text in en, de is the example that comes with Exemplum" in " ".join(found.stdout.split())
+    assert "The study should not begin: 3 things are wrong" in found.stdout  # and the test saved the design by hand
+    study = made.copy(fair, tmp_path / "for people")
+    toml = study.folder / "study.toml"
+    toml.write_text(toml.read_text(encoding="utf-8") + '[server]\ntitle = "Images"\n', encoding="utf-8")
+    assert check(study.folder, "--live").status == 1
+    assert check(study.folder).status == 1
+    plain = check(fair.folder)
+    assert plain.status == 0
+    assert "It does not count here" in plain.stdout
+
+
+WITHOUT_TORCH = """
+import sys
+class Absent:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] in ("torch", "torchvision", "skimage", "numba", "timm"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Absent())
+from exemplum import cli
+cli.run()
+"""
+
+
+def test_whether_people_may_come_needs_no_torch(fair):
+    """On a server, where it is not installed, the trials are not compared, and the rest is as elsewhere."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, "check", str(fair.folder)], capture_output=True, text=True, timeout=120
+    )
+    assert "The study should not begin" in done.stdout, done.stderr
+    assert "the trials are not compared here, since skimage is not installed" in done.stderr
+    assert done.returncode == 0
+
+
 def row(verdict: str) -> dict:
     return {
         "check": "side", "measure": "top", "condition": "all", "difficulty": "all", "scope": "all", "value": 0.6,

@@ -35,8 +35,11 @@ catch_accuracy = 0.75
 bootstrap = 100
 [server]
 intuitiveness_units = 1
+comprehension = true
 [server.pay]
 amount = 2.0
+bonus = "fixed"
+bonus_amount = 0.5
 [observers.simulated]
 spread = 0.4
 """
@@ -210,11 +213,9 @@ def full_after(copy: Study, answers: int):
 
 
 def test_what_it_costs(visits):
-    """Oracle: by hand. Those who completed get 2.00; failed attention, dropouts and refusals nothing."""
-    assert rehearsal.cost(visits, PaySection(amount=2.0)) == 2.0 * COMPLETED
+    """Oracle: by hand. Those who completed get 2.00 and a bonus of 0.50; all others nothing."""
+    assert rehearsal.cost(visits, PaySection(amount=2.0)) == 2.5 * COMPLETED
     assert rehearsal.cost(visits, PaySection()) is None
-    fixed = PaySection(amount=2.0, bonus="fixed", bonus_amount=0.5)
-    assert rehearsal.cost(visits, fixed) == 2.5 * COMPLETED
     took = rehearsal.durations(visits)
     assert took.n == COMPLETED
     assert 1 < took.median <= took.most < 60

@@ -11,15 +11,14 @@ import pandas as pd
 from exemplum import store
 from exemplum.observers import PEOPLE
 from exemplum.report import formatting
-from exemplum.server import PaySection, refuse_stale
-from exemplum.server.simulated import CATCH, Crowd, Manner, SimulatedVisit, began_ms, visits
+from exemplum.server import PaySection, refuse_stale, simulated
 from exemplum.study import Study, locks, pipeline, stamped, versions
 
 STATE = "rehearsal.json"  # in the copy
 ENDED = ("completed", "failed_attention")  # with every trial answered
 
 
-def rehearse(study: Study, crowd: Crowd, force: bool = False) -> tuple[Study, list[SimulatedVisit]]:
+def rehearse(study: Study, crowd: simulated.Crowd, force: bool = False) -> tuple[Study, list[simulated.SimulatedVisit]]:
     """Send the crowd through a stamped copy of the study, and make its report: (the copy, the visits).
 
     A rehearsal that was stopped is continued, and one that is done only gets its report made again if it is stale,
@@ -31,24 +30,24 @@ def rehearse(study: Study, crowd: Crowd, force: bool = False) -> tuple[Study, li
         copy = _copy(study, crowd, force)
         state = store.read_json(copy.folder / STATE)
         if "visits" not in state:
-            state["visits"] = [asdict(visit) for visit in visits(copy, crowd, state["began_ms"])]
+            state["visits"] = [asdict(visit) for visit in simulated.visits(copy, crowd, state["began_ms"])]
             store.write_json(copy.folder / STATE, state)
         pipeline.run_stage(copy, "report", force=False)
-    return copy, [SimulatedVisit(**visit | {"broken": tuple(visit["broken"])}) for visit in state["visits"]]
+    return copy, [simulated.SimulatedVisit(**visit | {"broken": tuple(visit["broken"])}) for visit in state["visits"]]
 
 
-def _copy(study: Study, crowd: Crowd, force: bool) -> Study:
+def _copy(study: Study, crowd: simulated.Crowd, force: bool) -> Study:
     """The copy of an earlier run of the same rehearsal, or a new one."""
     folder = stamped.prepare(study, stamped.REHEARSAL)
     of = _fingerprint(study, crowd)
     if not force and (folder / STATE).exists() and store.read_json(folder / STATE)["of"] == of:
         return Study.open(folder)
     copy = stamped.make(study, stamped.REHEARSAL)
-    store.write_json(folder / STATE, {"of": of, "crowd": asdict(crowd), "began_ms": began_ms(crowd)})
+    store.write_json(folder / STATE, {"of": of, "crowd": asdict(crowd), "began_ms": simulated.began_ms(crowd)})
     return copy
 
 
-def _fingerprint(study: Study, crowd: Crowd) -> str:
+def _fingerprint(study: Study, crowd: simulated.Crowd) -> str:
     """A hash of the crowd, and of what the study shows and how it is analysed."""
     machines = [path for path in store.listing(study.stage("responses")) if path[0].endswith((".parquet", ".json"))]
     held = [store.listing(study.folder / name) for name in ("texts", "design", "explanations", "queries")]
@@ -66,9 +65,9 @@ class Durations:
     n: int
 
 
-def durations(of: Sequence[SimulatedVisit]) -> Durations:
+def durations(of: Sequence[simulated.SimulatedVisit]) -> Durations:
     """How long a person takes; careless people, who hurry, are left out."""
-    whole = [visit for visit in of if visit.outcome in ENDED and visit.manner != Manner.CARELESS]
+    whole = [visit for visit in of if visit.outcome in ENDED and visit.manner != simulated.Manner.CARELESS]
     if not whole:
         return Durations(np.nan, np.nan, np.nan, 0)
     minutes = [visit.minutes for visit in whole]
@@ -77,40 +76,26 @@ def durations(of: Sequence[SimulatedVisit]) -> Durations:
     return Durations(float(np.median(minutes)), most, float(np.median(on_trials)), len(whole))
 
 
-def outcomes(of: Sequence[SimulatedVisit]) -> pd.DataFrame:
+def outcomes(of: Sequence[simulated.SimulatedVisit]) -> pd.DataFrame:
     """Numbers of people by how they took part and how it ended: manner, outcome, people, excluded by a rule."""
     rows = [(visit.manner, visit.outcome.replace("_", " "), bool(visit.broken)) for visit in of]
     frame = pd.DataFrame(rows, columns=["manner", "outcome", "excluded"])
     return frame.groupby(["outcome", "manner"], sort=False)["excluded"].agg(people="size", excluded="sum").reset_index()
 
 
-def recovered(copy: Study, crowd: Crowd) -> pd.DataFrame:
+def recovered(copy: Study, crowd: simulated.Crowd) -> pd.DataFrame:
     """The accuracies that were given, lapses included, beside those of the report.
 
     One row per condition: condition, given, found, low, high (the report's 95 % interval), trials, people.
     """
     rows = formatting.pick(copy.tables.estimates, "accuracy", observer=PEOPLE)
-    rows = rows[rows["condition"].isin(set(crowd.accuracy) - {CATCH})]
+    rows = rows[rows["condition"].isin(set(crowd.accuracy) - {simulated.CATCH})]
     found = rows[["condition", "estimate", "low", "high", "n_trials", "n_participants"]]
     found.columns = pd.Index(["condition", "found", "low", "high", "trials", "people"])
     found.insert(1, "given", [crowd.expected(name) for name in found["condition"]])
     return found.reset_index(drop=True)
 
 
-def cost(of: Sequence[SimulatedVisit], pay: PaySection) -> float | None:
-    """What these people are paid by the rules of study.toml: [server.pay], without a panel's fee.
-
-    None if no amount is declared.
-    """
-    return None if pay.amount is None else sum(_paid(visit, pay, pay.amount) for visit in of)
-
-
-def _paid(visit: SimulatedVisit, pay: PaySection, amount: float) -> float:
-    if visit.outcome == "screened_out":
-        return pay.screened_out
-    if visit.outcome not in ENDED or set(visit.broken) & set(pay.reject):
-        return 0.0
-    if pay.bonus == "accuracy":
-        above = ((visit.correct or 0.0) - pay.bonus_from) / (1 - pay.bonus_from)
-        return amount + pay.bonus_amount * max(above, 0.0)
-    return amount + pay.bonus_amount
+def cost(of: Sequence[simulated.SimulatedVisit], pay: PaySection) -> float | None:
+    """What these people are paid, without a panel's fee; None if study.toml: [server.pay] declares no amount."""
+    return None if pay.amount is None else sum(visit.paid for visit in of)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from exemplum.checks import Verdict
 from exemplum.server import CodesSection
 from exemplum.server.live.check import LiveCheck, Situation
+from exemplum.server.panels.links import PANELS, link_doubts
 from exemplum.study import Study
 
 # What documentation writes for a value that you are to fill in
@@ -17,10 +18,7 @@ PLACEHOLDERS = re.compile(r"\bexample\.(org|com|net)\b|\bSCHOOL\b|\b(YOUR|MY)[_-
 # Panels' own ways to write a parameter. The server fills in {name} only, so these would be sent as they are.
 OF_PANELS = re.compile(r"\{\{.*?\}\}|\$\{.*?\}|%[A-Z][A-Z_]{2,}%|\[%?\w+%?\]|<\w+>")
 OWN = re.compile(r"\{(\w+)\}")
-PARAMETERS = (
-    "PROLIFIC_PID", "STUDY_ID", "SESSION_ID", "workerId", "assignmentId", "hitId", "survey_code", "id", "participantId",
-    "participant",
-)  # fmt: skip
+PARAMETERS = {"participant", "id", *(name for panel in PANELS.values() for name in (*panel.parameters, *panel.added))}
 LOCAL = ("localhost", "")
 
 
@@ -104,15 +102,14 @@ def _address(situation: Situation) -> LiveCheck:
         return LiveCheck(name, Verdict.FINE, "not needed: in the laboratory the server listens on this machine only")
     if not address:
         return LiveCheck(name, Verdict.LOOK, "the public address is not known here", "give it with --address https://…")
-    parts = urlsplit(address)
     if is_placeholder(address):
         return LiveCheck(name, Verdict.WRONG, f"{address} is a placeholder", "serve with --address and your own")
-    if parts.scheme == "https":
+    if not (doubt := link_doubts(address)):
         return LiveCheck(name, Verdict.FINE, address)
-    how = "put a proxy with a certificate before the server, and serve with --address https://…"
-    if _is_local(parts.hostname or ""):
-        return LiveCheck(name, Verdict.LOOK, f"{address} can be opened on this machine only", how)
-    return LiveCheck(name, Verdict.WRONG, f"{address} sends answers and ids unencrypted", how)
+    return LiveCheck(
+        name, Verdict.LOOK if _is_local(urlsplit(address).hostname or "") else Verdict.WRONG, doubt,
+        "put a proxy with a certificate before the server, and serve with --address https://…",
+    )  # fmt: skip
 
 
 def _is_local(host: str) -> bool:

@@ -63,20 +63,14 @@ def pay(situation: Situation) -> Pay | None:
     said, took = situation.study.config.server, pilot_times(situation)
     if said.pay.amount is None:
         return None
-    minutes = promised_minutes(situation)
-    promised = None if minutes is None else said.pay.amount * 60 / minutes
+    promised = None if said.minutes is None else said.pay.amount * 60 / said.minutes
     hourly = None if math.isnan(took.median) else said.pay.amount * 60 / took.median
     return Pay(said.pay.amount, said.pay.currency, promised, hourly)
 
 
-def promised_minutes(situation: Situation) -> int | None:
-    """The duration that participants are told; None if they are told none."""
-    return getattr(situation.study.config.server, "minutes", None)
-
-
 def pilots(situation: Situation) -> Iterator[LiveCheck]:
     """Checks that rest on pilots: that there were some, the promised time, and the pay per hour."""
-    took, minutes = pilot_times(situation), promised_minutes(situation)
+    took, minutes = pilot_times(situation), situation.study.config.server.minutes
     if took.n < ENOUGH:
         yield LiveCheck(
             "pilots", Verdict.LOOK, f"{took.n or 'no'} pilot{'' if took.n == 1 else 's'} finished",

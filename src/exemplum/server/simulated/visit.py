@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session as Orm
 from exemplum.design import duration
 from exemplum.errors import UserError
 from exemplum.server.experiment import Experiment
+from exemplum.server.sessions import comprehension
 from exemplum.server.sessions.entry import hashed, link_code
 from exemplum.server.sessions.schedule import trial_of
 from exemplum.server.simulated.crowd import Manner
@@ -24,7 +25,10 @@ CLIENT = {
     "user_agent": "Exemplum rehearsal", "screen_width": 1512, "screen_height": 982, "width": 1512, "height": 820,
     "pixel_ratio": 2.0, "language": "en", "time_zone": "UTC", "touch": False,
 }  # fmt: skip
-MEASURED = {"frame_ms": 16.7, "frames_late": 0, "hidden_ms": 0.0, "blurs": 0, "input": "simulated", "attempt": 1}
+MEASURED = {
+    "frame_ms": 16.7, "frames_late": 0, "hidden_ms": 0.0, "blurs": 0, "query_px": 180.0, "reference_px": 180.0,
+    "pixel_ratio": 2.0, "input": "simulated", "attempt": 1,
+}  # fmt: skip
 MINUTE_MS = 60_000
 EVERY_MS = 3 * MINUTE_MS  # people come this far apart
 
@@ -36,11 +40,8 @@ class RehearsalError(UserError):
 class Visit:
     """A person in a browser of their own. Time is simulated: the browser's clock goes on with what the person does."""
 
-    def __init__(
-        self, http: httpx.AsyncClient, experiment: Experiment, person: SimulatedPerson, began: int,
-        solutions: Mapping[str, str],
-    ) -> None:  # fmt: skip
-        self.person, self._http, self._experiment, self._solutions = person, http, experiment, solutions
+    def __init__(self, http: httpx.AsyncClient, experiment: Experiment, person: SimulatedPerson, began: int) -> None:
+        self.person, self._http, self._experiment = person, http, experiment
         self._clock = float(began + EVERY_MS * person.number)
         self._headers: dict[str, str] = {}
         self._step: dict[str, Any] = {}
@@ -98,7 +99,7 @@ class Visit:
 
     async def _do_page(self) -> None:
         ms = 1000 * self.person.seconds(self._step, self._texts)
-        entered = self.person.enters(self._step, self._solutions)
+        entered = self.person.enters(self._step, comprehension.SOLUTIONS)
         body = {"shown_at": self._clock, "ms": ms, "visible_ms": ms, "data": entered}
         self._clock += ms
         response = await self._http.post(f"/api/steps/{self._step['id']}", json=body, headers=self._headers)
@@ -120,6 +121,8 @@ class Visit:
                 "choice": given.choice.value, "confidence": given.confidence, "rt_ms": given.rt_ms,
                 "shown_at": self._clock, **MEASURED,
             }  # fmt: skip
+            if not (trial["references"]["left"] or trial["references"]["right"]):
+                body["reference_px"] = None
             said = _checked(await self._http.post("/api/answers", json=body, headers=self._headers), "a trial")
             self._clock += (given.rt_ms or 0.0) + 1000 * duration.FEEDBACK_S
             self._progress |= said["progress"]

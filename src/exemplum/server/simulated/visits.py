@@ -13,19 +13,21 @@ from sqlalchemy import BigInteger, cast, select, update
 from sqlalchemy.orm import Session as Orm
 
 from exemplum.design import duration
-from exemplum.records import TrialKind
 from exemplum.runtime import track
+from exemplum.server import PaySection
 from exemplum.server.experiment import Experiment, Settings
 from exemplum.server.http.app import create_app
 from exemplum.server.pages.monitor import evaluated
+from exemplum.server.panels.decisions import Decision, decisions
 from exemplum.server.sessions import summaries
 from exemplum.server.simulated.crowd import Crowd, Manner
 from exemplum.server.simulated.person import SimulatedPerson
 from exemplum.server.simulated.visit import EVERY_MS, MINUTE_MS, Visit, last_ms
-from exemplum.server.storage.schema import Answer, Audit, Participant, SessionRow, StepRecord, StudyRow, TrialRow
+from exemplum.server.storage.schema import Answer, Audit, Participant, SessionRow, StepRecord, StudyRow
 from exemplum.server.storage.tables import Member, label
 from exemplum.study import Study
 
+SOURCE = "link"  # by which the server knows people who come with the parameter `participant`
 AT_ONCE = 8  # people in a session at the same time
 LONGEST_MS = 180 * MINUTE_MS  # no session is longer: the last one ends before now
 
@@ -40,7 +42,7 @@ class SimulatedVisit:
     broken: tuple[str, ...] = ()  # the exclusion rules that leave this person out
     minutes: float = 0.0
     trial_minutes: float = 0.0  # of these, on trials with their feedback
-    correct: float | None = None  # share of main trials right; none without main trials
+    paid: float = 0.0  # by the rules of study.toml: [server.pay], bonus included
 
 
 def began_ms(crowd: Crowd) -> int:
@@ -90,7 +92,7 @@ async def _come(http: httpx.AsyncClient, experiment: Experiment, people: list[Si
         for first in range(0, len(people), AT_ONCE):
             entered = []
             for person in people[first : first + AT_ONCE]:
-                visit = Visit(http, experiment, person, began, {})
+                visit = Visit(http, experiment, person, began)
                 if await visit.enter():
                     entered.append(_counted(visit, advance))
                 else:
@@ -136,13 +138,14 @@ def _summaries(
     found = {number: SimulatedVisit(number, manners[number], "turned_away") for number in turned_away}
     sessions = _sessions(orm)
     verdicts = evaluated(orm, experiment, sessions)
+    decided = {decision.label: decision for decision in decisions(orm, experiment).get(SOURCE, ())}
     broken = verdicts[verdicts["verdict"] == "excluded"].groupby("participant")["rule"].agg(tuple)
     for row, participant in sessions:
         number = _number(participant)
         outcome = row.outcome or ("dropped_out" if manners[number] == Manner.DROPOUT else row.status)
         found[number] = SimulatedVisit(
             number, manners[number], outcome, broken.get(label(row), ()), (row.seen_at - row.created_at) / MINUTE_MS,
-            _trial_minutes(orm, row), _correct(orm, row),
+            _trial_minutes(orm, row), _paid(decided.get(label(row)), experiment.config.pay),
         )  # fmt: skip
     return [found[number] for number in sorted(found)]
 
@@ -162,11 +165,8 @@ def _trial_minutes(orm: Orm, row: SessionRow) -> float:
     return (sum(times) / 1000 + duration.FEEDBACK_S * len(times)) / 60
 
 
-def _correct(orm: Orm, row: SessionRow) -> float | None:
-    """The share of right answers on main trials; None without any."""
-    main = orm.scalars(
-        select(Answer.correct)
-        .join(TrialRow, TrialRow.id == Answer.trial_id)
-        .where(Answer.session_id == row.id, TrialRow.kind == TrialKind.MAIN.value)
-    ).all()
-    return sum(main) / len(main) if main else None
+def _paid(decision: Decision | None, pay: PaySection) -> float:
+    """What one person is paid; nothing is decided about those who never got a session."""
+    if decision is None:
+        return 0.0
+    return float(decision.bonus) + ((pay.amount or 0.0) if decision.kind == "approve" else 0.0)
