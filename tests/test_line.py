@@ -166,7 +166,7 @@ def test_people_stand_beside_machines_and_rules_judge_alike(study, exemplum, tmp
             right = orm.scalars(
                 select(Answer.correct).join(TrialRow).where(TrialRow.session_id == 1, TrialRow.kind == "main")
             ).all()
-    assert live == {"P0001": False, "P0002": True}
+    assert live == {"P0001": False, "P0002": True, "P0003": False, "P0004": False}
     machines = (folder / "responses" / "machines.parquet").stat().st_mtime_ns
     pipeline.run(replace(Study.open(folder), unblinded="a test"))  # the study still recruits
     assert (folder / "responses" / "machines.parquet").stat().st_mtime_ns == machines
