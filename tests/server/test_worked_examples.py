@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from exemplum.design.texts import TextsError
 from exemplum.observers import SIMILARITY
+from exemplum.server.experiment import check
 from exemplum.server.sessions.worked_examples import WorkedExamples, worked_examples
 from exemplum.study import Study
 from exemplum.tables import EVIDENCE
@@ -75,6 +77,17 @@ def test_a_null_teaches_nothing(study_folder):
     examples = worked_examples(study, design.trials)
     for session in design.sessions:
         assert sorted(trial.condition for trial in examples.of(session)) == ["natural", "synthetic"]
+
+
+def test_texts_of_examples_that_earlier_versions_had_stop_no_study(study):
+    """A study that people have answered keeps its texts, and goes on."""
+    texts = study.folder / "texts" / "en.toml"
+    texts.parent.mkdir()
+    texts.write_text('[instructions.example]\ntext = "Look."\nsolution_top = "It is the upper one."\n')
+    check(study)
+    texts.write_text('[instructions.example]\nsolution_left = "It is the left one."\n')
+    with pytest.raises(TextsError, match="no page has a text"):
+        check(study)
 
 
 @ON_SQLITE
