@@ -88,10 +88,16 @@ async function draw(to: number, stop: Stop, answer?: Side): Promise<void> {
   renewMain();
   frame(stop);
   move(to);
-  void show(stop, answer).then(() => {
+  let failed = false;
+  const onward = () => {
     if (mine === jump) void go(Math.min(place + 1, stops.length - 1));
-  });
-  while (!stands(answer)) await new Promise(requestAnimationFrame);
+  };
+  const onError = (error: unknown) => {
+    failed = true; // an image that is not there, for example; the other pages can be seen all the same
+    document.querySelector("#main")!.textContent = String(error);
+  };
+  void show(stop, answer).then(onward, onError);
+  while (!failed && !stands(answer)) await new Promise(requestAnimationFrame);
   mark();
 }
 

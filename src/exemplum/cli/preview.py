@@ -13,6 +13,8 @@ from exemplum.cli.arguments import StudyFolder
 from exemplum.errors import UserError, shown
 from exemplum.runtime import console
 
+SMALLEST, LARGEST = 300, 5000  # CSS pixels of a window's sides
+
 
 def preview(
     study: StudyFolder,
@@ -31,23 +33,39 @@ def preview(
 
     Needs a design. Sessions of participants are previewed on the pages of exemplum serve.
     """
-    from exemplum.server import Settings, open_preview, run_preview, write_pdf  # late: others need no web server
+    from exemplum.server import Settings, open_preview, run_preview  # late: other commands need no web server
 
-    window = re.fullmatch(r"([1-9]\d{2,4})\D([1-9]\d{2,4})", size)
-    if window is None:
-        raise UserError(f"--size must be WIDTHxHEIGHT, as in 1280x720 (got {shown(size)})")
+    window = _window(size)
     with tempfile.TemporaryDirectory(prefix="exemplum-preview-") as scratch:
         experiment, app = open_preview(Settings(study), Path(scratch))
         try:
-            languages = experiment.config.languages
+            languages, places = experiment.config.languages, len(experiment.design.sessions)
             if language and language not in languages:
-                raise UserError(f"the study has no {shown(language)}; study.toml: [server] languages = {languages}")
+                has = ", ".join(languages)
+                raise UserError(
+                    f"the study has no pages in {shown(language)}; study.toml: [server] languages has {has}"
+                )
+            if place > places:
+                raise UserError(f"--place must be a schedule of the design, 1 to {places} (got {place})")
             if not pdf:
                 run_preview(experiment, app, port, place)
                 return
+            from exemplum.server import write_pdf  # late: not on every system
+
             language = language or languages[0]
             file = out or study / f"preview-{language}.pdf"
-            pictures = write_pdf(experiment, app, file, language, (int(window[1]), int(window[2])), place)
+            pictures = write_pdf(experiment, app, file, language, window, place)
             console.print(f"{file}: {pictures} pages", highlight=False, markup=False, soft_wrap=True)
         finally:
             experiment.close()
+
+
+def _window(size: str) -> tuple[int, int]:
+    """Width and height in CSS pixels. Raises UserError."""
+    found = re.fullmatch(r"(\d+)\D(\d+)", size)
+    sides = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not all(SMALLEST <= side <= LARGEST for side in sides):
+        raise UserError(
+            f"--size must be WIDTHxHEIGHT, as in 1280x720, each from {SMALLEST} to {LARGEST} (got {shown(size)})"
+        )
+    return sides

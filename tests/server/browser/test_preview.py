@@ -151,3 +151,8 @@ def test_pages_turn_by_their_own_buttons_and_the_truth_is_behind_a_switch(at_blo
         assert [(line.action, line.detail) for line in orm.scalars(select(Audit))] == [("preview with truth", "P0001")]
     page.locator("#truth").uncheck()
     expect(frame.locator("[data-solution]")).to_have_count(0)
+    page.route("**/i/*", lambda route: route.fulfill(status=404))
+    page.select_option("#stops", str(page.evaluate("stops.length - 20")))  # of another block
+    expect(frame.locator("#main")).to_contain_text("404")
+    page.keyboard.press("Home")
+    expect(frame.locator("h1")).to_have_text("Which image fits?")

@@ -8,16 +8,14 @@ from typer.testing import CliRunner
 from exemplum.cli import app
 from exemplum.errors import UserError
 from exemplum.server.pages import chromium
+from server.browser.conftest import TINY
 from server.browser.test_preview import KINDS
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("pages", "chromium")
 def test_the_pdf_has_every_kind_of_page(tiny, tmp_path):
-    folder, out = (
-        tiny(1, "borowski2021-1", (("practice", 1), ("blocks", 1), ("catch", 1), ("repeated", 1))),
-        tmp_path / "a.pdf",
-    )
+    folder, out = tiny(1, "borowski2021-1", tuple(TINY.items())), tmp_path / "a.pdf"
     before = written(folder)
     asked = ["preview", str(folder), "--pdf", "--language", "de", "--size", "1024x768", "--out", str(out)]
     done = CliRunner().invoke(app, asked, catch_exceptions=False)
@@ -55,3 +53,15 @@ def test_a_program_that_is_no_browser_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv(chromium.VARIABLE, str(program))
     with pytest.raises(UserError, match="ended by itself"), chromium.chromium():
         pass
+
+
+@pytest.mark.usefixtures("pages")
+def test_what_cannot_be_shown_is_named(tiny):
+    folder = str(tiny(1, "borowski2021-1", tuple(TINY.items())))
+    for option, value, said in (
+        ("--size", "1280", "--size must be WIDTHxHEIGHT"), ("--size", "1280x99999", "from 300 to 5000"),
+        ("--language", "fr", "languages has en, de"), ("--place", "3", "1 to 2 (got 3)"),
+    ):  # fmt: skip
+        with pytest.raises(UserError) as refused:
+            CliRunner().invoke(app, ["preview", folder, "--pdf", option, value], catch_exceptions=False)
+        assert said in str(refused.value)

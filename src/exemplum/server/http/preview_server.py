@@ -8,8 +8,10 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
+from exemplum.errors import UserError
 from exemplum.server.experiment import Experiment, Settings
 from exemplum.server.http.app import create_preview_app
+from exemplum.server.http.preview_routes import PAGE, STATIC
 from exemplum.server.http.run import bind
 
 HOST = "127.0.0.1"
@@ -19,8 +21,10 @@ def open_preview(settings: Settings, scratch: Path) -> tuple[Experiment, FastAPI
     """A study to look at, and the application that shows it; its database is a new one in the folder `scratch`.
 
     Of the study's folder only the store of encoded images is written, which the server needs too. A server of the
-    study may run. Raises UserError if there is no design, or a broken image.
+    study may run. Raises UserError if there is no design, a broken image, or no built page.
     """
+    if not (STATIC / PAGE).is_file():
+        raise UserError("the pages that participants see are not built; run: npm --prefix web run build")
     experiment = Experiment.open_for_preview(settings, scratch)
     return experiment, create_preview_app(experiment)
 
