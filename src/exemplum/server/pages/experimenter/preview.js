@@ -3,6 +3,8 @@ const of = (id) => document.getElementById(id);
 const frame = of("frame");
 const { session, once, language } = document.body.dataset;
 const TRUTH = ["solution", "kind", "condition", "scheme", "difficulty", "unit", "trial"];
+const FIRST = "Before the blocks";
+const LAST = "After the blocks";
 let page = null; // what the frame's page offers
 let stops = [];
 let at = 0;
@@ -34,8 +36,21 @@ async function begin() {
     of("said").textContent = "This preview cannot be shown.";
     return;
   }
-  of("stops").replaceChildren(...stops.map((stop, n) => new Option(stop.name, n)));
+  of("stops").replaceChildren(...groups());
   go(Math.min(at, stops.length - 1));
+}
+
+// The list of pages: each block with its break, and what comes before and after them.
+function groups() {
+  const made = [];
+  for (const [n, stop] of stops.entries()) {
+    const block = /^Block [^,]+/.exec(stop.name)?.[0];
+    const last = made.at(-1)?.label;
+    const label = block ?? (stop.kind === "break" ? last : made.some((group) => group.label !== FIRST) ? LAST : FIRST);
+    if (label !== last) made.push(Object.assign(document.createElement("optgroup"), { label }));
+    made.at(-1).append(new Option(stop.name, n));
+  }
+  return made;
 }
 
 function go(to) {
