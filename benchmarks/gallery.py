@@ -7,8 +7,9 @@ STUDY has an index. The gallery is built from nothing into a temporary folder, `
 
 `first paint`  of the overview, of the grid of a layer and of a unit's page, each in a new browser context, so that
                nothing is cached: from the start of the navigation until the page's content has been drawn
+`images`       of the grid: all sheets that it needs are loaded and decoded
 `scroll`       a layer from top to bottom at 3,000 px per second; in every frame the share of the window below the head
-               of the grid that no row covers, and whether a shown row has a sheet that is not decoded
+               of the grid that no row covers
 """
 
 from __future__ import annotations
@@ -118,6 +119,7 @@ def looks(site: Path, rounds: int, layer: str) -> dict[str, Any]:
     name = layer or max(layers, key=lambda each: each["units"])["name"]
     pages = {"overview": "", "grid": f"#/units?layer={name}", "unit": f"#/unit/{name}:17"}
     found: dict[str, Any] = {f"first paint, {page} (ms)": [] for page in pages} | {f"scroll of {name}": []}
+    found["images of the grid (ms)"] = []
     running = server(site)
     threading.Thread(target=running.serve_forever, daemon=True).start()
     with sync_playwright() as playwright:
@@ -128,7 +130,8 @@ def looks(site: Path, rounds: int, layer: str) -> dict[str, Any]:
                 with opened(browser, f"http://127.0.0.1:{running.server_port}/{address}") as shown:
                     found[f"first paint, {page} (ms)"].append(round(shown.evaluate(PAINT)))
                     if page == "grid":
-                        shown.wait_for_selector(".grid .row")
+                        shown.wait_for_selector(".grid:not([aria-busy]) .row")
+                        found["images of the grid (ms)"].append(round(shown.evaluate("performance.now()")))
                         found[f"scroll of {name}"].append(shown.evaluate(SCROLL, SPEED))
         browser.close()
     running.shutdown()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import webbrowser
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from exemplum.runtime import console
 
@@ -19,9 +21,17 @@ class QuietHandler(SimpleHTTPRequestHandler):
         """Nothing: a page makes hundreds of requests."""
 
 
-def server(folder: Path, port: int = 0) -> ThreadingHTTPServer:
+class QuietServer(ThreadingHTTPServer):
+    """Says nothing of browsers that no longer want an image: the page was left."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+def server(folder: Path, port: int = 0) -> QuietServer:
     """A server of a folder for this machine alone, on `port` or any free one."""
-    return ThreadingHTTPServer(("127.0.0.1", port), partial(QuietHandler, directory=str(folder)))
+    return QuietServer(("127.0.0.1", port), partial(QuietHandler, directory=str(folder)))
 
 
 def serve(page: Path) -> None:

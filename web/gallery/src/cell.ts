@@ -12,7 +12,7 @@ export interface Density {
   width: number; // CSS pixels, least
 }
 
-export const CAPTION = 38; // px below the images
+export const CAPTION = 28; // px below the images
 export const DENSITIES: Density[] = [
   { name: "Small", images: 1, width: 68 },
   { name: "Medium", images: 4, width: 126 },

@@ -79,12 +79,29 @@ function layerRow(context: Context, layer: LayerFacts, view: number, low: number
     h("div.layer-name", {},
       h("h3", {}, h("a", { href: unitsLink({ layer: layer.name }) }, layer.name)),
       h("p", {}, facts.join(" · ")), branches(context, layer)),
-    h("div.faces", {}, layer.faces.map(([channel, image]) => {
-      const name = `${layer.name}:${channel}`;
-      return h("a", { href: unitLink(name), "aria-label": name, title: name }, context.pictures.thumb(image, 56));
-    })),
+    faces(context, layer),
     h("div.layer-score", {}, scores ? distribution(context, scores, low) : null),
   ); // prettier-ignore
+}
+
+const FACE = 56; // px
+const FACE_GAP = 3;
+
+/** Some units of a layer, evenly spaced: as many as have room. */
+function faces(context: Context, layer: LayerFacts): HTMLElement {
+  const links = layer.faces.map(([channel, image]) => {
+    const name = `${layer.name}:${channel}`;
+    return h("a", { href: unitLink(name), "aria-label": name, title: name }, context.pictures.thumb(image, FACE));
+  });
+  const row = h("div.faces", {}, links);
+  new ResizeObserver(() => {
+    const room = Math.max(1, Math.floor((row.clientWidth + FACE_GAP) / (FACE + FACE_GAP)));
+    const shown = Math.min(room, links.length);
+    // evenly spaced among all, however many have room
+    const kept = new Set(Array.from({ length: shown }, (_, at) => Math.floor((at * links.length) / shown)));
+    links.forEach((link, at) => (link.hidden = !kept.has(at)));
+  }).observe(row);
+  return row;
 }
 
 function branches({ network }: Context, layer: LayerFacts): HTMLElement | null {

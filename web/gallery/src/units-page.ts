@@ -55,8 +55,9 @@ export async function unitsPage(context: Context, parameters: URLSearchParams): 
     context.walked = shown.map((unit) => unit.place);
     context.back = to;
   };
-  const [, loaded] = await Promise.all([context.pictures.ready(), context.units(layers())]);
-  units = loaded;
+  grid.element.setAttribute("aria-busy", "true");
+  void context.pictures.ready().then(() => grid.element.removeAttribute("aria-busy"));
+  units = await context.units(layers());
 
   const title = question.layer || "All units";
   const element = h(

@@ -101,6 +101,7 @@ export class VirtualGrid {
   #row(number: number): HTMLElement {
     const row = h("div.row", { role: "presentation" });
     row.style.transform = `translateY(${number * this.#pitch}px)`;
+    row.style.height = `${this.#pitch - this.#size.gap}px`;
     const from = number * this.#columns;
     for (let place = from; place < Math.min(from + this.#columns, this.#count); place++) {
       const cell = this.#cell(place, this.#width);
