@@ -46,6 +46,8 @@ def test_every_unit_of_every_layer_is_there(site, index):
 @pytest.mark.parametrize("pole", ["max", "min"])
 def test_exemplars_are_the_extremes_of_the_index(site, index, ids, place, pole):
     top = index.top(index.units["unit"][place], pole).head(9)
+    if pole == "max":  # images for which a feature is zero do not stand for what it responds to
+        top = top[top["activation"] > np.float32(index.units["low"][place])]
     found = unit(site, place)[pole]
     assert [ids[each[0]] for each in found] == top["image"].tolist()
     assert [each[1] for each in found] == pytest.approx(top["activation"].tolist(), rel=1e-3)
@@ -97,6 +99,13 @@ def test_sheets_hold_each_image_once_as_the_network_sees_it(site, index, ids):
         assert np.abs(tile - wanted).mean() < 12  # grey levels: WebP's losses
 
 
+def test_a_feature_has_only_images_that_it_responds_to(site, index):
+    counts = {place: len(unit(site, place)["max"]) for place in range(128 + 240, 128 + 240 + FEATURES)}
+    active = index.units["active"].to_numpy()
+    assert counts == {place: min(9, active[place]) for place in counts}
+    assert counts[128 + 240 + DEAD] == 0
+
+
 def test_dead_features_are_flagged(site):
     layer = data(site, "layers/2.json")
     assert [place for place, flag in enumerate(layer["flags"]) if flag == 1] == [DEAD]
@@ -116,7 +125,10 @@ def test_neighbours_have_the_highest_correlations_over_the_images(site, index):
 
 
 def test_units_share_as_many_images_as_is_said(site, index):
-    tops = [set(index.extreme(name, "max")[0].tolist()) for name in index.units["unit"]]  # `keep` of them
+    lows, tops = index.units["low"].to_numpy(np.float32), []
+    for place, name in enumerate(index.units["unit"]):
+        rows, activations = index.extreme(name, "max")  # `keep` of them
+        tops.append(set(rows[activations > lows[place]].tolist()))
     for other, shared in unit(site, 5)["sharing"]:
         assert len(tops[5] & tops[other]) == shared
 
@@ -129,9 +141,9 @@ def test_a_liked_label_is_as_frequent_as_is_said(site, study, index):
     for place in range(0, 360, 7):
         rows = index.extreme(index.units["unit"][place], "max")[0][: network["likedTop"]]
         mine = Counter(item for row in rows for item in labels[row])
-        for label, count, share in unit(site, place)["likes"]:
+        for label, count, of, share in unit(site, place)["likes"]:
             key = tuple(network["labels"][label][:2])
-            assert mine[key] == count
+            assert (mine[key], len(rows)) == (count, of)
             assert everywhere[key] / len(corpus) == pytest.approx(share, abs=1e-4)
             some += 1
     assert some

@@ -97,7 +97,9 @@ def _images(study: Study, stages: Sequence[str], folder: Path, key: str) -> tupl
     data = read(study, stages)
     pictures = StudyPictures(data)
     selection = select(data.index, pictures.rows.values())
-    of_images = store.digest(VERSION, study.made("index"), selection.rows.tolist(), selection.exemplars.shape)
+    of_images = store.digest(
+        VERSION, study.made("index"), *(part.tobytes().hex() for part in (selection.rows, selection.exemplars))
+    )
     of_pictures = store.digest(VERSION, study.made("explanations"))
     site = Site(f"images-{of_images}", f"pictures-{of_pictures}", f"data-{key}", key)
     files = ImageFiles(folder / site.images, study.stage(FOLDER) / CACHE / site.images)

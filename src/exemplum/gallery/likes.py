@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from exemplum.gallery.selection import responding
 from exemplum.images import Corpus
 from exemplum.index import ActivationIndex
 from exemplum.records import Pole
@@ -32,6 +33,7 @@ class Liking:
 
     label: int  # its number
     count: int  # images with it among the highest
+    of: int  # the highest images that were counted: fewer than `top` if it responds to fewer
     share: float  # of all images
 
 
@@ -90,7 +92,8 @@ def _kinds(labels: Iterable[list[Label]]) -> set[str]:
 
 def _highest(index: ActivationIndex) -> tuple[int, np.ndarray]:
     """How many of each unit's highest images are counted, and their rows, (units, top); -1 for none."""
-    table = index.extremes[(index.extremes["pole"] == str(Pole.MAX)) & (index.extremes["rank"] < TOPS[0])]
+    extremes = index.extremes
+    table = responding(index, extremes[(extremes["pole"] == str(Pole.MAX)) & (extremes["rank"] < TOPS[0])])
     place = {name: number for number, name in enumerate(index.units["unit"])}
     units, ranks = table["unit"].astype("str").map(place).to_numpy(), table["rank"].to_numpy()
     rows = np.full((len(index.units), TOPS[0]), -1, np.int64)
@@ -104,7 +107,10 @@ def _of_unit(labels: list[list[int]], shares: np.ndarray) -> list[Liking]:
     """The labels of a unit's highest images that tell most about them: frequent here, and rare elsewhere."""
     counted = Counter(label for of_image in labels for label in of_image)
     found = [
-        (count * float(np.log(count / len(labels) / shares[label])), Liking(label, count, float(shares[label])))
+        (
+            count * float(np.log(count / len(labels) / shares[label])),
+            Liking(label, count, len(labels), float(shares[label])),
+        )
         for label, count in counted.items()
         if count >= FEWEST and count / len(labels) >= RATIO * shares[label]
     ]

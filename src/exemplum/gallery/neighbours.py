@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import sparse
 
+from exemplum.gallery.selection import responding
 from exemplum.index import ActivationIndex
 from exemplum.records import Pole
 
@@ -45,7 +46,7 @@ def by_activations(index: ActivationIndex, advance: Callable[[int], object]) -> 
 def by_exemplars(index: ActivationIndex, advance: Callable[[int], object]) -> tuple[int, list[list[Neighbour]]]:
     """How many of the highest images were compared, and of every unit the units that share most of them."""
     extremes = index.extremes
-    table = extremes[(extremes["pole"] == str(Pole.MAX)) & (extremes["rank"] < SHARED_TOP)]
+    table = responding(index, extremes[(extremes["pole"] == str(Pole.MAX)) & (extremes["rank"] < SHARED_TOP)])
     place = {name: number for number, name in enumerate(index.units["unit"])}
     rows, units = table["row"].to_numpy(), table["unit"].astype("str").map(place).to_numpy()
     images, columns = np.unique(rows, return_inverse=True)

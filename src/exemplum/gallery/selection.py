@@ -43,9 +43,9 @@ class Selection:
 
 def select(index: ActivationIndex, extra: Iterable[int] = ()) -> Selection:
     """The images of all units of an index; `extra` are rows of the corpus that the gallery shows besides."""
-    shown = index.extremes[index.extremes["rank"] < max(PER_POLE[0])]
+    shown = responding(index, index.extremes[index.extremes["rank"] < max(PER_POLE[0])])
     per_pole = next((counts for counts in PER_POLE if _different(shown, counts) <= MOST_IMAGES), PER_POLE[-1])
-    rows, activations, boxes = _exemplars(index, per_pole)
+    rows, activations, boxes = _exemplars(index, shown, per_pole)
     ladder, ladder_activations = _ladder(index)
     first = np.unique(rows[:, 0, :IN_GRID])
     grid = first[first >= 0]
@@ -57,6 +57,16 @@ def select(index: ActivationIndex, extra: Iterable[int] = ()) -> Selection:
     )
 
 
+def responding(index: ActivationIndex, extremes: pd.DataFrame) -> pd.DataFrame:
+    """EXTREMES without images that are said to activate a unit most but do so no more than the least activating one.
+
+    A feature that is zero for all but two images has two exemplars of the pole max, not any seven others.
+    """
+    low = dict(zip(index.units["unit"], index.units["low"].astype(np.float32), strict=True))
+    lowest = extremes["unit"].astype("str").map(low).to_numpy(np.float32)
+    return extremes[(extremes["pole"] != str(Pole.MAX)) | (extremes["activation"] > lowest)]
+
+
 def _different(extremes: pd.DataFrame, counts: tuple[int, int]) -> int:
     """How many different images are among so many per pole."""
     kept = [
@@ -66,14 +76,15 @@ def _different(extremes: pd.DataFrame, counts: tuple[int, int]) -> int:
     return int(pd.concat(kept).nunique())
 
 
-def _exemplars(index: ActivationIndex, per_pole: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _exemplars(
+    index: ActivationIndex, table: pd.DataFrame, per_pole: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows, activations and boxes of the most extreme images of every unit, in the order of `index.units`."""
     shape = (len(index.units), len(POLES), max(per_pole))
     rows, activations = np.full(shape, NO_IMAGE, np.int64), np.full(shape, np.nan, np.float32)
     boxes = np.zeros((*shape, len(BOX)), np.int16)
     place = {name: number for number, name in enumerate(index.units["unit"])}
     for pole, (name, count) in enumerate(zip(POLES, per_pole, strict=True)):
-        table = index.extremes
         of = table[(table["pole"] == str(name)) & (table["rank"] < count)]
         at = of["unit"].astype("str").map(place).to_numpy(), pole, of["rank"].to_numpy()
         rows[at], activations[at] = of["row"], of["activation"]

@@ -56,7 +56,7 @@ def _unit(contents: Contents, place: int) -> dict[str, Any]:
         "maps": _maps(contents, place, str(facts["layer"])),
         "ladder": selection.ladder[place].tolist(),
         "ladderActivations": shorts(selection.ladder_activations[place].tolist()),
-        "likes": [[liking.label, liking.count, round(liking.share, 5)] for liking in contents.likes.units[place]],
+        "likes": [[each.label, each.count, each.of, round(each.share, 5)] for each in contents.likes.units[place]],
         "alike": [[other, round(value, 3)] for other, value in contents.alike[place]],
         "sharing": [[other, int(value)] for other, value in contents.sharing[place]],
         "scores": contents.rows_of_scores.get(unit, []),

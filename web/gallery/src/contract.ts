@@ -156,7 +156,7 @@ export interface UnitDetails {
   maps: { low: number; high: number; data: string } | null;
   ladder: number[];
   ladderActivations: Column;
-  likes: [label: number, count: number, share: number][];
+  likes: [label: number, count: number, of: number, share: number][];
   alike: [unit: number, correlation: number][];
   sharing: [unit: number, images: number][];
   scores: ScoreRow[];

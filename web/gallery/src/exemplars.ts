@@ -70,7 +70,11 @@ function pole(
   return h(
     `div.pole.${name}`, {},
     h("h3", {}, name === "max" ? "Activate it most" : "Activate it least"),
-    tiles.length ? h("div.tiles", {}, tiles) : h("p.note", {}, "Not among the images of this gallery."),
+    name === "min" && all.length > 1 && all.every((each) => each[1] === all[0]![1]) &&
+      h("p.note.tied", {}, "Any of the images with its lowest activation, which many have."),
+    tiles.length
+      ? h("div.tiles", {}, tiles)
+      : h("p.note", {}, unit.low === unit.high ? "It has the same activation for every image." : "None are shown."),
   );
 }
 

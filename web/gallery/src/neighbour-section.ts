@@ -16,7 +16,7 @@ export function neighbourSection(context: Context, unit: UnitDetails): HTMLEleme
     "section", { "aria-labelledby": "neighbours" },
     h("h2", { id: "neighbours" }, "Neighbours"),
     row(context, "Like activations", "Correlation of activations over the images (r).", alike),
-    row(context, "Shared images", `How many of the ${sharedTop} images that activate each most.`, sharing),
+    row(context, "Shared images", `How many of the at most ${sharedTop} images that activate each most.`, sharing),
   );
 }
 

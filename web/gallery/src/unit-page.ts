@@ -91,15 +91,15 @@ function facts({ network }: Context, unit: UnitRow, mates: UnitRow[]): HTMLEleme
   ); // prettier-ignore
 }
 
-function likes({ network }: Context, found: [number, number, number][]): HTMLElement | null {
+function likes({ network }: Context, found: [number, number, number, number][]): HTMLElement | null {
   if (!found.length) return null;
   return h(
     "p.chips", {}, h("span.likes", {}, "Likes"),
-    found.map(([number, count, share]) => {
+    found.map(([number, count, of, share]) => {
       const [key, value] = network.labels[number]!;
-      const told = `${count} of the ${network.likedTop} highest images; ${percent(share, 1)} of all`;
+      const told = `${count} of the ${of} highest images; ${percent(share, 1)} of all`;
       return h("a.chip", { href: unitsLink({ q: `${key}:${value}` }), title: told }, h("small", {}, label(key)), label(value),
-        h("small", {}, `${count}/${network.likedTop}`)); // prettier-ignore
+        h("small", {}, `${count}/${of}`)); // prettier-ignore
     }),
   );
 }
