@@ -46,6 +46,7 @@ def test_a_missed_question_is_explained_and_asked_again_and_the_session_stays_wh
         assert answers.all() == [WRONG, dict(SOLUTIONS)]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
 def test_who_understands_at_once_goes_on(serve):
     client = serve(ASKED)
     walker = Walker(client)
