@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select, update
 
+from exemplum.responses import ExclusionsSection
 from exemplum.server import PaySection
-from exemplum.server.panels.decisions import accuracy_bonus, decisions, totals
+from exemplum.server.panels.decisions import BECAUSE, PLAIN, accuracy_bonus, decisions, totals
 from exemplum.server.storage.schema import Audit, Participant, SessionRow
 from server.test_dashboard import add
 from server.test_experimenter import let_in
@@ -45,6 +46,10 @@ def test_each_fate_has_its_decision_and_the_page_shows_sums_alone(serve):
     add(experiment, pilot=True, **WELL)
     found = decided(experiment)
     assert [(one.kind, one.reason, str(one.bonus)) for one in found] == [tuple(of[3:]) for of in CROWD]
+    assert found[4].message == BECAUSE.format(reason="nearly all answers were on the same side")
+    assert "only 3 of 5 attention checks were answered correctly" in found[5].message
+    assert min(len(BECAUSE.format(reason=told)) for told in PLAIN.values()) >= 100  # as Prolific wants
+    assert set(PLAIN) == set(ExclusionsSection.model_fields)
     assert totals(found)["approve"] == (4, Decimal("4.00"))
     page = client.get("/experimenter/payment").text
     assert ">4.00<" in page

@@ -31,6 +31,7 @@ screened_out = 0.2
 """
 MAIN = 6  # main trials of the study
 WRONG = "catch accuracy 0.00, at least 0.80 wanted"
+TOLD = "attention checks were answered correctly"
 
 
 class Taker(Walker):
@@ -119,7 +120,7 @@ def test_the_files_of_a_mixed_crowd_are_right_row_by_row(crowd, context):
     assert got("prolific", "screened-out.txt") == "colourblind,0.20\n"
     [[submission, person, category, message]] = rows("prolific", "reject.csv")
     assert (submission, person, category) == ("s-careless", "careless", "FAILED_CHECK")
-    assert WRONG in message
+    assert TOLD in message
     assert len(message) >= 100
     assert rows("prolific", "decisions.csv") == [
         ["P0001", "perfect", "approve", "", "1.50", "GBP"],
@@ -135,7 +136,7 @@ def test_the_files_of_a_mixed_crowd_are_right_row_by_row(crowd, context):
     ]
     batch = rows("mturk", "batch.csv")
     assert [row[:4] for row in batch] == [["h1", "as1", "A1", "X"], ["h1", "as2", "A2", ""]]
-    assert [WRONG in row[4] for row in batch] == [False, True]
+    assert [TOLD in row[4] for row in batch] == [False, True]
     assert rows("mturk", "bonus.csv") == [["A1", "as1", "1.50", "Bonus of the study"]]
     address = "https://school.sona-systems.com/webstudy_credit.aspx?experiment_id=9&credit_token=x&survey_code=4711"
     assert rows("sona", "credits.csv") == [["4711", "yes", "", address]]

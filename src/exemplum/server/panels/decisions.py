@@ -25,10 +25,24 @@ ORDINARY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 CENT = Decimal("0.01")
 ATTENTION = "catch_accuracy"
 LEFT = "left before the end"
+# To participants; Prolific wants at least 100 characters.
 BECAUSE = (
-    "Your submission could not be accepted, because it does not meet a criterion of this study that was fixed before "
-    "it began: {reason}. If you think that this is a mistake, please write to us."
+    "Your submission could not be accepted, because it does not meet what this study needs: {reason}. If you think "
+    "that this is a mistake, please write to us."
 )
+PLAIN = {  # rule → what a participant is told; of catch trials the numbers, too
+    "catch_accuracy": "only {right} of {trials} attention checks were answered correctly",
+    "answers_each_side": "nearly all answers were on the same side",
+    "instruction_time_s": "the instructions were read in too short a time",
+    "practice_attempts": "the practice had to be repeated too often",
+    "total_time_s_min": "the study was done in too short a time",
+    "total_time_s_max": "the study took too long",
+    "image_px_min": "the images were too small in your window",
+    "pixel_ratio_min": "the images were too coarse on your screen",
+    "frame_ms_max": "your computer drew the images too slowly",
+    "blurs_max": "the window was left too often",
+    "hidden_s_max": "the study was hidden for too long",
+}
 
 
 @dataclass(frozen=True)
@@ -40,13 +54,14 @@ class Decision:
     external_id: str
     kind: Kind
     reason: str  # why rejected, or why there is nothing to do
+    told: str  # why rejected, in a participant's words
     bonus: Decimal  # of approved participants; of those screened out what they get
     params: Mapping[str, str]  # of the link, filled in by the panel
 
     @property
     def message(self) -> str:
-        """The reason as the participant reads it: more than the 100 characters that Prolific wants."""
-        return BECAUSE.format(reason=self.reason)
+        """The reason as the participant reads it."""
+        return BECAUSE.format(reason=self.told)
 
 
 def decisions(orm: Orm, experiment: Experiment) -> dict[str, list[Decision]]:
@@ -94,26 +109,31 @@ def money(amount: float) -> Decimal:
 
 
 def _decided(line: SessionLine, row: Any, pay: PaySection) -> Decision:
-    kind, reason = _kind(line, pay)
+    kind, reasons = _kind(line, pay)
+    told = "; ".join(PLAIN.get(rule, reason) for rule, reason in reasons.items())
     bonus = money(pay.screened_out) if kind == "screened out" else Decimal(0)
     if kind == "approve" and pay.bonus == "fixed":
         bonus = money(pay.bonus_amount)
     if kind == "approve" and pay.bonus == "accuracy":
         bonus = accuracy_bonus(pay, row.main_correct / row.main_answers if row.main_answers else 0.0)
     params = {name: value for name, value in row.params.items() if ORDINARY.fullmatch(value)}
-    return Decision(line.label, line.key, line.external_id, kind, reason, bonus, params)
+    return Decision(
+        line.label, line.key, line.external_id, kind, "; ".join(reasons.values()),
+        told.format(right=line.catch_right, trials=line.catch_trials), bonus, params,
+    )  # fmt: skip
 
 
-def _kind(line: SessionLine, pay: PaySection) -> tuple[Kind, str]:
+def _kind(line: SessionLine, pay: PaySection) -> tuple[Kind, dict[str, str]]:
+    """The decision, and its reasons, by rule where rules give them."""
     if not ORDINARY.fullmatch(line.external_id):
-        return "none", "the id is not one that a panel gives: look at it yourself"
+        return "none", {"": "the id is not one that a panel gives: look at it yourself"}
     if line.status == "screened_out":
-        return "screened out", ""
+        return "screened out", {}
     if line.status == "no_consent":
-        return "none", "no consent"
+        return "none", {"": "no consent"}
     if line.status not in ("completed", "failed_attention"):
-        return "none", "still under way" if line.status == "active" else LEFT
+        return "none", {"": "still under way" if line.status == "active" else LEFT}
     broken = {rule: reason for rule, reason in line.broken.items() if rule in pay.reject}
     if line.status == "failed_attention" and ATTENTION in pay.reject:
         broken.setdefault(ATTENTION, "too many of the simple control trials were answered wrongly")
-    return ("reject", "; ".join(broken.values())) if broken else ("approve", "")
+    return ("reject" if broken else "approve"), broken
