@@ -237,7 +237,9 @@ RESPONSES = Table(
     "responses",
     "One row per answer, of people and machines; responses/*.parquet.",
     {
-        "experiment": Column("str", "protocol of the design: borowski2021-1, quick, …"),
+        "experiment": Column(
+            "str", "protocol of the design: borowski2021-1, quick, …; with a stamp if it is no data: quick (rehearsal)"
+        ),
         "observer": Column(
             "str", "who or what answered: ideal, chance, similarity, simulated, …; participants for people"
         ),

@@ -14,6 +14,7 @@ from design.altered import CHANGES
 from exemplum import checks, design as designs, store
 from exemplum.records import TrialKind
 from exemplum.runtime import output
+from exemplum.server import live
 from exemplum.study import Study
 from exemplum.tables import CHECKS
 from studies.demo import demo_study
@@ -42,6 +43,7 @@ def test_a_fair_study_is_fine(fair, check):
     before = files(fair.folder)
     found = check(fair.folder, "--all")
     assert found.status == 0, found.stdout
+    assert "It does not count here: study.toml has no section [server]" in found.stdout
     table = CHECKS.read(fair.folder / "checks" / "checks.parquet")
     assert set(table["verdict"]) == {"fine"}
     assert f"All {len(table)} things that could be checked are fine." in found.stdout
@@ -86,13 +88,10 @@ def test_what_concerns_people_counts_only_where_they_are_to_come(fair, check, tm
     assert "the text in en, de is the example that comes with Exemplum" in " ".join(found.stdout.split())
     assert "The study should not begin: 3 things are wrong" in found.stdout  # and the test saved the design by hand
     study = made.copy(fair, tmp_path / "for people")
+    assert not live.is_for_people(study)
     toml = study.folder / "study.toml"
     toml.write_text(toml.read_text(encoding="utf-8") + '[server]\ntitle = "Images"\n', encoding="utf-8")
-    assert check(study.folder, "--live").status == 1
-    assert check(study.folder).status == 1
-    plain = check(fair.folder)
-    assert plain.status == 0
-    assert "It does not count here" in plain.stdout
+    assert live.is_for_people(Study.open(study.folder))
 
 
 WITHOUT_TORCH = """
@@ -107,6 +106,7 @@ cli.run()
 """
 
 
+@pytest.mark.slow
 def test_whether_people_may_come_needs_no_torch(fair):
     """On a server, where it is not installed, the trials are not compared, and the rest is as elsewhere."""
     done = subprocess.run(

@@ -192,12 +192,10 @@ def test_time_and_pay_come_from_pilots(serve):
     link = pilot_link(client)
     assert of_server(client)["pilots"].found == "no pilots finished"
     for minutes in (10, 20, 30):
-        walker = Walker(client, link=link)
-        walker.start()
-        walker.walk()
-        began = update(SessionRow).where(SessionRow.id == minutes // 10)
-        began = began.values(created_at=SessionRow.finished_at - minutes * 60_000)
-        client.experiment.database.writer.submit_sync(lambda orm, began=began: orm.execute(began))
+        Walker(client, link=link).start()
+        ended = update(SessionRow).where(SessionRow.id == minutes // 10)
+        ended = ended.values(outcome="completed", finished_at=SessionRow.created_at + minutes * 60_000)
+        client.experiment.database.writer.submit_sync(lambda orm, ended=ended: orm.execute(ended))
     Walker(client).start()  # a participant is no pilot
     found = of_server(client)
     assert found["pilots"].found == "3 finished"

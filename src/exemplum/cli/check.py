@@ -103,7 +103,7 @@ def show_live(found: list[going_live.LiveCheck], every: bool = False, counts: bo
         table.add_row(styled((word, STYLES[check.verdict])), check.title, check.found, check.advice)
     if shown:
         output.print(table)
-    output.print(styled((live.conclusion(found), "yellow" if any_wrong(found) else "bold green")), soft_wrap=True)
+    output.print(styled((live.conclusion(found), "bold red" if any_wrong(found) else "bold green")), soft_wrap=True)
     if not counts:
         output.print(
             "It does not count here: study.toml has no section [server], and nobody was served.", soft_wrap=True

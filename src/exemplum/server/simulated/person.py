@@ -20,6 +20,7 @@ QUESTION_S, CHECK_S, EXAMPLE_S, RATING_S, BREAK_S, DEBRIEF_S, ANNOUNCEMENT_S = 5
 SPREAD = 0.35  # of ln seconds on a page
 HASTE = 0.15  # of these times, of a careless person
 HASTY_RT_S = 0.7
+ADULT = 18  # years: a number for questions that name no smallest one
 TIME = 7  # first part of the seeds of times
 
 
@@ -124,9 +125,9 @@ def _centred(accuracy: Mapping[str, float], spread: float) -> dict[str, float]:
 def _entry(field: Mapping[str, Any], rng: np.random.Generator) -> Any:
     match field["type"]:
         case "integer":
-            low = 18 if field["min"] is None else field["min"]
-            high = low + 60 if field["max"] is None else field["max"]
-            return int(rng.integers(low, min(high, low + 50) + 1))
+            least, most = field["min"], field["max"]
+            low = min(ADULT, ADULT if most is None else most) if least is None else least
+            return int(rng.integers(low, low + 1 + min(50, 50 if most is None else most - low)))
         case "choice":
             return str(rng.choice(field["options"]))
-    return "rehearsal" if field["required"] else None
+    return "rehearsal"[: field["max_length"]] if field["required"] else None
