@@ -136,6 +136,7 @@ def test_which_query_is_right_is_told_only_below_the_screen(written, study):
     sides = {"top": "upper", "bottom": "lower"}
     assert told
     assert all(side == sides[trials.loc[trial, "max_side"]] for trial, side in told)
+    assert len(re.findall(r"People: participants \d of \d\. Machines: similarity \d of \d, ideal", html)) == 3
 
 
 def test_cards_count_right_answers(page, study):

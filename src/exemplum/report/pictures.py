@@ -326,7 +326,7 @@ def _evidence(trial: pd.Series, queries: pd.DataFrame) -> str:
 def _answers(trial: pd.Series, responses: pd.DataFrame) -> str:
     rows = responses[responses["trial_id"] == trial["trial_id"]]
     said = []
-    for observer in style.ordered_observers(rows["observer"]):
-        own = rows[rows["observer"] == observer]
-        said.append(f"{observer} {int(own['correct'].sum())} of {len(own)}")
-    return f"Right answers to this trial: {', '.join(said)}." if said else "Nobody answered this trial."
+    for kind, observers in style.apart(rows["observer"]).items():
+        correct = {name: rows.loc[rows["observer"] == name, "correct"] for name in observers}
+        said.append(f"{kind}: {', '.join(f'{name} {int(own.sum())} of {len(own)}' for name, own in correct.items())}.")
+    return f"Right answers to this trial. {' '.join(said)}" if said else "Nobody answered this trial."
