@@ -36,9 +36,6 @@ async function main(): Promise<void> {
   document.title = config.study.title;
   showPilot(config.pilot);
 
-  // Before there is a session, which belongs to the browser that began it: the participant may come on another device.
-  if (!kept()?.token && !mostRoom(config.stimuli).enough) return refused("small_screen", config.study.contact);
-
   if (gaveWay() || (await openElsewhere())) {
     await notice(gaveWay() ? "notice.gave_way" : "notice.elsewhere");
     hold(true);
@@ -59,6 +56,8 @@ async function begin(config: Config, language: string): Promise<Session> {
   const known = kept() ?? (await adopt(isKnown));
   const resuming = new URLSearchParams(location.search).has("resume");
   if (!config.open && !known?.token && !resuming) throw new Refusal(403, "closed", {});
+  // Before there is a session, which belongs to the browser that began it: the participant may come on another device.
+  if (!known?.token && !mostRoom(config.stimuli).enough) throw new Refusal(403, "small_screen", {});
   if (known?.token) await new Session(known.token, outbox, {} as State, null).sendLeft();
   const participant = config.lab ? await askParticipant(known) : "";
   // Another link or number is another entry; the token goes along, and the server says whose session it is.
