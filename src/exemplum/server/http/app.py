@@ -54,7 +54,7 @@ def create_app(experiment: Experiment) -> FastAPI:
         yield
         for task in tasks:
             task.cancel()
-        await run_in_threadpool(withdrawal.attempt, experiment, quiet=True)
+        await run_in_threadpool(withdrawal.attempt, experiment, quiet=True, last=True)
         await run_in_threadpool(experiment.database.writer.stop)
         await run_in_threadpool(_publish, experiment)
         experiment.close()

@@ -113,11 +113,14 @@ async def keep_trying(experiment: Experiment) -> None:
             wait = FIRST_WAIT_S if done else min(2 * wait, LONGEST_WAIT_S)
 
 
-def attempt(experiment: Experiment, quiet: bool = False) -> bool:
-    """Try once; True if nothing is pending. `quiet`: nobody answers now, so a large file may be rewritten."""
+def attempt(experiment: Experiment, quiet: bool = False, last: bool = False) -> bool:
+    """Try once; True if nothing is pending. `quiet`: nobody answers now, so a large file may be rewritten.
+
+    `last`: the server ends, so another try that is under way, of this study or another one, is waited for.
+    """
     if not experiment.database.is_sqlite:
         return True  # docs/server.md says what PostgreSQL keeps, and for how long
-    if not ONE.acquire(blocking=False):
+    if not ONE.acquire(blocking=last):
         return False
     try:
         return _attempt(experiment, quiet)
