@@ -16,8 +16,10 @@ from typing import Any
 
 from exemplum import store
 from exemplum.errors import UserError
+from exemplum.gallery import overview_files, unit_files
 from exemplum.gallery.contents import Contents, gather
 from exemplum.gallery.images import ImageFiles, write_images, written_megabytes
+from exemplum.gallery.likes import labels_of
 from exemplum.gallery.maps import MapReader
 from exemplum.gallery.pictures import StudyPictures
 from exemplum.gallery.selection import Selection, select
@@ -65,6 +67,7 @@ def build(study: Study, out: Path | None = None) -> Path:
         contents, site = _images(study, stages, folder, key)
         _write_data(contents, folder / site.data)
         _publish(folder, site)
+        _prune(study.stage(FOLDER) / CACHE, {site.images})
     _say(contents, folder, time.monotonic() - began)
     return page
 
@@ -110,8 +113,6 @@ def _images(study: Study, stages: Sequence[str], folder: Path, key: str) -> tupl
 
 
 def _write_data(contents: Contents, folder: Path) -> None:
-    from exemplum.gallery import overview_files, unit_files
-
     _write_json(folder / "network.json", overview_files.network(contents))
     _write_json(folder / "images.json", _image_facts(contents.data, contents.selection))
     units = len(contents.data.index.units)
@@ -126,8 +127,6 @@ def _write_data(contents: Contents, folder: Path) -> None:
 
 def _image_facts(data: StudyData, selection: Selection) -> dict[str, Any]:
     """The id of every image, and its labels, as places in a list of them."""
-    from exemplum.gallery.likes import labels_of
-
     texts: dict[str, int] = {}
     ids, labels = [], []
     for row in selection.rows.tolist():
@@ -150,14 +149,18 @@ def _publish(folder: Path, site: Site) -> None:
         with store.atomic(target, sync=False) as temporary:
             shutil.copyfile(path, temporary)
     store.write_json(folder / POINTER, asdict(site))
-    kept = {site.images, site.pictures, site.data}
-    for path in folder.iterdir():
-        if path.is_dir() and path.name.partition("-")[0] in PARTS and path.name not in kept:
-            shutil.rmtree(path, ignore_errors=True)
+    _prune(folder, {site.images, site.pictures, site.data})
     assets = {path.name for path in (STATIC / "assets").iterdir()}
     for path in (folder / "assets").iterdir():
         if path.name not in assets:
             path.unlink()
+
+
+def _prune(folder: Path, kept: set[str]) -> None:
+    """Delete the parts of earlier galleries."""
+    for path in folder.iterdir():
+        if path.is_dir() and path.name.partition("-")[0] in PARTS and path.name not in kept:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _say(contents: Contents, folder: Path, seconds: float) -> None:
