@@ -108,7 +108,7 @@ def test_an_old_database_is_given_its_counts(tmp_path):
 def test_links_do_not_follow_the_host_header(serve):
     client = let_in(serve(address="https://study.example.org"))
     Walker(client, PROLIFIC_PID="p").start()
-    for path in ("/experimenter/", f"{session_page(client)}?resume=code"):
+    for path in ("/experimenter/links", f"{session_page(client)}?resume=code"):
         page = client.get(path, headers={"Host": "evil.example", "X-Forwarded-Host": "evil.example"})
         assert "evil.example" not in page.text
         assert "https://study.example.org/?" in page.text
