@@ -8,8 +8,8 @@ STUDY has an index. The gallery is built from nothing into a temporary folder, `
 `first paint`  of the overview, of the grid of a layer and of a unit's page, each in a new browser context, so that
                nothing is cached: from the start of the navigation until the page's content has been drawn
 `images`       of the grid: all sheets that it needs are loaded and decoded
-`scroll`       a layer from top to bottom at 3,000 px per second; in every frame the share of the window below the head
-               of the grid that no row covers
+`scroll`       a layer from its top at 3,000 px per second, 30,000 px at most; in every frame the share of the window
+               below the head of the grid that no row covers
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ WATCH = """new MutationObserver((_, watch) => {
   watch.disconnect();
   requestAnimationFrame(() => requestAnimationFrame(() => { window.shownAt = performance.now(); }));
 }).observe(document, { childList: true, subtree: true });"""
-SPEED = 3000  # px per second
-SCROLL = """async (speed) => {
+SPEED, FAR = 3000, 30_000  # px per second, and at most
+SCROLL = """async ([speed, far]) => {
   const grid = document.querySelector(".grid"), head = document.querySelector("header.top").offsetHeight;
   const blank = [], late = [];
   let began = 0, last = 0;
@@ -67,7 +67,7 @@ SCROLL = """async (speed) => {
       blank.push(Math.max(0, to - from - covered) / Math.max(1, to - from));
       const at = (now - began) * speed / 1000;
       scrollTo(0, at);
-      at < document.documentElement.scrollHeight - innerHeight ? requestAnimationFrame(frame) : done();
+      at < Math.min(far, document.documentElement.scrollHeight - innerHeight) ? requestAnimationFrame(frame) : done();
     };
     requestAnimationFrame(frame);
   });
@@ -132,7 +132,7 @@ def looks(site: Path, rounds: int, layer: str) -> dict[str, Any]:
                     if page == "grid":
                         shown.wait_for_selector(".grid:not([aria-busy]) .row")
                         found["images of the grid (ms)"].append(round(shown.evaluate("performance.now()")))
-                        found[f"scroll of {name}"].append(shown.evaluate(SCROLL, SPEED))
+                        found[f"scroll of {name}"].append(shown.evaluate(SCROLL, [SPEED, FAR]))
         browser.close()
     running.shutdown()
     scrolls = found.pop(f"scroll of {name}")
