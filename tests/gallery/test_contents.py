@@ -66,6 +66,18 @@ def test_the_image_at_a_percentile_has_that_share_of_the_corpus_below_it(site, i
     assert sum(found["counts"]) == count
 
 
+def test_every_bin_with_images_shows_one_of_them(site, index, ids):
+    for place in (5, 128 + 9):
+        found = unit(site, place)
+        assert [image >= 0 for image in found["along"]] == [count > 0 for count in found["counts"]]
+        by_row = dict(zip(*(part.tolist() for part in index.ranked(found["unit"])), strict=True))
+        low, width = found["low"], (found["high"] - found["low"]) / len(found["counts"])
+        for number, (image, activation) in enumerate(zip(found["along"], found["alongActivations"], strict=True)):
+            if image >= 0:
+                assert by_row[index._rows_of_images[ids[image]]] == pytest.approx(activation, rel=1e-3, abs=1e-5)
+                assert abs(activation - (low + width * (number + 0.5))) <= width * 0.6  # as they are rounded
+
+
 def test_a_small_map_is_the_heatmap_of_the_index(site, index, ids):
     network = data(site, "network.json")
     for place, layer in ((5, 0), (128 + 240 + 2, 2)):

@@ -19,6 +19,7 @@ MOST_IMAGES = 20_000  # different exemplars; units show fewer where they have mo
 PER_POLE = ((9, 9), (9, 4), (4, 4), (4, 1), (1, 1), (1, 0))  # max, min: the first that MOST_IMAGES allows
 IN_GRID = 4  # images of a unit in the grid
 PERCENTILES = 101  # 0, 1, … 100
+BINS = 60  # of the distribution of a unit's activations, from its lowest to its highest
 POOL = 4096  # images that the percentiles are taken from, of the index's sample
 NO_IMAGE = -1
 BOX = ("top", "left", "bottom", "right")
@@ -34,6 +35,8 @@ class Selection:
     boxes: np.ndarray  # int16 (units, 2, most per pole, 4): top, left, bottom, right, as in EXTREMES
     ladder: np.ndarray  # int32 (units, 101): the image at each percentile of the unit's activation
     ladder_activations: np.ndarray  # float32, of these
+    along: np.ndarray  # int32 (units, BINS): an image of each bin of the distribution; NO_IMAGE for an empty one
+    along_activations: np.ndarray  # float32, of these
     of_grid: int  # so many images, the first ones, are all that the grid needs
 
     def numbers(self) -> dict[int, int]:
@@ -46,15 +49,17 @@ def select(index: ActivationIndex, extra: Iterable[int] = ()) -> Selection:
     shown = responding(index, index.extremes[index.extremes["rank"] < max(PER_POLE[0])])
     per_pole = next((counts for counts in PER_POLE if _different(shown, counts) <= MOST_IMAGES), PER_POLE[-1])
     rows, activations, boxes = _exemplars(index, shown, per_pole)
-    ladder, ladder_activations = _ladder(index)
+    (ladder, ladder_activations), (along, along_activations) = _placed(index)
     first = np.unique(rows[:, 0, :IN_GRID])
     grid = first[first >= 0]
     others = np.setdiff1d(np.unique(rows[rows >= 0]), grid)
-    rest = np.setdiff1d(np.union1d(ladder[ladder >= 0], np.fromiter(extra, np.int64)), np.union1d(grid, others))
+    placed = np.concatenate([ladder.ravel(), along.ravel(), np.fromiter(extra, np.int64)])
+    rest = np.setdiff1d(placed[placed >= 0], np.union1d(grid, others))
     order = np.concatenate([grid, others, rest]).astype(np.int64)
     return Selection(
-        order, _numbered(rows, order), activations, boxes, _numbered(ladder, order), ladder_activations, len(grid)
-    )
+        order, _numbered(rows, order), activations, boxes, _numbered(ladder, order), ladder_activations,
+        _numbered(along, order), along_activations, len(grid),
+    )  # fmt: skip
 
 
 def responding(index: ActivationIndex, extremes: pd.DataFrame) -> pd.DataFrame:
@@ -92,19 +97,48 @@ def _exemplars(
     return rows, activations, boxes
 
 
-def _ladder(index: ActivationIndex) -> tuple[np.ndarray, np.ndarray]:
-    """The image at each percentile of each unit, of at most POOL images of the index's sample; and its activation."""
+Placed = tuple[np.ndarray, np.ndarray]  # rows and activations, (units, places)
+
+
+def _placed(index: ActivationIndex) -> tuple[Placed, Placed]:
+    """The image at each percentile of each unit, and one in each bin, of at most POOL images of the index's sample."""
     units, pool = len(index.units), _pool(index)
-    rows, activations = np.full((units, PERCENTILES), NO_IMAGE, np.int64), np.full((units, PERCENTILES), np.nan)
+    found = [
+        (np.full((units, places), NO_IMAGE, np.int64), np.full((units, places), np.nan, np.float32))
+        for places in (PERCENTILES, BINS)
+    ]
+    ends = index.units[["low", "high"]].to_numpy()
     for unit, name in enumerate(index.units["unit"]):
         ranked, values = index.ranked(name)
         if pool is not None:
             kept = np.isin(ranked, pool)
             ranked, values = ranked[kept], values[kept]
-        if len(ranked):
-            places = np.rint(np.linspace(len(ranked) - 1, 0, PERCENTILES)).astype(int)
-            rows[unit], activations[unit] = ranked[places], values[places]
-    return rows, activations.astype(np.float32)
+        if not len(ranked):
+            continue
+        places = np.rint(np.linspace(len(ranked) - 1, 0, PERCENTILES)).astype(int)
+        for (rows, activations), at in zip(found, (places, _in_bins(values, *ends[unit])), strict=True):
+            rows[unit], activations[unit] = (
+                np.where(at >= 0, ranked[at], NO_IMAGE),
+                np.where(at >= 0, values[at], np.nan),
+            )
+    return found[0], found[1]
+
+
+def _in_bins(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Of each bin from `low` to `high` the value nearest to its centre, by its place among falling values; -1 for none.
+
+    >>> _in_bins(np.array([60.0, 30.6, 30.5, 0.2]), 0.0, 60.0)[[0, 1, 30, 59]]
+    array([ 3, -1,  2,  0])
+    """
+    if not high > low:
+        return np.full(BINS, -1)
+    width = (high - low) / BINS
+    centres = low + width * (np.arange(BINS) + 0.5)
+    after = np.searchsorted(-values, -centres)  # the first value that is not above the centre
+    near = np.stack([after.clip(0, len(values) - 1), (after - 1).clip(0, len(values) - 1)])
+    gaps = np.abs(values[near] - centres)
+    nearest = near[gaps.argmin(0), np.arange(BINS)]
+    return np.where(gaps.min(0) <= width / 2 * (1 + 1e-6), nearest, -1)
 
 
 def _pool(index: ActivationIndex) -> np.ndarray | None:

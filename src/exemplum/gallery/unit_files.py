@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from exemplum.gallery.contents import Contents
+from exemplum.gallery.selection import BINS
 
 CHUNK = 16  # units per file: about 100 kB
-BINS = 60  # of the distribution of a unit's activations
 QUANTILES = ("q01", "q05", "q25", "q50", "q75", "q95", "q99")
 STEPS = 255  # a map's values are stored in as many steps from its unit's lowest to its highest
 
@@ -56,6 +56,8 @@ def _unit(contents: Contents, place: int) -> dict[str, Any]:
         "maps": _maps(contents, place, str(facts["layer"])),
         "ladder": selection.ladder[place].tolist(),
         "ladderActivations": shorts(selection.ladder_activations[place].tolist()),
+        "along": selection.along[place].tolist(),
+        "alongActivations": shorts(selection.along_activations[place].tolist()),
         "likes": [[each.label, each.count, each.of, round(each.share, 5)] for each in contents.likes.units[place]],
         "alike": [[other, round(value, 3)] for other, value in contents.alike[place]],
         "sharing": [[other, int(value)] for other, value in contents.sharing[place]],

@@ -156,6 +156,8 @@ export interface UnitDetails {
   maps: { low: number; high: number; data: string } | null;
   ladder: number[];
   ladderActivations: Column;
+  along: number[]; // an image of each bin of the distribution; −1 for an empty one
+  alongActivations: Column;
   likes: [label: number, count: number, of: number, share: number][];
   alike: [unit: number, correlation: number][];
   sharing: [unit: number, images: number][];

@@ -73,7 +73,7 @@ function placed(context: Context, unit: UnitDetails, width: number): HTMLElement
   const low = unit.low!;
   const span = unit.high! - low;
   const known = [
-    ...unit.ladder.map((image, at) => [image, unit.ladderActivations[at]] as const),
+    ...unit.along.map((image, at) => [image, unit.alongActivations[at]] as const),
     ...[...unit.max, ...unit.min].map(([image, activation]) => [image, activation] as const),
   ].filter((each): each is readonly [number, number] => each[0] >= 0 && each[1] !== null && each[1] !== undefined);
   const places = Math.max(2, Math.floor(width / LEAST_PLACE));
