@@ -68,12 +68,12 @@ def test_the_model_reads_what_people_read(few):
         answers(with_model(few, server))
     told = {one.words for one in server.asked}
     for said in (
-        "Those on the right activate it maximally. Those on the left activate it minimally.",
-        "With one press you choose the image and say how confident you are: 1 is not confident, 3 is very confident.",
-        "9 such images stand on each side: on the right the maximally, on the left the minimally activating ones.",
-        "In this block the images at the sides are natural images",
+        "Those on the right activate the unit strongly: they are “maximally activating”.",
+        "With a single press you choose the image and say how confident you are: 1 means not confident",
+        "There are 9 such images on each side: maximally activating ones on the right",
+        "In this block, the images on the left and right are natural images",
         "These were drawn by a machine.",
-        "In this block there are no images at the sides.",
+        "In this block, there are no images on the left or right.",
     ):
         assert any(said in of for of in told), said
     assert len(told) == 3  # one per condition: a trial's words do not tell which trial it is
