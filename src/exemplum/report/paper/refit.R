@@ -102,9 +102,14 @@ fit <- function(y, x, participant, unit) {
       family = binomial, control = control))
     return(list(beta = unname(lme4::fixef(model)), covariance = as.matrix(vcov(model))))
   }
-  begin <- c(glm.fit(x, y, family = binomial())$coefficients, rep(0.5, 1 + several))
-  found <- optim(begin, laplace, y = y, x = x, participant = participant, unit = unit, method = "BFGS",
-                 control = list(reltol = 1e-13, maxit = 1000), hessian = TRUE)
+  # several beginnings: at a standard deviation of 0 the slope is 0, and the optimizer stays there
+  level <- glm.fit(x, y, family = binomial())$coefficients
+  tried <- lapply(list(c(0.5, 0.5), c(0.2, 0.8), c(0.8, 0.2)), function(sd) {
+    optim(c(level, sd[seq_len(1 + several)]), laplace, y = y, x = x, participant = participant, unit = unit,
+          method = "BFGS", control = list(reltol = 1e-13, maxit = 1000))
+  })
+  found <- tried[[which.min(sapply(tried, `[[`, "value"))]]
+  found$hessian <- optimHess(found$par, laplace, y = y, x = x, participant = participant, unit = unit)
   k <- seq_len(ncol(x))
   free <- c(k, ncol(x) + which(abs(found$par[-k]) > 1e-3)) # a standard deviation of 0 is at the edge
   list(beta = unname(found$par[k]), covariance = solve(found$hessian[free, free])[k, k])

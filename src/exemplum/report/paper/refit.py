@@ -131,14 +131,19 @@ def _moved(modes: tuple[Array, ...], moves: tuple[Array, ...], size: float) -> t
     return tuple(mode + size * move for mode, move in zip(modes, moves, strict=True))
 
 
-def fit(right: Array, columns: Array, participant: pd.Series, unit: pd.Series) -> tuple[Array, Array]:
+def fit(right: Array, columns: Array, participants: pd.Series, units: pd.Series) -> tuple[Array, Array]:
     """Coefficients and their covariance."""
-    model = Model(right, columns, pd.factorize(participant)[0], pd.factorize(unit)[0])
+    model = Model(right, columns, pd.factorize(participants)[0], pd.factorize(units)[0])
     p = columns.shape[1]
     several = model.sizes[1] > 1  # with one unit there is no variance between units
-    begin = np.append(np.zeros(p), [0.5, 0.5 * several])
     bounds = [(-20, 20)] * p + [(0, 10), (0, 10 * several)]
-    at = minimize(model.minus_log_likelihood, begin, method="L-BFGS-B", bounds=bounds).x
+    # several beginnings: where a step leads to a standard deviation of 0, the slope is 0 and the optimizer stays
+    tried = [
+        minimize(model.minus_log_likelihood, [*np.zeros(p), person, unit * several], method="L-BFGS-B", bounds=bounds)
+        for person in (0.2, 0.8)
+        for unit in (0.2, 0.8)[: 1 + several]
+    ]
+    at = min(tried, key=lambda one: one.fun).x
     free = np.array([*range(p), *(p + g for g in (0, 1) if at[p + g] > 1e-3)])  # the others are at the edge, 0
     for _ in range(20):  # the optimizer's gradients are too rough for three digits: end with Newton's steps
         slope, hessian = derivatives(model.minus_log_likelihood, at, free)
