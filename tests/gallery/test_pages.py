@@ -70,7 +70,7 @@ def shown(chromium: Browser, address: str) -> Iterator[Callable[..., Page]]:
     assert not faults
 
 
-@pytest.mark.parametrize(("width", "look"), [(1280, "light"), (420, "dark")])
+@pytest.mark.parametrize(("width", "look"), [(420, "dark"), pytest.param(1280, "light", marks=pytest.mark.slow)])
 def test_axe_finds_nothing(shown, axe, width, look):
     page = shown("", width, color_scheme=look, reduced_motion="reduce")
     page.evaluate(axe)
