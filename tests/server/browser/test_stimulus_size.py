@@ -15,7 +15,7 @@ from server.browser.person import Person
 from server.browser.test_losses import OPEN, truthful
 
 NINE, ONE = ({}, 5), pytest.param({"protocol": "borowski2021-2"}, 1, marks=pytest.mark.slow)  # for `at_block`
-WINDOWS = ((1280, 720), (1920, 1080), (768, 1024))  # web/tests/geometry.test.ts has more
+WINDOWS = ((1280, 720), (768, 1024))  # web/tests/geometry.test.ts has more
 PHONE = {"width": 420, "height": 800}
 BOXES = """() => [...document.querySelectorAll(".trial img, .trial button")]
   .map(element => element.getBoundingClientRect()).map(({left, top, right, bottom}) => [left, top, right, bottom])"""
