@@ -335,10 +335,10 @@ PEOPLE = Table(
         "total_time_s": Column("float", "from the first trial shown to the last answer"),
         "practice_attempts": Column("int", "most rounds of one practice block; 0 without practice"),
         "comprehension_attempts": Column(
-            "float", "times that the comprehension check was answered; NaN if not asked", float("nan")
+            "float", "times that the comprehension check was answered; NaN if not asked", NAN
         ),
         "comprehension_first": Column(
-            "float", "of its two questions, those answered correctly the first time; NaN if not asked", float("nan")
+            "float", "of its two questions, those answered correctly the first time; NaN if not asked", NAN
         ),
         "age": Column("float", "years; NaN if not asked or not answered", unit="years"),
         "gender": Column("str", "as answered; empty if not asked"),
@@ -360,7 +360,9 @@ SCORES = Table(
         "null": Column("str", "empty: the unit itself; else untrained, shuffled, directions or random"),
         "accuracy": Column("float", "share of right answers, ties counted as half; NaN without tasks"),
         "score": Column("float", "mean over the tasks of σ(Δ / sd), sd the standard deviation of its similarities"),
-        "score_sd": Column("float", "standard deviation of what score is the mean of; NaN for fewer than two tasks"),
+        "score_sd": Column(
+            "float", "standard deviation of what score is the mean of; NaN for fewer than two tasks", NAN
+        ),
         "evidence": Column("float", "mean Δ over the tasks, in units of the observer's similarity"),
         "predicted": Column("float", "mean of σ(α Δ), people's expected accuracy; NaN without a calibration"),
         "n_tasks": Column("int", "number of tasks; fewer than asked for if the corpus is too small"),

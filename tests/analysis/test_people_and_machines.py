@@ -266,3 +266,10 @@ def test_the_error_of_a_score_is_that_of_the_mean_over_its_tasks(made) -> None:
     one = items(np.nan, 1)
     assert np.isnan(one.errors["score"].machine).all()
     assert "reliability_score" not in set(correlation_estimates([one], 0, 50)["measure"])
+
+
+def test_scores_of_an_earlier_version_have_unknown_errors(made) -> None:
+    older = made.machines.scores.drop(columns="score_sd")
+    found = predictions(made.responses, Machines(scores=SCORES.frame(older)), 1, 50)
+    assert "disattenuated_score" in set(found.estimates["measure"])
+    assert "reliability_score" not in set(found.estimates["measure"])
