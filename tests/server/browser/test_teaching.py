@@ -14,8 +14,8 @@ FAULTS = "async () => (await axe.run()).violations.map(v => [v.id, v.nodes[0].ht
 OVERFLOW = "document.documentElement.scrollWidth > innerWidth || document.documentElement.scrollHeight > innerHeight"
 AGAIN = {"en": "Let us look at the task once more", "de": "Sehen wir uns die Aufgabe noch einmal an"}
 PAGES = {  # headings, in their order; the examples come after the first
-    "en": ["Your task", "Blocks with nothing to go by", "How to answer", "What happens next"],
-    "de": ["Ihre Aufgabe", "Blöcke ohne Anhaltspunkt", "So antworten Sie", "So geht es weiter"],
+    "en": ["Your task", "Blocks without images to compare with", "How to answer", "What happens next"],
+    "de": ["Ihre Aufgabe", "Blöcke ohne Vergleichsbilder", "So antworten Sie", "So geht es weiter"],
 }
 EXAMPLES = {
     "en": {"natural": "An example: Natural images", "synthetic": "An example: Computer-made images"},
