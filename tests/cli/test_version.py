@@ -26,7 +26,11 @@ def test_version_is_that_of_the_installed_package():
 
 @pytest.mark.parametrize(
     ("typed", "offered"),
-    [("exemplum re", {"rehearse", "report", "reproduce"}), ("exemplum report --f", {"--force"}), ("exemplum --ver", {"--version"})],
+    [
+        ("exemplum re", {"rehearse", "report", "reproduce"}),
+        ("exemplum report --f", {"--force"}),
+        ("exemplum --ver", {"--version"}),
+    ],
 )
 def test_a_shell_completes_verbs_and_options(typed, offered):
     words = exemplum(_EXEMPLUM_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=str(typed.count(" ")))
