@@ -170,6 +170,7 @@ def test_an_edited_observer_answers_anew(study):
     assert set(answers["confidence"]) == {3}
 
 
+@pytest.mark.slow  # the same as for the helper of a method
 def test_an_edited_helper_of_a_factory_makes_the_index_anew(study):
     assert remade(study) == []  # loaded once in this process, as in a notebook
     (study.folder / "parts.py").write_text(PARTS.replace("3, channels, 3", "3, channels, 3, padding=1"))
@@ -195,6 +196,7 @@ def test_a_network_in_the_studys_folder_reaches_workers(study, tmp_path):
     assert done.stdout.decode().strip() == load_model(study).fingerprint
 
 
+@pytest.mark.slow  # test_line.py has what stages a change makes stale
 def test_settings_that_come_after_pictures_leave_them_alone(study):
     toml = (study.folder / "study.toml").read_text()
     (study.folder / "study.toml").write_text(toml.replace("participants = 2", "participants = 3") + "margin = 0.06\n")

@@ -215,6 +215,7 @@ pipeline.run(Study.open(Path({str(study)!r})), [{stage!r}])
     assert process.wait() == -signal.SIGKILL
 
 
+@pytest.mark.slow  # tests/test_killed.py kills single stages
 def test_killed_in_index_and_synthesis_it_gives_the_same(study, tmp_path):
     killed = new_study(tmp_path / "killed")
     kill_when(killed.folder, "index", "index/partial.npz")

@@ -18,7 +18,7 @@ from exemplum.study.config import Config
 from exemplum.study.folder import Study
 
 LONGEST = 400  # characters of a message, without the folder's own path
-SLOWEST_S = 2.0  # of processor time
+SLOWEST_S = 6.0  # of processor time: far more than it takes, far less than tracing a network for nothing
 # Checks the first study, so that what every run imports is imported once, then forks a child per further one, which is
 # the command in all but its start.
 COMMANDS = """

@@ -4,6 +4,7 @@ import os
 import signal
 
 import numpy as np
+import pytest
 
 from exemplum import store
 from exemplum.explanations.synthetic import recipe
@@ -16,6 +17,7 @@ UNITS = [Unit("mixed3b", 8), Unit("mixed3b", 100), Unit("mixed4c", 7)]
 POLES = [Pole.MAX, Pole.MIN]
 
 
+@pytest.mark.slow  # starts a cluster, and a worker again
 def test_a_killed_worker_changes_no_picture(cluster, model, tmp_path):
     mark = tmp_path / "killed"
 

@@ -29,7 +29,10 @@ def lite0() -> Model:
     return models.load("efficientnet-lite0")
 
 
-@pytest.mark.parametrize("name", models.LITE)
+@pytest.mark.parametrize(
+    "name",
+    [name if name == "efficientnet-lite0" else pytest.param(name, marks=pytest.mark.slow) for name in models.LITE],
+)
 def test_logits_are_those_of_the_network_that_the_weights_were_made_for(name):
     model = models.load(name)
     image = model.crop(np.asarray(photograph("chelsea").convert("RGB")))

@@ -41,6 +41,7 @@ def told(study, parse) -> str:
     return parse(study.folder / "report/index.html").text.get("scores", "").replace("\u00a0", " ")
 
 
+@pytest.mark.slow  # a page more
 def test_a_study_without_scores_has_no_such_section(finished_stimuli, parse):
     assert told(finished_stimuli, parse) == ""
     assert not (finished_stimuli.folder / "report/tables/score_summaries.csv").exists()

@@ -21,7 +21,8 @@ def test_more_answers_make_the_report_stale(finished_stimuli):
     assert stage.fingerprint(finished_stimuli) != before
 
 
-@pytest.mark.parametrize("recruitment", ["open", pytest.param("paused", marks=pytest.mark.slow)])
+@pytest.mark.slow  # tests/server/test_unblinding.py has it for each verb
+@pytest.mark.parametrize("recruitment", ["open", "paused"])
 def test_people_are_hidden_while_the_study_recruits(finished_stimuli, parse, tmp_path, recruitment):
     shown = 'data-observer="participants"'
     write_effects(finished_stimuli)

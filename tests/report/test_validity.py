@@ -32,6 +32,7 @@ def page(study) -> str:
     return (study.folder / "report/index.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow  # a page more
 def test_a_study_that_was_not_checked_has_no_such_section(finished_stimuli):
     assert 'id="validity"' not in page(finished_stimuli)
     assert not (finished_stimuli.folder / "report/tables/checks.csv").exists()

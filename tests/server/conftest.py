@@ -16,6 +16,16 @@ from exemplum.server import Experiment, Settings, create_app
 from server import made
 
 DATABASES = ("sqlite", "postgresql")
+# What these ask of a database the others ask of PostgreSQL too: there they are slow tests.
+ON_SQLITE = {"test_experimenter", "test_frozen_study", "test_session_course", "test_boundary", "test_entry"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        asked = getattr(item, "callspec", None)
+        if item.path.stem in ON_SQLITE and asked and asked.params.get("database") == "postgresql":
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -388,7 +388,7 @@ def test_no_order_of_requests_breaks_the_server(base_study: Any) -> None:
     run_state_machine_as_test(
         Api,
         settings=settings(
-            max_examples=25, stateful_step_count=STEPS, derandomize=True, deadline=None, print_blob=False,
+            max_examples=12, stateful_step_count=STEPS, derandomize=True, deadline=None, print_blob=False,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip

@@ -184,6 +184,7 @@ def test_a_folder_that_is_no_rehearsal_is_left_alone(tmp_path):
     assert (study.folder / "rehearsal" / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.slow  # a second rehearsal
 def test_a_stopped_rehearsal_goes_on_to_the_same_answers(tmp_path):
     study = made.whole(tmp_path / "study", TOML, 3, mains=2)
     crowd = simulated.Crowd(3, 5, CROWD.accuracy, dropouts=0.3, careless=0.3, refusals=0.0)

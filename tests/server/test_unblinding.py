@@ -124,6 +124,7 @@ def test_people_are_left_out_while_recruiting(recruiting, verb):
             assert set(held["observer"]) == {"chance"}
 
 
+@pytest.mark.slow  # the audit itself is tested by test_experimenter.py
 def test_a_reason_includes_them_and_is_in_the_audit(recruiting):
     before = command("report", recruiting)
     assert before.code == 0, before.err

@@ -154,6 +154,7 @@ def test_a_second_tab_asks_before_it_takes_over(shown, context):
     expect(first.locator("h1")).to_have_text("You are continuing in another window")
 
 
+@pytest.mark.slow  # tests/server/test_answers.py has what the server does
 def test_a_trial_answered_on_another_device_counts_once(shown, chromium, context):
     """Windows of one browser see each other; two devices do not, and the server decides."""
     running, page, person = shown
@@ -211,6 +212,7 @@ def test_a_double_click_answers_one_trial(shown):
     assert person.pending().position == trial.position + 1
 
 
+@pytest.mark.slow  # the test of a stopped server has the same outbox
 def test_an_unsent_answer_is_sent_when_opened_the_next_day(at_block, chromium, tmp_path):
     """A profile on disk: what the browser keeps is all that is left, and the server has given the place away."""
     running, walker = at_block()

@@ -160,6 +160,7 @@ def withdraw(page, running, who):
     expect(page.get_by_role("heading", name="Sessions")).to_be_visible()
 
 
+@pytest.mark.slow  # tests/server/test_invitations.py has them without a browser
 def test_a_link_is_copied_and_single_use_links_are_made(host, context):
     running = host(main=1, address="https://study.example.org")
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=running.url)

@@ -36,6 +36,7 @@ def two(pages, tiny, tmp_path):
         thread.join(10)
 
 
+@pytest.mark.slow  # tests/server/test_studies_side_by_side.py has what the server does
 def test_two_studies_in_one_browser_do_not_mix(two, context, axe):
     url, experiments = two
     tabs = {name: context.new_page() for name in experiments}

@@ -96,6 +96,7 @@ def test_simulated_observers_of_known_accuracy_are_recovered(host, context):
     assert (pooled["high"] >= 0.8).all()
 
 
+@pytest.mark.slow  # test_full_size.py has all of its trials
 def test_the_second_experiment_in_the_browser(host, context):
     """All four schemes are shown, and intuitiveness is asked before and after."""
     running = host(main=1, protocol="borowski2021-2", pilot=True)
