@@ -134,6 +134,7 @@ def test_a_second_run_does_nothing(study):
     assert {path: path.stat().st_mtime_ns for path in study.folder.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow  # tests/test_forcing.py has what a change makes stale
 def test_only_stages_behind_a_change_run_again(study, tmp_path):
     folder = tmp_path / "changed"
     shutil.copytree(study.folder, folder)

@@ -103,6 +103,7 @@ def estimates_of_machines(folder: Path) -> pd.Series:
     return found[ours].set_index(keys)["estimate"].sort_index()
 
 
+@pytest.mark.slow  # half a minute; run it before a release
 def test_what_people_saw_is_kept_to_the_bit(old, ran_again):
     folder, said = ran_again
     for stage in KEPT:

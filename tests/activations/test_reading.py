@@ -21,6 +21,7 @@ for _ in Measurer(model, ["mixed3a"], "before", "channel").corpus(corpus, np.ara
 """
 
 
+@pytest.mark.slow  # waits for processes to end
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc")
 def test_workers_end_when_their_parent_is_killed():
     with subprocess.Popen([sys.executable, "-c", STALLED], stdout=subprocess.PIPE, text=True) as process:

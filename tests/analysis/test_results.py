@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from exemplum.analysis import AnalysisSection, simulate
@@ -53,6 +54,7 @@ def test_no_answers_give_empty_tables() -> None:
         assert found[name].empty
 
 
+@pytest.mark.slow  # test_reproduction.py has the published numbers
 def test_published_study_ends_in_its_published_verdict(shared_data) -> None:
     """Natural images help more, in both experiments and every scheme (Borowski et al. 2021); none misleads.
 

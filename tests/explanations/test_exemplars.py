@@ -127,6 +127,7 @@ def test_two_files_of_one_image_do_not_meet_in_a_batch(model, copied_folder, tmp
     assert met > 0  # they do where nobody looks
 
 
+@pytest.mark.slow  # tests/queries has copies of queries
 def test_what_looks_like_a_query_of_a_window_is_no_exemplar(model, copied_folder, tmp_path):
     """Of two files of one image one may be a query at 0.8, and the other extreme enough for a method."""
     corpus = images.open_corpus(f"folder:{copied_folder}")

@@ -17,7 +17,14 @@ from server import made
 
 DATABASES = ("sqlite", "postgresql")
 # What these ask of a database the others ask of PostgreSQL too: there they are slow tests.
-ON_SQLITE = {"test_experimenter", "test_frozen_study", "test_session_course", "test_boundary", "test_entry"}
+ON_SQLITE = {
+    "test_experimenter",
+    "test_frozen_study",
+    "test_session_course",
+    "test_boundary",
+    "test_entry",
+    "test_text",
+}
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -220,6 +220,7 @@ def test_endless_headers_are_cut_off(impatient):
         line.sendall(ten_megabytes)
 
 
+@pytest.mark.slow  # waits for slow clients
 def test_patient_clients_are_served(impatient):
     """Requests of less than the limit, with pauses between them, on one connection."""
     with socket.create_connection(("127.0.0.1", impatient.port)) as line:

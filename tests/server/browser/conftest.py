@@ -15,7 +15,7 @@ import httpx
 import pandas as pd
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from browsing import launched
 from building import alone, axe_core, build_hook
@@ -69,6 +69,9 @@ class Host:
     def stop(self) -> None:
         self._server.should_exit = True
         self._thread.join(10)
+
+
+expect.set_options(timeout=20_000)  # a commit waits for the disk, which a busy machine may keep waiting
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,7 @@ new MutationObserver(() => {{
 """
 
 
+@pytest.mark.slow  # waits for a slow line
 def test_a_slow_line_delays_the_block_and_no_reaction_time(beginning, context):
     """0.3 s of latency, 400 kB/s: the block waits for images, the feedback for the server, the trial for nothing."""
     running, page, person = beginning
