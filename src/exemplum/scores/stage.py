@@ -12,7 +12,7 @@ import pandas as pd
 
 from exemplum import observers, queries, responses, store, tables
 from exemplum.errors import UserError
-from exemplum.explanations import Explanation, stage as explanations_stage, whole_images
+from exemplum.explanations import Explanation, ExplanationMethod, stage as explanations_stage, whole_images
 from exemplum.index import stage as index_stage
 from exemplum.queries import stage as queries_stage
 from exemplum.records import Picture, Pole, Unit
@@ -55,10 +55,9 @@ def check(study: Study) -> None:
 
 def fingerprint(study: Study) -> str:
     section = study.config.scores
-    everywhere = [(use, explanations_stage.load_use(study, use)) for use in _everywhere(study)]
     made = [
         index_stage.made(study),
-        [explanations_stage.pictures_key(study, use, method, "") for use, method in everywhere],
+        [explanations_stage.pictures_key(study, use, method, "") for use, method in _everywhere(study)],
     ]
     if _drawn(study):
         made += [queries_stage.made(study), _pictures_made(study)]
@@ -112,13 +111,14 @@ def run(study: Study) -> dict[str, Any]:
         read=lambda picture: store.read_png(study.folder / picture.path),
         nulls=[null for null in section.nulls if null in OF_UNITS], alphas=alphas,
     )]  # fmt: skip
-    for use in _everywhere(study):
-        method = explanations_stage.load_use(study, use)
+    everywhere = _everywhere(study)
+    parts = kept / PARTS / fingerprint(study) if everywhere else kept
+    for use, method in everywhere:
         found += scored_pictures(
             use.name, method, own, model, drawn, encoders, explanations_stage.settings(study, method), alphas=alphas,
-            folder=kept / PARTS / store.digest(fingerprint(study), use.name),
+            folder=parts / use.name,
         )  # fmt: skip
-    table = pd.concat(found, ignore_index=True)
+    table = tables.SCORES.concat(found)
     baseline = config.explanations.baseline
     differences, summaries = summary.differences(table, baseline), summary.summaries(table)
     study.begin_writing(FOLDER)
@@ -173,20 +173,22 @@ def _of_rows(study: Study) -> dict[str, str]:
 
 def _drawn(study: Study) -> list[str]:
     """The methods whose pictures the stage of explanations makes, of the units that the study tests."""
-    others = {*_of_rows(study), *(use.name for use in _everywhere(study))}
+    others = {*_of_rows(study), *study.config.scores.every_unit}
     return [use.name for use in _uses(study) if use.name not in others]
 
 
-def _everywhere(study: Study) -> list[Explanation]:
+def _everywhere(study: Study) -> list[tuple[Explanation, ExplanationMethod]]:
     """The methods that make pictures here, of every unit. Raises UserError for one that is not scored or makes none."""
-    uses = {use.name: use for use in _uses(study)}
+    uses, found = {use.name: use for use in _uses(study)}, []
     with study.setting("[scores] every_unit"):
         for name in study.config.scores.every_unit:
             if name not in uses:
                 raise UserError(f"{name} is not among the methods that are scored, {', '.join(uses)}")
-            if name in _of_rows(study):
+            method = explanations_stage.load_use(study, uses[name])
+            if whole_images(method):
                 raise UserError(f"{name} shows whole images of the corpus, of every unit already; leave it out")
-    return [uses[name] for name in study.config.scores.every_unit]
+            found.append((uses[name], method))
+    return found
 
 
 def _pictures(study: Study) -> dict[str, list[Picture]]:

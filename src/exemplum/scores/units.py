@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from exemplum.errors import UserError, did_you_mean
 from exemplum.explanations import ExplanationMethod, Request, Settings, as_method, whole_images
 from exemplum.images import Corpus
@@ -20,6 +18,7 @@ from exemplum.scores.pictures import scored_pictures
 from exemplum.scores.populations import DIRECTIONS, NULLS, OF_UNITS, RANDOM, UNTRAINED, IndexSettings, Population
 from exemplum.scores.result import Scores
 from exemplum.scores.scoring import Plan, draw_and_embed, scored
+from exemplum.tables import SCORES
 
 Method = str | ExplanationMethod | Callable[[Request], Iterable[Picture]]
 
@@ -78,12 +77,12 @@ def score(
     own = populations.own(index, asked)
     everyone = [own, *of_nulls(nulls, model, corpus, layers, settings, home)]
     drawn = draw_and_embed(everyone, plan, corpus, model.preprocessing, encoders, home, workers=workers)
-    tables = [scored(drawn, encoders, rows=rows, nulls=[null for null in nulls if null in OF_UNITS])] if rows else []
+    tables = [scored(drawn, encoders, rows=rows, nulls=[null for null in nulls if null in OF_UNITS])]
+    given = Settings(seed, index.relu, index.objective)
     for name, method in chosen.items():
         if name not in rows:
-            given = Settings(seed, index.relu, index.objective)
             tables += scored_pictures(name, method, own, model, drawn, encoders, given)
-    table = pd.concat(tables, ignore_index=True)
+    table = SCORES.concat(tables)
     random = tuple(name for name, kind in rows.items() if kind == RANDOM)
     return Scores(table, baseline or next(iter(chosen)), index, random)
 
