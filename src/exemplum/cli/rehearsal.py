@@ -11,11 +11,11 @@ import pandas as pd
 from exemplum import store
 from exemplum.observers import PEOPLE
 from exemplum.report import formatting
+from exemplum.responses import FINISHED
 from exemplum.server import PaySection, refuse_stale, simulated
 from exemplum.study import Study, locks, pipeline, stamped, versions
 
 STATE = "rehearsal.json"  # in the copy
-ENDED = ("completed", "failed_attention")  # with every trial answered
 
 
 def rehearse(study: Study, crowd: simulated.Crowd, force: bool = False) -> tuple[Study, list[simulated.SimulatedVisit]]:
@@ -67,7 +67,7 @@ class Durations:
 
 def durations(of: Sequence[simulated.SimulatedVisit]) -> Durations:
     """How long a person takes; careless people, who hurry, are left out."""
-    whole = [visit for visit in of if visit.outcome in ENDED and visit.manner != simulated.Manner.CARELESS]
+    whole = [visit for visit in of if visit.outcome in FINISHED and visit.manner != simulated.Manner.CARELESS]
     if not whole:
         return Durations(np.nan, np.nan, np.nan, 0)
     minutes = [visit.minutes for visit in whole]

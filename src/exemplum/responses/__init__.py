@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         write_encoders as write_encoders,
     )
     from exemplum.responses.flow import (
+        FINISHED as FINISHED,
         UNFINISHED as UNFINISHED,
         Entered as Entered,
         read_entered as read_entered,
@@ -68,7 +69,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "write_calibrations",
             "write_encoders",
         ],
-        "flow": ["UNFINISHED", "Entered", "read_entered", "write_entered"],
+        "flow": ["FINISHED", "UNFINISHED", "Entered", "read_entered", "write_entered"],
         "table": ["ResponseTables", "check", "files", "read", "read_all", "rows"],
     },
 )

@@ -14,6 +14,7 @@ from exemplum.study import Study
 
 FILE = "server/flow.json"
 UNFINISHED = "unfinished"  # the outcome of a session that has not ended
+FINISHED = ("completed", "failed_attention")  # outcomes of those who answered every trial
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class CodesSection(Section):
 class RedirectsSection(CodesSection):
     """Where participants are sent at the end, by outcome; parameters of their link are filled in as in codes."""
 
-    @field_validator("completed", "failed_attention", "no_consent", "screened_out")
+    @field_validator(*CodesSection.model_fields)
     @classmethod
     def _is_address(cls, address: str) -> str:
         if address and not WEB_ADDRESS.match(address):

@@ -10,11 +10,11 @@ import numpy as np
 from sqlalchemy import select
 
 from exemplum.checks import Verdict
+from exemplum.responses import FINISHED
 from exemplum.server.live.check import LiveCheck, Situation
 from exemplum.server.storage.schema import Participant, SessionRow, StudyRow
 
 ENOUGH = 3  # pilots
-ENDED = ("completed", "failed_attention")  # with every trial answered
 LONGER = 1.2  # times the promised duration
 NAN = float("nan")
 
@@ -50,7 +50,7 @@ def pilot_times(situation: Situation) -> PilotTimes:
             select(SessionRow.created_at, SessionRow.finished_at)
             .join(Participant, Participant.id == SessionRow.participant_id)
             .join(StudyRow, StudyRow.id == Participant.study_id)
-            .where(StudyRow.uid == situation.study.id, Participant.pilot, SessionRow.outcome.in_(ENDED))
+            .where(StudyRow.uid == situation.study.id, Participant.pilot, SessionRow.outcome.in_(FINISHED))
         ).all()
     minutes = [(finished - created) / 60_000 for created, finished in took if finished is not None]
     if not minutes:

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from exemplum.server.experiment import Experiment
 from exemplum.server.sessions import recruitment
-from exemplum.server.storage.schema import Participant, SessionRow, StudyRow, now_ms
+from exemplum.server.storage.schema import Participant, SessionRow, StudyRow
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class StudyLine:
 
 def line(name: str, experiment: Experiment) -> StudyLine:
     """The present state of a study."""
-    alive = now_ms() - experiment.config.dropout_minutes * 60_000
+    alive = recruitment.alive_since(experiment)
     with experiment.database.read() as orm:
         entered, active = orm.execute(
             select(
                 func.count(SessionRow.id),
-                func.count(SessionRow.id).filter(SessionRow.status == "active", SessionRow.seen_at > int(alive)),
+                func.count(SessionRow.id).filter(SessionRow.status == "active", SessionRow.seen_at > alive),
             )
             .join(Participant, Participant.id == SessionRow.participant_id)
             .where(Participant.study_id == experiment.study_id, Participant.pilot.is_(False))

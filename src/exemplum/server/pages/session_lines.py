@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session as Orm
 
-from exemplum.responses import ExclusionsSection
+from exemplum.responses import FINISHED, ExclusionsSection
 from exemplum.server.experiment import Experiment
-from exemplum.server.storage.schema import Batch, Participant, SessionRow, Summary, now_ms
+from exemplum.server.sessions.recruitment import alive_since
+from exemplum.server.storage.schema import Batch, Participant, SessionRow, Summary
 from exemplum.server.storage.tables import label_of
 
 # Reasons to look at a session: name → words. All from times and sides, none from conditions.
@@ -24,7 +25,6 @@ PAUSE_MS = 10 * 60_000
 HIDDEN_MS, BLURS = 10_000, 3
 SIDE_SHARE = 0.1  # of the main answers on the side chosen less often
 CATCH = 0.8  # share right, where study.toml declares none
-CODED = ("completed", "failed_attention")  # outcomes of those who answered all trials
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,7 @@ class SessionLine:
 def lines(orm: Orm, experiment: Experiment, key: str = "") -> list[SessionLine]:
     """All sessions, or the one of a `key`, in the order of entry."""
     rules = experiment.study.config.exclusions
-    now = now_ms()
-    alive = now - experiment.config.dropout_minutes * 60_000
+    alive = alive_since(experiment)
     chosen = CHOSEN.where(Participant.study_id == experiment.study_id).order_by(SessionRow.id)
     if key:
         chosen = chosen.where(SessionRow.image_ref == key)
@@ -133,7 +132,7 @@ def measured(row: Row[Any]) -> dict[str, float]:
 
 def _broken(row: Row[Any], rules: ExclusionsSection) -> dict[str, str]:
     """Rules that the session breaks; those who gave no consent, or were screened out, can break none."""
-    if row.sum_answers is None or (row.outcome and row.outcome not in CODED) or rules == ExclusionsSection():
+    if row.sum_answers is None or (row.outcome and row.outcome not in FINISHED) or rules == ExclusionsSection():
         return {}
     from exemplum.responses import exclusions  # late: most studies have no rules at their start
 

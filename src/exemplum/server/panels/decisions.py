@@ -12,10 +12,12 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Orm
 
+from exemplum.responses import FINISHED
 from exemplum.server import PaySection
 from exemplum.server.experiment import Experiment
 from exemplum.server.pages import session_lines
 from exemplum.server.pages.session_lines import SessionLine
+from exemplum.server.sessions.steps import ATTENTION
 from exemplum.server.storage.schema import Participant, SessionRow, Summary
 
 Kind = Literal["approve", "reject", "screened out", "none"]
@@ -23,7 +25,6 @@ KINDS: tuple[Kind, ...] = ("approve", "reject", "screened out", "none")
 # Anybody can open a link with any text as the id; one with a line break would add lines of its own to a file.
 ORDINARY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 CENT = Decimal("0.01")
-ATTENTION = "catch_accuracy"
 LEFT = "left before the end"
 # To participants; Prolific wants at least 100 characters.
 BECAUSE = (
@@ -131,7 +132,7 @@ def _kind(line: SessionLine, pay: PaySection) -> tuple[Kind, dict[str, str]]:
         return "screened out", {}
     if line.status == "no_consent":
         return "none", {"": "no consent"}
-    if line.status not in ("completed", "failed_attention"):
+    if line.status not in FINISHED:
         return "none", {"": "still under way" if line.status == "active" else LEFT}
     broken = {rule: reason for rule, reason in line.broken.items() if rule in pay.reject}
     if line.status == "failed_attention" and ATTENTION in pay.reject:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session as Orm
 
 from exemplum.server.experiment import Experiment
@@ -28,6 +28,19 @@ def is_full(orm: Orm, experiment: Experiment, group: str = "") -> bool:
     return all(name in said.quotas and held[name] >= said.quotas[name] for name in groups)
 
 
+def alive_since(experiment: Experiment) -> int:
+    """The last request of a session that is under way is after this time, ms since 1970; those before are dropouts."""
+    return int(now_ms() - experiment.config.dropout_minutes * 60_000)
+
+
+def holds_place(experiment: Experiment) -> ColumnElement[bool]:
+    """Of sessions: completed or under way, and not excluded."""
+    return SessionRow.excluded.is_(False) & or_(
+        SessionRow.outcome == "completed",
+        (SessionRow.status == "active") & (SessionRow.seen_at > alive_since(experiment)),
+    )
+
+
 def completed(orm: Orm, experiment: Experiment) -> int:
     """Participants who finished and are not excluded, without pilots."""
     return orm.scalar(
@@ -48,7 +61,6 @@ def places_held(orm: Orm, experiment: Experiment, besides: int = 0) -> Counter[s
 
     `besides` is the id of a session that is not counted.
     """
-    alive = int(now_ms() - experiment.config.dropout_minutes * 60_000)
     counts = orm.execute(
         select(Participant.group, func.count())
         .join(SessionRow, SessionRow.participant_id == Participant.id)
@@ -57,11 +69,7 @@ def places_held(orm: Orm, experiment: Experiment, besides: int = 0) -> Counter[s
             Participant.pilot.is_(False),
             Participant.group != "",
             SessionRow.id != besides,
-            SessionRow.excluded.is_(False),
-            or_(
-                SessionRow.outcome == "completed",
-                (SessionRow.status == "active") & (SessionRow.seen_at > alive),
-            ),
+            holds_place(experiment),
         )
         .group_by(Participant.group)
     )

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session as Orm
 
 from exemplum import design as designs
@@ -18,7 +18,7 @@ from exemplum.server.requests import ApiError, Body, bad_request
 from exemplum.server.sessions import comprehension, forms, summaries
 from exemplum.server.sessions.entry import hashed
 from exemplum.server.sessions.forms import COMMENT, described
-from exemplum.server.sessions.recruitment import places_held
+from exemplum.server.sessions.recruitment import holds_place, places_held
 from exemplum.server.sessions.schedule import pictures_of, place, session_of, show_again, steps_after, trial_of, turned
 from exemplum.server.sessions.state import RATING, must_practise_again, step_id
 from exemplum.server.storage.schema import (
@@ -234,7 +234,6 @@ def filled(orm: Orm, experiment: Experiment, participant: Participant) -> tuple[
     Dropouts (no request for `dropout_minutes`) and excluded participants hold none. Pilots are counted separately. A
     new study version with the same design continues the counts.
     """
-    alive = now_ms() - experiment.config.dropout_minutes * 60_000
     counts = orm.execute(
         select(SessionRow.slot, Participant.group, func.count())
         .join(Participant, Participant.id == SessionRow.participant_id)
@@ -244,11 +243,7 @@ def filled(orm: Orm, experiment: Experiment, participant: Participant) -> tuple[
             StudyVersion.design_hash == experiment.design_hash,
             SessionRow.slot.is_not(None),
             Participant.pilot == participant.pilot,
-            SessionRow.excluded.is_(False),
-            or_(
-                SessionRow.outcome == "completed",
-                (SessionRow.status == "active") & (SessionRow.seen_at > int(alive)),
-            ),
+            holds_place(experiment),
         )
         .group_by(SessionRow.slot, Participant.group)
     )

@@ -66,7 +66,7 @@ async def keep_watching(experiment: Experiment) -> None:
 
 def _recent(orm: Orm, experiment: Experiment) -> list[bool]:
     """Of the last participants who finished or left, whether each is done, the last first."""
-    gone = int(now_ms() - experiment.config.dropout_minutes * 60_000)
+    gone = recruitment.alive_since(experiment)
     found = orm.scalars(
         select(SessionRow.outcome)
         .join(Participant, Participant.id == SessionRow.participant_id)

@@ -15,10 +15,11 @@ from exemplum.errors import UserError
 from exemplum.server.experiment import Experiment
 from exemplum.server.sessions import comprehension
 from exemplum.server.sessions.entry import hashed, link_code
+from exemplum.server.sessions.recruitment import alive_since
 from exemplum.server.sessions.schedule import trial_of
 from exemplum.server.simulated.crowd import Manner
 from exemplum.server.simulated.person import ANNOUNCEMENT_S, SimulatedPerson
-from exemplum.server.storage.schema import Answer, SessionRow, StepRecord, TrialRow, now_ms
+from exemplum.server.storage.schema import Answer, SessionRow, StepRecord, TrialRow
 
 BEFORE_SCHEDULE = ("consent", "form")
 CLIENT = {
@@ -138,7 +139,7 @@ class Visit:
 
     async def _be_forgotten(self) -> None:
         """The dropout's time passes at once, so that the place is given to the next who come."""
-        gone = now_ms() - round(self._experiment.config.dropout_minutes * MINUTE_MS) - 1
+        gone = alive_since(self._experiment) - 1
         leave = update(SessionRow).where(SessionRow.token_hash == self._token_hash).values(seen_at=gone)
         await self._experiment.database.writer.submit(lambda orm: orm.execute(leave))
 

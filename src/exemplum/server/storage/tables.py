@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session as Orm
 
 from exemplum.errors import UserError
 from exemplum.records import Response, Side, Trial, Viewing
-from exemplum.responses import rows
+from exemplum.responses import FINISHED, rows
 from exemplum.server.sessions import comprehension
 from exemplum.server.sessions.schedule import trial_of
 from exemplum.server.storage.schema import Answer, Audit, Participant, SessionRow, StepRecord, StudyVersion, TrialRow
@@ -36,7 +36,7 @@ def members(orm: Orm, study_id: int, *, pilot: bool | None = False, finished: bo
     if pilot is not None:
         chosen = chosen.where(Participant.pilot == pilot)
     if finished:
-        chosen = chosen.where(SessionRow.outcome.in_(("completed", "failed_attention")))
+        chosen = chosen.where(SessionRow.outcome.in_(FINISHED))
     return [(row, participant) for row, participant in orm.execute(chosen.order_by(SessionRow.id))]
 
 
