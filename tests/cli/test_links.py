@@ -5,7 +5,7 @@ import pytest
 from exemplum.server import Experiment, Settings
 from exemplum.server.sessions import entry, invitations
 from exemplum.server.sessions.entry import EntryRequest
-from exemplum.study import Study
+from exemplum.study import Study, blinding
 from server import made
 
 BASE = "https://study.example.org"
@@ -56,6 +56,16 @@ def test_links_of_groups_and_single_use_links_are_those_of_the_server(exemplum, 
     finally:
         again.close()
     assert (count.batch.name, count.batch.group, count.batch.size, count.used) == ("autumn", "lay", 3, 1)
+
+
+def test_of_a_study_whose_database_is_elsewhere_its_address_is_asked_for(exemplum, served):
+    folder, experiment = served("")
+    elsewhere = blinding.Status(experiment.study.id, "open", None, 0, 0, "", "postgresql://lab.example/study")
+    blinding.write_status(experiment.study, elsewhere)
+    (folder / "server" / "experiment.sqlite").unlink()
+    said = exemplum("links", str(folder), "--panel", "sona", *AT)
+    assert said.returncode == 1
+    assert "are in postgresql://lab.example/study; give its database" in said.stderr
 
 
 def test_what_cannot_be_made_is_said(exemplum, served):

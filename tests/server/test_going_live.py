@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import create_engine, inspect, update
 
 from exemplum import design as designs
 from exemplum.checks import Verdict
@@ -18,6 +18,7 @@ from exemplum.server import live
 from exemplum.server.storage.schema import Answer, SessionRow, now_ms
 from exemplum.study import Study
 from server import made
+from server.conftest import new_database
 from server.test_experimenter import let_in, pilot_link, press
 from server.walk import Walker
 
@@ -218,3 +219,9 @@ def test_the_page_says_the_same(serve):
 def test_a_pilot_server_is_no_way_to_begin(serve):
     page = let_in(serve(pilot=True)).get("/experimenter/ready").text
     assert "marks all sessions as pilots" in page
+
+
+def test_looking_at_a_database_of_another_schema_leaves_it_as_it_is(tmp_path, base_study, postgres):
+    study, url = made.like(base_study(), tmp_path / "study", GOOD), new_database(postgres)
+    assert live.opened(study, url) is None
+    assert inspect(create_engine(url.replace("postgresql:", "postgresql+psycopg:"))).get_table_names() == []

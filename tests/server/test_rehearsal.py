@@ -31,6 +31,7 @@ PLACES, PEOPLE = 4, 12
 # bootstrap: no test here is about an interval by resampling
 TOML = """[exclusions]
 catch_accuracy = 0.75
+answers_each_side = 1
 [analysis]
 bootstrap = 100
 [server]

@@ -1,5 +1,6 @@
 """Several studies on one server: each at its own path with its own data, and none tells of another."""
 
+import asyncio
 import re
 from contextlib import contextmanager
 from pathlib import Path
@@ -125,6 +126,26 @@ def test_one_study_is_at_the_root_and_at_its_path(two):
         assert below.get("/api/session", headers=walker.headers).status_code == 200
         assert client.get("/api/config").json() == below.get("/api/config").json()
         assert client.experiments["first"].settings.address == BASE  # links are as they were
+
+
+def test_a_request_for_the_whole_server_is_answered(two):
+    """OPTIONS * has a path without a slash, which the test client cannot send."""
+    answered = []
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        answered.append(message)
+
+    with served(*two) as client:
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "OPTIONS", "scheme": "http",
+            "path": "*", "raw_path": b"*", "query_string": b"", "root_path": "", "headers": [(b"host", b"localhost")],
+            "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
+        }  # fmt: skip
+        asyncio.run(client.app(scope, receive, send))
+    assert 400 <= answered[0]["status"] < 500
 
 
 def test_one_of_several_that_cannot_start_stops_no_other_for_good(two, tmp_path):

@@ -37,7 +37,7 @@ def links(
     if (single_use is None) == (panel is None):
         raise UserError("give either --panel or --single-use (with --batch NAME)")
     if doubt := link_doubts(base):
-        console.print(f"note: {doubt.replace('start the server with', 'give')}", highlight=False, soft_wrap=True)
+        console.print(f"note: {doubt}", highlight=False, soft_wrap=True)
     if single_use is not None:
         for link in issue_links(opened, batch, single_use, group, base, database):
             print(link)

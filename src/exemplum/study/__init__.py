@@ -21,7 +21,7 @@ from exemplum.study.config import (
     once,
     parse,
 )
-from exemplum.study.folder import IDENTITY_FILE, STAGES, Study, new_identity, taken_back, versions
+from exemplum.study.folder import DATABASE, IDENTITY_FILE, STAGES, Study, new_identity, taken_back, versions
 
 if TYPE_CHECKING:
     from exemplum.study.blinding import Recruitment as Recruitment, Status as Status
@@ -39,6 +39,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     },
 )
 __all__ += [
-    "IDENTITY_FILE", "STAGES", "Name", "Names", "Once", "Pixels", "Precision", "Seconds", "Section", "Share", "Study",
-    "StudyError", "Text", "check_order", "new_identity", "once", "parse", "taken_back", "versions",
+    "DATABASE", "IDENTITY_FILE", "STAGES", "Name", "Names", "Once", "Pixels", "Precision", "Seconds", "Section",
+    "Share", "Study", "StudyError", "Text", "check_order", "new_identity", "once", "parse", "taken_back", "versions",
 ]  # fmt: skip

@@ -182,8 +182,6 @@ class Identity:
     older: bool = False  # the folder is older than ids: its data may be in a database without ids
     version_of: str = ""  # id of the study that this one is a new version of
     adopt: str = ""  # written by hand: the name under which a database without ids has this study
-    copy: str = ""  # of a stamped copy: rehearsal or pilots (exemplum.study.stamped)
-    copy_of: str = ""  # id of the study that it is a copy of
 
 
 def read_identity(folder: Path) -> Identity:
@@ -273,5 +271,5 @@ def _checked(path: Path, held: Any) -> Identity:
         raise UserError(
             f'{path}: "id" must be 32 hexadecimal digits (got {fields.get("id")!r}); restore the file from a backup'
         )
-    texts = {name: str(fields.get(name, "")) for name in ("version_of", "adopt", "copy", "copy_of")}
+    texts = {name: str(fields.get(name, "")) for name in ("version_of", "adopt")}
     return Identity(_id(held), bool(fields.get("older")), **texts)

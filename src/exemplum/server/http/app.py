@@ -25,6 +25,7 @@ from exemplum.server.http.experimenter_routes import preview_routes, routes as e
 from exemplum.server.http.middleware import Buckets, ImageFiles, RequestMiddleware, route_path
 from exemplum.server.http.participant_routes import public_routes, routes as participant_routes
 from exemplum.server.http.preview_routes import PAGE as PREVIEW_PAGE, STATIC
+from exemplum.server.live.machine import LOW_DISK
 from exemplum.server.requests import NO_JSON, ApiError, bad_request
 from exemplum.server.sessions import summaries, watch, withdrawal
 from exemplum.server.storage.export import publish
@@ -34,7 +35,6 @@ log = logging.getLogger("exemplum.server")
 # Seconds until a running thread yields. With Python's 5 ms the event loop waits for the writer: 150 answers at once
 # took 140 ms instead of 105.
 TURN_S = 0.0005
-LOW_DISK = 256 * 1024**2  # bytes free below which health warns
 INDEX = "index.html"
 FAILING, WELL = "failing", "ok"
 
@@ -51,13 +51,15 @@ def create_app(experiment: Experiment) -> FastAPI:
             asyncio.create_task(work(experiment))
             for work in (_publish_what_ends, withdrawal.keep_trying, watch.keep_watching)
         ]
-        yield
-        for task in tasks:
-            task.cancel()
-        await run_in_threadpool(withdrawal.attempt, experiment, quiet=True, last=True)
-        await run_in_threadpool(experiment.database.writer.stop)
-        await run_in_threadpool(_publish, experiment)
-        experiment.close()
+        try:
+            yield
+        finally:  # also where what runs the application was stopped
+            for task in tasks:
+                task.cancel()
+            await run_in_threadpool(withdrawal.attempt, experiment, quiet=True, last=True)
+            await run_in_threadpool(experiment.database.writer.stop)
+            await run_in_threadpool(_publish, experiment)
+            experiment.close()
 
     app = FastAPI(title="exemplum", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     buckets = _prepared(app, experiment)

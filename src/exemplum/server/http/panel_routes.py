@@ -13,11 +13,11 @@ from starlette.concurrency import run_in_threadpool
 from exemplum.errors import UserError
 from exemplum.server.experiment import Experiment
 from exemplum.server.panels import files
-from exemplum.server.panels.decisions import KINDS, Decision, decisions, totals
+from exemplum.server.panels.decisions import KINDS, STRANGE_ID, Decision, decisions, totals
 from exemplum.server.panels.links import PANELS, link, link_doubts
 from exemplum.server.requests import ApiError
 from exemplum.server.sessions import invitations
-from exemplum.server.sessions.entry import PILOT, link_code, link_names
+from exemplum.server.sessions.entry import PILOT, link_codes
 from exemplum.server.storage.schema import Audit
 from exemplum.store import csv_text
 
@@ -78,7 +78,7 @@ def _add_payment(inside: APIRouter, desk: Desk) -> None:
 def _links(experiment: Experiment) -> dict[str, Any]:
     """Links of every panel, and those without a panel; for groups by link one per group."""
     base = experiment.settings.address
-    codes = {name: link_code(experiment, name) for name in link_names(experiment)}
+    codes = link_codes(experiment)
     groups = [name for name in codes if name.partition(".")[0] != PILOT]
     own = [(name, codes[name]) for name in groups] or [("participants", "")]
     return {
@@ -107,7 +107,7 @@ def _source(source: str, found: Sequence[Decision]) -> dict[str, Any]:
         "source": source, "title": PANELS[source].title if source in PANELS else source, "people": len(found),
         "totals": totals(found), "files": [*named, (files.OVERVIEW, "everybody, for the record")],
         "rejected": [decision for decision in found if decision.kind == "reject"],
-        "strange": [one for one in found if one.kind == "none" and one.reason.startswith("the id")],
+        "strange": [one for one in found if one.reason == STRANGE_ID],
     }  # fmt: skip
 
 

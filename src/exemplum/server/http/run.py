@@ -23,7 +23,7 @@ from exemplum.server.http.studies import (
     overview_token,
     settings_of,
 )
-from exemplum.server.sessions.entry import link_code, link_names
+from exemplum.server.sessions.entry import link_codes
 
 GRACE_S = 10  # for running requests when the server is stopped
 
@@ -85,7 +85,7 @@ def _said(experiments: Mapping[str, Experiment], base: str) -> list[str]:
 def links(experiment: Experiment, base: str) -> list[str]:
     """The links and places of one study that `exemplum serve` prints, one per line."""
     lines = [f"participants   {base}/"] if experiment.config.groups != "link" or experiment.settings.lab else []
-    lines += [f"{name:<14} {base}/?link={link_code(experiment, name)}" for name in link_names(experiment)]
+    lines += [f"{name:<14} {base}/?link={code}" for name, code in link_codes(experiment).items()]
     where = experiment.database.shown
     return [
         *([f"rehearsal      {experiment.stamp}"] if experiment.stamp else []),

@@ -126,7 +126,8 @@ class StudyPaths:
         self.apps, self.root = apps, root
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        _, name, *rest = f"{scope['path']}".split("/") if scope["type"] == "http" else ("", "")
+        # a request for the whole server, OPTIONS *, has a path without a slash
+        name, *rest = str(scope.get("path", "")).removeprefix("/").split("/") if scope["type"] == "http" else ("",)
         app = self.apps.get(name)
         if app is None:
             await self.root(scope, receive, send)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from sqlalchemy import select
 
@@ -15,7 +14,7 @@ from exemplum.server.live.machine import machine
 from exemplum.server.live.pilots import pilots
 from exemplum.server.storage.database import Database, is_current, sqlite_url
 from exemplum.server.storage.schema import StudyRow
-from exemplum.study import Study, blinding
+from exemplum.study import DATABASE, Study, blinding
 
 
 def live_checks(situation: Situation) -> list[LiveCheck]:
@@ -35,10 +34,8 @@ def opened(study: Study, url: str = "") -> Database | None:
 
     None if it was never served, or not since the schema has changed: looking at a study does not change it.
     """
-    own: Path = study.folder / "server" / "experiment.sqlite"
-    if url:
-        return Database(url)
-    return Database(sqlite_url(own)) if own.exists() and is_current(own) else None
+    where = url or sqlite_url(study.folder / DATABASE)
+    return Database(where) if is_current(where) else None
 
 
 def _recruitment(situation: Situation) -> Iterator[LiveCheck]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from exemplum.checks import Verdict
 from exemplum.server import CodesSection
 from exemplum.server.live.check import LiveCheck, Situation
-from exemplum.server.panels.links import PANELS, link_doubts
+from exemplum.server.panels.links import PANELS, is_local, link_doubts
 from exemplum.study import Study
 
 # What documentation writes for a value that you are to fill in
@@ -19,7 +17,6 @@ PLACEHOLDERS = re.compile(r"\bexample\.(org|com|net)\b|\bSCHOOL\b|\b(YOUR|MY)[_-
 OF_PANELS = re.compile(r"\{\{.*?\}\}|\$\{.*?\}|%[A-Z][A-Z_]{2,}%|\[%?\w+%?\]|<\w+>")
 OWN = re.compile(r"\{(\w+)\}")
 PARAMETERS = {"participant", "id", *(name for panel in PANELS.values() for name in (*panel.parameters, *panel.added))}
-LOCAL = ("localhost", "")
 
 
 def is_placeholder(text: str) -> bool:
@@ -107,15 +104,6 @@ def _address(situation: Situation) -> LiveCheck:
     if not (doubt := link_doubts(address)):
         return LiveCheck(name, Verdict.FINE, address)
     return LiveCheck(
-        name, Verdict.LOOK if _is_local(urlsplit(address).hostname or "") else Verdict.WRONG, doubt,
+        name, Verdict.LOOK if is_local(address) else Verdict.WRONG, doubt,
         "put a proxy with a certificate before the server, and serve with --address https://…",
     )  # fmt: skip
-
-
-def _is_local(host: str) -> bool:
-    if host in LOCAL:
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

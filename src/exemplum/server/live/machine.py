@@ -17,7 +17,7 @@ from exemplum.runtime import said_duration
 from exemplum.server.live.check import LiveCheck, Situation
 from exemplum.server.storage.registration import real_answers
 from exemplum.server.storage.schema import Answer, StudyRow
-from exemplum.study import STAGES
+from exemplum.study import DATABASE, STAGES
 
 LOW_DISK, TIGHT_DISK = 256 * 1024**2, 2 * 1024**3  # bytes free
 TOLERATED_S = 5.0  # between two clocks
@@ -84,7 +84,7 @@ def is_synchronised() -> bool | None:
 def _backup(situation: Situation) -> LiveCheck:
     study = situation.study
     declared = study.config.server.backup
-    own = study.folder / "server" / "experiment.sqlite"
+    own = study.folder / DATABASE
     if not declared:
         if own.with_name(f".{own.name}-litestream").exists():
             return LiveCheck("backup", Verdict.FINE, "a replica by Litestream")

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from exemplum.checks import Verdict
 from exemplum.responses import FINISHED
+from exemplum.server import ServerSection
 from exemplum.server.live.check import LiveCheck, Situation
 from exemplum.server.storage.schema import Participant, SessionRow, StudyRow
 
@@ -58,9 +59,8 @@ def pilot_times(situation: Situation) -> PilotTimes:
     return PilotTimes(len(minutes), float(np.median(minutes)), float(np.quantile(minutes, 0.9)))
 
 
-def pay(situation: Situation) -> Pay | None:
+def pay(said: ServerSection, took: PilotTimes) -> Pay | None:
     """The pay of study.toml per hour; None if no amount is declared."""
-    said, took = situation.study.config.server, pilot_times(situation)
     if said.pay.amount is None:
         return None
     promised = None if said.minutes is None else said.pay.amount * 60 / said.minutes
@@ -70,7 +70,7 @@ def pay(situation: Situation) -> Pay | None:
 
 def pilots(situation: Situation) -> Iterator[LiveCheck]:
     """Checks that rest on pilots: that there were some, the promised time, and the pay per hour."""
-    took, minutes = pilot_times(situation), situation.study.config.server.minutes
+    took, said = pilot_times(situation), situation.study.config.server
     if took.n < ENOUGH:
         yield LiveCheck(
             "pilots", Verdict.LOOK, f"{took.n or 'no'} pilot{'' if took.n == 1 else 's'} finished",
@@ -79,8 +79,8 @@ def pilots(situation: Situation) -> Iterator[LiveCheck]:
     else:
         yield LiveCheck("pilots", Verdict.FINE, f"{took.n} finished")
     if took.n:
-        yield _duration(took, minutes)
-    if found := pay(situation):
+        yield _duration(took, said.minutes)
+    if found := pay(said, took):
         yield _pay(found)
 
 

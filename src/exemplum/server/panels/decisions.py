@@ -25,6 +25,7 @@ KINDS: tuple[Kind, ...] = ("approve", "reject", "screened out", "none")
 # Anybody can open a link with any text as the id; one with a line break would add lines of its own to a file.
 ORDINARY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 CENT = Decimal("0.01")
+STRANGE_ID = "the id is not one that a panel gives: look at it yourself"
 LEFT = "left before the end"
 # To participants; Prolific wants at least 100 characters.
 BECAUSE = (
@@ -127,7 +128,7 @@ def _decided(line: SessionLine, row: Any, pay: PaySection) -> Decision:
 def _kind(line: SessionLine, pay: PaySection) -> tuple[Kind, dict[str, str]]:
     """The decision, and its reasons, by rule where rules give them."""
     if not ORDINARY.fullmatch(line.external_id):
-        return "none", {"": "the id is not one that a panel gives: look at it yourself"}
+        return "none", {"": STRANGE_ID}
     if line.status == "screened_out":
         return "screened out", {}
     if line.status == "no_consent":

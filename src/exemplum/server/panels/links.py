@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,20 @@ def link(panel: Panel, base: str, code: str = "") -> str:
     return f"{base}/" + (f"?{'&'.join(filled)}" if filled else "")
 
 
+def is_local(address: str) -> bool:
+    """Whether an address leads to the machine itself.
+
+    >>> is_local("http://127.0.0.1:8000"), is_local("http://localhost"), is_local("https://localhost.example.org")
+    (True, True, False)
+    """
+    host = urlsplit(address).hostname or "localhost"
+    try:
+        found = ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return found.is_loopback or found.is_unspecified
+
+
 def link_doubts(base: str) -> str:
     """Why participants of a panel cannot use links with this address; "" if they can.
 
@@ -70,7 +86,6 @@ def link_doubts(base: str) -> str:
     >>> link_doubts("https://study.example.org")
     ''
     """
-    host = base.partition("://")[2]
-    if host.startswith(("127.", "localhost", "[::1]", "0.0.0.0")):
-        return f"{base} is an address of this machine alone; start the server with --address https://HOST"
+    if is_local(base):
+        return f"{base} is an address of this machine alone; give --address https://HOST"
     return "" if base.startswith("https://") else f"{base} is not encrypted; panels, and full screen, need https://"

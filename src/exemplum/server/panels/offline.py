@@ -10,7 +10,7 @@ from exemplum.errors import UserError, command
 from exemplum.server import ServerSection
 from exemplum.server.panels.links import PANELS, link
 from exemplum.server.sessions import invitations
-from exemplum.server.sessions.entry import link_code, link_names
+from exemplum.server.sessions.entry import link_codes
 from exemplum.server.storage import status
 from exemplum.server.storage.database import Database
 from exemplum.server.storage.registration import secret_keys
@@ -29,17 +29,14 @@ class StudyKeys:
 def panel_links(study: Study, panel: str, address: str, url: str = "") -> list[tuple[str, str]]:
     """Names and links to give to a panel: one for participants, or one per group, and one for pilots.
 
-    Without a database, which the first start of the server makes, only the link for participants is known.
-    Raises UserError where a study of groups by link has not been served yet.
+    Before the first start of the server, which makes the database, only the link for participants is known.
+    Raises UserError where a study of groups by link has not been served yet, and if the database cannot be opened.
     """
     by_group = study.config.server.groups == "link"
-    try:
+    codes: dict[str, str] = {}
+    if url or status.is_served(study) or by_group:
         with _keys(study, url) as (keys, _):
-            codes = {name: link_code(keys, name) for name in link_names(keys)}
-    except UserError as error:
-        if url or by_group:
-            raise UserError(f"{error}; links of groups hold codes from the database") from error
-        codes = {}
+            codes = link_codes(keys)
     named = [(name, link(PANELS[panel], address, code)) for name, code in codes.items()]
     return named if by_group else [("participants", link(PANELS[panel], address)), *named]
 
@@ -54,11 +51,12 @@ def issue_links(study: Study, name: str, size: int, group: str, address: str, ur
 
 @contextmanager
 def _keys(study: Study, url: str) -> Iterator[tuple[StudyKeys, Database]]:
-    try:
-        where = url or status.own(study)
-    except UserError as error:
-        raise UserError(f"{study.folder} has no database yet; run: {command('serve', study.folder)} once") from error
-    database = Database(where)
+    if not url and not status.is_served(study):
+        raise UserError(
+            f"{study.folder} has no database yet, from which codes of links are made; run: "
+            f"{command('serve', study.folder)} once"
+        )
+    database = Database(url or status.own(study))
     try:
         secret, row = database.writer.submit_sync(
             lambda orm: (secret_keys(orm)["secret"], status.row_of(orm, study).id)

@@ -222,10 +222,11 @@ class LinkKeys(Protocol):
     def config(self) -> ServerSection: ...
 
 
-def link_names(keys: LinkKeys) -> list[str]:
-    """Names of the additional links: `pilot`, and one per group if the link gives the group."""
+def link_codes(keys: LinkKeys) -> dict[str, str]:
+    """The additional links, name → code: `pilot`, and one per group if the link gives the group."""
     groups = keys.config.group_names if keys.config.groups == "link" else ()
-    return [*groups, *(f"{PILOT}.{group}" for group in groups)] if groups else [PILOT]
+    names = [*groups, *(f"{PILOT}.{group}" for group in groups)] if groups else [PILOT]
+    return {name: link_code(keys, name) for name in names}
 
 
 def link_code(keys: LinkKeys, name: str) -> str:
@@ -248,8 +249,8 @@ def _link(experiment: Experiment, code: str) -> tuple[str, bool]:
         if by_link and not experiment.settings.lab:
             raise ApiError("bad_link", "this study can only be entered by the link of a group")
         return "", experiment.settings.pilot
-    for name in link_names(experiment):
-        if hmac.compare_digest(code.encode(), link_code(experiment, name).encode()):
+    for name, known in link_codes(experiment).items():
+        if hmac.compare_digest(code.encode(), known.encode()):
             parts = name.split(".")
             return (parts[-1] if by_link else ""), experiment.settings.pilot or parts[0] == PILOT
     raise ApiError("bad_link", "this link belongs to another study")

@@ -21,7 +21,7 @@ from exemplum.server.live.links import possible_outcomes
 from exemplum.server.requests import ApiError
 from exemplum.server.sessions import entry, steps, withdrawal
 from exemplum.server.sessions.state import state
-from exemplum.server.sessions.steps import NO_CONSENT, SCREENED_OUT
+from exemplum.server.sessions.steps import UNPAID, code_of
 from exemplum.server.storage.database import in_memory
 from exemplum.server.storage.schema import Answer, Participant, SessionRow, StudyRow, StudyVersion, TrialRow
 from exemplum.server.storage.tables import label
@@ -134,7 +134,7 @@ def _preview(orm: Orm, experiment: Experiment, row: SessionRow, language: str, n
     if ended["status"] != "active":
         states.append(_ending(orm, experiment, row, ended["outcome"], ended["code"]))
     endings = [
-        _ending(orm, experiment, row, outcome, _code(experiment, outcome))
+        _ending(orm, experiment, row, outcome, code_of(experiment, outcome, lambda: EXAMPLE_CODE))
         for outcome in possible_outcomes(experiment.study)
     ]
     return SessionPreview(name, row.language, pilot, states, endings, _truth(trials), missing)
@@ -152,12 +152,8 @@ def _with_example_score(now: State, schedule: Sequence[dict[str, Any]], at: int,
 
 def _ending(orm: Orm, experiment: Experiment, row: SessionRow, outcome: str, code: str) -> State:
     row.status, row.outcome, row.code = "finished", outcome, code
-    row.answered = 0 if outcome in (NO_CONSENT, SCREENED_OUT) else row.total
+    row.answered = 0 if outcome in UNPAID else row.total
     return state(orm, experiment, row)
-
-
-def _code(experiment: Experiment, outcome: str) -> str:
-    return getattr(experiment.config.codes, outcome) or ("" if outcome in (NO_CONSENT, SCREENED_OUT) else EXAMPLE_CODE)
 
 
 def _truth(trials: Sequence[TrialRow]) -> dict[str, dict[str, str]]:

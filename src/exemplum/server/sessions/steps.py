@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -178,6 +179,7 @@ def choose_repeated(orm: Orm, row: SessionRow) -> None:
 
 COMPLETED, FAILED_ATTENTION, NO_CONSENT = "completed", "failed_attention", "no_consent"
 SCREENED_OUT = "screened_out"
+UNPAID = (NO_CONSENT, SCREENED_OUT)  # they get a code only if the study declares one for that
 ATTENTION = "catch_accuracy"  # breaking this rule gives the code for failed attention
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no 0 and O, 1 and I: codes are typed by hand
 
@@ -191,8 +193,12 @@ def finish(orm: Orm, experiment: Experiment, row: SessionRow, result: str = "") 
         row.excluded = bool(broken)
     row.status, row.outcome, row.finished_at = "finished", result, now_ms()
     experiment.ended.set()
-    # Who refuses consent, or is screened out, gets a code only if the study declares one for that.
-    row.code = getattr(experiment.config.codes, result) or ("" if result in (NO_CONSENT, SCREENED_OUT) else _made_up())
+    row.code = code_of(experiment, result, _made_up)
+
+
+def code_of(experiment: Experiment, outcome: str, make: Callable[[], str]) -> str:
+    """The code at the end: the declared one, or else one that is made, but none for those in UNPAID."""
+    return getattr(experiment.config.codes, outcome) or ("" if outcome in UNPAID else make())
 
 
 def _made_up() -> str:

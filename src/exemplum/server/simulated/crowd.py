@@ -75,6 +75,8 @@ def accuracies(study: Study, conditions: Sequence[str], given: Sequence[str]) ->
     found = usual | {name: share for name, share in declared.items() if name in usual}
     for text in given:
         name, _, share = text.rpartition("=")
+        if "=" not in text:
+            raise UserError(f"--accuracy {text!r} is not NAME=SHARE, as in --accuracy {text}=0.9")
         if name not in usual:
             raise UserError(f"--accuracy {text!r}: {name!r} is not a condition of the study{did_you_mean(name, usual)}")
         try:

@@ -112,7 +112,7 @@ class Visit:
             image = await self._http.get(f"/{self._step['images'][0]}")
             if image.status_code != 200:
                 raise RehearsalError(f"an image of block {self._step['number']} could not be loaded ({image.text})")
-        asked = self._asked()
+        asked = self._asked([trial["trial"] for trial in trials])
         self._clock += 1000 * ANNOUNCEMENT_S
         for trial in trials:
             row = asked[trial["trial"]]
@@ -131,11 +131,10 @@ class Visit:
                 return
         self._take(_checked(await self._http.get("/api/session", headers=self._headers), "the state"))
 
-    def _asked(self) -> dict[str, TrialRow]:
-        """What the trials of the session are: the simulated mind knows, the browser does not."""
+    def _asked(self, keys: list[str]) -> dict[str, TrialRow]:
+        """What these trials are: the simulated mind knows, the browser does not."""
         with self._experiment.database.read() as orm:
-            rows = select(TrialRow).join(SessionRow, SessionRow.id == TrialRow.session_id)
-            return {row.key: row for row in orm.scalars(rows.where(SessionRow.token_hash == self._token_hash))}
+            return {row.key: row for row in orm.scalars(select(TrialRow).where(TrialRow.key.in_(keys)))}
 
     async def _be_forgotten(self) -> None:
         """The dropout's time passes at once, so that the place is given to the next who come."""

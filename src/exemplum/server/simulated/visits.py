@@ -17,7 +17,7 @@ from exemplum.runtime import track
 from exemplum.server import PaySection
 from exemplum.server.experiment import Experiment, Settings
 from exemplum.server.http.app import create_app
-from exemplum.server.pages.monitor import evaluated
+from exemplum.server.pages import session_lines
 from exemplum.server.panels.decisions import Decision, decisions
 from exemplum.server.sessions import summaries
 from exemplum.server.simulated.crowd import Crowd, Manner
@@ -64,21 +64,13 @@ async def _visits(experiment: Experiment, crowd: Crowd, began: int) -> list[Simu
     app = create_app(experiment)
     section, manners = experiment.study.config.observers.simulated, crowd.manners()
     people = [SimulatedPerson(crowd, number, manner, section) for number, manner in enumerate(manners, 1)]
-    stopped: BaseException | None = None
-    found: list[SimulatedVisit] = []
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://rehearsal") as http:
-            try:
-                turned_away = await _come(http, experiment, people, began)
-                await experiment.database.writer.submit(lambda orm: _close(orm, experiment, began))
-                with experiment.database.read() as orm:
-                    found = _summaries(orm, experiment, people, turned_away)
-            except BaseException as error:  # Ctrl-C too
-                stopped = error
-    if stopped:
-        raise stopped
-    return found
+            turned_away = await _come(http, experiment, people, began)
+            await experiment.database.writer.submit(lambda orm: _close(orm, experiment, began))
+            with experiment.database.read() as orm:
+                return _summaries(orm, experiment, people, turned_away)
 
 
 async def _come(http: httpx.AsyncClient, experiment: Experiment, people: list[SimulatedPerson], began: int) -> set[int]:
@@ -137,14 +129,14 @@ def _summaries(
     manners = {person.number: person.manner.value for person in people}
     found = {number: SimulatedVisit(number, manners[number], "turned_away") for number in turned_away}
     sessions = _sessions(orm)
-    verdicts = evaluated(orm, experiment, sessions)
+    lines = {line.label: line for line in session_lines.lines(orm, experiment)}
     decided = {decision.label: decision for decision in decisions(orm, experiment).get(SOURCE, ())}
-    broken = verdicts[verdicts["verdict"] == "excluded"].groupby("participant")["rule"].agg(tuple)
     for row, participant in sessions:
         number = _number(participant)
         outcome = row.outcome or ("dropped_out" if manners[number] == Manner.DROPOUT else row.status)
         found[number] = SimulatedVisit(
-            number, manners[number], outcome, broken.get(label(row), ()), (row.seen_at - row.created_at) / MINUTE_MS,
+            number, manners[number], outcome, tuple(lines[label(row)].broken),
+            (row.seen_at - row.created_at) / MINUTE_MS,
             _trial_minutes(orm, row), _paid(decided.get(label(row)), experiment.config.pay),
         )  # fmt: skip
     return [found[number] for number in sorted(found)]

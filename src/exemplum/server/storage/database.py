@@ -36,25 +36,10 @@ class Database:
     def __init__(self, url: str) -> None:
         """Open and migrate. Raises DatabaseError with one line if that fails."""
         self.url = url
-        try:
+        with _told(url):
             self._reading = _engine(url, writes=False)
             self._writing = _engine(url, writes=True)
             self.migrated_from = migrate(self._writing)
-        except CommandError as error:
-            raise DatabaseError(
-                f"database {_shown(url)} was made by a newer Exemplum ({error}); update Exemplum"
-            ) from error
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-            raise DatabaseError(
-                f"{_shown(url)} is not the address of a database ({error}); write sqlite:///FILE or "
-                "postgresql://USER:PASSWORD@HOST/NAME (PostgreSQL needs: pip install 'exemplum[postgres]')"
-            ) from error
-        except SQLAlchemyError as error:
-            cause = str(getattr(error, "orig", error)).strip().splitlines()[0]
-            raise DatabaseError(
-                f"database {_shown(url)} cannot be opened: {cause}; check that the address is right, and that "
-                "the server runs or the file can be written"
-            ) from error
         self.writer = GroupWriter(self._writing)
 
     @property
@@ -144,14 +129,51 @@ def sqlite_file(url: str) -> Path | None:
         raise DatabaseError(f"database {_shown(url)}: {error}; write sqlite:///FILE or postgresql://…") from error
 
 
-def is_current(file: Path) -> bool:
-    """Whether a SQLite file has the newest schema. Only reads; opening a Database would migrate an older one."""
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    """Raise DatabaseError with one line for whatever goes wrong with the database at `url`."""
+    try:
+        yield
+    except CommandError as error:
+        raise DatabaseError(
+            f"database {_shown(url)} was made by a newer Exemplum ({error}); update Exemplum"
+        ) from error
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise DatabaseError(
+            f"{_shown(url)} is not the address of a database ({error}); write sqlite:///FILE or "
+            "postgresql://USER:PASSWORD@HOST/NAME (PostgreSQL needs: pip install 'exemplum[postgres]')"
+        ) from error
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        raise DatabaseError(
+            f"database {_shown(url)} cannot be opened: {cause}; check that the address is right, and that "
+            "the server runs or the file can be written"
+        ) from error
+
+
+def is_current(url: str) -> bool:
+    """Whether a database has the newest schema. Only reads; opening a Database would migrate an older one.
+
+    Raises DatabaseError for one that cannot be reached; a SQLite file that is absent, empty or broken is not current.
+    """
+    if file := sqlite_file(url):
+        found = _revision_of_file(file)
+    else:
+        with _told(url):
+            engine = _engine(url, writes=False)
+            with engine.connect() as connection:
+                found = MigrationContext.configure(connection).get_current_revision()
+            engine.dispose()
+    return found == ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _revision_of_file(file: Path) -> str | None:
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.DatabaseError:  # empty or broken
-        return False
-    return found is not None and found[0] == ScriptDirectory.from_config(_config()).get_current_head()
+    except sqlite3.DatabaseError:  # absent, empty or broken
+        return None
+    return found[0] if found else None
 
 
 def _config() -> Config:

@@ -71,7 +71,7 @@ def note(study: Study, reason: str, url: str = "") -> None:
     `url` is the database; the study folder's own SQLite if empty. Raises UserError if there is none, or if it does not
     contain the study. For people's answers that were not collected by our server, it is recorded in STUDY/audit.jsonl.
     """
-    if not url and not _is_served(study):
+    if not url and not is_served(study):
         _note_beside(study, reason)
         return
     database = Database(url or own(study))
@@ -109,7 +109,8 @@ def row_of(orm: Orm, study: Study) -> StudyRow:
     return row
 
 
-def _is_served(study: Study) -> bool:
+def is_served(study: Study) -> bool:
+    """Whether the study has been served: its database is in the folder, or its status names another one."""
     return blinding.read_status(study) is not None or (study.folder / "server" / "experiment.sqlite").exists()
 
 
