@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from exemplum.cli.arguments import DatabaseUrl, StudyFolder, Unblind, open_study
 from exemplum.runtime import console
-from exemplum.study import Study, pipeline
+from exemplum.study import pipeline
 
 
 def export(
@@ -24,11 +25,7 @@ def export(
     """
     from exemplum.export import write  # late: it imports the report
 
-    opened = open_study(study, unblind=unblind, database=database, before=_refuse_report)
+    opened = open_study(study, unblind=unblind, database=database, before=partial(pipeline.refuse, only=["report"]))
     pipeline.run_stage(opened, "report", force=False)
     for name, value in write(opened, to).items():
         console.print(f"{name}: {value}", highlight=False, soft_wrap=True)
-
-
-def _refuse_report(study: Study) -> None:
-    pipeline.refuse(study, ["report"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -27,12 +28,8 @@ def report(
     if pilot:
         report_pilots(Study.open(study), database)
         return
-    opened = open_study(study, unblind=unblind, database=database, before=_refuse)
+    opened = open_study(study, unblind=unblind, database=database, before=partial(pipeline.refuse, only=["report"]))
     pipeline.run_stage(opened, "report", force)
-
-
-def _refuse(study: Study) -> None:
-    pipeline.refuse(study, ["report"])
 
 
 def report_pilots(study: Study, database: str = "") -> Study:

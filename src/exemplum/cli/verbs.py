@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,12 +85,8 @@ def score(study: StudyFolder, force: Force = False, ray: Ray = None) -> None:
 
 def analyze(study: StudyFolder, force: Force = False, unblind: Unblind = None, database: DatabaseUrl = "") -> None:
     """Compute estimates, comparisons and verdicts from the answers, as tables."""
-    opened = open_study(study, unblind=unblind, database=database, before=_refuse_analysis)
+    opened = open_study(study, unblind=unblind, database=database, before=partial(pipeline.refuse, only=["analysis"]))
     pipeline.run_stage(opened, "analysis", force)
-
-
-def _refuse_analysis(study: Study) -> None:
-    pipeline.refuse(study, ["analysis"])
 
 
 def units(

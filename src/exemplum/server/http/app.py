@@ -15,7 +15,6 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -26,6 +25,7 @@ from exemplum.server.http.middleware import Buckets, ImageFiles, RequestMiddlewa
 from exemplum.server.http.participant_routes import public_routes, routes as participant_routes
 from exemplum.server.http.preview_routes import PAGE as PREVIEW_PAGE, STATIC
 from exemplum.server.live.machine import LOW_DISK
+from exemplum.server.pages.templating import templates
 from exemplum.server.requests import NO_JSON, ApiError, bad_request
 from exemplum.server.sessions import summaries, watch, withdrawal
 from exemplum.server.storage.export import publish
@@ -181,9 +181,7 @@ class ErrorResponses:
 
     def __init__(self, texts: Mapping[str, Mapping[str, str]]) -> None:
         self._texts = texts
-        folder = Path(__file__).parents[1] / "pages" / "templates"
-        pages = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
-        self._page = pages.get_template("problem.html")
+        self._page = templates().get_template("problem.html")
 
     def handle(self, app: FastAPI) -> None:
         """Answer the errors of an application."""

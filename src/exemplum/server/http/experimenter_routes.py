@@ -12,21 +12,21 @@ from urllib.parse import parse_qsl, quote
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Orm
 from starlette.concurrency import run_in_threadpool
 
 from exemplum.server import live
 from exemplum.server.experiment import Experiment
-from exemplum.server.http import middleware
+from exemplum.server.http.gate import COOKIE, Gate
 from exemplum.server.http.middleware import Buckets
 from exemplum.server.http.panel_routes import add_panels
-from exemplum.server.http.participant_routes import address, browser_store
+from exemplum.server.http.participant_routes import browser_store
 from exemplum.server.http.preview_routes import add_preview
 from exemplum.server.pages import distributions, monitor, session_lines, session_search
 from exemplum.server.pages.images import opaque
 from exemplum.server.pages.session_search import Search
+from exemplum.server.pages.templating import templates
 from exemplum.server.requests import ApiError, well_formed
 from exemplum.server.sessions import entry, invitations, recruitment, watch, withdrawal
 from exemplum.server.sessions.preview import row_of
@@ -35,7 +35,6 @@ from exemplum.server.storage.schema import Audit, StudyRow
 from exemplum.tables import EXCLUSIONS, RATINGS
 
 HERE = Path(__file__).parents[1] / "pages"
-COOKIE = "exemplum_experimenter"  # with the study's hash: cookies of one host are shared by all its paths and ports
 FILES = {
     "style.css": "text/css", "live.js": "text/javascript", "copy.js": "text/javascript", "preview.css": "text/css",
     "preview.js": "text/javascript",
@@ -47,7 +46,7 @@ MOST_AUDIT = 1000  # lines of the audit on its page, the newest first
 def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
     """All routes below /experimenter."""
     desk = Desk(experiment, buckets)
-    outside, inside = APIRouter(), APIRouter(prefix="/experimenter", dependencies=[Depends(desk.known)])
+    outside, inside = APIRouter(), APIRouter(prefix="/experimenter", dependencies=[Depends(desk.gate.known)])
     _add_entrance(outside, desk)
     _add_pages(inside, desk)
     _add_downloads(inside, desk)
@@ -61,7 +60,7 @@ def routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
 def preview_routes(experiment: Experiment, buckets: Buckets) -> APIRouter:
     """The preview alone, where the experimenter's link leads to it."""
     desk = Desk(experiment, buckets, is_preview=True)
-    outside, inside = APIRouter(), APIRouter(prefix="/experimenter", dependencies=[Depends(desk.known)])
+    outside, inside = APIRouter(), APIRouter(prefix="/experimenter", dependencies=[Depends(desk.gate.known)])
     _add_entrance(outside, desk)
     add_preview(outside, inside, desk)
 
@@ -79,24 +78,17 @@ class Desk:
     def __init__(self, experiment: Experiment, buckets: Buckets, is_preview: bool = False) -> None:
         self.experiment, self.buckets, self.database = experiment, buckets, experiment.database
         self.is_preview = is_preview  # there are no other pages
-        self.templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
-        )
+        self.templates = templates()
         self.templates.filters["when"] = _when
         self.templates.filters["spoken"] = _spoken
-        self.cookie = f"{COOKIE}_{browser_store(experiment)}"
-        self.proof = opaque(experiment.secret, "experimenter", experiment.token)
-        self.once = opaque(experiment.secret, "form", self.proof)  # in every form, since another site cannot know it
-
-    def known(self, request: Request) -> None:
-        """Refuse requests without the cookie that the link with the token sets."""
-        if not hmac.compare_digest(request.cookies.get(self.cookie, "").encode(), self.proof.encode()):
-            self.buckets.take(middleware.STRANGER, address(request))
-            raise ApiError("forbidden", "open the experimenter's link that exemplum serve printed")
+        proof = opaque(experiment.secret, "experimenter", experiment.token)
+        cookie = f"{COOKIE}_{browser_store(experiment)}"
+        self.gate = Gate(experiment.token, cookie, proof, buckets, "the experimenter's link")
+        self.once = opaque(experiment.secret, "form", proof)  # in every form, since another site cannot know it
 
     async def form(self, request: Request) -> dict[str, str]:
         """The fields of a form of this page."""
-        self.known(request)
+        self.gate.known(request)
         sent = {k: well_formed(v) for k, v in parse_qsl((await request.body()).decode("utf-8", "replace"))}
         if not hmac.compare_digest(sent.get("once", "").encode(), self.once.encode()):
             raise ApiError("forbidden", "this form is out of date; reload the page")
@@ -116,23 +108,12 @@ class Desk:
 
 def _add_entrance(outside: APIRouter, desk: Desk) -> None:
     """The link with the token, and the files that pages load."""
-    experiment = desk.experiment
 
     @outside.get("/experimenter")
     def enter(request: Request, token: str = "", place: int = 0) -> Response:
-        if not hmac.compare_digest(token.encode(), experiment.token.encode()):
-            desk.known(request)
-        return let_in(request, desk.cookie, desk.proof, f"?place={place}" if place and desk.is_preview else "")
+        return desk.gate.enter(request, token, f"?place={place}" if place and desk.is_preview else "")
 
     outside.get("/experimenter/files/{name}")(file_response)
-
-
-def let_in(request: Request, cookie: str, proof: str, query: str = "") -> Response:
-    """Lead to the experimenter's pages, with the cookie that opens them."""
-    response = RedirectResponse(f"experimenter/{query}", status_code=303)
-    secure = request.url.scheme == "https"
-    response.set_cookie(cookie, proof, httponly=True, samesite="lax", secure=secure, max_age=30 * 86_400)
-    return response
 
 
 def file_response(name: str) -> FileResponse:

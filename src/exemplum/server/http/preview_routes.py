@@ -28,7 +28,7 @@ def add_preview(outside: APIRouter, inside: APIRouter, desk: Desk) -> None:
     experiment, database, writer = desk.experiment, desk.database, desk.database.writer
     sealed = Depends(desk.form)
 
-    @outside.get("/preview", dependencies=[Depends(desk.known)])
+    @outside.get("/preview", dependencies=[Depends(desk.gate.known)])
     def page() -> FileResponse:
         if not (STATIC / PAGE).is_file():
             raise ApiError("not_found", "the pages are not built; run: npm --prefix web run build")

@@ -7,7 +7,6 @@ nothing of them: only the experimenter's overview, whose link the server prints,
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import os
 import re
@@ -19,21 +18,19 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exemplum import store
 from exemplum.design import texts
 from exemplum.errors import UserError
 from exemplum.server.experiment import Experiment, Settings
-from exemplum.server.http import middleware
 from exemplum.server.http.app import FAILING, WELL, ErrorResponses, create_app, health_of, health_response
-from exemplum.server.http.experimenter_routes import COOKIE, HERE, file_response, let_in
+from exemplum.server.http.experimenter_routes import file_response
+from exemplum.server.http.gate import COOKIE, Gate
 from exemplum.server.http.middleware import Buckets, RequestMiddleware, configure
-from exemplum.server.http.participant_routes import address
 from exemplum.server.pages import overview
 from exemplum.server.pages.images import opaque
-from exemplum.server.requests import ApiError
+from exemplum.server.pages.templating import templates
 
 ENVIRONMENT = "EXEMPLUM_SERVE"  # settings as JSON, for the processes that uvicorn starts
 # Paths of a study's own pages, which a study at the root has too
@@ -190,24 +187,17 @@ def _add_overview(front: FastAPI, experiments: Mapping[str, Experiment]) -> None
     token = overview_token(experiments)
     proof, cookie = opaque(token.encode(), "proof"), f"{COOKIE}_{store.digest(token)[:12]}"
     buckets = Buckets(all(experiment.settings.limits for experiment in experiments.values()))
-    pages = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined)
-
-    def known(request: Request) -> None:
-        if not hmac.compare_digest(request.cookies.get(cookie, "").encode(), proof.encode()):
-            buckets.take(middleware.STRANGER, address(request))
-            raise ApiError("forbidden", "open the overview's link that exemplum serve printed")
+    gate = Gate(token, cookie, proof, buckets, "the overview's link")
+    page = templates().get_template("studies.html")
 
     @front.get("/experimenter")
     def enter(request: Request) -> Response:
-        given = request.query_params.get("token", "")
-        if not hmac.compare_digest(given.encode(), token.encode()):
-            known(request)
-        return let_in(request, cookie, proof)
+        return gate.enter(request, request.query_params.get("token", ""))
 
     @front.get("/experimenter/")
     def studies(request: Request) -> HTMLResponse:
-        known(request)
+        gate.known(request)
         lines = [overview.line(name, experiment) for name, experiment in experiments.items()]
-        return HTMLResponse(pages.get_template("studies.html").render(lines=lines))
+        return HTMLResponse(page.render(lines=lines))
 
     front.get("/experimenter/files/{name}")(file_response)

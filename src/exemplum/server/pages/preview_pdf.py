@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from exemplum import __version__
 from exemplum.records import Side
 from exemplum.server.experiment import Experiment
 from exemplum.server.pages.chromium import Chromium, chromium
+from exemplum.server.pages.templating import templates
 
 SCALE = 2.0  # device pixels per CSS pixel: a page printed on A4 then has some 220 per inch
 Stop = dict[str, Any]  # a page as the preview names it: kind, name, step, practice, condition, …
@@ -145,9 +145,6 @@ def _document(
     experiment: Experiment, shots: Sequence[Shot], stops: Sequence[Stop], language: str, size: tuple[int, int],
     place: int,
 ) -> str:  # fmt: skip
-    pages = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
-    )
     kinds = Counter(stop["kind"] for stop in stops)
     facts = {
         **({"Note": experiment.stamp} if experiment.stamp else {}),
@@ -158,4 +155,8 @@ def _document(
         "Made": f"{date.today().isoformat()} with Exemplum {__version__}",
     }  # fmt: skip
     title = experiment.config.title or experiment.texts[language]["page.title"]
-    return pages.get_template("preview_pdf.html").render(title=title, facts=facts, shots=shots, tall=size[1] > size[0])
+    return (
+        templates()
+        .get_template("preview_pdf.html")
+        .render(title=title, facts=facts, shots=shots, tall=size[1] > size[0])
+    )
