@@ -9,6 +9,7 @@ import pytest
 import psychds
 from exemplum import export, store, tables
 from exemplum.report import stage
+from exemplum.responses import Entered, write_entered
 from exemplum.study import blinding
 
 
@@ -19,6 +20,16 @@ def test_more_answers_make_the_report_stale(finished_stimuli):
     assert stage.fingerprint(finished_stimuli) == before
     tables.RESPONSES.write(path, rows.iloc[:-5])
     assert stage.fingerprint(finished_stimuli) != before
+
+
+def test_people_who_enter_make_the_report_stale(finished_stimuli):
+    """The paper's section tells how many entered, from a file that the server also writes without new answers."""
+    study, found = finished_stimuli, [stage.fingerprint(finished_stimuli)]
+    for entered in (Entered(5, outcomes={"completed": 4, "no_consent": 1}), Entered(6, 1, outcomes={"completed": 4})):
+        write_entered(study, entered)
+        found.append(stage.fingerprint(study))
+        assert stage.fingerprint(study) == found[-1]
+    assert len(set(found)) == 3
 
 
 @pytest.mark.slow  # tests/server/test_unblinding.py has it for each verb

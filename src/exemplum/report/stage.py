@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from exemplum.report import (
 from exemplum.report.formatting import Tables, how, pick
 from exemplum.report.page import Pictures
 from exemplum.report.pictures import example_screens, make_cards
-from exemplum.responses import files, read_all
+from exemplum.responses import files, read_all, read_entered
 from exemplum.study import Stage, Study, blinding, stamped
 
 SCHEMA = 6  # of the report; a new number makes every report stale
@@ -36,13 +37,15 @@ UPSTREAM = ("explanations", "design", "responses", "analysis")
 
 
 def fingerprint(study: Study) -> str:
-    """Hash of everything that the report depends on: all earlier stages, the configuration, and people's answers."""
+    """Hash of everything that the report depends on: earlier stages, settings, people's answers, who entered."""
     upstream = [study.made(stage) for stage in UPSTREAM]
     answers = [(path.name, path.stat().st_size) for path in files(study.stage("responses"), "responses")]
     settings = study.config.model_dump(mode="json")
+    entered = read_entered(study)
     return store.digest(
-        SCHEMA, upstream, answers, settings, *blinding.state(study), checks.made(study), scores.made(study)
-    )
+        SCHEMA, upstream, answers, settings, *blinding.state(study), checks.made(study), scores.made(study),
+        asdict(entered) if entered else None,
+    )  # fmt: skip
 
 
 def run(study: Study) -> dict[str, Any]:
