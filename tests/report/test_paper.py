@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,9 @@ from exemplum import store, tables
 from exemplum.analysis import simulate
 from exemplum.analysis.importers import borowski2021
 from exemplum.analysis.models import fits
-from exemplum.report import paper
-from exemplum.report.paper import refit as script, rules
+from exemplum.report import paper, stage
+from exemplum.report.figures.flow import participants as drawn_flow
+from exemplum.report.paper import methods as words, refit as script, rules
 from exemplum.responses import Entered, exclusions as declared
 
 WHO = {"experiment": "simulated", "observer": "simulated"}
@@ -66,6 +68,17 @@ def test_counts_that_do_not_fit_the_tables_are_not_told(answers, exclusions):
         assert [step.name for step in paper.flow(answers, exclusions, counts).steps] == ["Finished", "Analysed"]
     later = paper.flow(answers, exclusions, Entered(12, 0, 0, {"completed": 10, "unfinished": 2})).steps
     assert dict(later[0].left) == {"left during the trials": 2, "are not in these tables": 2}
+
+
+def test_people_who_finished_elsewhere_are_not_said_not_to_have_finished(answers, exclusions):
+    later, now = (
+        Entered(12, 0, 0, {"completed": 10, "unfinished": 2}),
+        Entered(10, 0, 0, {"completed": 8, "unfinished": 2}),
+    )
+    heads = [[step.head for step in paper.flow(answers, exclusions, counts).steps[:2]] for counts in (later, now)]
+    assert heads == [["Left out", "Excluded"], ["Did not finish", "Excluded"]]
+    drawn = drawn_flow(paper.flow(answers, exclusions, later))
+    assert {"Left out (n = 4)", "Excluded (n = 2)"} <= {text.get_text() for text in drawn.texts}
 
 
 def test_machines_are_no_participants(answers, exclusions):
@@ -195,6 +208,43 @@ def test_the_folder_of_a_report(written, parse):
         assert fact in text, fact
         assert fact in shown, fact
     assert "nan" not in text.lower().split()
+
+
+@pytest.fixture
+def said(study):
+    """The methods section of the study with other units or trials, by paragraph."""
+
+    def say(**other: pd.DataFrame) -> dict[str, str]:
+        found = replace(stage.read(study), **other)
+        people = paper.flow(found.responses, found.exclusions)
+        return {one.title: one.text for one in words.methods(study, found, people)}
+
+    return say
+
+
+@pytest.mark.parametrize(
+    ("picked", "how"),
+    [
+        (0, "drawn at random, of the layers"),
+        (1, "1 of them chosen by hand and the others drawn at random, of the layers"),
+        (3, "3\u00a0units chosen by hand, of the layers"),
+    ],
+)
+def test_the_methods_say_how_units_were_chosen(study, said, picked, how):
+    units = stage.read(study).units
+    text = said(units=units.assign(selection=["hand_picked"] * picked + ["random"] * (3 - picked)))["Units and images"]
+    assert how in text
+    assert picked == 1 or "the others" not in text
+
+
+def test_the_methods_count_one_and_several(study, said):
+    trials = stage.read(study).trials
+    assert "All 4\u00a0schedules were fixed in advance" in said()["Trials and sessions"]
+    alone = trials[trials["participant"] == 1]
+    catch = alone[alone["kind"] == "catch"].index
+    text = said(trials=alone.drop(catch[1:]))["Trials and sessions"]
+    assert "1\u00a0catch trial per session" in text
+    assert "The schedule was fixed in advance" in text
 
 
 def test_every_rule_of_the_study_has_words():

@@ -51,8 +51,7 @@ def _side(step: Step) -> list[str]:
     total = sum(n for _, n in step.left)
     if not total:
         return []
-    head = f"{'Excluded' if step.name == 'Finished' else 'Did not finish'} (n = {total:,})"
-    return [head, *(line for reason, n in step.left for line in _wrapped(f"{reason}: {n:,}"))]
+    return [f"{step.head} (n = {total:,})", *(line for reason, n in step.left for line in _wrapped(f"{reason}: {n:,}"))]
 
 
 def _wrapped(text: str) -> list[str]:

@@ -111,7 +111,8 @@ def _stimuli(study: Study, tables: Tables) -> Iterator[str]:
     main = tables.units[tables.units["role"] == "main"].drop_duplicates("unit")
     layers = sorted(set(main["layer"]), key=style.natural_key)
     picked = int((main["selection"] == "hand_picked").sum())
-    how = f", {picked} of them chosen by hand and the others drawn at random" if picked else " drawn at random"
+    some = f", {picked} of them chosen by hand and the others drawn at random"
+    how = " drawn at random" if not picked else " chosen by hand" if picked == len(main) else some
     if config.stimuli:
         yield (
             f"Reference and query images were made elsewhere, for {pages.count(len(main), 'unit')} in the "
@@ -173,11 +174,12 @@ def _design(study: Study, tables: Tables) -> Iterator[str]:
         "right query was marked."
     )
     numbers = trials.groupby(["participant", "kind"]).size().unstack(fill_value=0).median()
-    told = [f"{int(numbers[kind])} {kind} trials" for kind in KINDS if numbers.get(kind)]
+    told = [pages.count(int(numbers[kind]), f"{kind} trial") for kind in KINDS if numbers.get(kind)]
+    schedules = trials["participant"].nunique()
+    fixed = "The schedule was" if schedules == 1 else f"All {pages.count(schedules, 'schedule')} were"
     yield (
         f"The design followed the protocol {study.config.design.protocol}: {pages.listed(told)} per session, with the "
-        "order of conditions and the side of the right answer counterbalanced. All "
-        f"{pages.count(trials['participant'].nunique(), 'schedule')} were fixed in advance from the seed "
+        f"order of conditions and the side of the right answer counterbalanced. {fixed} fixed in advance from the seed "
         f"{study.config.seed}."
     )
     if "catch" in set(trials["kind"]):

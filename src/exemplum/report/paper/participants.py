@@ -30,6 +30,7 @@ class Step:
     n: int
     details: tuple[str, ...] = ()
     left: tuple[tuple[str, int], ...] = ()  # reason, number
+    head: str = ""  # of those who left
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def flow(responses: pd.DataFrame, exclusions: pd.DataFrame, entered: Entered | N
     left = tuple((rules.broken(str(rule)), len(rows)) for rule, rows in out.groupby("rule", sort=False))
     kept = people[~pd.MultiIndex.from_frame(people[WHO]).isin(pd.MultiIndex.from_frame(out[WHO]))]
     analysed = Step("Analysed", finished - len(out), (_trials(kept),))
-    ended = Step("Finished", finished, _outcomes(entered, finished), left)
+    ended = Step("Finished", finished, _outcomes(entered, finished), left, "Excluded")
     return Flow((*_before(entered, finished), ended, analysed))
 
 
@@ -89,7 +90,8 @@ def _before(entered: Entered | None, finished: int) -> tuple[Step, ...]:
     if min(counts.values()) < 0:
         return ()
     left = tuple((REASONS.get(name, name.replace("_", " ")), n) for name, n in counts.items() if n)
-    return (Step("Entered", entered.entered, left=left),)
+    head = "Left out" if counts["elsewhere"] else "Did not finish"  # who is elsewhere may have finished
+    return (Step("Entered", entered.entered, left=left, head=head),)
 
 
 def _outcomes(entered: Entered | None, finished: int) -> tuple[str, ...]:
