@@ -18,6 +18,7 @@ from exemplum.report import paper, stage
 from exemplum.report.figures.flow import participants as drawn_flow
 from exemplum.report.paper import methods as words, refit as script, rules
 from exemplum.responses import Entered, exclusions as declared
+from exemplum.study import blinding
 
 WHO = {"experiment": "simulated", "observer": "simulated"}
 
@@ -208,6 +209,20 @@ def test_the_folder_of_a_report(written, parse):
         assert fact in text, fact
         assert fact in shown, fact
     assert "nan" not in text.lower().split()
+
+
+@pytest.mark.parametrize("frozen", [{}, {"at": 1}])
+@pytest.mark.parametrize("looked_at", [None, 1])
+def test_rules_were_declared_before_only_if_the_first_look_is_recorded(finished_stimuli, exclusions, frozen, looked_at):
+    """Until then they may change, and a copy without its database cannot record a look."""
+    study = finished_stimuli
+    status = replace(blinding.read_status(study), frozen=frozen, unblinded_at=looked_at)
+    blinding.write_status(study, status)
+    found = replace(stage.read(study), exclusions=exclusions)
+    people = paper.flow(found.responses, found.exclusions)
+    (text,) = [one.text for one in words.methods(study, found, people) if one.title == "Exclusions"]
+    assert ("declared before any result" in text) == bool(frozen and looked_at)
+    assert ("that the study declares" in text) != bool(frozen and looked_at)
 
 
 @pytest.fixture

@@ -206,9 +206,10 @@ def _exclusions(study: Study, tables: Tables) -> str:
 
 
 def _declared(study: Study) -> str:
-    """When the rules were fixed. The server freezes them when results are first looked at."""
+    """When the rules were fixed: they may change until the first look at results is recorded, and are frozen then."""
     status = blinding.read_status(study)
-    return "declared before any result was looked at" if status and status.frozen else "that the study declares"
+    fixed = status is not None and status.frozen and status.unblinded_at is not None
+    return "declared before any result was looked at" if fixed else "that the study declares"
 
 
 def _analysis(study: Study, tables: Tables) -> Iterator[str]:
