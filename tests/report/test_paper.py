@@ -220,7 +220,11 @@ def test_rules_were_declared_before_only_if_the_first_look_is_recorded(finished_
     blinding.write_status(study, status)
     found = replace(stage.read(study), exclusions=exclusions)
     people = paper.flow(found.responses, found.exclusions)
-    (text,) = [one.text for one in words.methods(study, found, people) if one.title == "Exclusions"]
+    (text,) = [
+        one.text
+        for one in words.methods(study, found, people, paper.by_rule(found.exclusions))
+        if one.title == "Exclusions"
+    ]
     assert ("declared before any result" in text) == bool(frozen and looked_at)
     assert ("that the study declares" in text) != bool(frozen and looked_at)
 
@@ -232,7 +236,7 @@ def said(study):
     def say(**other: pd.DataFrame) -> dict[str, str]:
         found = replace(stage.read(study), **other)
         people = paper.flow(found.responses, found.exclusions)
-        return {one.title: one.text for one in words.methods(study, found, people)}
+        return {one.title: one.text for one in words.methods(study, found, people, paper.by_rule(found.exclusions))}
 
     return say
 

@@ -203,7 +203,12 @@ def people_sentence(table: pd.DataFrame) -> str:
     """PEOPLE in a sentence: number, ages, gender and handedness as answered, time; empty without people."""
     if table.empty:
         return ""
-    said = [f"{pages.count(len(table), 'person', 'people')} finished"]
+    return "; ".join([f"{pages.count(len(table), 'person', 'people')} finished", *people_facts(table)]) + "."
+
+
+def people_facts(table: pd.DataFrame) -> list[str]:
+    """What is known of PEOPLE: ages, gender and handedness as answered, time."""
+    said = []
     ages = table["age"].dropna()
     if len(ages):
         said.append(f"aged {ages.min():.0f} to {ages.max():.0f} (median {ages.median():.0f}, n = {len(ages)})")
@@ -217,7 +222,7 @@ def people_sentence(table: pd.DataFrame) -> str:
     times = table["total_time_s"].dropna()
     if len(times):
         said.append(f"median time {formatting.seconds(float(times.median()))}")
-    return "; ".join(said) + "."
+    return said
 
 
 def exclusion_sentences(table: pd.DataFrame) -> list[str]:

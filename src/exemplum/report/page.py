@@ -50,25 +50,25 @@ def show(
 
 
 def _shown(number: int, plot: figures.Plot, estimates: pd.DataFrame, folder: Path, prefix: str) -> PageFigure:
-    drawn, rows = figures.figure(plot, estimates), plot.rows(estimates)
+    figure, rows = figures.figure(plot, estimates), plot.rows(estimates)
     table = formatting.listing(rows, formatting.ESTIMATE_COLUMNS)
     alt = f"{plot.title}. {_described(rows)}"
-    shown = keep(drawn, folder, number, prefix + plot.name, plot.title, plot.caption(estimates), alt, table)
+    shown = keep(figure, folder, number, prefix + plot.name, plot.title, plot.caption(estimates), alt, table)
     return replace(shown, least=SMALL) if plot.stacked and len(plot.observers(estimates)) < 3 else shown
 
 
 def show_ratings(ratings: pd.DataFrame, folder: Path, number: int, prefix: str = "") -> PageFigure:
     """Draw RATINGS of how intuitive the pictures seem, with a table of the mean rating of every unit."""
     with style.typography():
-        drawn = before_after(ratings).get_figure(root=True)
-    assert drawn is not None
+        figure = before_after(ratings).get_figure(root=True)
+    assert figure is not None
     means = ratings.groupby(["condition", "phase", "unit"], sort=False)["rating"]
     table = means.agg(mean="mean", sd="std", n="count").reset_index()
     overall = ratings.groupby("phase", sort=False)["rating"].mean()
     said = ", ".join(f"{PHASES[str(phase)]} {value:.1f}" for phase, value in overall.items())
     people = ratings["participant"].nunique()
     return keep(
-        drawn, folder, number, f"{prefix}intuitiveness", "How intuitive the images seem",
+        figure, folder, number, f"{prefix}intuitiveness", "How intuitive the images seem",
         f"A method's images compared with {_baseline()}, from −100 (not intuitive) to 100, rated before the trials, "
         "and after them if asked. Thin: participants, means over units; thick: mean of all; no intervals; "
         f"n = {people} participants, {len(ratings)} ratings.",
@@ -89,8 +89,8 @@ def show_units(effects: pd.DataFrame, folder: Path, number: int, prefix: str = "
     for observer in style.ordered_observers(varied.index[varied > 0]):
         own = units[units["observer"] == observer]
         with style.typography():
-            drawn = by_unit(own, observer).get_figure(root=True)
-        assert drawn is not None
+            figure = by_unit(own, observer).get_figure(root=True)
+        assert figure is not None
         name = f"{prefix}difficulty_of_units_{observer}"
         title = f"Difficulty of units, by {observer}"
         table = formatting.listing(own, EFFECT_COLUMNS)
@@ -103,7 +103,7 @@ def show_units(effects: pd.DataFrame, folder: Path, number: int, prefix: str = "
             f"n = {own['name'].nunique()} units, {trials(own['n_trials'])} per unit and condition."
         )
         alt = f"{title}. Least to most probable unit: {said}."
-        shown.append(keep(drawn, folder, number + len(shown), name, title, caption, alt, table))
+        shown.append(keep(figure, folder, number + len(shown), name, title, caption, alt, table))
     return shown
 
 
@@ -138,12 +138,17 @@ def trials(counts: pd.Series) -> str:
 
 
 def keep(
-    drawn: Figure, folder: Path, number: int, name: str, title: str, caption: str, alt: str, table: formatting.Listing
+    figure: Figure, folder: Path, number: int, name: str, title: str, caption: str, alt: str, table: formatting.Listing
 ) -> PageFigure:
     """Save a figure as PNG and SVG in the folder and prepare it for the page."""
-    _, svg = figures.save(drawn, folder, name)
-    image = pages.data_uri(svg.read_bytes(), "image/svg+xml")
-    return PageFigure(number, name, title, caption, image, alt, round(drawn.get_figwidth() * PIXELS), LEAST, table)
+    image, width = drawn(figure, folder, name)
+    return PageFigure(number, name, title, caption, image, alt, width, LEAST, table)
+
+
+def drawn(figure: Figure, folder: Path, name: str) -> tuple[str, int]:
+    """Save a figure as PNG and SVG in the folder: its data URI, and the CSS px at which its text is as the page's."""
+    _, svg = figures.save(figure, folder, name)
+    return pages.data_uri(svg.read_bytes(), "image/svg+xml"), round(figure.get_figwidth() * PIXELS)
 
 
 def _described(rows: pd.DataFrame, most: int = 6) -> str:

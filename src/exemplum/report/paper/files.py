@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from exemplum import pages, store
-from exemplum.report import style
+from exemplum import store
+from exemplum.report import page
 from exemplum.report.figures.flow import participants as drawn_flow
 from exemplum.report.formatting import Listing, Tables, listing
-from exemplum.report.page import PIXELS
 from exemplum.report.paper import methods as words
 from exemplum.report.paper.participants import Flow, flow
 from exemplum.report.paper.rules import by_rule
@@ -30,10 +29,10 @@ class Paper:
 
     methods: list[words.Paragraph]
     references: list[str]
-    flow: Flow
     flow_image: str  # data URI
     flow_alt: str
     flow_width: int  # CSS px
+    flow_least: int  # CSS px to which it shrinks on a narrow screen
     rules: Listing
 
 
@@ -44,19 +43,18 @@ def write(study: Study, tables: Tables, folder: Path) -> Paper | None:
     found = flow(tables.responses, tables.exclusions, read_entered(study))
     if found is None:
         return None
-    rules, paragraphs, cited = by_rule(tables.exclusions), words.methods(study, tables, found), words.references()
+    rules, cited = by_rule(tables.exclusions), words.references()
+    paragraphs = words.methods(study, tables, found, rules)
     store.write_text(paper / METHODS, words.markdown(paragraphs, cited, rules, stamped.notice(study)))
     store.write_text(paper / f"{RULES}.csv", store.csv_text(rules))
     store.write_text(paper / f"{RULES}.tex", latex(rules))
     store.write_text(paper / f"{FLOW}.csv", store.csv_text(found.table()))
-    drawn = drawn_flow(found).get_figure(root=True)
-    assert drawn is not None
-    _, svg = style.save(drawn, paper, FLOW)
+    figure = drawn_flow(found).get_figure(root=True)
+    assert figure is not None
+    image, width = page.drawn(figure, paper, FLOW)
     for name in SCRIPTS:
         store.write_text(paper / name, script(name))
-    image = pages.data_uri(svg.read_bytes(), "image/svg+xml")
-    width = round(drawn.get_figwidth() * PIXELS)
-    return Paper(paragraphs, cited, found, image, _described(found), width, listing(rules))
+    return Paper(paragraphs, cited, image, _described(found), width, page.LEAST, listing(rules))
 
 
 def script(name: str) -> str:

@@ -12,13 +12,12 @@ from exemplum import pages
 from exemplum.explanations import Explanation
 from exemplum.records import easiest_first
 from exemplum.report import style
-from exemplum.report.findings import people_sentence
+from exemplum.report.findings import people_facts
 from exemplum.report.formatting import Tables
 from exemplum.report.paper.participants import Flow
-from exemplum.report.paper.rules import by_rule
 from exemplum.study import Study, blinding, versions
+from exemplum.tables import TRIAL_KINDS
 
-KINDS = ("practice", "main", "catch", "repeated")
 ACTIVATIONS = {
     "channel": "the mean of its activation map",
     "neuron": "the centre of its activation map",
@@ -51,14 +50,14 @@ class Paragraph:
     text: str
 
 
-def methods(study: Study, tables: Tables, flow: Flow | None) -> list[Paragraph]:
-    """Paragraphs of the methods section. Without people (flow None) none about participants."""
+def methods(study: Study, tables: Tables, flow: Flow, rules: pd.DataFrame) -> list[Paragraph]:
+    """Paragraphs of the methods section of a study with people; `rules` is their table `by_rule`."""
     said = [
-        ("Participants", _participants(study, tables, flow) if flow else ""),
+        ("Participants", _participants(study, tables, flow)),
         ("Units and images", " ".join(_stimuli(study, tables))),
         ("Trials and sessions", " ".join(_design(study, tables))),
         ("Machine observers", _machines(tables)),
-        ("Exclusions", _exclusions(study, tables) if flow else ""),
+        ("Exclusions", _exclusions(study, rules)),
         ("Analysis", " ".join(_analysis(study, tables))),
         ("Software", _software(study)),
     ]
@@ -99,8 +98,8 @@ def _participants(study: Study, tables: Tables, flow: Flow) -> str:
         f"{pages.count(finished, 'person', 'people')} finished, and {pages.count(flow.analysed, 'participant')} are "
         "analysed."
     )
-    if told := people_sentence(tables.people).partition("; ")[2]:
-        said.append(f"Of those who finished: {told}")
+    if facts := people_facts(tables.people):
+        said.append(f"Of those who finished: {'; '.join(facts)}.")
     if study.config.server.recruit:
         said.append(f"Recruitment was to end with {study.config.server.recruit} completed sessions.")
     return " ".join(said)
@@ -174,7 +173,7 @@ def _design(study: Study, tables: Tables) -> Iterator[str]:
         "right query was marked."
     )
     numbers = trials.groupby(["participant", "kind"]).size().unstack(fill_value=0).median()
-    told = [pages.count(int(numbers[kind]), f"{kind} trial") for kind in KINDS if numbers.get(kind)]
+    told = [pages.count(int(numbers[kind]), f"{kind} trial") for kind in TRIAL_KINDS if numbers.get(kind)]
     schedules = trials["participant"].nunique()
     fixed = "The schedule was" if schedules == 1 else f"All {pages.count(schedules, 'schedule')} were"
     yield (
@@ -194,8 +193,7 @@ def _machines(tables: Tables) -> str:
     return f"The same trials were answered by machines ({named}), each of them one observer, analysed separately."
 
 
-def _exclusions(study: Study, tables: Tables) -> str:
-    rules = by_rule(tables.exclusions)
+def _exclusions(study: Study, rules: pd.DataFrame) -> str:
     if rules.empty:
         return "No rule of exclusion was declared, and nobody was excluded."
     told = [f"{row.measured} {row.demanded} ({row.excluded} excluded)" for row in rules.itertuples() if row.measured]
