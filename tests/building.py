@@ -6,8 +6,13 @@ import fcntl
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -30,6 +35,7 @@ def build_hook() -> ModuleType:
     return module
 
 
+@cache
 def axe_core() -> str:
     """axe-core's script, from the pages' development dependencies."""
     script = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -37,3 +43,12 @@ def axe_core() -> str:
         if not script.exists():
             build_hook().npm(["ci", "--no-audit", "--no-fund"], ROOT / "web")
     return script.read_text(encoding="utf-8")
+
+
+def axe_faults(page: Page) -> list[Any]:
+    """What axe finds on a page, as it is now: impact, rule, and the elements."""
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(axe_core())
+    return page.evaluate(
+        "async () => (await axe.run()).violations.map(v => [v.impact, v.id, v.nodes.map(n => n.html).join(' ')])"
+    )

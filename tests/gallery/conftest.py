@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 import exemplum as ex
 from exemplum import gallery, tables
 from exemplum.study import Study, blinding
-from server.browser.conftest import axe, hook, pages  # noqa: F401
+from server.browser.conftest import hook, pages  # noqa: F401
 
 TOML = """
 seed = 3

@@ -13,9 +13,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from browsing import launched
+from building import axe_faults
 from exemplum.gallery.serving import server
 
-VIOLATIONS = "async () => (await axe.run()).violations.map(v => [v.impact, v.id, v.nodes[0].html])"
 MANY = 16_384
 BLANK = """() => {
   const rows = [...document.querySelectorAll(".grid .row")].map((row) => row.getBoundingClientRect());
@@ -71,20 +71,19 @@ def shown(chromium: Browser, address: str) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.mark.parametrize(("width", "look"), [(420, "dark"), pytest.param(1280, "light", marks=pytest.mark.slow)])
-def test_axe_finds_nothing(shown, axe, width, look):
+def test_axe_finds_nothing(shown, width, look):
     page = shown("", width, color_scheme=look, reduced_motion="reduce")
-    page.evaluate(axe)
-    found = page.evaluate(VIOLATIONS)
+    found = axe_faults(page)
     for where in ("#/units?sort=worst", "#/units?q=nothing+likes+this", "#/unit/mixed3a:5", "#/unit/nowhere:1"):
         page.evaluate(f"location.hash = {where!r}")
         page.wait_for_function("(title) => document.title.startsWith(title)", arg=TITLES[where])
-        found += page.evaluate(VIOLATIONS)
+        found += axe_faults(page)
         # a page is as wide as the window
         assert page.evaluate("document.documentElement.scrollWidth") == width, where
     page.evaluate("location.hash = '#/unit/mixed3a:5'")
     page.get_by_role("button", name="Highest image 1,").click()
     expect(page.locator("dialog code")).not_to_be_empty()
-    found += page.evaluate(VIOLATIONS)
+    found += axe_faults(page)
     assert not found
 
 

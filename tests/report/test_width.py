@@ -3,7 +3,7 @@
 import pytest
 
 from browsing import launched
-from building import axe_core
+from building import axe_faults
 
 WIDTHS = (400, 768, 1100, 1920)
 # what sticks out of the window, outside of a frame that scrolls; and frames that scroll without focus or name
@@ -71,8 +71,7 @@ def test_people_and_machines_are_apart_in_every_table(page):
 def test_axe_finds_no_fault(page, scheme, width):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
-    page.evaluate(axe_core())
-    assert page.evaluate("async () => (await axe.run()).violations.map(v => [v.id, v.nodes[0].html])") == []
+    assert axe_faults(page) == []
 
 
 def test_nothing_is_cut_off_on_paper(page):

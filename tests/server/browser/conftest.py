@@ -18,7 +18,7 @@ import uvicorn
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from browsing import launched
-from building import alone, axe_core, build_hook
+from building import alone, build_hook
 from design.made import stimuli, units
 from exemplum import design as designs
 from exemplum.design.stage import save
@@ -85,12 +85,6 @@ def pages(hook: ModuleType) -> None:
     """The pages as built from the sources of this checkout."""
     with alone():
         hook.build(ROOT)
-
-
-@pytest.fixture(scope="session")
-def axe() -> str:
-    """axe-core's script."""
-    return axe_core()
 
 
 @pytest.fixture(scope="package")

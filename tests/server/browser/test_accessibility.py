@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from building import axe_faults
 from server.browser.conftest import PACED, WINDOW
 from server.browser.person import Person
 from server.browser.test_losses import OPEN, truthful
 
 TABLET = {"width": 768, "height": 1024}
 PHONE = {"width": 420, "height": 800}
-FINDINGS = "async () => (await axe.run()).violations.map(v => [v.impact, v.id, v.nodes.map(n => n.html).join(' ')])"
 LOCALES = {"en": "en-GB", "de": "de-DE"}
 KINDS = {
     "consent", "form", "check", "instructions", "example", "comprehension", "intuitiveness", "block", "trial",
@@ -22,8 +22,8 @@ KINDS = {
 class Inspector:
     """Runs axe on a page at both sizes, once per kind of page, and collects what it finds."""
 
-    def __init__(self, page, axe: str) -> None:
-        self.page, self.axe = page, axe
+    def __init__(self, page) -> None:
+        self.page = page
         self.seen: set[str] = set()
         self.found: list[tuple[str, ...]] = []
 
@@ -31,17 +31,16 @@ class Inspector:
         if kind in self.seen:
             return
         self.seen.add(kind)
-        self.page.evaluate(self.axe)
         for size in (TABLET, WINDOW):
             self.page.set_viewport_size(size)
-            self.found += [(kind, str(size["width"]), *finding) for finding in self.page.evaluate(FINDINGS)]
+            self.found += [(kind, str(size["width"]), *finding) for finding in axe_faults(self.page)]
         if kind == "feedback":
             self.page.evaluate("window.pace = 0.2")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "de"])
-def test_axe_finds_nothing_in_a_whole_session(host, chromium, axe, language):
+def test_axe_finds_nothing_in_a_whole_session(host, chromium, language):
     context = chromium.new_context(locale=LOCALES[language], viewport=WINDOW)
     context.set_default_timeout(20_000)
     context.add_init_script(PACED)
@@ -49,7 +48,7 @@ def test_axe_finds_nothing_in_a_whole_session(host, chromium, axe, language):
     running = host(main=1, toml='[server]\ncontact = "lab@example.org"\ncomprehension = true\n')
     page.goto(running.url)
     page.evaluate("window.pace = 3")  # until the feedback has been inspected
-    inspector = Inspector(page, axe)
+    inspector = Inspector(page)
     person = Person(page, running.experiment, truthful, language=language)
     person.look = inspector.look
     person.session()
@@ -61,7 +60,7 @@ def test_axe_finds_nothing_in_a_whole_session(host, chromium, axe, language):
 
 
 @pytest.mark.parametrize("language", ["en", pytest.param("de", marks=pytest.mark.slow)])
-def test_axe_finds_nothing_where_a_session_does_not_go_on(at_block, host, chromium, axe, language):
+def test_axe_finds_nothing_where_a_session_does_not_go_on(at_block, host, chromium, language):
     """A window that is too small, a second tab, a lab's first page, a closed study, a screen that is too small."""
     context = chromium.new_context(locale=LOCALES[language], viewport=WINDOW)
     running, walker = at_block(main=1)
@@ -73,8 +72,7 @@ def test_axe_finds_nothing_where_a_session_does_not_go_on(at_block, host, chromi
         if url:
             page.goto(url)
         page.locator("h1:visible").wait_for()
-        page.evaluate(axe)
-        found.extend((what, *finding) for finding in page.evaluate(FINDINGS))
+        found.extend((what, *finding) for finding in axe_faults(page))
 
     page = context.new_page()
     page.goto(running.url)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.browser.conftest import ROOT
+from building import ROOT, axe_core
 
 TEXTS = ROOT / "src" / "exemplum" / "design" / "languages"
 
@@ -40,8 +40,8 @@ def test_the_lock_file_names_no_registry():
     assert '"resolved"' not in (ROOT / "web" / "package-lock.json").read_text(encoding="utf-8")
 
 
-@pytest.mark.usefixtures("axe")  # so that the development dependencies are there
 def test_the_pages_own_tests_pass(hook):
+    axe_core()  # so that the development dependencies are there
     hook.npm(["test"], ROOT / "web")
 
 

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from building import axe_faults
 from exemplum.server.sessions import invitations
 from server.walk import Walker
 
@@ -10,11 +11,10 @@ PAGES = ("", "?flag=any&q=x", "results", "links", "payment", "audit", "downloads
 # How far the page, and each frame that could scroll, are wider than the room that they have
 OVER = """() =>
     [document.documentElement, ...document.querySelectorAll(".wide")].map(e => e.scrollWidth - e.clientWidth)"""
-FAULTS = "async () => (await axe.run()).violations.map(v => [v.impact, v.id, v.nodes[0].html])"
 
 
 @pytest.mark.parametrize("width", [420, 1280])
-def test_the_experimenters_pages_fit_the_window(host, context, axe, width):
+def test_the_experimenters_pages_fit_the_window(host, context, width):
     running = host(main=1, toml='[server]\ngroups = "question"\nquotas = {expert = 3}\n')
     experiment = running.experiment
     experiment.database.writer.submit_sync(lambda orm: invitations.issue(orm, experiment.study_id, "a" * 40, 9))
@@ -30,8 +30,7 @@ def test_the_experimenters_pages_fit_the_window(host, context, axe, width):
         over, *frames = page.evaluate(OVER)
         assert over == 0, name
         assert not any(frames) or (width < 1000 and name == "links"), name  # a narrow window scrolls that table
-        page.evaluate(axe)
-        assert page.evaluate(FAULTS) == [], name
+        assert axe_faults(page) == [], name
 
 
 def test_the_list_is_searched_sorted_and_stays_as_it_was_left(host, context):

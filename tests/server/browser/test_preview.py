@@ -9,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import expect
 from sqlalchemy import select
 
+from building import axe_faults
 from exemplum.design import texts
 from exemplum.server.storage.schema import Audit, SessionRow, TrialRow
 from server.browser.conftest import WINDOW
@@ -95,13 +96,10 @@ KINDS = {
 }  # fmt: skip
 
 
-def test_every_kind_of_page_is_shown_and_arrow_keys_turn_them(host, watched, axe):
+def test_every_kind_of_page_is_shown_and_arrow_keys_turn_them(host, watched):
     running = host(main=1, toml="[server]\ncomprehension = true\n")
     page, frame, _ = watched(running, place=2)
-    page.evaluate(axe)
-    assert (
-        page.evaluate("axe.run().then(found => found.violations.map(fault => [fault.id, fault.nodes[0].html]))") == []
-    )
+    assert axe_faults(page) == []
     kinds, headings = page.evaluate("stops.map(stop => stop.kind)"), []
     assert set(kinds) == KINDS
     for number in sorted({kinds.index(kind) for kind in KINDS} | {len(kinds) - 1}):

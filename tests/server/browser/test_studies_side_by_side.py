@@ -10,6 +10,7 @@ import uvicorn
 from playwright.sync_api import expect
 from sqlalchemy import select
 
+from building import axe_faults
 from exemplum.server import Settings
 from exemplum.server.http.studies import create_server, opened, overview_token, settings_of
 from exemplum.server.storage.schema import SessionRow
@@ -37,7 +38,7 @@ def two(pages, tiny, tmp_path):
 
 
 @pytest.mark.slow  # tests/server/test_studies_side_by_side.py has what the server does
-def test_two_studies_in_one_browser_do_not_mix(two, context, axe):
+def test_two_studies_in_one_browser_do_not_mix(two, context):
     url, experiments = two
     tabs = {name: context.new_page() for name in experiments}
     for name, page in tabs.items():  # without the last slash, as it is easily typed
@@ -58,9 +59,7 @@ def test_two_studies_in_one_browser_do_not_mix(two, context, axe):
     page.goto(f"{url}experimenter?token={overview_token(experiments)}")
     for width in (420, 1280):
         page.set_viewport_size({"width": width, "height": 720})
-        page.evaluate(axe)
-        found = "axe.run().then(found => found.violations.map(fault => [fault.id, fault.nodes[0].html]))"
-        assert page.evaluate(found) == []
+        assert axe_faults(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") == width
     page.get_by_role("link", name="second").click()
     expect(page.get_by_role("link", name="Preview")).to_be_visible()

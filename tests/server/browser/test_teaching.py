@@ -6,11 +6,11 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
 
+from building import axe_faults
 from exemplum.server.storage.schema import SessionRow, StepRecord
 from server.browser.conftest import walked
 from server.browser.person import Person
 
-FAULTS = "async () => (await axe.run()).violations.map(v => [v.id, v.nodes[0].html])"
 OVERFLOW = "document.documentElement.scrollWidth > innerWidth || document.documentElement.scrollHeight > innerHeight"
 AGAIN = {"en": "Let us look at the task once more", "de": "Sehen wir uns die Aufgabe noch einmal an"}
 PAGES = {  # headings, in their order; the examples come after the first
@@ -30,7 +30,7 @@ EXAMPLES = {
         pytest.param("de", {"width": 810, "height": 1080}, marks=pytest.mark.slow),
     ],
 )
-def test_the_instructions_explain_and_the_check_brings_them_back(host, chromium, axe, language, window):
+def test_the_instructions_explain_and_the_check_brings_them_back(host, chromium, language, window):
     """Oracle: the solution that the server holds. No page scrolls."""
     running = host(main=2, toml="[server]\ncomprehension = true\nminutes = 7\n")
     context = chromium.new_context(viewport=window, locale=language)
@@ -60,8 +60,7 @@ def test_the_instructions_explain_and_the_check_brings_them_back(host, chromium,
     person.comprehension(image_to_choose="liked")
     expect(page.locator("h1")).to_have_text(AGAIN[language])
     expect(page.locator(".points li")).to_have_count(1)
-    page.evaluate(axe)
-    assert page.evaluate(FAULTS) == []  # of all other pages: test_accessibility.py
+    assert axe_faults(page) == []  # of all other pages: test_accessibility.py
     person.instructions()
     expect(page.locator("body")).to_have_attribute("data-kind", "comprehension")
     person.comprehension()
