@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from browsing import launched
+from building import axe_faults
 from exemplum.scores import Scores, summary
 from exemplum.scores.page import ranked
 from exemplum.scores.page.ranked import View
@@ -53,6 +54,14 @@ def test_the_page_fits_a_desk_and_a_telephone(page):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0 && image.alt)")
+
+
+@pytest.mark.parametrize("width", [400, pytest.param(1100, marks=pytest.mark.slow)])
+def test_axe_finds_no_fault(page, width):
+    """Tables of units scroll in a narrow window, and are reached by keyboard."""
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.locator(".card .scroll[tabindex='0']").count() == page.locator(".card .scroll").count() > 0
+    assert axe_faults(page) == []
 
 
 def test_a_point_shows_its_unit_with_pictures_to_the_pointer_and_to_the_keyboard(page):

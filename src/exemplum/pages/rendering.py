@@ -11,7 +11,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 def render(room: str, template: str, filters: Mapping[str, Callable[..., Any]], **values: Any) -> str:
     """Render a template of a room, such as `exemplum.report`; a missing value is an error.
 
-    It may extend and include the templates of this package: `base.html.j2` and `style.css`.
+    It may extend, include and import the templates of this package: `base.html.j2`, `style.css` and macros.
     """
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(room), PackageLoader("exemplum.pages")]), autoescape=True,
