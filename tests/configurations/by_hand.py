@@ -581,6 +581,7 @@ def server() -> Iterator[Case]:
             "begins with https://",
             command=address.startswith("java"),
         )
+        yield Case(f"dataset {address}", setting("dataset", "url", address), "[dataset] url", "begins with https://")
 
 
 def texts() -> Iterator[Case]:

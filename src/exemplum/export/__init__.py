@@ -7,19 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import lazy_loader
 from pydantic import AfterValidator
 
-from exemplum.study import Names, Section, Text
+from exemplum.study import Names, Section, Text, web_address
 
 if TYPE_CHECKING:
     from exemplum.export.dataset import write as write
-
-
-def _is_address(address: str) -> str:
-    if address and not address.startswith(("https://", "http://")):
-        raise ValueError("must be an address that begins with https:// or http://")
-    return address
-
-
-Address = Annotated[Text, AfterValidator(_is_address)]
 
 
 class DatasetSection(Section):
@@ -29,7 +20,7 @@ class DatasetSection(Section):
     license: Text = ""  # of the data: CC0-1.0, CC-BY-4.0, …
     citation: Text = ""  # how to cite the data
     funder: Text = ""
-    url: Address = ""  # where the data are published
+    url: Annotated[Text, AfterValidator(web_address)] = ""  # where the data are published
     doi: Text = ""
 
 

@@ -20,6 +20,7 @@ from exemplum.study.config import (
     check_order,
     once,
     parse,
+    web_address,
 )
 from exemplum.study.folder import DATABASE, IDENTITY_FILE, STAGES, Study, new_identity, taken_back, versions
 
@@ -41,4 +42,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
 __all__ += [
     "DATABASE", "IDENTITY_FILE", "STAGES", "Name", "Names", "Once", "Pixels", "Precision", "Seconds", "Section",
     "Share", "Study", "StudyError", "Text", "check_order", "new_identity", "once", "parse", "taken_back", "versions",
+    "web_address",
 ]  # fmt: skip

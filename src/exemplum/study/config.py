@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -68,6 +69,16 @@ def _without_controls(text: str) -> str:
 
 Text = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_without_controls)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_without_controls)]
+
+
+WEB_ADDRESS = re.compile(r"https?://[^\s/?#{}]+\S*$")  # no participant's link fills in the host
+
+
+def web_address(text: str) -> str:
+    """An address of the web, or "" for none. Raises ValueError for any other text."""
+    if text and not WEB_ADDRESS.match(text):
+        raise ValueError(f"must be an address that begins with https:// or http:// (got {shown(text)})")
+    return text
 
 
 def check_order(least: str, low: float | None, most: str, high: float | None) -> None:
