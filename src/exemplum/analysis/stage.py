@@ -127,9 +127,6 @@ def _conditions(study: Study) -> list[str] | None:
     return sorted(TRIALS.read(path)["condition"].unique()) if path.exists() else None
 
 
-PERSON = ["experiment", "observer", "participant"]
-
-
 @dataclass(frozen=True)
 class Results:
     """Tables as in exemplum.tables, by the name of their file, and how well machines' evidence predicts people."""
@@ -225,8 +222,7 @@ def exclusion_estimates(
     }
     rows: list[dict[str, Any]] = []
     for name, verdicts in names.items():
-        out = pd.MultiIndex.from_frame(verdicts.loc[verdicts["verdict"] == "excluded", exclusions.PERSON])
-        kept = people[~pd.MultiIndex.from_frame(people[exclusions.PERSON]).isin(out)]
+        kept = exclusions.kept(people, verdicts)
         for where, _ in cells.each_condition(people):
             same = (kept[cells.KEYS] == pd.Series(where)[cells.KEYS]).all(axis=1) & (kept["trial_kind"] == "main")
             trials = kept[same]
@@ -239,8 +235,8 @@ def exclusion_estimates(
 
 def _of(ratings: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
     """Ratings of the people whose answers are kept."""
-    people = pd.MultiIndex.from_frame(kept[PERSON].drop_duplicates())
-    return ratings[pd.MultiIndex.from_frame(ratings[PERSON]).isin(people)]
+    people = pd.MultiIndex.from_frame(kept[exclusions.PERSON].drop_duplicates())
+    return ratings[pd.MultiIndex.from_frame(ratings[exclusions.PERSON]).isin(people)]
 
 
 def write(folder: Path, name: str, table: Table, rows: pd.DataFrame) -> None:

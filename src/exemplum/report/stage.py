@@ -28,7 +28,7 @@ from exemplum.report import (
 from exemplum.report.formatting import Tables, how, pick
 from exemplum.report.page import Pictures
 from exemplum.report.pictures import example_screens, make_cards
-from exemplum.responses import files, read_all, read_entered
+from exemplum.responses import exclusions, files, read_all, read_entered
 from exemplum.study import Stage, Study, blinding, stamped
 
 SCHEMA = 6  # of the report; a new number makes every report stale
@@ -176,7 +176,7 @@ def write(
     """Write folder/index.html and folder/figures. Returns a summary: figures, units, megabytes, missing pictures."""
     pictures = Pictures(study.folder)
     shown = page.show(figures.PLOTS, tables.estimates, folder / "figures")
-    ratings = _of_kept(tables.ratings, tables.exclusions)
+    ratings = exclusions.kept(tables.ratings, tables.exclusions)
     if len(ratings):
         shown.append(page.show_ratings(ratings, folder / "figures", len(shown) + 1))
     judged = tables.effects[~tables.effects["observer"].isin(style.CHECKS)]
@@ -236,13 +236,6 @@ def write(
         "megabytes": round(len(text.encode()) / 1e6, 1),
         "page": str(folder / "index.html"),
     } | ({"missing pictures": len(pictures.missing)} if pictures.missing else {})
-
-
-def _of_kept(ratings: pd.DataFrame, exclusions: pd.DataFrame) -> pd.DataFrame:
-    """RATINGS of the participants whom no rule excludes."""
-    who = ["experiment", "observer", "participant"]
-    excluded = pd.MultiIndex.from_frame(exclusions.loc[exclusions["verdict"] == "excluded", who])
-    return ratings[~pd.MultiIndex.from_frame(ratings[who]).isin(excluded)]
 
 
 def _title(study: Study, tables: Tables) -> str:

@@ -22,9 +22,13 @@ def apply(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Leave out participants whom a rule excludes: (the other answers, table EXCLUSIONS)."""
     table = check(responses, rules, sessions)
-    out = table.loc[table["verdict"] == "excluded", PERSON].drop_duplicates()
-    keys = pd.MultiIndex.from_frame(responses[PERSON])
-    return responses[~keys.isin(pd.MultiIndex.from_frame(out))], table
+    return kept(responses, table), table
+
+
+def kept(frame: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a frame about people whom no rule excludes in a table EXCLUSIONS."""
+    out = pd.MultiIndex.from_frame(table.loc[table["verdict"] == "excluded", PERSON])
+    return frame[~pd.MultiIndex.from_frame(frame[PERSON]).isin(out)]
 
 
 def check(responses: pd.DataFrame, rules: ExclusionsSection, sessions: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 from exemplum import pages
 from exemplum.report.paper import rules
 from exemplum.responses import UNFINISHED, Entered
+from exemplum.responses.exclusions import PERSON, kept
 
 FINISHED = ("completed", "failed_attention")  # outcomes of sessions whose answers are in the tables
 REASONS = {
@@ -19,7 +20,6 @@ REASONS = {
     "left": "left during the trials",
     "elsewhere": "are not in these tables",
 }
-WHO = ["experiment", "observer", "participant"]
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,12 @@ def flow(responses: pd.DataFrame, exclusions: pd.DataFrame, entered: Entered | N
     several rules of EXCLUSIONS is counted under the first.
     """
     people = responses[responses["observer_kind"] == "person"]
-    finished = len(people[WHO].drop_duplicates())
+    finished = len(people[PERSON].drop_duplicates())
     if not finished:
         return None
-    out = exclusions[exclusions["verdict"] == "excluded"].drop_duplicates(WHO)
+    out = exclusions[exclusions["verdict"] == "excluded"].drop_duplicates(PERSON)
     left = tuple((rules.broken(str(rule)), len(rows)) for rule, rows in out.groupby("rule", sort=False))
-    kept = people[~pd.MultiIndex.from_frame(people[WHO]).isin(pd.MultiIndex.from_frame(out[WHO]))]
-    analysed = Step("Analysed", finished - len(out), (_trials(kept),))
+    analysed = Step("Analysed", finished - len(out), (_trials(kept(people, exclusions)),))
     ended = Step("Finished", finished, _outcomes(entered, finished), left, "Excluded")
     return Flow((*_before(entered, finished), ended, analysed))
 
@@ -100,5 +99,5 @@ def _outcomes(entered: Entered | None, finished: int) -> tuple[str, ...]:
     return (f"{finished - early} completed, {early} stopped by a check of attention",) if 0 < early < finished else ()
 
 
-def _trials(kept: pd.DataFrame) -> str:
-    return pages.count(int((kept["trial_kind"] == "main").sum()), "main trial")
+def _trials(answers: pd.DataFrame) -> str:
+    return pages.count(int((answers["trial_kind"] == "main").sum()), "main trial")

@@ -47,7 +47,6 @@ def by_rule(exclusions: pd.DataFrame) -> pd.DataFrame:
     Columns: rule (key of [exclusions] in study.toml), measured, demanded, participants (checked), excluded, not known
     (could not be measured, so nobody is excluded).
     """
-    who = ["experiment", "observer", "participant"]
     rows = [
         {
             "rule": rule,
@@ -61,7 +60,7 @@ def by_rule(exclusions: pd.DataFrame) -> pd.DataFrame:
     ]
     if len(rows) > 1:
         out = exclusions[exclusions["verdict"] == "excluded"]
-        everyone, excluded = (len(some[who].drop_duplicates()) for some in (exclusions, out))
+        everyone, excluded = (len(some[declared.PERSON].drop_duplicates()) for some in (exclusions, out))
         rows.append({
             "rule": ANY, "measured": "", "demanded": "", "participants": everyone, "excluded": excluded, "not known": 0,
         })  # fmt: skip
