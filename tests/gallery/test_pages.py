@@ -114,6 +114,30 @@ def test_a_search_is_an_address_and_a_walk_follows_its_order(shown):
     assert page.evaluate("location.hash") == "#/units?layer=mixed3b&q=%3A17&sort=worst"
 
 
+def test_back_leads_to_where_one_was_and_a_link_to_the_top(shown):
+    page = shown("#/units?layer=mixed3b")
+    heading = page.get_by_role("heading", level=1)
+    page.get_by_label("Order").select_option("selective")  # which changes the address of the grid
+    page.locator(".grid .cell").first.wait_for()
+    page.evaluate("scrollTo(0, 900)")
+    page.locator("[data-place='36']").evaluate("(cell) => cell.click()")
+    expect(heading).not_to_have_text("mixed3b")
+    page.wait_for_function("() => scrollY === 0")
+    unit = page.evaluate("location.hash")
+    page.evaluate("scrollTo(0, 500)")
+    page.go_back()
+    expect(heading).to_have_text("mixed3b")
+    page.wait_for_function("() => scrollY === 900")
+    page.evaluate(f"location.hash = {unit!r}")  # as a link does, to a page that was seen before
+    expect(heading).not_to_have_text("mixed3b")
+    page.wait_for_function("() => scrollY === 0")
+    page.evaluate(STILL)
+    assert page.evaluate("scrollY") == 0
+
+
+STILL = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"""
+
+
 def test_a_dead_unit_has_a_page(shown):
     page = shown("#/unit/sae:3")
     expect(page.locator(".flag")).to_have_text("dead")

@@ -8,6 +8,7 @@ import { rows } from "./unit-table";
 export interface Page {
   title: string;
   element: HTMLElement;
+  enter?: () => void; // what needs the page to have its width
   leave?: () => void; // what to stop when another page is shown
   key?: (event: KeyboardEvent) => boolean; // whether the page has used a key
 }

@@ -20,31 +20,33 @@ async function start(): Promise<void> {
   app.replaceChildren(header(context), room);
   let shown: Page | null = null;
   let asked = 0;
-  const positions = new Map<string, number>();
-  let address = location.hash;
+  const positions = new Map<string, number>(); // of the pages that were left, by their address
   history.scrollRestoration = "manual";
 
-  const show = async (back: boolean) => {
+  const show = async (isBack: boolean) => {
     const mine = ++asked;
-    if (shown) positions.set(address, scrollY);
-    address = location.hash;
     try {
       const page = await made(context);
       if (mine !== asked) return; // another page has been asked for meanwhile
       shown?.leave?.();
       shown = page;
       room.replaceChildren(page.element);
+      page.enter?.();
       document.title = `${page.title} · ${data.network.study}`;
+      history.replaceState(true, ""); // seen: with this state the browser comes back to it
+      const top = isBack ? (positions.get(location.hash) ?? 0) : 0;
       // after the page has its height
-      requestAnimationFrame(() => scrollTo({ top: back ? (positions.get(address) ?? 0) : 0, behavior: "instant" }));
+      requestAnimationFrame(() => scrollTo({ top, behavior: "instant" }));
     } catch (error) {
       if (mine === asked) room.replaceChildren(failed(error));
     }
   };
   let isBack = false;
-  addEventListener("popstate", () => (isBack = true));
-  addEventListener("hashchange", () => {
-    void show(isBack && positions.has(location.hash));
+  // browsers say so of every new address, also of a link's; only an entry that was shown has a state
+  addEventListener("popstate", (event) => (isBack = event.state !== null));
+  addEventListener("hashchange", (event) => {
+    positions.set(new URL(event.oldURL).hash, scrollY);
+    void show(isBack);
     isBack = false;
   });
   addEventListener("keydown", (event) => onKey(event, context, () => shown));

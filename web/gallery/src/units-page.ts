@@ -47,7 +47,7 @@ export async function unitsPage(context: Context, parameters: URLSearchParams): 
   const update = (changes: Partial<Question> = {}, replace = true) => {
     question = { ...question, ...changes };
     const to = unitsLink(address(question));
-    if (replace) history.replaceState(null, "", to);
+    if (replace) history.replaceState(history.state, "", to);
     shown = found(units, question, network);
     told.textContent = `${count(shown.length, "unit")}${shown.length < units.length ? ` of ${units.length.toLocaleString("en")}` : ""}`;
     nothing.hidden = shown.length > 0;
@@ -71,10 +71,10 @@ export async function unitsPage(context: Context, parameters: URLSearchParams): 
     })),
     nothing, grid.element,
   ); // prettier-ignore
-  queueMicrotask(() => update({}, false));
   return {
     title,
     element,
+    enter: () => update({}, false),
     leave: () => grid.destroy(),
     key: (event) => {
       if (event.key !== "ArrowDown" && event.key !== "Enter") return false;
