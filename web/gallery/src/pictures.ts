@@ -5,6 +5,9 @@ import type { Data } from "./data";
 import { h } from "./dom";
 
 export class Pictures {
+  #ready: Promise<void> | undefined;
+  readonly #sheets: HTMLImageElement[] = []; // stay decoded in memory as long as something refers to them
+
   constructor(private readonly data: Data) {}
 
   /** A thumbnail of `size` CSS pixels, a part of its sheet; decoration, whose link or button has the name. */
@@ -41,18 +44,18 @@ export class Pictures {
     return h("img.large", { src: this.file(shown), alt, loading: "lazy", decoding: "async", width: side, height: side });
   }
 
-  /** Load and decode the sheets that a grid needs, so that it scrolls without gaps. */
-  async ready(): Promise<void> {
+  /** Load and decode the sheets that a grid needs, once, so that it scrolls without gaps. */
+  ready(): Promise<void> {
+    return (this.#ready ??= this.#decoded());
+  }
+
+  async #decoded(): Promise<void> {
     const sheets = Math.ceil(this.data.network.gridImages / this.data.network.perSheet);
-    await Promise.all(
-      Array.from({ length: sheets }, (_, number) => {
-        const image = new Image();
-        image.src = this.sheet(number);
-        kept.push(image);
-        return image.decode().catch(() => undefined);
-      }),
-    );
+    for (let number = 0; number < sheets; number++) {
+      const image = new Image();
+      image.src = this.sheet(number);
+      this.#sheets.push(image);
+    }
+    await Promise.all(this.#sheets.map((image) => image.decode().catch(() => undefined)));
   }
 }
-
-const kept: HTMLImageElement[] = []; // decoded sheets stay in memory as long as something refers to them
