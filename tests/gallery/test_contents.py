@@ -13,8 +13,8 @@ from PIL import Image
 
 from exemplum import tables
 from exemplum.gallery import build
-from exemplum.gallery.maps import MapGrid, _pooled
-from exemplum.index import enlarged, stage as index_stage
+from exemplum.gallery.maps import MapGrid, _Pass, _pooled
+from exemplum.index import Measurer, enlarged, stage as index_stage
 from gallery.conftest import DEAD, FEATURES, data, unit
 
 PLACES = (0, 5, 128, 128 + 9, 128 + 240 + 2)  # of units in three layers
@@ -96,6 +96,13 @@ def test_large_maps_are_averaged_over_groups_of_cells():
     assert found.shape == (2, 8, 4)
     assert np.allclose(found[1, 0], maps[1, :2].mean(0))
     assert np.allclose(found[1, 7], maps[1, 14])  # the last group has one row
+
+
+def test_maps_of_a_dictionary_are_read_of_as_few_images_at_a_time_as_it_is_measured_for(index, monkeypatch):
+    monkeypatch.setattr("exemplum.index.activations.MAPS", (2**20, 2**20))
+    layers = ["mixed3b", "sae"]
+    held = _Pass(index.model, dict(zip(layers, layers, strict=True)), "before").most
+    assert held == Measurer(index.model, layers, "before", "channel").most > 1
 
 
 def test_sheets_hold_each_image_once_as_the_network_sees_it(site, index, ids):

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 MOST_CELLS = 14  # per side; larger maps are averaged down, to what a thumbnail can show
 MOST_FLOAT16 = float(np.finfo(np.float16).max)
-HELD = 2**26  # numbers in the maps of one pass: 256 MB in float32
 
 
 @dataclass(frozen=True)
@@ -125,14 +124,14 @@ class _Pass:
     """A pass of some images through the network, which keeps the maps that are asked for."""
 
     def __init__(self, model: Model, read_as: dict[str, str], relu: Literal["before", "after"]) -> None:
-        from exemplum.models import Lanes  # late: torch takes seconds to import
+        from exemplum.index import images_held  # late: torch takes seconds to import
+        from exemplum.models import Lanes
         from exemplum.runtime import hardware
 
         self.read_as = read_as
         self.reader = model.reader(list(read_as.values()), relu=relu, device=hardware.device())
         self.lanes = Lanes(self.reader)
-        numbers = sum(model.layer(name).channels * math.prod(model.grid(name).cells) for name in read_as.values())
-        self.most = max(1, HELD // numbers)
+        self.most = images_held(model, list(read_as.values()), self.reader.device)
 
     def __call__(self, images: np.ndarray, which: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
         """Per layer the maps of these channels for these images (places among them): float32 (exemplars, h, w)."""

@@ -11,7 +11,12 @@ from exemplum.records import Unit
 from exemplum.study import Names, Precision, Section, once
 
 if TYPE_CHECKING:
-    from exemplum.index.activations import Measurer as Measurer, decode_batches as decode_batches, measurer as measurer
+    from exemplum.index.activations import (
+        Measurer as Measurer,
+        decode_batches as decode_batches,
+        images_held as images_held,
+        measurer as measurer,
+    )
     from exemplum.index.build import build_index as build_index
     from exemplum.index.heatmaps import enlarged as enlarged
     from exemplum.index.index import (
@@ -61,7 +66,7 @@ class IndexSection(Section):
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "activations": ["Measurer", "decode_batches", "measurer"],
+        "activations": ["Measurer", "decode_batches", "images_held", "measurer"],
         "build": ["build_index"],
         "heatmaps": ["enlarged"],
         "index": ["UNATTACHED", "ActivationIndex", "Exemplars"],

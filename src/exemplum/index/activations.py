@@ -89,8 +89,7 @@ class Measurer:
         read = [layer_read(layer, objective) for layer in self.layers]
         self.reader = unjoined(model.reader(read, relu=relu, dtype=dtype, device=self.device))
         self.lanes = Lanes(self.reader)
-        numbers = sum(_numbers(model, name) for name in read)
-        self.most = max(1, MAPS[self.device.type == "cuda"] // numbers)  # images whose maps are held at a time
+        self.most = images_held(model, read, self.device)
 
     def images(self, images: np.ndarray) -> np.ndarray:
         """Activations, float32 (images, units), of images in the model's geometry, uint8 (images, h, w, 3)."""
@@ -173,6 +172,11 @@ def measurer(
     if isinstance(model, TableModel):
         return TableMeasurer(model, layers, with_cells)
     return Measurer(model, layers, relu, objective, dtype, with_cells)
+
+
+def images_held(model: Model, layers: Sequence[str], device: torch.device) -> int:
+    """Of how many images the maps of these layers are held at a time: 1 or more."""
+    return max(1, MAPS[device.type == "cuda"] // sum(_numbers(model, layer) for layer in layers))
 
 
 def _numbers(model: Model, layer: str) -> int:
