@@ -8,13 +8,15 @@ import json
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from exemplum import tables
-from exemplum.gallery import build
+from exemplum.gallery import build, study_data
 from exemplum.gallery.maps import MapGrid, _Pass, _pooled
 from exemplum.index import Measurer, enlarged, stage as index_stage
+from exemplum.study import Study
 from gallery.conftest import DEAD, FEATURES, data, unit
 
 PLACES = (0, 5, 128, 128 + 9, 128 + 240 + 2)  # of units in three layers
@@ -223,3 +225,20 @@ def test_people_are_counted_once_recruitment_is_closed(site, unblinded):
     # random references explain nothing
     informed = main[main["condition"] != "random"]
     assert data(closed, "layers/0.json")["people"][5] == [len(informed), int(informed["correct"].sum())]
+
+
+def test_participants_whom_a_rule_excludes_are_not_counted_though_nothing_was_analysed(unblinded):
+    people = tables.RESPONSES.read(unblinded.folder / "responses" / "people.parquet")
+    main = people[people["trial_kind"] == "main"]
+    sides = pd.crosstab(main["participant"], main["choice"]).reindex(columns=["top", "bottom"], fill_value=0).min(axis=1)
+    limit = int(sides.max())
+    kept = main[main["participant"].isin(sides.index[sides >= limit])]
+    assert 0 < len(kept) < len(main)
+    before = study_data.fingerprint(unblinded, [study_data.TRIALS])
+    with (unblinded.folder / "study.toml").open("a", encoding="utf-8") as toml:
+        toml.write(f"[exclusions]\nanswers_each_side = {limit}\n")
+    changed = Study.open(unblinded.folder)
+    assert study_data.fingerprint(changed, [study_data.TRIALS]) != before
+    counted = study_data.read(changed, [study_data.TRIALS]).responses
+    counted = counted[(counted["observer_kind"] == "person") & (counted["trial_kind"] == "main")]
+    assert sorted(counted["trial_id"]) == sorted(kept["trial_id"])

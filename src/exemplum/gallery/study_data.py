@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from exemplum.errors import UserError, command
 from exemplum.explanations import stage as explanations_stage, whole_images
 from exemplum.images import Corpus
 from exemplum.index import ActivationIndex, stage as index_stage
-from exemplum.responses import files, read_all
+from exemplum.responses import exclusions, files, read_all
 from exemplum.runtime import console, styled
 from exemplum.study import Study, blinding, freezing, pipeline
 
@@ -75,11 +75,18 @@ def made(study: Study) -> list[str]:
 
 def fingerprint(study: Study, stages: Sequence[str]) -> str:
     """A hash of everything that the gallery of these stages shows."""
-    answers = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in _answers(study, stages)]
     return store.digest(
         study.made("index"), [study.made(stage) for name in stages for stage in UPSTREAM[name]],
-        answers, study.folder.resolve().name, study.config.model.load, study.config.images.load, *_blinding(study),
+        _answers(study) if TRIALS in stages else [], study.folder.resolve().name, study.config.model.load,
+        study.config.images.load, *blinding.state(study),
     )  # fmt: skip
+
+
+def _answers(study: Study) -> list[Any]:
+    """What tells the answers that are counted from others: their files, and the rules that exclude participants."""
+    paths = files(study.stage("responses"), "responses", "people")
+    held = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    return [held, study.config.exclusions.model_dump()]
 
 
 def read(study: Study, stages: Sequence[str]) -> StudyData:
@@ -113,21 +120,7 @@ def _responses(study: Study, trials: pd.DataFrame) -> pd.DataFrame:
     if not len(trials):
         return tables.RESPONSES.frame()
     found = read_all(study.stage("responses"), allow_none=True)
-    path = study.stage("analysis") / "exclusions.parquet"
-    exclusions = tables.EXCLUSIONS.read(path) if path.exists() else tables.EXCLUSIONS.frame()
-    (responses,) = blinding.visible(study, found.responses)
-    who = ["observer", "participant"]
-    excluded = pd.MultiIndex.from_frame(exclusions.loc[exclusions["verdict"] == "excluded", who])
-    responses = responses[~pd.MultiIndex.from_frame(responses[who]).isin(excluded)]
-    return responses[responses["trial_id"].isin(trials["trial_id"])].reset_index(drop=True)
-
-
-def _answers(study: Study, stages: Sequence[str]) -> list:  # type: ignore[type-arg]
-    if TRIALS not in stages:
-        return []
-    rules = study.stage("analysis") / "exclusions.parquet"
-    return [*files(study.stage("responses"), "responses"), *([rules] if rules.exists() else [])]
-
-
-def _blinding(study: Study) -> Sequence[str]:
-    return blinding.state(study)
+    responses, people = blinding.visible(study, found.responses, found.people)
+    sessions = people.assign(finished=True) if found.has_sessions else None
+    kept, _ = exclusions.apply(responses, study.config.exclusions, sessions)
+    return kept[kept["trial_id"].isin(trials["trial_id"])].reset_index(drop=True)
