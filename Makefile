@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test coverage lint clean
+.PHONY: demo test coverage lint docs tutorials clean
 
 demo: .venv/installed
 	$(BIN)/exemplum demo
@@ -21,6 +21,14 @@ lint: .venv/installed-dev
 	$(BIN)/python -m tools.links
 	$(BIN)/python -m tools.english
 
+# The site of the docs in site/; a warning is an error. make docs && python -m http.server --directory site
+docs: .venv/installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+# Every command of the tutorials, in temporary folders; --write updates the outputs that the pages show
+tutorials: .venv/installed-dev
+	$(BIN)/python -m tools.tutorials
+
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Exemplum needs Python 3.11 or later; say which: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
@@ -34,4 +42,4 @@ lint: .venv/installed-dev
 	touch $@
 
 clean:
-	rm -rf .venv exemplum-demo htmlcov .coverage
+	rm -rf .venv exemplum-demo htmlcov .coverage site .cache

@@ -1,9 +1,9 @@
-"""The code of docs/side-by-side.md, for the tests that run it and compare it."""
+"""The code of docs/how-to/side-by-side.md, for the tests that run it and compare it."""
 
 import re
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "side-by-side.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "how-to" / "side-by-side.md"
 
 
 def blocks(library: str) -> dict[str, list[str]]:

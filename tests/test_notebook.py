@@ -1,4 +1,4 @@
-"""docs/ten-tasks.ipynb: its code is that of docs/side-by-side.md, it runs, and shows what its text says."""
+"""docs/tutorials/ten-tasks.ipynb: its code is docs/how-to/side-by-side.md's, it runs, and shows what its text says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run docs/ten-tasks.ipynb and write its outputs into it: python -m tools.notebook"""
+"""Run docs/tutorials/ten-tasks.ipynb and write its outputs into it: python -m tools.notebook"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "ten-tasks.ipynb"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "tutorials" / "ten-tasks.ipynb"
 CELL_S = 600  # no cell takes longer, even on a busy machine
 PROGRESS = re.compile(r"(\w+: \d+/\d+ .*\n)+")  # lines that only a slow machine prints
 

@@ -4,7 +4,7 @@
 
 Both happen to a study that was made elsewhere, and need no torch, which would be most of the installation, and none of
 what only works together with torch. An extra cannot leave anything out, so these requirements are installed by
-themselves, and then Exemplum with --no-deps (docs/installing.md). Drivers for PostgreSQL are added.
+themselves, and then Exemplum with --no-deps (docs/start/installing.md). Drivers for PostgreSQL are added.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-"""Write docs/tables.md from the schemas in exemplum.tables: python -m tools.tables."""
+"""Write docs/reference/tables.md from the schemas in exemplum.tables: python -m tools.tables."""
 
 from pathlib import Path
 
 from exemplum import tables
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "tables.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "tables.md"
 HEAD = """# Tables
 
 The columns of every table that one stage passes to the next. This page is generated from
 `src/exemplum/tables.py` by `python -m tools.tables`; a test checks that it is up to date. On disk
 tables are Parquet; the report adds CSV. A missing number is NaN (empty in CSV), a missing text is
-empty, and a share is a number from 0 to 1. The terms are explained in the [glossary](glossary.md).
+empty, and a share is a number from 0 to 1. The terms are explained in the [glossary](../glossary.md).
 """
 
 

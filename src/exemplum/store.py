@@ -56,7 +56,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """The schema of a table on disk. `docs/tables.md` is generated from these."""
+    """The schema of a table on disk. `docs/reference/tables.md` is generated from these."""
 
     name: str
     meaning: str
@@ -85,7 +85,7 @@ class Table:
         if unknown := set(frame) - set(self.columns):
             raise StoreError(
                 f"unknown columns for table {self.name}: {', '.join(sorted(unknown))}; remove or rename them "
-                "(docs/tables.md lists the columns)"
+                "(docs/reference/tables.md lists the columns)"
             )
         frame = frame[list(self.columns)]  # columns are copied when they are written to
         types = {name: DTYPES[column.dtype] for name, column in self.columns.items() if column.dtype in DTYPES}

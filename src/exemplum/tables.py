@@ -1,4 +1,4 @@
-"""The schema of every table that one package passes to another. `docs/tables.md` is generated from this file."""
+"""The schema of every table that one package passes to another: the source of `docs/reference/tables.md`."""
 
 from __future__ import annotations
 
@@ -422,7 +422,7 @@ ESTIMATES = Table(
             "accuracy (share), rt_s (mean), rt_median_s, confidence (mean), confidence_1, confidence_2, confidence_3 "
             "(share of ratings), repeat_same_choice (share), intuitiveness (-100 to 100); d_prime, criterion, lapse, "
             "type2_auc, learning_*, split_half_*, repeat_kappa, kappa_*, noise_ceiling_*, correlation_*, "
-            "disattenuated_*, reliability_*, effective_units, ppi_weight: docs/statistics.md",
+            "disattenuated_*, reliability_*, effective_units, ppi_weight: docs/explanation/statistics.md",
         ),
         "trial_kind": Column(
             "str", "main, catch, practice or repeated; main never contains catch trials; rating for intuitiveness"
@@ -447,7 +447,7 @@ ESTIMATES = Table(
         "interval": Column(
             "str",
             "how the interval was made: wilson_t, t, exact (identical answers), bayes, jackknife, wilson, sem2, "
-            "percentile, bca, bca_t, fisher, normal, ppi or none; docs/analysis.md#intervals",
+            "percentile, bca, bca_t, fisher, normal, ppi or none; docs/reference/analysis.md#intervals",
         ),
         "low": Column("float", "lower end of the interval; NaN for none"),
         "high": Column("float", "upper end of the interval; NaN for none"),
@@ -469,7 +469,7 @@ COMPARISONS = Table(
         "by": Column(
             "str",
             "as in estimates; condition, scheme+condition, branch+condition or phase+condition where groups are "
-            "compared within a condition; order, side, unit and observer: docs/statistics.md",
+            "compared within a condition; order, side, unit and observer: docs/explanation/statistics.md",
         ),
         "group": Column("str", "as in estimates"),
         "a": Column(
@@ -478,7 +478,7 @@ COMPARISONS = Table(
             "a minus b",
         ),
         "b": Column("str", "second condition, group or observer; empty for a term of an anova"),
-        "test": Column("str", "which test; docs/analysis.md says what each does"),
+        "test": Column("str", "which test; docs/reference/analysis.md says what each does"),
         "difference": Column("float", "estimate of a minus estimate of b"),
         "effect": Column("float", "standardized effect"),
         "effect_name": Column("str", "dz, d_av, rank_biserial, partial_eta_sq, odds_ratio, odds_ratio_penalized, …"),
@@ -487,7 +487,7 @@ COMPARISONS = Table(
         "statistic": Column("float", "the test's statistic"),
         "df": Column("str", "degrees of freedom; two joined by a comma"),
         "p": Column("float", "p value, two-sided"),
-        "p_adjusted": Column("float", "p value after the test's correction; docs/analysis.md"),
+        "p_adjusted": Column("float", "p value after the test's correction; docs/reference/analysis.md"),
         "n": Column("int", "participants or pairs; units with by = unit or observer"),
     },
 )
@@ -634,7 +634,7 @@ CHECKS = Table(
         "check": Column(
             "str",
             "copies, same_poles, same_queries, features, low_level, query_cue, pole_cue, side or activation: "
-            "docs/checks.md",
+            "docs/reference/checks.md",
         ),
         "measure": Column("str", "by what pictures were compared, a low-level observer, a cue, or what was counted"),
         "condition": Column("str", "explanation method; all for every one"),

@@ -1,7 +1,7 @@
 """Intervals about machines that predict people hold the truth in 95 % of simulated studies.
 
 The fast test makes few studies and only catches what is badly wrong; the slow one is the claim, 92 % to 98 %, and
-prints the tables of docs/statistics.md: pytest -m slow -s tests/analysis/test_coverage_of_predictions.py
+prints the tables of docs/explanation/statistics.md: pytest -m slow -s tests/analysis/test_coverage_of_predictions.py
 """
 
 from collections import defaultdict
@@ -206,7 +206,7 @@ def test_disattenuated_correlations_hold_the_truth_at_their_rate(design) -> None
     assert 0.92 <= found["correlation_x"] <= 0.98
     # people of a reliability below ½, who often leave it open altogether: a little wider than need be
     assert 0.92 <= found["disattenuated_x"] <= (0.985 if design[1] == 10 else 0.98)
-    assert found["reliability_people"] >= 0.88  # a little narrow: docs/statistics.md
+    assert found["reliability_people"] >= 0.88  # a little narrow: docs/explanation/statistics.md
 
 
 def of_alpha(people: int, units: int, spread: float, times: int) -> float:

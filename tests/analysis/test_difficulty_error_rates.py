@@ -1,4 +1,4 @@
-"""How often the verdict errs where queries are of two difficulties: further rows of docs/inference.md.
+"""How often the verdict errs where queries are of two difficulties: further rows of docs/explanation/inference.md.
 
 As tests/analysis/test_error_rates.py: `pytest -m slow -s tests/analysis/test_difficulty_error_rates.py` prints them.
 """

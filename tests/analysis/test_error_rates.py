@@ -1,4 +1,4 @@
-"""How often the verdict errs, by simulated studies of known truth: the tables of docs/inference.md.
+"""How often the verdict errs, by simulated studies of known truth: the tables of docs/explanation/inference.md.
 
 The fast tests make few studies and catch only what is badly wrong; the slow ones are the claim, and print their rows:
 `pytest -m slow -s tests/analysis/test_error_rates.py`.

@@ -1,4 +1,4 @@
-"""Coverage of the intervals over participants and units by simulation, as docs/statistics.md tables it."""
+"""Coverage of the intervals over participants and units by simulation, as docs/explanation/statistics.md tables it."""
 
 from collections.abc import Callable
 from itertools import product
@@ -13,7 +13,7 @@ from exemplum.analysis.estimates import detection, intervals
 LEVELS, TRIALS, PEOPLE, SPREADS = (0.6, 0.82, 0.92, 0.98), (20, 45), (3, 5, 10, 30), (0.0, 0.3)
 CELLS = list(product(SPREADS, TRIALS, LEVELS, PEOPLE))
 # Three people are often alike in so few answers (all right, near 100 %). An interval of width 0 would be false there;
-# one with width nearly always covers, so the coverage of all together is above .97: see docs/statistics.md.
+# one with width nearly always covers, so the coverage of all together is above .97: see docs/explanation/statistics.md.
 WIDE = {(0.82, 3), (0.92, 3), (0.98, 3), (0.98, 5)}
 
 

@@ -87,7 +87,8 @@ def test_hand_picked_units_against_random_ones_of_their_branch(comparisons):
 
 
 def test_for_units_like_these_the_slopes_model_holds(comparisons, out):
-    # docs/reproduction.md; R: glmmTMB(correct ~ 0 + condition + (1 | participant) + (0 + h | participant) + (1 | unit)
+    # docs/explanation/reproduction.md
+    # R: glmmTMB(correct ~ 0 + condition + (1 | participant) + (0 + h | participant) + (1 | unit)
     #    + (0 + h | unit), d, binomial) of Experiment II: means 0.824099142, 0.697972308, difference 0.126126834, se
     #    0.0201603476, logLik -1901.02212, AIC 3814.04424
     rows = comparisons[(comparisons["test"] == "glmm_slopes") & (comparisons["b"] == "synthetic")]

@@ -58,8 +58,8 @@ def test_no_answers_give_empty_tables() -> None:
 def test_published_study_ends_in_its_published_verdict(shared_data) -> None:
     """Natural images help more, in both experiments and every scheme (Borowski et al. 2021); none misleads.
 
-    Whether new participants would be misled too is open: p = .0497 by t of accuracy (docs/reproduction.md), and the
-    interval of d′ just includes 0.
+    Whether new participants would be misled too is open: p = .0497 by t of accuracy (docs/explanation/reproduction.md),
+    and the interval of d′ just includes 0.
     """
     trials = borowski2021.read(shared_data / "borowski2021").responses
     found = analyse(trials, settings=FEW)

@@ -130,7 +130,7 @@ def test_a_leak_is_found():
 
 @pytest.mark.slow
 def test_how_often_a_leak_is_found():
-    """The figures of docs/checks.md."""
+    """The figures of docs/reference/checks.md."""
     for units, batches in ((16, 1), (16, 4), (32, 1), (32, 4), (64, 4)):
         shares = [share_found(units, batches, share, 100) for share in (0.7, 0.8, 0.9)]
         print(units, "units", batches, "batches", shares)

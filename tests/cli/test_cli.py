@@ -86,7 +86,7 @@ def test_new_writes_a_study_once(tmp_path, exemplum):
     ("protocol", "several"), [("quick", True), ("imi2023", True), ("borowski2021-1", False), ("borowski2021-2", False)]
 )
 def test_new_declares_the_difficulties_that_a_protocol_shows(protocol, several, tmp_path, exemplum):
-    """Verdicts at one difficulty are confirmatory only if they are declared (docs/inference.md)."""
+    """Verdicts at one difficulty are confirmatory only if they are declared (docs/explanation/inference.md)."""
     assert exemplum("new", str(tmp_path / "s"), "--protocol", protocol).returncode == 0
     config = Study.open(tmp_path / "s").config
     assert config.queries.difficulty == (("extreme", 0.95) if several else ("extreme",))

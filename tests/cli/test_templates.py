@@ -244,7 +244,7 @@ def test_sides_are_parts_of_an_image_that_no_reference_shows(study):
 
 
 def test_the_page_shows_the_template():
-    page = (Path(__file__).parents[2] / "docs" / "bring-your-own.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "bring-your-own.md").read_text(encoding="utf-8")
     assert f"```python\n{templates.code('method')[1]}```" in page
 
 

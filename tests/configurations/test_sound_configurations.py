@@ -29,7 +29,7 @@ def study(folder: Path, text: str = "", **files: str) -> Study:
 
 
 def test_the_documented_study_toml_is_accepted():
-    blocks = re.findall(r"```toml\n(.*?)```", (DOCS / "pipeline.md").read_text(encoding="utf-8"), re.S)
+    blocks = re.findall(r"```toml\n(.*?)```", (DOCS / "reference" / "pipeline.md").read_text(encoding="utf-8"), re.S)
     assert max(blocks, key=len).count("[") > 10
     assert all(parse(block, PATH) for block in blocks)
     assert parse(DEMO, PATH).design.participants == 12

@@ -44,7 +44,7 @@ def found(photographs, looks, change) -> float:
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_copy_is_found_whatever_was_done_to_it(name, photographs, looks):
-    # those that repeat, one in twenty, are not judged; docs/design.md has the rates of 100 photographs
+    # those that repeat, one in twenty, are not judged; docs/reference/design.md has the rates of 100 photographs
     assert found(photographs[:25], looks[:25], CHANGES[name]) >= (0.6 if name in WEAKER else 0.8)
 
 

@@ -230,7 +230,8 @@ def test_people_are_counted_once_recruitment_is_closed(site, unblinded):
 def test_participants_whom_a_rule_excludes_are_not_counted_though_nothing_was_analysed(unblinded):
     people = tables.RESPONSES.read(unblinded.folder / "responses" / "people.parquet")
     main = people[people["trial_kind"] == "main"]
-    sides = pd.crosstab(main["participant"], main["choice"]).reindex(columns=["top", "bottom"], fill_value=0).min(axis=1)
+    chosen = pd.crosstab(main["participant"], main["choice"])
+    sides = chosen.reindex(columns=["top", "bottom"], fill_value=0).min(axis=1)
     limit = int(sides.max())
     kept = main[main["participant"].isin(sides.index[sides >= limit])]
     assert 0 < len(kept) < len(main)

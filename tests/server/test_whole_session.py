@@ -1,4 +1,4 @@
-"""A whole session from consent to code, by the contract of docs/server-api.md."""
+"""A whole session from consent to code, by the contract of docs/reference/server-api.md."""
 
 from server.walk import Walker
 

@@ -138,7 +138,7 @@ def _relations() -> list[Headline]:
     found = [
         Headline(FIG_4A, "1", "p of natural against synthetic, accuracy", "comparisons", _post_hoc("accuracy"), "p",
                  0.005, P_VALUE, note="agrees with the post hoc p before Bonferroni's correction, which would make it "
-                 ".0145; see docs/reproduction.md"),
+                 ".0145; see docs/explanation/reproduction.md"),
         Headline("the study's account (accuracy without references)", "1", "accuracy, none", "estimates",
                  _mean("none"), "estimate", 0.5, says=BELOW),
         Headline(ABSTRACT, "1", "natural better than synthetic", "comparisons", _post_hoc("accuracy"), "p_adjusted",

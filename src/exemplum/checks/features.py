@@ -14,7 +14,8 @@ from exemplum.design import StimulusIdentity
 from exemplum.observers import similarities
 from exemplum.records import Pole
 
-CLOSE = 0.85  # cosine of centred features; of 79,800 pairs of ImageNet photographs the highest is .755 (docs/checks.md)
+# cosine of centred features; of 79,800 pairs of ImageNet photographs the highest is .755 (docs/reference/checks.md)
+CLOSE = 0.85
 CLOSER = 0.2  # in Fisher's z: how much closer than pictures of the unit that are not shown together
 ADVICE = "look at the two pictures: they may be of one photograph, or of one scene"
 

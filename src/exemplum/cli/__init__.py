@@ -19,7 +19,8 @@ from exemplum.runtime import console, styled
 from exemplum.study import user_code
 
 # Threads that wait by spinning take cores away from threads with work: with another process on two cores synthesis
-# ran at a sixth of its speed (docs/performance.md). Read when torch is first imported, which the commands do late.
+# ran at a sixth of its speed (docs/reference/performance.md). Read when torch is first imported, which the commands do
+# late.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Errors of the system about files and folders, which are the user's to resolve
@@ -27,7 +28,7 @@ REFUSALS = frozenset({
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOTDIR,
     errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.ENFILE,
 })  # fmt: skip
-# Packages that an installation for the server or the analysis does not have (docs/installing.md)
+# Packages that an installation for the server or the analysis does not have (docs/start/installing.md)
 LEFT_OUT = frozenset({"torch", "torchvision", "numba", "safetensors", "skimage"})
 # command → module with the function of that name, in the order in which help lists them
 VERBS = {
@@ -106,7 +107,7 @@ def _told(error: Exception) -> UserError | None:
     if isinstance(error, UserError):
         return error
     if isinstance(error, ModuleNotFoundError) and error.name in LEFT_OUT:
-        return UserError(f"this command needs {error.name}, which is not installed (docs/installing.md)")
+        return UserError(f"this command needs {error.name}, which is not installed (docs/start/installing.md)")
     if isinstance(error, OSError) and error.errno in REFUSALS:
         reason = os.strerror(error.errno)
         return UserError(f"{error.filename or 'a file'}: {reason}; results made before are not lost")

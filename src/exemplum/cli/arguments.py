@@ -20,7 +20,7 @@ Ray = Annotated[
     typer.Option(
         "--ray",
         metavar="ADDRESS",
-        help="Run on a Ray cluster: HOST:PORT, auto (the cluster of this machine) or local; see docs/scaling.md.",
+        help="Run on a Ray cluster: HOST:PORT, auto (the cluster of this machine) or local; see docs/how-to/ray.md.",
     ),
 ]
 
@@ -38,8 +38,8 @@ DatabaseUrl = Annotated[
     typer.Option(
         "--database",
         envvar="EXEMPLUM_DATABASE",
-        help="Address of a PostgreSQL database, postgresql://…, see docs/server.md. Default: SQLite in the study "
-        "folder.",
+        help="Address of a PostgreSQL database, postgresql://… (docs/reference/server.md). Default: SQLite in "
+        "the study folder.",
     ),
 ]
 

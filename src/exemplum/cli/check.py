@@ -81,7 +81,7 @@ def _validity(study: Study, every: bool, bad: tuple[str, ...]) -> bool:
     except ModuleNotFoundError as error:
         found = checks.current(study)
         console.print(
-            f"the trials are not compared here, since {error.name} is not installed (docs/installing.md); "
+            f"the trials are not compared here, since {error.name} is not installed (docs/start/installing.md); "
             + ("this is what an earlier check found" if len(found) else "check them where the study was made")
         )
     else:

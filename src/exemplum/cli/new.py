@@ -121,7 +121,7 @@ def demo(
 
 # Small enough for two minutes on two cores, and every stage
 DEMO = """\
-# The demo: the embedded network and images, sized for minutes. See docs/pipeline.md for every key.
+# The demo: the embedded network and images, sized for minutes. See docs/reference/pipeline.md for every key.
 seed = 2021
 
 [model]
@@ -180,7 +180,7 @@ def text(
     participants: int | None,
     seed: int,
 ) -> str:
-    """The study.toml of a new study; keys left out have the defaults that docs/pipeline.md lists.
+    """The study.toml of a new study; keys left out have the defaults that docs/reference/pipeline.md lists.
 
     Given paths are relative to the working directory. They are written as absolute paths, since the study may be run
     from another directory.
@@ -206,7 +206,7 @@ def text(
     if several:
         lines += [
             "[queries]",
-            'difficulty = ["extreme", 0.95]  # 0.95 needs 210 images or more per batch: docs/queries.md',
+            'difficulty = ["extreme", 0.95]  # 0.95 needs 210 images or more per batch: docs/reference/queries.md',
             "",
         ]
     people = chosen.participants if participants is None else participants
@@ -214,14 +214,14 @@ def text(
     lines += ["", "[server]", "comprehension = true  # two questions about the task before the trials"]
     lines += ["", "[observers]", f"run = {json.dumps(_observers(stimuli))}"]
     if several:  # without it what is found at one difficulty is exploratory, and the report's text leaves it out
-        lines += ["", "[analysis]", 'secondary = ["difficulty"]  # a claim at each difficulty too: docs/inference.md']
+        lines += ["", "[analysis]", 'secondary = ["difficulty"]  # a claim at each: docs/explanation/inference.md']
     return "\n".join(lines) + "\n"
 
 
 def _recipe(model: str) -> list[str]:
     """The recipe that suits a network, as lines of study.toml; the same whatever machine the study is made on."""
     if model in LITE:
-        return ['recipe = "maco-wide"  # or borowski2021: docs/imagenet.md compares them']
+        return ['recipe = "maco-wide"  # or borowski2021: docs/how-to/imagenet.md compares them']
     return ['recipe = "borowski2021"  # or maco-wide, which is quick on a CPU', "# steps = 512  # 2560 if left out"]
 
 

@@ -41,7 +41,7 @@ def read(root: Path) -> list[FinishedUnit]:
     found = [_unit(home) for home in sorted(root.glob("*/channel_*")) if home.is_dir()]
     if not found:
         raise UserError(
-            f"{root} has no UNIT/channel_N/natural_images/max_0.png; docs/explanations.md describes the layout"
+            f"{root} has no UNIT/channel_N/natural_images/max_0.png; its layout: docs/reference/explanations.md"
         )
     return found
 

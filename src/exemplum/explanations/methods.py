@@ -264,7 +264,7 @@ def natural_images(
     *, show: Literal["image", "crop", "heatmap", "spotlight"] = "image",
     order: Literal["extreme", "diverse"] = "extreme", side: float | None = None,
 ) -> ExplanationMethod:  # fmt: skip
-    """The method `natural` with its parameters (docs/explanations.md), for `ex.score`.
+    """The method `natural` with its parameters (docs/reference/explanations.md), for `ex.score`.
 
     Raises UserError for parameters that do not go together.
 

@@ -37,5 +37,5 @@ def estimate(study: Study, sections: Mapping[str, SyntheticSection]) -> str:
             total += seconds
     if not told:
         return ""
-    hint = "; docs/synthesis.md names faster recipes" if total > LONG else ""
+    hint = "; docs/reference/synthesis.md names faster recipes" if total > LONG else ""
     return f"about {said_duration(total)} to optimize pictures ({'; '.join(told)}){hint}"

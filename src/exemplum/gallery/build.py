@@ -77,7 +77,8 @@ def _pages() -> str:
     page = STATIC / "index.html"
     if not page.exists():
         raise UserError(
-            "the gallery's pages are not built: install exemplum again, without EXEMPLUM_PAGES=skip (docs/pages.md)"
+            "the gallery's pages are not built: install exemplum again, without EXEMPLUM_PAGES=skip "
+            "(docs/reference/participant-pages.md)"
         )
     return page.read_text(encoding="utf-8")
 

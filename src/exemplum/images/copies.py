@@ -4,7 +4,7 @@ Both pictures are reduced to local contrast, which brightness, contrast, colour 
 then aligned with the other in many ways (rotated, reflected, as a crop of it), and the best alignment is refined: a
 normalized cross-correlation over similarity transforms (Lewis 1995, Vision Interface). The likeness is the
 correlation's Fisher z in units of its standard error, so that a single matching line counts less than a whole matching
-picture. docs/design.md has the rates of hits and of false alarms.
+picture. docs/reference/design.md has the rates of hits and of false alarms.
 """
 
 from __future__ import annotations

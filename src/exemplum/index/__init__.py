@@ -59,7 +59,8 @@ class IndexSection(Section):
     # images whose activations give the quantiles; exact for corpora up to this size
     sample: int = Field(4096, ge=1, le=100_000)
     batch: int = Field(32, ge=1, le=4096)  # images per forward pass
-    # of the pass over all images; extremes are measured again in float32. auto: whichever is faster (docs/index.md)
+    # of the pass over all images; extremes are measured again in float32. auto: whichever is faster
+    # (docs/reference/activation-index.md)
     precision: Precision = "auto"
 
 

@@ -30,7 +30,7 @@ UNATTACHED = "this index was read from disk and has no images; give it the model
 
 @dataclass(frozen=True)
 class ActivationIndex:
-    """Tables of every unit over a corpus; see docs/tables.md for their columns."""
+    """Tables of every unit over a corpus; see docs/reference/tables.md for their columns."""
 
     units: pd.DataFrame  # INDEX_UNITS
     extremes: pd.DataFrame  # EXTREMES
@@ -49,7 +49,7 @@ class ActivationIndex:
         return f"<p>{html.escape(repr(self))}</p>{self.units.head(10).to_html(index=False)}"
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per unit: mean, standard deviation, range and quantiles of its activation (docs/tables.md)."""
+        """One row per unit: mean, standard deviation, range, quantiles of its activation (docs/reference/tables.md)."""
         return self.units.copy()
 
     def exemplars(self, unit: Unit | str, pole: Pole | str = Pole.MAX, *, k: int = 9) -> Exemplars:
@@ -107,8 +107,8 @@ class ActivationIndex:
         """Rows of the corpus and the unit's activations for all images of the sample, highest first.
 
         Two arrays, (images,): int64 and float32. Images with the same activation are in the same order as in `top`
-        (docs/index.md). They are all images that could be decoded if the index is `exact`. Raises UserError if the unit
-        was not indexed.
+        (docs/reference/activation-index.md). They are all images that could be decoded if the index is `exact`. Raises
+        UserError if the unit was not indexed.
 
         >>> import exemplum as ex
         >>> index = ex.build_index(ex.load("embedded"), ex.open_images("embedded", limit=40), ["mixed3a"])

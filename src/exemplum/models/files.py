@@ -73,7 +73,7 @@ def no_class_token(model: str, layer: str) -> ModelError:
     """The error that a layer has no class token."""
     return ModelError(
         f"layer {layer} of model {model} has no class token; name a layer after it joins the patches of a vision "
-        "transformer, as a block (docs/models.md)"
+        "transformer, as a block (docs/reference/models.md)"
     )
 
 

@@ -183,7 +183,8 @@ def layout(network: Network, layer: str, shape: tuple[int, ...], larger: tuple[i
     """
     if shape[:1] != (1,):
         raise ShapeError(
-            f"layer {layer} gives shape {shape} for one image: its first axis is not the images (docs/models.md); "
+            f"layer {layer} gives shape {shape} for one image: its first axis is not the images "
+            "(docs/reference/models.md); "
             f"choose another layer"
         )
     if len(shape) == 2:
@@ -196,7 +197,7 @@ def layout(network: Network, layer: str, shape: tuple[int, ...], larger: tuple[i
         return Layout(layer, 4, axes.pop())
     raise ShapeError(
         f"layer {layer} gives shape {shape}: it is not known which axis is the channels; choose another layer, or "
-        f"declare the axis with models.Network (docs/models.md)"
+        f"declare the axis with models.Network (docs/reference/models.md)"
     )
 
 

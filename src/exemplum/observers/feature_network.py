@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 # Networks that `auto` takes, the first that is not the tested one, and their input size. At 128 px EfficientNet-Lite0
-# is right as often as at its own 224, in a third of the time (docs/observers.md).
+# is right as often as at its own 224, in a third of the time (docs/reference/observers.md).
 CANDIDATES: dict[str, int | None] = {"efficientnet-lite0": 128, "embedded": None}
 COMMON = 0.1  # share of common weights from which two networks count as one
 

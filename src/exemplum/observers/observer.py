@@ -85,7 +85,7 @@ def respond(observer: Observer, trials: Sequence[Trial], rng: np.random.Generato
 
 
 def observe(observer: Observer, trials: Iterable[Trial], *, seed: int = 0) -> pd.DataFrame:
-    """Have an observer answer trials, of a study or made by hand: one row per answer, as docs/tables.md says.
+    """Have an observer answer trials, of a study or made by hand: one row per answer, as docs/reference/tables.md says.
 
     >>> from exemplum.records import make_trial
     >>> trials = [make_trial("mixed4a:30", queries=("a", "b"), trial_id=name) for name in ("first", "second")]

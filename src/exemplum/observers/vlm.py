@@ -34,7 +34,7 @@ SIDES = {"upper": Side.TOP, "lower": Side.BOTTOM}
 
 
 class VisionLanguageModel:
-    """Asks a model behind a chat-completions endpoint; see docs/observers.md.
+    """Asks a model behind a chat-completions endpoint; see docs/reference/observers.md.
 
     Each reply is kept in a file named by what the model saw: screen, words, model and settings. The same screen is
     asked about once. A trial of which the model refuses to answer, or answers in a form that cannot be read, has no

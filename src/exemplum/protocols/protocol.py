@@ -59,7 +59,7 @@ class Protocol:
     batch_every: int = 1  # this many consecutive participants share batches (they differ in the units of a scheme)
     batch_own: bool = False  # whether the next such participants skip all their batches: a stride of a batch per method
     main_sets: tuple[str, ...] = ()  # stimulus sets that rotate over the schemes by a Latin square; (): all in each
-    practice_sets: tuple[str, ...] = ()  # by method in order; (): thirds that rotate, see docs/design.md
+    practice_sets: tuple[str, ...] = ()  # by method in order; (): thirds that rotate, see docs/reference/design.md
     catch_sets: tuple[str, ...] = ()  # (): every practice unit
 
     @property

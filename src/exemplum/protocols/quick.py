@@ -11,7 +11,7 @@ QUICK = Protocol(
     schemes=(Scheme(9, (Pole.MIN, Pole.MAX)),),
     within=(Factor.METHOD, Factor.DIFFICULTY),
     # At the reaction times of either published experiment, 32 main, 5 practice and 4 catch trials take less than ten
-    # minutes with up to 16 methods: docs/design.md
+    # minutes with up to 16 methods: docs/reference/design.md
     main=32,
     practice=5,  # four easy ones and one of the hardest difficulty, as in Zimmermann, Klein & Brendel (2023)
     blocks=2,

@@ -86,7 +86,8 @@ def _none_left(choose: str, label: str, reason: str) -> str:
     if reason:
         return f"[units] choose = {choose!r}: no other unit of {label} can be tested; the last one tried: {reason}"
     return (
-        f"[units] choose = {choose!r}: {label} has too few units left that are not dead or rare (docs/index.md); "
+        f"[units] choose = {choose!r}: {label} has too few units left that are not dead or rare "
+        "(docs/reference/activation-index.md); "
         "choose fewer"
     )
 

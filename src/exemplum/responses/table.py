@@ -150,7 +150,7 @@ def check(
         name for name, column in RESPONSES.columns.items() if name not in responses and column.default is None
     ]:
         raise UserError(
-            f"{source} lacks the columns {', '.join(missing)}; docs/tables.md lists the columns of responses"
+            f"{source} lacks the columns {', '.join(missing)}; docs/reference/tables.md lists the columns of responses"
         )
     for column, allowed in ALLOWED.items():
         _only(responses, column, allowed, source)

@@ -42,7 +42,7 @@ class Cluster:
         except (OSError, RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise UserError(
-                f"no Ray cluster at {address}: {reason}; start one with `ray start --head` (docs/scaling.md), "
+                f"no Ray cluster at {address}: {reason}; start one with `ray start --head` (docs/how-to/ray.md), "
                 "or give the address local"
             ) from error
 

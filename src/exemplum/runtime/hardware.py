@@ -40,7 +40,7 @@ def reuse() -> None:
     By default it returns the memory of every large tensor to the system at once, and requests it again at the next
     layer: the system's page faults took a fifth of the processor time of GoogLeNet in bfloat16. Threads share one heap,
     since separate heaps are returned in spite of these settings. The peak memory of the process stays the same
-    (docs/performance.md). Does nothing without glibc.
+    (docs/reference/performance.md). Does nothing without glibc.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -41,7 +41,7 @@ class Scores:
         return f"<p>{html.escape(repr(self))}</p>{self.by_layer().to_html(index=False, float_format='{:.3f}'.format)}"
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per unit, method, number of references, difficulty, observer and null (docs/tables.md: scores)."""
+        """Per unit, method, number of references, difficulty, observer and null (docs/reference/tables.md: scores)."""
         return self.table.copy()
 
     def by_unit(self, observer: str | None = None) -> pd.DataFrame:
@@ -53,11 +53,11 @@ class Scores:
         return wide.reindex(columns=sorted(wide.columns, key=self._order)).reset_index()
 
     def by_layer(self) -> pd.DataFrame:
-        """Means of each layer, and of all layers, with 95 % intervals over units (docs/tables.md: score summaries)."""
+        """Means per layer and of all, with 95 % intervals over units (docs/reference/tables.md: score summaries)."""
         return self._summaries.copy()
 
     def differences(self) -> pd.DataFrame:
-        """Scores against their nulls, and methods against the baseline (docs/tables.md: score differences)."""
+        """Scores against nulls, methods against the baseline (docs/reference/tables.md: score differences)."""
         return self._differences.copy()
 
     def said(self) -> list[str]:

@@ -63,7 +63,7 @@ class Study:
 
     @property
     def tables(self) -> StudyTables:
-        """The study's tables as data frames: `study.tables.estimates`; docs/tables.md names their columns."""
+        """The study's tables as data frames: `study.tables.estimates`; docs/reference/tables.md names their columns."""
         return StudyTables(self.folder)
 
     @classmethod

@@ -180,7 +180,8 @@ def sem2(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean ± 2 standard errors over the last axis (cells, participants) → (low, high), each (cells,).
 
     The standard error is the population's standard deviation over √n (numpy's std, n in the denominator), as in the
-    published figures (docs/reproduction.md). It is too short by a factor of √((n − 1)/n); the other intervals are not.
+    published figures (docs/explanation/reproduction.md). It is too short by a factor of √((n − 1)/n); the other
+    intervals are not.
     NaN for fewer than two participants.
     """
     values = np.atleast_2d(np.asarray(values, dtype=float))

@@ -112,7 +112,7 @@ def _by_score(value: float, variance: float) -> tuple[float, float]:
 
     The usual interval on Fisher's z (R's effectsize::rank_biserial) shrinks to nothing as r approaches ±1, as it does
     when every participant is better in one condition: in simulations with 10 to 60 participants it covered r in 30 to
-    93 % of the samples, this one in 95 to 99 % (docs/analysis.md).
+    93 % of the samples, this one in 95 to 99 % (docs/reference/analysis.md).
     """
     low, high = proportion_confint((1 + value) / 2 / variance, 1 / variance, alpha=1 - LEVEL, method="wilson")
     return float(2 * low - 1), float(2 * high - 1)

@@ -1,7 +1,7 @@
 """A dictionary: the principal components of a layer's activations. Each is a unit: components:0, components:1, …
 
 `exemplum run` calls `components` without arguments. study.toml names it in [dictionaries.components].
-docs/dictionaries.md says how to load sparse autoencoders and other files without code.
+docs/reference/dictionaries.md says how to load sparse autoencoders and other files without code.
 """
 
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 `exemplum run` calls `averages` with a request for the units of the study, and shows its pictures as references, as it
 does with those of every other method. study.toml names it in [explanations.averages], with its parameters.
-docs/explanations.md says what else a request offers.
+docs/reference/explanations.md says what else a request offers.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """A model: a bank of filters for edges, which needs no training. Put your own network in its place.
 
 `exemplum run` calls `network` without arguments. study.toml names it in [model] load.
-docs/models.md says which outputs of layers can be read.
+docs/reference/models.md says which outputs of layers can be read.
 """
 
 import math

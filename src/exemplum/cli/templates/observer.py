@@ -1,7 +1,7 @@
 """A machine observer: it chooses the query whose colours are more like those of the maximal references.
 
 `exemplum run` calls `ColourHistogram` with the study, and has it answer every trial that participants see. study.toml
-names it in [observers] run. docs/observers.md says more.
+names it in [observers] run. docs/reference/observers.md says more.
 """
 
 import numpy as np

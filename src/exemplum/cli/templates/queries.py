@@ -1,7 +1,7 @@
 """A query source: two parts of one exemplar, from its left and from its right. Which one activates the unit more?
 
 `exemplum run` calls `sides` with a request for the units of the study. Which image of a pair is right is measured.
-study.toml names it in [queries.sides], with its parameters. docs/queries.md says more.
+study.toml names it in [queries.sides], with its parameters. docs/reference/queries.md says more.
 """
 
 from collections.abc import Iterator

@@ -25,7 +25,7 @@ from exemplum.models import Model
 from exemplum.records import Pole, Unit
 
 LUCID_SPAN = 255  # inputs of Lucid's InceptionV1 lie in −117 … 138
-# Chosen on the embedded network: pictures differ, and still lie beyond the best exemplar (docs/synthesis.md)
+# Chosen on the embedded network: pictures differ, and still lie beyond the best exemplar (docs/reference/synthesis.md)
 SPREAD = 3.0
 
 Wanted = float | Literal["auto", "recipe", "spread"]

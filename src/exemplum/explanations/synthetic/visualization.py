@@ -152,7 +152,7 @@ def visualize(
     optimizer: `adam`, `nadam`, or a function of a list of parameters, as torch.optim.SGD.
     poles: max and min if not given; only max for an objective composed of those in `ex.objectives`.
     steps: the number of the last step, counted from 0, so there are steps + 1 updates.
-    diversity: the diversity weight (docs/synthesis.md); 0 if not given, for an objective composed of those in
+    diversity: the diversity weight (docs/reference/synthesis.md); 0 if not given, for an objective composed of those in
     `ex.objectives`.
     index: with one, each picture has a percentile and a margin.
     Raises UserError for an unknown recipe, unit, layer or part of a recipe, and for functions whose results do not fit.

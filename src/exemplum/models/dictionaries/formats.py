@@ -22,8 +22,8 @@ from exemplum.models.files import ModelError, WeightsError, check_weights
 from exemplum.models.network import read, state_dict
 
 METADATA = "exemplum"  # of safetensors files that `save` wrote: the settings as JSON
-# Names that the usual libraries give each tensor (docs/dictionaries.md). Of W_enc also the first axis: nn.Linear has
-# the features first, a parameter called W_enc the channels.
+# Names that the usual libraries give each tensor (docs/reference/dictionaries.md). Of W_enc also the first axis:
+# nn.Linear has the features first, a parameter called W_enc the channels.
 ENCODERS: dict[str, Axis] = {
     "W_enc": "channels",  # SAELens, ViT-Prisma, saev, Gemma Scope
     "encoder.weight": "features",  # dictionary_learning, sparsify, OpenAI's
@@ -207,7 +207,7 @@ def _directions(path: Path, tensors: Mapping[str, Tensor], names: Mapping[str, s
     if not chosen:
         raise ModelError(
             f"{path} has no encoder and no directions under a known name; it has {_listed(tensors)}: say which is "
-            'which, as in names = {W_enc = "…", b_enc = "…"} (docs/dictionaries.md)'
+            'which, as in names = {W_enc = "…", b_enc = "…"} (docs/reference/dictionaries.md)'
         )
     mean, bias = (
         tensors.get(names.get(ours) or next((name for name in usual if name in tensors and not names), ""))

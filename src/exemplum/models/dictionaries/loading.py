@@ -37,7 +37,7 @@ def load(
     """Load a dictionary from a file, from the folder that a library wrote, or from `package.module:factory`.
 
     Files are safetensors, torch state dicts, NumPy's .npy and .npz, and saev's. The names of its tensors tell whether a
-    file is a sparse autoencoder or a matrix of directions (docs/dictionaries.md has a table of them).
+    file is a sparse autoencoder or a matrix of directions (docs/reference/dictionaries.md has a table of them).
     activation: `relu`, `topk:K`, `batchtopk`, `jumprelu` or, the default of directions, `none`. It may be left out
     if the file, or a cfg.json beside it, says it.
     threshold: of `batchtopk` or `jumprelu`, if the file has none.

@@ -2,7 +2,7 @@
 
 torch stores the place of every maximum in eight bytes and handles one number at a time. Here rows, then columns, of a
 window are compared for many channels at a time, and a place takes two or three bytes. At inception4a of GoogLeNet
-torch's max-pooling took an eighth of a step of synthesis (docs/performance.md).
+torch's max-pooling took an eighth of a step of synthesis (docs/reference/performance.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The participant's routes, documented in docs/server-api.md. A route parses, calls one function, returns."""
+"""The participant's routes, documented in docs/reference/server-api.md. A route parses, calls one function, returns."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class SessionPreview:
     missing: int  # blocks whose trials are not chosen yet
 
     def plan(self, experiment: Experiment, truth: bool) -> dict[str, Any]:
-        """The preview as JSON (docs/server-api.md); without its truth unless that is asked for."""
+        """The preview as JSON (docs/reference/server-api.md); without its truth unless that is asked for."""
         return {
             "language": self.language, "again": experiment.settings.lab or self.pilot, "states": self.states,
             "endings": self.endings, "refusals": list(REFUSALS), "truth": self.truth if truth else {},

@@ -21,7 +21,7 @@ RATING = (-100, 100)
 
 
 def state(orm: Orm, experiment: Experiment, row: SessionRow) -> dict[str, Any]:
-    """The state as JSON; docs/server-api.md describes each kind of step."""
+    """The state as JSON; docs/reference/server-api.md describes each kind of step."""
     pilot = orm.scalar(select(Participant.pilot).where(Participant.id == row.participant_id))
     return {
         "study": {"title": experiment.config.title},

@@ -59,7 +59,7 @@ def _some(orm: Orm, experiment: Experiment, after: int) -> int | None:
 
 
 def _made(orm: Orm, row: SessionRow) -> dict[str, Any]:
-    """The columns of the summary, as docs/tables.md and exclusion rules define them for PEOPLE."""
+    """The columns of the summary, as docs/reference/tables.md and exclusion rules define them for PEOPLE."""
     given = orm.execute(CHOSEN.where(Answer.session_id == row.id).order_by(TrialRow.position)).all()
     main = [answer for answer in given if answer.kind == TrialKind.MAIN.value]
     catch = [answer for answer in given if answer.kind == TrialKind.CATCH.value]
