@@ -124,10 +124,11 @@ def test_what_workflows_run_is_there(workflow):
             assert (ROOT / job["uses"]).exists()
 
 
-def test_lint_and_test_are_those_of_the_readme():
+def test_lint_tests_and_docs_are_those_of_the_makefile():
     steps = {name: [step.get("run") for step in job.get("steps", ())] for name, job in jobs("tests.yml").items()}
     assert "make lint" in steps["lint"]
     assert "make test" in steps["linux"]
+    assert {"make docs", "make tutorials"} <= set(steps["docs"])
 
 
 def test_only_the_publishing_job_may_ask_for_an_identity():

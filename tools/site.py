@@ -18,23 +18,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 GLOSSARY = "glossary.md"
 LAST_HEADING = "## Words to prefer"  # below it are words to avoid
 # these have an everyday meaning too, so that a link would often be wrong
-EVERYDAY = frozenset(
-    (
-        "batch",
-        "bin",
-        "block",
-        "cell",
-        "claim",
-        "factor",
-        "group",
-        "place",
-        "showing",
-        "stage",
-        "stale",
-        "step",
-        "update",
-    )
-)
+EVERYDAY = frozenset("batch bin block cell claim factor group place showing stage stale step update".split())
 LEFT_ALONE = ("a", "code", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "button", "script", "style", "svg", "summary")
 LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 
@@ -51,7 +35,7 @@ def terms(glossary: str) -> list[Term]:
     """Every term of the glossary's tables, the longest first, so that `dead unit` is found before `unit`."""
     found = []
     for line in glossary.partition(LAST_HEADING)[0].splitlines():
-        if (row := re.fullmatch(r"\| (.+?) \| (.+) \|", line)) and row[1] != "word" and not row[1].startswith("-"):
+        if (row := re.fullmatch(r"\| (.+?) \| (.+) \|", line)) and row[1] not in ("word", "---"):
             meaning = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", row[2]).replace("`", "")
             found += [Term(word, _anchor(row[1]), meaning) for word in row[1].split(", ")]
     return sorted(found, key=lambda term: -len(term.word))
