@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from types import SimpleNamespace
 
 import pytest
 from bs4 import BeautifulSoup
+from tools import site
 
-from building import ROOT
-
-SPEC = importlib.util.spec_from_file_location("docs_site", ROOT / "tools" / "site.py")
-site = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(site)
 
 GLOSSARY = """# Glossary
 | word | meaning |

@@ -18,7 +18,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 GLOSSARY = "glossary.md"
 LAST_HEADING = "## Words to prefer"  # below it are words to avoid
 # these have an everyday meaning too, so that a link would often be wrong
-EVERYDAY = frozenset("batch bin block cell claim factor group place showing stage stale step update".split())
+EVERYDAY = re.compile("batch|bin|block|cell|claim|factor|group|place|showing|stage|stale|step|update")
 LEFT_ALONE = ("a", "code", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "button", "script", "style", "svg", "summary")
 LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 
@@ -44,7 +44,7 @@ def terms(glossary: str) -> list[Term]:
 def linked(html: str, known: list[Term], glossary_url: str) -> str:
     """A page's HTML in which the first use of each term, outside of links, code and headings, is a link."""
     page = BeautifulSoup(html, "html.parser")
-    left = [term for term in known if term.word not in EVERYDAY]
+    left = [term for term in known if not EVERYDAY.fullmatch(term.word)]
     for node in list(page.find_all(string=True)):
         if type(node) is NavigableString and left and not node.find_parents(LEFT_ALONE):
             left = _link_terms(page, node, left, glossary_url)
