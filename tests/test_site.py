@@ -8,7 +8,6 @@ import pytest
 from bs4 import BeautifulSoup
 from tools import site
 
-
 GLOSSARY = """# Glossary
 | word | meaning |
 | --- | --- |
