@@ -68,7 +68,9 @@ def _values(name: str, column: Column, values: pd.Series) -> list[Any]:
     """All that the column can hold: what the schema names, and what else there is."""
     if column.dtype == "bool":
         return ["True", "False"]
+    if not column.values and name not in NAMES:
+        return []
     found = [value for value in values.unique() if value != ""]
     if column.values:
         return [*column.values, *sorted(set(found) - set(column.values), key=str)]
-    return sorted(found) if name in NAMES else []
+    return sorted(found)
