@@ -81,7 +81,7 @@ def codebook(tables: list[tuple[str, str, list[dict[str, Any]]]]) -> str:
 
 def changes(study: Study) -> str:
     """CHANGES.md."""
-    made = str((study.record("analysis") or {}).get("finished", ""))[:10]
+    made = study.day("analysis")
     return f"# Changes\n\n## 1.0.0{f' ({made})' if made else ''}\n\n- Exported from the study {study.id}.\n"
 
 

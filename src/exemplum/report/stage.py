@@ -193,7 +193,7 @@ def write(
         stamp=stamped.notice(study),
         asked=_asked(study, tables),
         question=QUESTION,
-        made=str((study.record("analysis") or {}).get("finished", ""))[:10],
+        made=study.day("analysis"),
         findings=found,
         kinds=findings.apart(found),
         told=findings.apart([finding for finding in found if not finding.check] or found),

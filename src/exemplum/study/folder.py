@@ -130,6 +130,10 @@ class Study:
         path = self.stage(stage) / "record.json"
         return store.read_json(path) if path.exists() else None
 
+    def day(self, stage: str) -> str:
+        """The day on which the stage finished, as 2026-11-29; "" if it has not."""
+        return str((self.record(stage) or {}).get("finished", ""))[:10]
+
     def begin_writing(self, stage: str) -> None:
         """Delete the stage's record before the first of its tables is written.
 
