@@ -253,6 +253,12 @@ _MACHINE = _machine()
 _written = itertools.count()  # two threads may write one file
 
 
+def flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with lists of texts as one text each, joined by spaces."""
+    lists = [name for name in frame if len(frame) and isinstance(frame[name].iloc[0], (tuple, list))]
+    return frame.assign(**{name: frame[name].map(" ".join) for name in lists})
+
+
 MARK = "'"
 # Also full-width forms, which East Asian spreadsheets read as the plain ones, and the line feed.
 STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20", MARK)

@@ -107,7 +107,7 @@ def _write(study: Study, folder: Path, data: list[DataFile]) -> None:
     told = [variables(one.columns, one.frame) for one in data]
     for one, described in zip(data, told, strict=True):
         path = folder / "data" / f"study-{_word(study)}_description-{one.name}_data.csv"
-        store.write_text(path, store.csv_text(_flat(one), float_format="%.10g"))
+        store.write_text(path, store.csv_text(store.flat(one.frame), float_format="%.10g"))
         sidecar = {"@context": CONTEXT, "@type": "Dataset", "description": one.meaning, "variableMeasured": described}
         store.write_json(path.with_suffix(".json"), sidecar)
     every = {variable["name"]: variable for described in reversed(told) for variable in described}
@@ -139,12 +139,6 @@ def _write_results(study: Study, folder: Path) -> None:
 def _copy(path: Path, to: Path) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(path, to)
-
-
-def _flat(one: DataFile) -> pd.DataFrame:
-    """Lists as texts, their parts joined by spaces."""
-    lists = [name for name, column in one.columns.items() if column.dtype == "list" and name in one.frame]
-    return one.frame.assign(**{name: one.frame[name].map(" ".join) for name in lists})
 
 
 def _word(study: Study) -> str:

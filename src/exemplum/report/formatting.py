@@ -271,10 +271,6 @@ def export(folder: Path, name: str, frame: pd.DataFrame, meaning: str) -> Export
     """Write NAME.csv (UTF-8, lists joined by spaces, undefined numbers empty) and NAME.parquet, atomically."""
     with store.atomic(folder / f"{name}.parquet") as temporary:
         frame.to_parquet(temporary, index=False)
-    flat = frame.copy()
-    for column in flat:
-        if len(flat) and isinstance(flat[column].iloc[0], (tuple, list)):
-            flat[column] = flat[column].map(" ".join)
     with store.atomic(folder / f"{name}.csv") as temporary:
-        temporary.write_text(csv_text(flat), encoding="utf-8", newline="")
+        temporary.write_text(csv_text(store.flat(frame)), encoding="utf-8", newline="")
     return ExportedTable(name, meaning, len(frame), frame.shape[1])
