@@ -37,6 +37,21 @@ def test_a_table_of_a_study_is_read_from_where_it_lies(tmp_path):
         tables.StudyTables(tmp_path).queries  # noqa: B018
 
 
+def test_summaries_say_what_tables_hold_and_not_where_they_lie():
+    assert tables.RESPONSES.summary == "One row per answer, of people and machines."
+    assert tables.STUDY_UNITS.summary == "The units that the study tests."
+    assert not any(";" in table.summary or ".parquet" in table.summary for table in tables.ALL)
+
+
+def test_lists_of_texts_are_one_text_each_and_nothing_else_changes():
+    rows = pd.DataFrame({"paths": [("a", "b"), ()], "name": ["x y", "z"], "n": [1, 2]})
+    flat = store.flat(rows)
+    assert flat["paths"].tolist() == ["a b", ""]
+    pd.testing.assert_frame_equal(flat[["name", "n"]], rows[["name", "n"]])
+    assert rows["paths"].tolist() == [("a", "b"), ()]
+    assert store.flat(rows.iloc[:0]).empty
+
+
 def test_a_table_comes_back_as_it_was_written(tmp_path):
     rows = [{"image": "größe.png", "reason": "truncated"}, {"image": "b", "reason": ""}]
     written = tables.IMAGES.write(tmp_path / "broken.parquet", rows)

@@ -68,6 +68,11 @@ class Table:
         """Where it may lie in a study folder, as its meaning says: `analysis/estimates.parquet`."""
         return tuple(re.findall(r"[\w/*]+\.parquet", self.meaning))
 
+    @property
+    def summary(self) -> str:
+        """Its meaning without where it lies: `One row per estimate.`"""
+        return re.sub(r"; [\w/*]+\.parquet.*$", ".", self.meaning)
+
     def frame(self, rows: Any = ()) -> pd.DataFrame:
         """Make a data frame of rows (dicts or another frame) with this table's columns, order and types.
 

@@ -87,7 +87,7 @@ def _data(study: Study) -> list[DataFile]:
     answer, who = ("experiment", "observer", "participant", "trial_id"), ("experiment", "observer", "participant")
 
     def of(name: str, table: Table, frame: pd.DataFrame, key: tuple[str, ...], meaning: str = "") -> DataFile:
-        return DataFile(name, meaning or texts.without_path(table.meaning), dict(table.columns), frame, key)
+        return DataFile(name, meaning or table.summary, dict(table.columns), frame, key)
 
     return [
         of("responses", tables.RESPONSES, found.responses[person], answer, "One row per answer of a participant."),

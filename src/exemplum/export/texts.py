@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from exemplum.export import DatasetSection
@@ -15,11 +14,6 @@ LICENCES = {
     "ODbL-1.0": "https://opendatacommons.org/licenses/odbl/1-0/",
 }
 PEOPLES = ("responses", "participants", "ratings", "exclusions")  # files about people
-
-
-def without_path(meaning: str) -> str:
-    """The meaning of a table without the place where the study keeps it."""
-    return re.sub(r"; [\w/*]+\.parquet.*$", ".", meaning)
 
 
 def summary(study: Study) -> str:

@@ -122,32 +122,32 @@ def _optional(table: store.Table, path: Path) -> pd.DataFrame:
 
 def _export(study: Study, found: Tables) -> list[formatting.ExportedTable]:
     folder = study.stage("report") / "tables"
-    given: list[tuple[str, pd.DataFrame, str]] = [
-        ("estimates", found.estimates, tables.ESTIMATES.meaning),
-        ("comparisons", found.comparisons, tables.COMPARISONS.meaning),
-        ("models", found.models, tables.MODELS.meaning),
-        ("effects", found.effects, tables.EFFECTS.meaning),
-        ("verdicts", found.verdicts, tables.VERDICTS.meaning),
-        ("people_and_machines", found.people_and_machines, tables.PEOPLE_AND_MACHINES.meaning),
-        ("exclusions", found.exclusions, tables.EXCLUSIONS.meaning),
-        ("people", found.people, tables.PEOPLE.meaning),
-        ("ratings", found.ratings, tables.RATINGS.meaning),
-        ("responses", found.responses, tables.RESPONSES.meaning),
-        ("trials", found.trials, tables.TRIALS.meaning),
-        ("stimuli", found.stimuli, tables.STIMULI.meaning),
-        ("queries", found.queries, tables.QUERIES.meaning),
-        ("units", found.units, tables.STUDY_UNITS.meaning),
-        ("checks", found.checks, tables.CHECKS.meaning),
-        ("score_summaries", found.score_summaries, tables.SCORE_SUMMARIES.meaning),
-        ("score_differences", found.score_differences, tables.SCORE_DIFFERENCES.meaning),
+    given: list[tuple[str, pd.DataFrame, store.Table]] = [
+        ("estimates", found.estimates, tables.ESTIMATES),
+        ("comparisons", found.comparisons, tables.COMPARISONS),
+        ("models", found.models, tables.MODELS),
+        ("effects", found.effects, tables.EFFECTS),
+        ("verdicts", found.verdicts, tables.VERDICTS),
+        ("people_and_machines", found.people_and_machines, tables.PEOPLE_AND_MACHINES),
+        ("exclusions", found.exclusions, tables.EXCLUSIONS),
+        ("people", found.people, tables.PEOPLE),
+        ("ratings", found.ratings, tables.RATINGS),
+        ("responses", found.responses, tables.RESPONSES),
+        ("trials", found.trials, tables.TRIALS),
+        ("stimuli", found.stimuli, tables.STIMULI),
+        ("queries", found.queries, tables.QUERIES),
+        ("units", found.units, tables.STUDY_UNITS),
+        ("checks", found.checks, tables.CHECKS),
+        ("score_summaries", found.score_summaries, tables.SCORE_SUMMARIES),
+        ("score_differences", found.score_differences, tables.SCORE_DIFFERENCES),
     ]
     index = study.stage("index") / "units.parquet"
     if index.exists():
-        given.append(("index_units", tables.INDEX_UNITS.read(index), tables.INDEX_UNITS.meaning))
+        given.append(("index_units", tables.INDEX_UNITS.read(index), tables.INDEX_UNITS))
     exported = []
-    for name, frame, meaning in given:
+    for name, frame, table in given:
         if len(frame) or name in ALWAYS:
-            exported.append(formatting.export(folder, name, frame, meaning.split(";")[0].rstrip(".") + "."))
+            exported.append(formatting.export(folder, name, frame, table.summary))
         else:  # of an earlier report, whose table the study no longer has
             for suffix in (".csv", ".parquet"):
                 (folder / f"{name}{suffix}").unlink(missing_ok=True)
