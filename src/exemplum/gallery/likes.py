@@ -9,14 +9,12 @@ from functools import cached_property
 
 import numpy as np
 
-from exemplum.gallery.selection import responding
+from exemplum.gallery.selection import highest, pool
 from exemplum.images import Corpus
 from exemplum.index import ActivationIndex
-from exemplum.records import Pole
 
 TOPS = (50, 20, 9)  # highest images that are counted: as many as MOST_RECORDS allows
 MOST_RECORDS = 60_000  # images whose labels are read
-BASE = 4096  # images of the sample that say how frequent a label is
 FEWEST = 3  # images with the label among the highest, at least
 RATIO = 2.0  # times as frequent as among all images, at least
 MOST = 4  # labels per unit
@@ -54,9 +52,7 @@ class Likes:
 
 def likes(index: ActivationIndex, corpus: Corpus) -> Likes:
     """What the units like; nothing if the corpus has no labels that name kinds."""
-    sample = np.asarray(index.sample.rows)
-    base_rows = sample if len(sample) <= BASE else sample[np.linspace(0, len(sample) - 1, BASE).astype(int)]
-    base = [labels_of(corpus, row) for row in base_rows.tolist()]
+    base = [labels_of(corpus, row) for row in np.asarray(index.sample.rows)[pool(index)].tolist()]
     kinds = _kinds(base)
     if not kinds:
         return Likes([], 0, [[] for _ in range(len(index.units))])
@@ -66,7 +62,7 @@ def likes(index: ActivationIndex, corpus: Corpus) -> Likes:
     }
     names = sorted(shares)
     number = {label: place for place, label in enumerate(names)}
-    top, rows = _highest(index)
+    top, rows = _counted(index)
     known = {
         row: [number[label] for label in labels_of(corpus, row) if label in number]
         for row in np.unique(rows[rows >= 0]).tolist()
@@ -90,14 +86,12 @@ def _kinds(labels: Iterable[list[Label]]) -> set[str]:
     return {key for key, counts in values.items() if 1 < len(counts) <= max(2, MOST_VALUES * counts.total())}
 
 
-def _highest(index: ActivationIndex) -> tuple[int, np.ndarray]:
+def _counted(index: ActivationIndex) -> tuple[int, np.ndarray]:
     """How many of each unit's highest images are counted, and their rows, (units, top); -1 for none."""
-    extremes = index.extremes
-    table = responding(index, extremes[(extremes["pole"] == str(Pole.MAX)) & (extremes["rank"] < TOPS[0])])
-    place = {name: number for number, name in enumerate(index.units["unit"])}
-    units, ranks = table["unit"].astype("str").map(place).to_numpy(), table["rank"].to_numpy()
+    table = highest(index, TOPS[0])
+    ranks = table["rank"].to_numpy()
     rows = np.full((len(index.units), TOPS[0]), -1, np.int64)
-    rows[units, ranks] = table["row"]
+    rows[table["place"], ranks] = table["row"]
     top = next((count for count in TOPS if len(np.unique(rows[:, :count])) <= MOST_RECORDS), TOPS[-1])
     held = min(top, int(ranks.max()) + 1 if len(ranks) else 0)
     return held, rows[:, :held]

@@ -7,9 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import sparse
 
-from exemplum.gallery.selection import responding
+from exemplum.gallery.selection import highest
 from exemplum.index import ActivationIndex
-from exemplum.records import Pole
 
 MOST = 10  # neighbours of each kind
 SHARED_TOP = 50  # highest images that are compared
@@ -45,13 +44,10 @@ def by_activations(index: ActivationIndex, advance: Callable[[int], object]) -> 
 
 def by_exemplars(index: ActivationIndex, advance: Callable[[int], object]) -> tuple[int, list[list[Neighbour]]]:
     """How many of the highest images were compared, and of every unit the units that share most of them."""
-    extremes = index.extremes
-    table = responding(index, extremes[(extremes["pole"] == str(Pole.MAX)) & (extremes["rank"] < SHARED_TOP)])
-    place = {name: number for number, name in enumerate(index.units["unit"])}
-    rows, units = table["row"].to_numpy(), table["unit"].astype("str").map(place).to_numpy()
-    images, columns = np.unique(rows, return_inverse=True)
+    table = highest(index, SHARED_TOP)
+    images, columns = np.unique(table["row"], return_inverse=True)
     count = len(index.units)
-    has = sparse.csr_matrix((np.ones(len(rows), np.float32), (units, columns)), (count, max(1, len(images))))
+    has = sparse.csr_matrix((np.ones(len(table), np.float32), (table["place"], columns)), (count, max(1, len(images))))
     found: list[list[Neighbour]] = []
     for start in range(0, count, BLOCK):
         shared = (has[start : start + BLOCK] @ has.T).toarray()

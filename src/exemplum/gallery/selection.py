@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from exemplum.index import ActivationIndex
+from exemplum.index import ActivationIndex, ties
 from exemplum.records import Pole
 
 POLES = (Pole.MAX, Pole.MIN)
@@ -20,7 +20,7 @@ PER_POLE = ((9, 9), (9, 4), (4, 4), (4, 1), (1, 1), (1, 0))  # max, min: the fir
 IN_GRID = 4  # images of a unit in the grid
 PERCENTILES = 101  # 0, 1, … 100
 BINS = 60  # of the distribution of a unit's activations, from its lowest to its highest
-POOL = 4096  # images that the percentiles are taken from, of the index's sample
+POOL = 4096  # images of the index's sample that percentiles are taken from, and that say how frequent a label is
 NO_IMAGE = -1
 BOX = ("top", "left", "bottom", "right")
 
@@ -46,7 +46,7 @@ class Selection:
 
 def select(index: ActivationIndex, extra: Iterable[int] = ()) -> Selection:
     """The images of all units of an index; `extra` are rows of the corpus that the gallery shows besides."""
-    shown = responding(index, index.extremes[index.extremes["rank"] < max(PER_POLE[0])])
+    shown = _responding(index, index.extremes[index.extremes["rank"] < max(PER_POLE[0])])
     per_pole = next((counts for counts in PER_POLE if _different(shown, counts) <= MOST_IMAGES), PER_POLE[-1])
     rows, activations, boxes = _exemplars(index, shown, per_pole)
     (ladder, ladder_activations), (along, along_activations) = _placed(index)
@@ -62,7 +62,7 @@ def select(index: ActivationIndex, extra: Iterable[int] = ()) -> Selection:
     )  # fmt: skip
 
 
-def responding(index: ActivationIndex, extremes: pd.DataFrame) -> pd.DataFrame:
+def _responding(index: ActivationIndex, extremes: pd.DataFrame) -> pd.DataFrame:
     """EXTREMES without images that are said to activate a unit most but do so no more than the least activating one.
 
     A feature that is zero for all but two images has two exemplars of the pole max, not any seven others.
@@ -70,6 +70,19 @@ def responding(index: ActivationIndex, extremes: pd.DataFrame) -> pd.DataFrame:
     low = dict(zip(index.units["unit"], index.units["low"].astype(np.float32), strict=True))
     lowest = extremes["unit"].astype("str").map(low).to_numpy(np.float32)
     return extremes[(extremes["pole"] != str(Pole.MAX)) | (extremes["activation"] > lowest)]
+
+
+def highest(index: ActivationIndex, top: int) -> pd.DataFrame:
+    """EXTREMES of each unit's `top` highest images, as far as it responds to them, with its `place` in the index."""
+    extremes = index.extremes
+    table = _responding(index, extremes[(extremes["pole"] == str(Pole.MAX)) & (extremes["rank"] < top)])
+    return table.assign(place=_places(index, table["unit"]))
+
+
+def _places(index: ActivationIndex, units: pd.Series) -> np.ndarray:
+    """The place of each of these units in the index."""
+    place = {name: number for number, name in enumerate(index.units["unit"])}
+    return units.astype("str").map(place).to_numpy(np.int64)
 
 
 def _different(extremes: pd.DataFrame, counts: tuple[int, int]) -> int:
@@ -88,10 +101,9 @@ def _exemplars(
     shape = (len(index.units), len(POLES), max(per_pole))
     rows, activations = np.full(shape, NO_IMAGE, np.int64), np.full(shape, np.nan, np.float32)
     boxes = np.zeros((*shape, len(BOX)), np.int16)
-    place = {name: number for number, name in enumerate(index.units["unit"])}
     for pole, (name, count) in enumerate(zip(POLES, per_pole, strict=True)):
         of = table[(table["pole"] == str(name)) & (table["rank"] < count)]
-        at = of["unit"].astype("str").map(place).to_numpy(), pole, of["rank"].to_numpy()
+        at = _places(index, of["unit"]), pole, of["rank"].to_numpy()
         rows[at], activations[at] = of["row"], of["activation"]
         boxes[at] = of[list(BOX)].to_numpy()
     return rows, activations, boxes
@@ -102,17 +114,14 @@ Placed = tuple[np.ndarray, np.ndarray]  # rows and activations, (units, places)
 
 def _placed(index: ActivationIndex) -> tuple[Placed, Placed]:
     """The image at each percentile of each unit, and one in each bin, of at most POOL images of the index's sample."""
-    units, pool = len(index.units), _pool(index)
+    units, places_of_pool = len(index.units), pool(index)
     found = [
         (np.full((units, places), NO_IMAGE, np.int64), np.full((units, places), np.nan, np.float32))
         for places in (PERCENTILES, BINS)
     ]
     ends = index.units[["low", "high"]].to_numpy()
     for unit, name in enumerate(index.units["unit"]):
-        ranked, values = index.ranked(name)
-        if pool is not None:
-            kept = np.isin(ranked, pool)
-            ranked, values = ranked[kept], values[kept]
+        ranked, values = index.sample.ranked(unit, ties.offset(name), places_of_pool)
         if not len(ranked):
             continue
         places = np.rint(np.linspace(len(ranked) - 1, 0, PERCENTILES)).astype(int)
@@ -141,10 +150,10 @@ def _in_bins(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.where(gaps.min(0) <= width / 2 * (1 + 1e-6), nearest, -1)
 
 
-def _pool(index: ActivationIndex) -> np.ndarray | None:
-    """Rows of the sample, evenly spaced, if it has more than POOL."""
-    rows = np.asarray(index.sample.rows)
-    return None if len(rows) <= POOL else rows[np.linspace(0, len(rows) - 1, POOL).astype(int)]
+def pool(index: ActivationIndex) -> np.ndarray:
+    """Places in the sample, ascending and evenly spaced: at most POOL of them."""
+    count = len(index.sample)
+    return np.arange(count) if count <= POOL else np.linspace(0, count - 1, POOL).astype(int)
 
 
 def _numbered(rows: np.ndarray, order: np.ndarray) -> np.ndarray:
