@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from exemplum import models, queries, records, store, tables
 from exemplum.errors import UserError, command, shown
 from exemplum.explanations import Explanation, ExplanationsSection, finished, gather, synthetic as synthesis, timing
 from exemplum.explanations.gather import measured
-from exemplum.explanations.methods import BuiltInMethod, OwnMethod, load_method
+from exemplum.explanations.methods import BuiltInMethod, OwnMethod, load_method, whole_images
 from exemplum.explanations.natural import NaturalParameters, check_places
 from exemplum.explanations.request import AskedImages, ExplanationMethod, Request, Settings
 from exemplum.explanations.synthetic import SyntheticSection
@@ -210,6 +210,12 @@ def load_use(study: Study, use: Explanation) -> ExplanationMethod:
     if isinstance(method, BuiltInMethod):
         return replace(method, parameters=_parameters(study, use, method))
     return replace(method, parameters=use.parameters) if isinstance(method, OwnMethod) else method
+
+
+def whole(study: Study, uses: Iterable[Explanation]) -> dict[str, str]:
+    """Of these uses those whose pictures are whole images of the corpus, for every unit: name → natural or random."""
+    kinds = {use.name: whole_images(load_use(study, use)) for use in uses}
+    return {name: kind for name, kind in kinds.items() if kind}
 
 
 def _parameters(study: Study, use: Explanation, method: BuiltInMethod) -> Section:

@@ -107,7 +107,7 @@ def _images(study: Study, stages: Sequence[str], folder: Path, key: str) -> tupl
     of_pictures = store.digest(VERSION, study.made("explanations"))
     site = Site(f"images-{of_images}", f"pictures-{of_pictures}", f"data-{key}", key)
     files = ImageFiles(folder / site.images, study.stage(FOLDER) / CACHE / site.images)
-    reader = MapReader(data.model, data.index, data.layers, selection)
+    reader = MapReader(data.model, data.index, data.layer_slices, selection)
     maps = write_images(files, selection, data.model, data.corpus, reader)
     shown = pictures.write(folder / site.pictures, selection.numbers())
     return gather(data, selection, maps, pictures, shown), site

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from exemplum.gallery import neighbours, trials
@@ -42,11 +41,9 @@ class Contents:
         return self.data.index.units.to_dict("records")
 
     @cached_property
-    def layer_slices(self) -> dict[str, slice]:
-        """The places of each layer's units among all units."""
-        layers = self.data.index.units["layer"].to_numpy()
-        starts = {name: int(np.argmax(layers == name)) for name in self.data.layers}
-        return {name: slice(start, start + int((layers == name).sum())) for name, start in starts.items()}
+    def branches(self) -> list[str]:
+        """The branches of all layers, in the order of the index."""
+        return [name for name in self.data.index.units["branch"].unique() if name]
 
     @cached_property
     def answers(self) -> dict[str, UnitAnswers]:

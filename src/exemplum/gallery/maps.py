@@ -5,7 +5,6 @@ Pictures of heatmaps would be many times as large, and could not be compared at 
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,21 +55,20 @@ class ReadMaps:
 class MapReader:
     """Reads the maps of exemplars from images, all layers in one pass. Without spatial maps it reads nothing."""
 
-    def __init__(self, model: Model, index: ActivationIndex, layers: Sequence[str], selection: Selection) -> None:
+    def __init__(self, model: Model, index: ActivationIndex, slices: dict[str, slice], selection: Selection) -> None:
+        """`slices`: the places of each layer's units in the index."""
         from exemplum.index import layer_read  # late: torch takes seconds to import
 
-        names = {layer: layer_read(layer, index.objective) for layer in layers}
+        names = {layer: layer_read(layer, index.objective) for layer in slices}
         grids = {layer: model.grid(name) for layer, name in names.items()} if model.has_network else {}
-        self.layers = list(layers)
+        self.layers = list(slices)
         self.read_as = {layer: names[layer] for layer, grid in grids.items() if grid.is_spatial}
-        self.grids = [_stored(grids[layer]) if layer in self.read_as else NO_GRID for layer in layers]
+        self.grids = [_stored(grids[layer]) if layer in self.read_as else NO_GRID for layer in slices]
         self.model, self.relu = model, index.relu
         self.shown = selection.exemplars.reshape(len(index.units), -1)
-        counts = index.units["layer"].value_counts()
-        self.counts = [int(counts[layer]) for layer in layers]
-        starts = np.cumsum([0, *self.counts])
+        self.counts = [where.stop - where.start for where in slices.values()]
         # of each layer its exemplars, sorted by image
-        self.sorted = [_by_image(self.shown[start:stop]) for start, stop in itertools.pairwise(starts)]
+        self.sorted = [_by_image(self.shown[where]) for where in slices.values()]
         self._pass: _Pass | None = None
 
     def read(self, numbers: Sequence[int], images: Sequence[np.ndarray | None]) -> ReadMaps:
@@ -134,17 +132,15 @@ class _Pass:
         self.most = images_held(model, list(read_as.values()), self.reader.device)
 
     def __call__(self, images: np.ndarray, which: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
-        """Per layer the maps of these channels for these images (places among them): float32 (exemplars, h, w)."""
+        """Per layer the maps of these channels for these images (places among them, ascending): (exemplars, h, w)."""
         found: dict[str, list[np.ndarray]] = {layer: [] for layer in self.read_as}
-        kept: dict[str, list[np.ndarray]] = {layer: [] for layer in self.read_as}
         for start in range(0, len(images), self.most):
             maps = self._maps(images[start : start + self.most])
             for layer, of_layer in zip(self.read_as, maps, strict=True):
                 image, channel = which[layer]
                 mine = np.flatnonzero((image >= start) & (image < start + self.most))
                 found[layer].append(of_layer[image[mine] - start, channel[mine]].float().cpu().numpy())
-                kept[layer].append(mine)
-        return {layer: _in_order(found[layer], kept[layer]) for layer in self.read_as}
+        return {layer: np.concatenate(parts) for layer, parts in found.items()}
 
     def _maps(self, images: np.ndarray) -> tuple[Tensor, ...]:
         import torch
@@ -159,11 +155,6 @@ class _Pass:
         with torch.inference_mode():
             found = self.reader(images.permute(0, 3, 1, 2).float().div_(255))
             return tuple(found[name] for name in self.read_as.values())
-
-
-def _in_order(parts: list[np.ndarray], places: list[np.ndarray]) -> np.ndarray:
-    joined = np.concatenate(parts)
-    return joined[np.argsort(np.concatenate(places))]
 
 
 def _by_image(shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

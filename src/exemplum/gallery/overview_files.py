@@ -40,11 +40,9 @@ def network(contents: Contents) -> dict[str, Any]:
         "thumb": THUMB,
         "across": ACROSS,
         "perSheet": PER_SHEET,
-        "shownImages": len(contents.selection.rows),
         "gridImages": contents.selection.of_grid,
-        "inGrid": IN_GRID,
         "chunk": CHUNK,
-        "branches": [name for name in units["branch"].unique() if name],
+        "branches": contents.branches,
         "views": contents.scores.views_as_json(),
         "nulls": contents.scores.nulls,
         "methods": contents.methods,
@@ -61,7 +59,7 @@ def network(contents: Contents) -> dict[str, Any]:
 
 def _layer_facts(contents: Contents, number: int) -> dict[str, Any]:
     data, name = contents.data, contents.data.layers[number]
-    where = contents.layer_slices[name]
+    where = data.layer_slices[name]
     units = data.index.units.iloc[where]
     places = np.unique(np.linspace(where.start, where.stop - 1, FACES).astype(int))
     return {
@@ -90,14 +88,13 @@ def _grid(grid: MapGrid) -> dict[str, Any] | None:
 
 def layer(contents: Contents, name: str) -> dict[str, Any]:
     """A column per fact, with an entry per unit of the layer: what a grid sorts, filters and shows."""
-    data, where = contents.data, contents.layer_slices[name]
+    data, where = contents.data, contents.data.layer_slices[name]
     units = data.index.units.iloc[where]
     names, selection, answers = list(map(str, units["unit"])), contents.selection, contents.answers
-    branches = [branch for branch in data.index.units["branch"].unique() if branch]
     people = [answers[unit].people if unit in answers else None for unit in names]
     return {
         "channel": units["channel"].tolist(),
-        "branch": [branches.index(branch) if branch else -1 for branch in units["branch"]],
+        "branch": [contents.branches.index(branch) if branch else -1 for branch in units["branch"]],
         "flags": np.where(units["dead"], DEAD, np.where(units["rare"], RARE, 0)).tolist(),
         "std": shorts(units["std"].tolist()),
         "high": shorts(units["high"].tolist()),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from exemplum import queries, scores, store, tables
 from exemplum.errors import UserError, command
-from exemplum.explanations import stage as explanations_stage, whole_images
+from exemplum.explanations import stage as explanations_stage
 from exemplum.images import Corpus
 from exemplum.index import ActivationIndex, stage as index_stage
 from exemplum.responses import exclusions, files, read_all
@@ -33,7 +35,6 @@ class StudyData:
     corpus: Corpus
     index: ActivationIndex
     scores: pd.DataFrame  # SCORES
-    summaries: pd.DataFrame  # SCORE_SUMMARIES
     stimuli: pd.DataFrame  # STIMULI
     queries: pd.DataFrame  # QUERIES
     units: pd.DataFrame  # STUDY_UNITS
@@ -42,9 +43,16 @@ class StudyData:
     whole: dict[str, str] = field(default_factory=dict)  # methods that show images of the corpus: natural or random
     notice: str = ""  # of people's answers that are left out, or included early
 
-    @property
+    @cached_property
     def layers(self) -> list[str]:
         return [str(name) for name in self.index.units["layer"].unique()]
+
+    @cached_property
+    def layer_slices(self) -> dict[str, slice]:
+        """The places of each layer's units among all units."""
+        layers = self.index.units["layer"].to_numpy()
+        starts = {name: int(np.argmax(layers == name)) for name in self.layers}
+        return {name: slice(start, start + int((layers == name).sum())) for name, start in starts.items()}
 
 
 def prepare(study: Study) -> None:
@@ -59,12 +67,14 @@ def prepare(study: Study) -> None:
 def made(study: Study) -> list[str]:
     """The stages besides the index that are shown: made, and up to date or frozen; says which are stale."""
     frozen = freezing.frozen_by(study)
+    # once each: a fingerprint may read a whole folder of files
+    is_current = cache(lambda stage: study.is_current(stage, pipeline.stage(stage).fingerprint(study)))
     found = []
     for name, stages in UPSTREAM.items():
         if not all(study.record(stage) for stage in stages):
             continue
         kept = frozen and name != SCORES
-        if kept or all(study.is_current(stage, pipeline.stage(stage).fingerprint(study)) for stage in stages):
+        if kept or all(map(is_current, stages)):
             found.append(name)
         else:
             verb = "score" if name == SCORES else "run"
@@ -99,20 +109,14 @@ def read(study: Study, stages: Sequence[str]) -> StudyData:
     trials = tables.TRIALS.frame()
     if TRIALS in stages:
         trials = tables.TRIALS.read(study.stage("design") / "trials.parquet")
-    folder = study.stage(SCORES)
-    is_scored = SCORES in stages
+    scored = tables.SCORES.frame()
+    if SCORES in stages:
+        scored = tables.SCORES.read(study.stage(SCORES) / "scores.parquet")
+    whole = explanations_stage.whole(study, study.config.explanations.uses)
     return StudyData(
-        study, model, corpus, index,
-        tables.SCORES.read(folder / "scores.parquet") if is_scored else tables.SCORES.frame(),
-        tables.SCORE_SUMMARIES.read(folder / "summaries.parquet") if is_scored else tables.SCORE_SUMMARIES.frame(),
-        stimuli, pairs, units, trials, _responses(study, trials), _whole(study), blinding.notice(study),
+        study, model, corpus, index, scored, stimuli, pairs, units, trials, _responses(study, trials), whole,
+        blinding.notice(study),
     )  # fmt: skip
-
-
-def _whole(study: Study) -> dict[str, str]:
-    uses = study.config.explanations.uses
-    kinds = {use.name: whole_images(explanations_stage.load_use(study, use)) for use in uses}
-    return {name: kind for name, kind in kinds.items() if kind}
 
 
 def _responses(study: Study, trials: pd.DataFrame) -> pd.DataFrame:

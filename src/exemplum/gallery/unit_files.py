@@ -45,12 +45,11 @@ def _unit(contents: Contents, place: int) -> dict[str, Any]:
         "unit": unit,
         "count": int(facts["count"]),
         "active": int(facts["active"]),
-        "mean": short(facts["mean"]),
         "std": short(facts["std"]),
         "low": short(facts["low"]),
         "high": short(facts["high"]),
         "quantiles": shorts(facts[name] for name in QUANTILES),
-        "counts": _histogram(index.sample.ascending(place), float(facts["low"]), float(facts["high"])),
+        "counts": _histogram(index.sample.values(place), float(facts["low"]), float(facts["high"])),
         "max": most,
         "min": least,
         "maps": _maps(contents, place, str(facts["layer"])),
@@ -89,7 +88,7 @@ def _histogram(values: np.ndarray, low: float, high: float) -> list[int]:
 def _maps(contents: Contents, place: int, layer: str) -> dict[str, Any] | None:
     """The maps of the unit's exemplars as bytes from its lowest value to its highest, max then min, base64."""
     number = contents.data.layers.index(layer)
-    held = contents.maps.values[number][place - contents.layer_slices[layer].start].astype(np.float32)
+    held = contents.maps.values[number][place - contents.data.layer_slices[layer].start].astype(np.float32)
     slots = contents.selection.exemplars[place].ravel() >= 0
     values = held[slots]
     if not values.size or not np.isfinite(values).any():

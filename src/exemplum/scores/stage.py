@@ -101,7 +101,8 @@ def run(study: Study) -> dict[str, Any]:
         config.index.precision, config.seed,
     )  # fmt: skip
     own = populations.own(index, [Unit.parse(name) for name in index.units["unit"]])
-    encoders, rows, alphas = observers.encoders(study, section.observers), _of_rows(study), _alphas(study)
+    rows = explanations_stage.whole(study, _uses(study))
+    encoders, alphas = observers.encoders(study, section.observers), _alphas(study)
     drawn = draw_and_embed(
         [own, *of_nulls(section.nulls, model, corpus, layers, settings, kept, cluster)], plan, corpus,
         model.preprocessing, encoders, kept, cluster=cluster,
@@ -165,16 +166,11 @@ def _uses(study: Study) -> list[Explanation]:
     return [known[name] for name in chosen]
 
 
-def _of_rows(study: Study) -> dict[str, str]:
-    """The methods whose pictures are whole images of the corpus, for every unit: name → natural or random."""
-    kinds = {use.name: whole_images(explanations_stage.load_use(study, use)) for use in _uses(study)}
-    return {name: kind for name, kind in kinds.items() if kind}
-
-
 def _drawn(study: Study) -> list[str]:
     """The methods whose pictures the stage of explanations makes, of the units that the study tests."""
-    others = {*_of_rows(study), *study.config.scores.every_unit}
-    return [use.name for use in _uses(study) if use.name not in others]
+    uses = _uses(study)
+    others = {*explanations_stage.whole(study, uses), *study.config.scores.every_unit}
+    return [use.name for use in uses if use.name not in others]
 
 
 def _everywhere(study: Study) -> list[tuple[Explanation, ExplanationMethod]]:
