@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from exemplum.gallery.build import FOLDER as FOLDER, build as build
+    from exemplum.gallery.build import build as build
     from exemplum.gallery.serving import serve as serve
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={"build": ["FOLDER", "build"], "serving": ["serve"]}
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={"build": ["build"], "serving": ["serve"]})

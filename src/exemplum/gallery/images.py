@@ -81,7 +81,7 @@ def _write_sheet(
     for part, images in _decoded(selection, model, corpus, numbers):
         for number, image in zip(part, images, strict=True):
             if image is not None:
-                written.append(pool.submit(_write_large, files.large(number), image))
+                written.append(pool.submit(write_picture, files.large(number), image))
                 down, right = (THUMB * at for at in divmod(number - numbers.start, ACROSS))
                 tiles[down : down + THUMB, right : right + THUMB] = _thumbnail(image)
         read.append(reader.read(part, images))
@@ -109,12 +109,9 @@ def _thumbnail(image: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(image).resize((THUMB, THUMB), Image.Resampling.LANCZOS))
 
 
-def _write_large(path: Path, image: np.ndarray) -> None:
-    write_picture(path, Image.fromarray(image))
-
-
-def write_picture(path: Path, picture: Image.Image) -> None:
-    """Write a picture as WebP of at most LARGEST px per side."""
+def write_picture(path: Path, image: np.ndarray) -> None:
+    """Write a picture, uint8 (h, w, 3), as WebP of at most LARGEST px per side."""
+    picture = Image.fromarray(image)
     if max(picture.size) > LARGEST:
         picture.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
     _write_webp(path, picture, QUALITY)

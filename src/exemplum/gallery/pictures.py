@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image
 
 from exemplum import store
 from exemplum.gallery.images import write_picture
@@ -98,7 +97,7 @@ def _write(study: Path, missing: Iterable[tuple[str, Path]]) -> None:
         return
 
     def write(pair: tuple[str, Path]) -> None:
-        write_picture(pair[1], Image.fromarray(store.read_png(study / pair[0])))
+        write_picture(pair[1], store.read_png(study / pair[0]))
 
     with track("gallery pictures", len(missing), "pictures") as advance, ThreadPoolExecutor() as pool:
         for _ in pool.map(write, missing):

@@ -46,7 +46,7 @@ class ScoreColumns:
                 for number, name in enumerate(self.nulls)
                 if (rows["null_number"] == number).any()
             }
-            yield {"view": view, "units": len(own), "counts": _histogram(own), **_spread(own), "nulls": nulls}
+            yield {"view": view, "counts": _histogram(own), **_spread(own), "nulls": nulls}
 
     def rows_by_unit(self) -> dict[str, list[list[float | int | None]]]:
         """Unit → [view, null (-1: none), accuracy, low, high, score, tasks] of each row of its scores."""
@@ -87,6 +87,5 @@ def _histogram(accuracies: np.ndarray) -> list[int]:
 
 
 def _spread(values: np.ndarray) -> dict[str, float]:
-    low, first, last, high = np.quantile(values, [0.05, 0.25, 0.75, 0.95])
-    ends = {"q05": low, "q25": first, "q75": last, "q95": high, "mean": values.mean()}
-    return {name: round(float(value), 4) for name, value in ends.items()}
+    low, high = np.quantile(values, [0.05, 0.95])
+    return {name: round(float(value), 4) for name, value in (("q05", low), ("q95", high), ("mean", values.mean()))}

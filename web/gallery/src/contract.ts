@@ -16,15 +16,12 @@ export interface View {
 
 export interface Spread {
   q05: number;
-  q25: number;
-  q75: number;
   q95: number;
   mean: number;
 }
 
 export interface LayerScores extends Spread {
   view: number;
-  units: number;
   counts: number[]; // units per accuracy 0, 1/20, … 1
   nulls: Record<string, Spread>;
 }
@@ -66,9 +63,7 @@ export interface Network {
   thumb: number;
   across: number;
   perSheet: number;
-  shownImages: number;
   gridImages: number;
-  inGrid: number;
   chunk: number;
   branches: string[];
   views: View[];
@@ -145,7 +140,6 @@ export interface UnitDetails {
   unit: string;
   count: number;
   active: number;
-  mean: number | null;
   std: number | null;
   low: number | null;
   high: number | null;
