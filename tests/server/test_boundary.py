@@ -6,8 +6,6 @@ import subprocess
 import sys
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
 
 from exemplum.design import texts
 from exemplum.errors import UserError
@@ -15,8 +13,7 @@ from exemplum.server import Experiment, Settings
 from exemplum.server.http import middleware
 from exemplum.server.http.middleware import Buckets, JsonLines, Limit
 from exemplum.server.requests import ApiError
-from exemplum.server.storage.database import Database, DatabaseError, sqlite_url
-from exemplum.server.storage.schema import Base
+from exemplum.server.storage.database import Database, DatabaseError
 from exemplum.study.folder import Study
 from server.walk import Walker
 
@@ -32,14 +29,6 @@ sys.meta_path.insert(0, Absent())
 import exemplum.server, exemplum.cli.verbs, exemplum.responses.exclusions
 print("fine")
 """
-
-
-def test_migrations_make_the_schema_that_the_code_expects(database, tmp_path):
-    opened = Database(database or sqlite_url(tmp_path / "new.sqlite"))
-    with opened.read() as orm:
-        differences = compare_metadata(MigrationContext.configure(orm.connection()), Base.metadata)
-    opened.close()
-    assert differences == []
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,9 @@
 import re
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, func, select, text
 
-from exemplum.server.storage.database import Database, sqlite_url
+from exemplum.server.storage.database import sqlite_url
 from exemplum.server.storage.schema import Answer, Audit, Base, SessionRow, Summary
 from server.legacy import legacy_study
 from server.test_experimenter import let_in, once, press, session_page
@@ -75,29 +73,6 @@ def test_an_older_database_does_not_name_a_withdrawn_label_again(serve, tmp_path
     client = let_in(serve(folder=legacy_study(tmp_path)))  # P0003 was the newest session and has withdrawn
     come(client)
     assert labels(client)[0] == "P0004"
-
-
-def test_no_id_of_any_table_is_given_twice_on_sqlite(tmp_path):
-    database = Database(sqlite_url(tmp_path / "new.sqlite"))
-    with database.read() as orm:
-        made = dict(orm.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")).all())
-    database.close()
-    numbered = [table.name for table in Base.metadata.sorted_tables if "id" in table.columns]
-    assert len(numbered) == 10
-    assert [name for name in numbered if "AUTOINCREMENT" not in made[name]] == []
-
-
-def test_the_migrated_schema_is_that_of_the_code(serve, database, tmp_path):
-    """Of a new database and of an older one. Oracle: Alembic's comparison of a database with the classes."""
-    urls = [serve().experiment.database.url]
-    if not database:
-        urls.append(serve(folder=legacy_study(tmp_path, "older")).experiment.database.url)
-    for url in urls:
-        engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-        with engine.connect() as connection:
-            context = MigrationContext.configure(connection, opts={"compare_type": True})
-            assert compare_metadata(context, Base.metadata) == []
-        engine.dispose()
 
 
 @ON_SQLITE

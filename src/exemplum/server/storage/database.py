@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, NullPool, StaticPool, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, NullPool, StaticPool, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -185,15 +185,22 @@ def _config() -> Config:
 def migrate(engine: Engine) -> str | None:
     """Migrate the schema to the newest revision; several processes may call this at once.
 
-    Returns the earlier revision if it was older; None if nothing was done or the database was empty.
+    An empty database gets the newest schema at once. Returns the earlier revision if it was older; None if nothing was
+    done or the database was empty.
     """
     config = _config()
-    newest = ScriptDirectory.from_config(config).get_current_head()
+    script = ScriptDirectory.from_config(config)
+    newest = script.get_current_head()
     with engine.connect() as connection, _without_foreign_keys(connection), connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
-        before = MigrationContext.configure(connection).get_current_revision()
+        context = MigrationContext.configure(connection)
+        before = context.get_current_revision()
         if before == newest:
+            return None
+        if before is None and not set(inspect(connection).get_table_names()) & set(Base.metadata.tables):
+            Base.metadata.create_all(connection, checkfirst=False)
+            context.stamp(script, "head")
             return None
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, "head")

@@ -50,7 +50,8 @@ class StudyRow(Base):
     recruitment: Mapped[str] = mapped_column(String(10), default="open")  # open, paused or closed
     unblinded_at: Mapped[int | None]  # when the accuracy by condition was first asked for
     frozen: Mapped[dict[str, Any] | None]  # exemplum.study.freezing: kept at each start until somebody has answered
-    scrubbed_to: Mapped[int] = mapped_column(default=0)  # audit id: withdrawals up to it are out of SQLite's files
+    # audit id: withdrawals up to it are out of SQLite's files
+    scrubbed_to: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[int] = mapped_column(default=now_ms)
 
 
@@ -132,9 +133,10 @@ class SessionRow(Base):
     assigned_at: Mapped[int | None]
     seen_at: Mapped[int] = mapped_column(default=now_ms)  # last answer or step
     finished_at: Mapped[int | None]
-    replaced: Mapped[int] = mapped_column(default=0)  # characters sent that were not valid Unicode and became U+FFFD
-    event_rows: Mapped[int] = mapped_column(default=0)  # stored, against the quota of a session
-    event_bytes: Mapped[int] = mapped_column(default=0)
+    # characters sent that were not valid Unicode and became U+FFFD
+    replaced: Mapped[int] = mapped_column(default=0, server_default="0")
+    event_rows: Mapped[int] = mapped_column(default=0, server_default="0")  # stored, against the quota of a session
+    event_bytes: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class StepRecord(Base):
