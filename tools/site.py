@@ -77,13 +77,31 @@ def on_page_content(html: str, page: Any, files: Any, **_: Any) -> str:
     if page.file.src_uri == GLOSSARY:
         return with_anchors(html)
     if page.file.src_uri.endswith(".ipynb"):
-        return html  # its text and its outputs are not ours to change
+        return _notebook_links(html, page.file, files)
     return linked(html, _known(), files.get_file_from_path(GLOSSARY).url_relative_to(page.file))
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """Called by mkdocs: the link to the repository does not ask its host for stars, and the search has a name."""
+    asks, search = ' data-md-component="source"', 'data-md-component="search" role="dialog"'
+    return output.replace(asks, "").replace(search, f'{search} aria-label="Search"')
 
 
 @cache
 def _known() -> list[Term]:
     return terms((DOCS / GLOSSARY).read_text(encoding="utf-8"))
+
+
+def _notebook_links(html: str, file: Any, files: Any) -> str:
+    """The links of a notebook to pages, which mkdocs leaves as they are. Raises LookupError if there is no such page."""
+
+    def to_page(link: re.Match[str]) -> str:
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(file.src_uri), link[1]))
+        if (page := files.get_file_from_path(path)) is None:
+            raise LookupError(f"docs/{file.src_uri} links to docs/{path}, which is not there")
+        return f'href="{page.url_relative_to(file)}{link[2] or ""}"'
+
+    return re.sub(r'href="([^":]+\.md)(#[^"]*)?"', to_page, html)
 
 
 def _anchor(words: str) -> str:
