@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session as Orm
 
 from exemplum.records import Side, TrialKind
 from exemplum.server.experiment import Experiment
+from exemplum.server.sessions import durations
 from exemplum.server.storage.schema import Answer, Participant, SessionRow, StepRecord, Summary, TrialRow
 
 FAST_MS = 500  # nobody can look at two pictures, choose and press in less
@@ -67,8 +68,7 @@ def _made(orm: Orm, row: SessionRow) -> dict[str, Any]:
         select(StepRecord).where(StepRecord.session_id == row.id, StepRecord.kind.in_(("check", "instructions")))
     ).all()
     check = next((step.data for step in steps if step.kind == "check"), {})
-    # read again after a failed comprehension check
-    instructed = [step.visible_ms for step in steps if step.kind == "instructions"]
+    began, ended = durations.span((answer.shown_at, answer.rt_ms) for answer in given) or (None, None)
     received = [answer.received_at for answer in given]
     return {
         "answers": row.answered,
@@ -86,10 +86,10 @@ def _made(orm: Orm, row: SessionRow) -> dict[str, Any]:
         "image_px": min(_known(px for answer in main for px in (answer.query_px, answer.reference_px)), default=None),
         "pixel_ratio": min(_known(answer.pixel_ratio for answer in main), default=None),
         "frame_ms": median(frames) if (frames := _known(answer.frame_ms for answer in main)) else None,
-        "began_at": min((answer.shown_at for answer in given), default=None),
-        "ended_at": max((answer.shown_at + answer.rt_ms for answer in given), default=None),
-        "instructions_ms": sum(instructed) if instructed else None,
-        "practice_rounds": max((s["round"] for s in row.steps if s["kind"] == "block" and s["practice"]), default=0),
+        "began_at": began,
+        "ended_at": ended,
+        "instructions_ms": durations.instructed_ms(steps),
+        "practice_rounds": durations.practice_rounds(row.steps),
         **_browser(row.client | check),
     }  # fmt: skip
 

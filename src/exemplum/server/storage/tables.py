@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session as Orm
 from exemplum.errors import UserError
 from exemplum.records import Response, Side, Trial, Viewing
 from exemplum.responses import FINISHED, rows
-from exemplum.server.sessions import comprehension
+from exemplum.server.sessions import comprehension, durations
 from exemplum.server.sessions.schedule import trial_of
 from exemplum.server.storage.schema import Answer, Audit, Participant, SessionRow, StepRecord, StudyVersion, TrialRow
 from exemplum.store import Table
@@ -95,15 +95,15 @@ def _trial(row: TrialRow) -> Trial:
 def _person(orm: Orm, row: SessionRow, participant: Participant) -> dict[str, Any]:
     done = orm.scalars(select(StepRecord).where(StepRecord.session_id == row.id).order_by(StepRecord.position)).all()
     asked = next((step.data for step in done if step.kind == "form"), {})
-    instructed = [step.visible_ms for step in done if step.kind == "instructions"]  # again after a failed check
-    began, ended = _span(orm, row)
-    rounds = [step["round"] for step in row.steps if step["kind"] == "block" and step["practice"]]
+    instructed = durations.instructed_ms(done)
+    answered = orm.execute(select(Answer.shown_at, Answer.rt_ms).where(Answer.session_id == row.id))
+    span = durations.span((shown, rt) for shown, rt in answered)
     return {
         "experiment": protocol(orm, row), "observer": OBSERVER, "participant": label(row),
         "expertise": participant.group, "place": row.slot or 0,
-        "instruction_time_s": sum(instructed) / 1000 if instructed else NAN,
-        "total_time_s": (ended - began) / 1000,
-        "practice_attempts": max(rounds, default=0),
+        "instruction_time_s": NAN if instructed is None else instructed / 1000,
+        "total_time_s": NAN if span is None else (span[1] - span[0]) / 1000,
+        "practice_attempts": durations.practice_rounds(row.steps),
         **comprehension.counts(step.data for step in done if step.kind == comprehension.KIND),
         "age": _age(asked.get("age")),
         **{name: asked.get(name) or "" for name in ("gender", "handedness", "visual_aid")},
@@ -117,14 +117,6 @@ def _age(given: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         return NAN
     return age if math.isfinite(age) else NAN
-
-
-def _span(orm: Orm, row: SessionRow) -> tuple[float, float]:
-    """First trial shown and last answer given, milliseconds by the browser's clock; NaN before the first answer."""
-    times = orm.execute(select(Answer.shown_at, Answer.rt_ms).where(Answer.session_id == row.id)).all()
-    if not times:
-        return NAN, NAN
-    return min(shown for shown, _ in times), max(shown + rt for shown, rt in times)
 
 
 def _ratings(orm: Orm, row: SessionRow, participant: Participant) -> Iterable[dict[str, Any]]:
