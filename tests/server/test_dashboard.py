@@ -153,6 +153,12 @@ def test_summaries_say_what_the_answers_say(serve):
     assert exclusions.declared(experiment.study.config.exclusions) == [*dict.fromkeys(table["rule"])]
 
 
+def test_every_rule_finds_its_value_in_a_summary():
+    """So that the end of a session can judge it. Oracle: the rules as the analysis applies them."""
+    counts = dict.fromkeys(("main_top", "main_answers", "catch_answers", "practice_rounds", "blurs", "hidden_ms"), 0)
+    assert set(summaries.measured(Summary(**counts))) == {rule.column for rule in exclusions.RULES.values()}
+
+
 @ON_SQLITE
 def test_answers_that_no_step_followed_are_counted_when_the_server_starts_again(serve, study_folder):
     folder = study_folder()

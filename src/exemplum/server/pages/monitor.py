@@ -84,14 +84,14 @@ def details(orm: Orm, row: SessionRow) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def evaluated(orm: Orm, experiment: Experiment, of: Sequence[Member], over: bool = False) -> pd.DataFrame:
-    """EXCLUSIONS rows of these sessions at present; `over`: treat them as finished."""
+def evaluated(orm: Orm, experiment: Experiment, of: Sequence[Member]) -> pd.DataFrame:
+    """EXCLUSIONS rows of these sessions at present."""
     rules = experiment.study.config.exclusions
     if rules == ExclusionsSection() or not of:
         return EXCLUSIONS.frame()
     from exemplum.responses import exclusions  # late: statistics take seconds to import, and most sessions need none
 
-    finished = {label(row): over or row.status == "finished" for row, _ in of}
+    finished = {label(row): row.status == "finished" for row, _ in of}
     known = people(orm, of)
     known["finished"] = known["participant"].map(finished)
     return exclusions.check(_answers(orm, of, exclusions.viewing_columns(rules)), rules, known)
@@ -110,10 +110,3 @@ def _answers(orm: Orm, of: Sequence[Member], viewing: Sequence[str]) -> pd.DataF
     columns = ["experiment", "observer", "participant", "observer_kind", "trial_kind", "correct", "choice", *viewing]
     answers = pd.DataFrame(rows, columns=columns)
     return answers.astype(dict.fromkeys(viewing, float)).replace({"frame_ms": {0.0: np.nan}})
-
-
-def broken_rules(orm: Orm, experiment: Experiment, row: SessionRow) -> set[str]:
-    """Rules broken by a session that is just ending."""
-    member: Member = (row, orm.get_one(Participant, row.participant_id))
-    table: Any = evaluated(orm, experiment, [member], over=True)
-    return set(table.loc[table["verdict"] == "excluded", "rule"])

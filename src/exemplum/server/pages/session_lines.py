@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import nan
 from typing import Any
 
 from sqlalchemy import Row, Select, select
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session as Orm
 
 from exemplum.responses import FINISHED, ExclusionsSection
 from exemplum.server.experiment import Experiment
+from exemplum.server.sessions import summaries
 from exemplum.server.sessions.recruitment import alive_since
 from exemplum.server.storage.schema import Batch, Participant, SessionRow, Summary
 from exemplum.server.storage.tables import label_of
@@ -78,7 +78,7 @@ def lines(orm: Orm, experiment: Experiment, key: str = "") -> list[SessionLine]:
 def _chosen() -> Select[Any]:
     """Narrow columns only: those of JSON take longer to read than everything else."""
     row, person, summary = SessionRow.__table__.c, Participant.__table__.c, Summary.__table__.c
-    kept = [column.label(f"sum_{column.name}") for column in summary if column.name != "session_id"]
+    kept = [column for column in summary if column.name != "session_id"]
     return (
         select(
             row.id, row.image_ref, row.slot, row.status, row.outcome, row.code, row.step, row.answered, row.total,
@@ -96,66 +96,35 @@ CHOSEN = _chosen()
 
 
 def _line(row: Row[Any], rules: ExclusionsSection, alive: float) -> SessionLine:
-    broken = _broken(row, rules)
-    rt = row.sum_median_rt_ms
+    rt = row.median_rt_ms
+    # those who gave no consent, or were screened out, can break none
+    may_break = row.answers is not None and (not row.outcome or row.outcome in FINISHED)
+    broken = summaries.broken(row, rules, row.status == "finished") if may_break else {}
     return SessionLine(
         id=row.id, key=row.image_ref, label=label_of(row.id), external_id=row.external_id, source=row.source,
         batch=row.batch or "", group=row.group, pilot=row.pilot, place=row.slot,
         status=row.outcome or ("active" if row.seen_at > alive else "away"), step=row.step,
         answered=row.answered, total=row.total, began=row.created_at, seen_at=row.seen_at,
         minutes=((row.finished_at or row.seen_at) - row.created_at) / 60_000,
-        device=row.sum_device or "", browser=row.sum_browser or "",
-        window=f"{row.sum_width} × {row.sum_height}" if row.sum_width and row.sum_height else "",
-        width=row.sum_width or 0, image_px=row.sum_image_px,
-        catch_right=row.sum_catch_correct or 0, catch_trials=row.sum_catch_answers or 0,
-        median_rt_s=None if rt is None else rt / 1000, rts=row.sum_rts or [], code=row.code, broken=broken,
+        device=row.device or "", browser=row.browser or "",
+        window=f"{row.width} × {row.height}" if row.width and row.height else "",
+        width=row.width or 0, image_px=row.image_px,
+        catch_right=row.catch_correct or 0, catch_trials=row.catch_answers or 0,
+        median_rt_s=None if rt is None else rt / 1000, rts=row.rts or [], code=row.code, broken=broken,
         flags=_flags(row, rules),
     )  # fmt: skip
 
 
-def measured(row: Row[Any]) -> dict[str, float]:
-    """What exclusion rules are about, under the names of their columns; NaN for what is not known."""
-    known = row.sum_began_at is not None
-    return {
-        "catch_accuracy": row.sum_catch_correct / row.sum_catch_answers if row.sum_catch_answers else nan,
-        "answers_each_side": float(min(row.sum_main_top, row.sum_main_answers - row.sum_main_top)),
-        "instruction_time_s": nan if row.sum_instructions_ms is None else row.sum_instructions_ms / 1000,
-        "practice_attempts": float(row.sum_practice_rounds),
-        "total_time_s": (row.sum_ended_at - row.sum_began_at) / 1000 if known else nan,
-        "image_px": nan if row.sum_image_px is None else row.sum_image_px,
-        "pixel_ratio": nan if row.sum_pixel_ratio is None else row.sum_pixel_ratio,
-        "frame_ms": nan if row.sum_frame_ms is None else row.sum_frame_ms,
-        "blurs": float(row.sum_blurs) if row.sum_main_answers else nan,
-        "hidden_s": row.sum_hidden_ms / 1000 if row.sum_main_answers else nan,
-    }
-
-
-def _broken(row: Row[Any], rules: ExclusionsSection) -> dict[str, str]:
-    """Rules that the session breaks; those who gave no consent, or were screened out, can break none."""
-    if row.sum_answers is None or (row.outcome and row.outcome not in FINISHED) or rules == ExclusionsSection():
-        return {}
-    from exemplum.responses import exclusions  # late: most studies have no rules at their start
-
-    values, finished = measured(row), row.status == "finished"
-    found = {}
-    for rule in exclusions.declared(rules):
-        value = values.get(exclusions.RULES[rule].column, nan)
-        verdict, reason = exclusions.judge(rule, value, float(getattr(rules, rule)), finished)
-        if verdict == "excluded":
-            found[rule] = reason
-    return found
-
-
 def _flags(row: Row[Any], rules: ExclusionsSection) -> tuple[str, ...]:
-    if row.sum_answers is None:
+    if row.answers is None:
         return ()
-    answers, main, top = sum(row.sum_rts), row.sum_main_answers, row.sum_main_top
+    answers, main, top = sum(row.rts), row.main_answers, row.main_top
     limit = CATCH if rules.catch_accuracy is None else rules.catch_accuracy
     raised = {
-        "fast": answers >= FEW and row.sum_fast >= FAST_SHARE * answers,
-        "pause": row.sum_longest_gap_ms >= PAUSE_MS,
-        "focus": row.sum_blurs >= BLURS or row.sum_hidden_ms >= HIDDEN_MS,
+        "fast": answers >= FEW and row.fast >= FAST_SHARE * answers,
+        "pause": row.longest_gap_ms >= PAUSE_MS,
+        "focus": row.blurs >= BLURS or row.hidden_ms >= HIDDEN_MS,
         "side": main >= FEW and min(top, main - top) < SIDE_SHARE * main,
-        "catch": row.sum_catch_answers > 0 and row.sum_catch_correct < limit * row.sum_catch_answers,
+        "catch": row.catch_answers > 0 and row.catch_correct < limit * row.catch_answers,
     }
     return tuple(name for name, is_raised in raised.items() if is_raised)

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session as Orm
 from exemplum import design as designs
 from exemplum.records import Response, Side, TrialKind
 from exemplum.server.experiment import Experiment, intuitiveness_phases
-from exemplum.server.pages.monitor import broken_rules
 from exemplum.server.requests import ApiError, Body, bad_request
 from exemplum.server.sessions import comprehension, forms, summaries
 from exemplum.server.sessions.entry import hashed
@@ -79,7 +78,8 @@ def complete(orm: Orm, experiment: Experiment, token: str, step: str, done: Step
     row.seen_at = now_ms()
     row.replaced += done.replaced
     _move_on(orm, experiment, row, current, data)
-    summaries.keep(orm, row)
+    if row.status == "active":  # `finish` has kept it
+        summaries.keep(orm, row)
     return row.id
 
 
@@ -186,9 +186,10 @@ LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no 0 and O, 1 and I: codes are t
 
 def finish(orm: Orm, experiment: Experiment, row: SessionRow, result: str = "") -> None:
     """End a session. Without a `result` every trial must be answered, and the rules determine the outcome."""
+    summary = summaries.keep(orm, row)
     if not result:
         assert row.answered == row.total, f"session {row.id}: {row.answered} of {row.total} trials answered at its end"
-        broken = broken_rules(orm, experiment, row)
+        broken = summaries.broken(summary, experiment.study.config.exclusions, finished=True)
         result = FAILED_ATTENTION if ATTENTION in broken else COMPLETED
         row.excluded = bool(broken)
     row.status, row.outcome, row.finished_at = "finished", result, now_ms()

@@ -7,13 +7,15 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from functools import partial
 from itertools import pairwise
+from math import nan
 from statistics import median
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import Row, or_, select
 from sqlalchemy.orm import Session as Orm
 
 from exemplum.records import Side, TrialKind
+from exemplum.responses import ExclusionsSection
 from exemplum.server.experiment import Experiment
 from exemplum.server.sessions import durations
 from exemplum.server.storage.schema import Answer, Participant, SessionRow, StepRecord, Summary, TrialRow
@@ -27,10 +29,11 @@ CHOSEN = select(
 ).join(TrialRow, TrialRow.id == Answer.trial_id)  # fmt: skip
 
 
-def keep(orm: Orm, row: SessionRow) -> None:
+def keep(orm: Orm, row: SessionRow) -> Summary:
     """Write the summary of a session as it is now. Runs in the caller's transaction."""
-    orm.merge(Summary(session_id=row.id, **_made(orm, row)))
+    summary = orm.merge(Summary(session_id=row.id, **_made(orm, row)))
     orm.flush()
+    return summary
 
 
 def catch_up(experiment: Experiment) -> None:
@@ -92,6 +95,38 @@ def _made(orm: Orm, row: SessionRow) -> dict[str, Any]:
         "practice_rounds": durations.practice_rounds(row.steps),
         **_browser(row.client | check),
     }  # fmt: skip
+
+
+def measured(summary: Summary | Row[Any]) -> dict[str, float]:
+    """What exclusion rules are about, under the names of their columns; NaN for what is not known."""
+    began, ended = summary.began_at, summary.ended_at
+    return {
+        "catch_accuracy": summary.catch_correct / summary.catch_answers if summary.catch_answers else nan,
+        "answers_each_side": float(min(summary.main_top, summary.main_answers - summary.main_top)),
+        "instruction_time_s": nan if summary.instructions_ms is None else summary.instructions_ms / 1000,
+        "practice_attempts": float(summary.practice_rounds),
+        "total_time_s": nan if began is None or ended is None else (ended - began) / 1000,
+        "image_px": nan if summary.image_px is None else summary.image_px,
+        "pixel_ratio": nan if summary.pixel_ratio is None else summary.pixel_ratio,
+        "frame_ms": nan if summary.frame_ms is None else summary.frame_ms,
+        "blurs": float(summary.blurs) if summary.main_answers else nan,
+        "hidden_s": summary.hidden_ms / 1000 if summary.main_answers else nan,
+    }
+
+
+def broken(summary: Summary | Row[Any], rules: ExclusionsSection, finished: bool) -> dict[str, str]:
+    """The declared rules that a session breaks, each with the reason in words; `finished`: it gets no more answers."""
+    if rules == ExclusionsSection():
+        return {}
+    from exemplum.responses import exclusions  # late: it imports pandas, and most studies have no rules at their start
+
+    values, found = measured(summary), {}
+    for rule in exclusions.declared(rules):
+        value, limit = values[exclusions.RULES[rule].column], float(getattr(rules, rule))
+        verdict, reason = exclusions.judge(rule, value, limit, finished)
+        if verdict == "excluded":
+            found[rule] = reason
+    return found
 
 
 def _known(values: Iterable[float | None]) -> list[float]:
