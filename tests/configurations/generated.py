@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from configurations.cases import Case, setting
 from exemplum.explanations.synthetic.recipes import Recipe
+from exemplum.study import Accepts
 from exemplum.study.config import Config
 
 DATE = datetime.date(1979, 5, 27)
@@ -69,10 +70,11 @@ def of_field(table: str, name: str, field: FieldInfo, parts: list[Part], beside:
     key = f"[{table}] {name}" if table else name
     if any(is_model(part.kind) for part in parts):
         key = f"[{table}.{name}]" if table else f"[{name}]"
+    accepts = next((given.words for given in field.metadata if isinstance(given, Accepts)), "")
     for label, value in wrong_values(parts):
         own = beside if f"{name} = " not in beside else ""
         # of a transform a message tells more than what the whole list is
-        told = "{jitter = PIXELS}" if name == "transforms" else field.description or expected(parts[0])
+        told = "{jitter = PIXELS}" if name == "transforms" else accepts or expected(parts[0])
         if value == CONTROL and any(part.kind is str for part in parts):
             told = "text without control characters"
         yield Case(f"{table} {name}: {label}", lines(table, own, name, value), key, told)

@@ -25,14 +25,20 @@ Difficulty = Annotated[Name, BeforeValidator(_named)]  # as trials name it: extr
 
 
 class AnalysisSection(Section):
+    """What the verdict is about, and how it is reached."""
+
     bootstrap: int = Field(10_000, ge=1, le=1_000_000)
-    margin: float = Field(0.05, gt=0, lt=0.5)  # differences in accuracy below this count as equivalent
-    # the population that the verdict is about: new participants and new units like these, or new participants alone
+    """Number of bootstrap samples."""
+    margin: float = Field(0.05, gt=0, lt=0.5)
+    """Differences in accuracy below this count as equivalent."""
     primary: Literal["new_units", "these_units"] = "new_units"
-    # the trials that the verdict is about: of all difficulties together, or of one of them by name
+    """The population that the verdict is about: new participants and new units like these, or new participants and
+    these units."""
     difficulty: Difficulty = ALL
-    # further claims that are declared in advance: the other population, each scheme, or each (other) difficulty
+    """The trials that the verdict is about: `all`, of all difficulties of the queries together, or the name of one of
+    the study's difficulties, as in `extreme` or 0.95."""
     secondary: Annotated[tuple[Literal["new_units", "these_units", "scheme", "difficulty"], ...], Once] = ()
+    """Further claims that are declared in advance: the other population, each scheme, or each (other) difficulty."""
 
     @model_validator(mode="after")
     def _declares_each_claim_once(self) -> AnalysisSection:

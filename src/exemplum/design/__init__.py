@@ -32,16 +32,26 @@ if TYPE_CHECKING:
 
 
 class DesignSection(Section):
+    """The sessions of the study. In an interleaved protocol, "per condition" is per participant."""
+
     protocol: Name = "borowski2021-1"
+    """The design by name: `borowski2021-1`, `borowski2021-2`, `quick` or `imi2023`."""
     participants: int = Field(10, ge=1, le=10_000)
-    # practice trials per condition (in an interleaved protocol, as below: per participant); the protocol's if not given
+    """Number of schedules; one participant receives each."""
     practice: int | None = Field(None, ge=0, le=1000)
-    blocks: int | None = Field(None, ge=1, le=1000)  # main blocks per condition with references
-    catch: int | None = Field(None, ge=0, le=1000)  # catch trials per main block
-    repeated: int | None = Field(None, ge=0, le=1000)  # repeated trials per condition
-    # of an interleaved protocol: main trials per participant, and the factors that lie between participants
+    """Practice trials per condition; the protocol's number if left out."""
+    blocks: int | None = Field(None, ge=1, le=1000)
+    """Main blocks per condition with references; the protocol's number if left out."""
+    catch: int | None = Field(None, ge=0, le=1000)
+    """Catch trials per main block; the protocol's number if left out."""
+    repeated: int | None = Field(None, ge=0, le=1000)
+    """Repeated trials per condition; the protocol's number if left out."""
     main: int | None = Field(None, ge=1, le=1000)
+    """Of an interleaved protocol (`quick`, `imi2023`): main trials per participant; the protocol's number if left
+    out."""
     between: Annotated[tuple[Literal["method", "scheme", "difficulty"], ...], Once] | None = None
+    """Of an interleaved protocol: the factors whose levels are seen by different participants; the protocol's if left
+    out."""
 
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(

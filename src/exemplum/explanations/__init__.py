@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from exemplum.errors import shown
 from exemplum.records import Picture, Pole, Unit, method_name
-from exemplum.study import Name, Names, Section
+from exemplum.study import Accepts, Name, Names, Section
 
 if TYPE_CHECKING:
     from exemplum.explanations.methods import (
@@ -28,10 +28,13 @@ if TYPE_CHECKING:
 
 
 class StimuliSection(Section):
-    # folder:PATH of finished stimuli: UNIT/channel_N/{natural,optimized}_images/{max,min}_K.png
-    load: Name = Field(pattern=r"^folder:.", description="folder:PATH, the folder of the finished stimuli")
-    # true: k + 1 batches, so that every natural image is the query once; false: one batch, the most extreme are queries
+    """Finished stimuli, made elsewhere, instead of `[model]` and `[images]`."""
+
+    load: Annotated[Name, Field(pattern=r"^folder:."), Accepts("folder:PATH, the folder of the finished stimuli")]
+    """The folder of the pictures, `LAYER/channel_N/{natural,optimized}_images/{max,min}_K.png`, as `folder:PATH`."""
     rotate: bool = False
+    """Whether every natural image is the query once, in k + 1 batches (k references per pole); otherwise there is one
+    batch, and the most extreme images are its queries."""
 
 
 @dataclass(frozen=True)
@@ -55,21 +58,31 @@ class Explanation:
 
 
 class ExplanationTable(Section):
-    """[explanations.NAME]: one use of a method. All other keys are parameters of the method."""
+    """One use of a method; NAME is the condition. All other keys are parameters of the method.
+
+    NAME is as the names in `methods`.
+    """
 
     model_config = ConfigDict(extra="allow")
-    method: Name | None = None  # as in `methods`; NAME if not given
+    method: Name | None = None
+    """The method, as in `methods`; NAME if left out."""
 
 
 class ExplanationsSection(Section):
-    """Which methods explain the units: a list of `methods`, or a table [explanations.NAME] for each use, or both."""
+    """Which methods explain the units: a list `methods`, or a table `[explanations.NAME]` for each use, or both."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, ExplanationTable]
-    # natural, synthetic, random, folder:PATH, package.module:name, a registered name; none if there are tables instead
     methods: Annotated[Names, Field(min_length=1)] = ("natural", "synthetic")
-    batches: int = Field(20, ge=1, le=1000)  # sets that the natural images of a unit are distributed over
-    baseline: Name = "natural"  # the use that every other is judged against
+    """`natural`, `synthetic`, `random`, `folder:PATH`, `package.module:function` or a registered name. None of these if
+    there are tables instead.
+
+    Names have at most 60 characters: letters, digits and `_`, and between them `. + -` and spaces. They are not
+    `none`, `none_pre`, `none_post`, `catch`, `practice`, `repeated` or `all`."""
+    batches: int = Field(20, ge=1, le=1000)
+    """Number of equally extreme sets that the natural images of a unit are distributed over, each with its queries."""
+    baseline: Name = "natural"
+    """The use of a method that every other is judged against, by its name."""
 
     @model_validator(mode="after")
     def _uses_its_baseline(self) -> ExplanationsSection:

@@ -28,10 +28,16 @@ Shown = Iterator[tuple[np.ndarray, dict[str, Any]]]  # pictures, and facts about
 
 
 class NaturalParameters(Section):
+    """Natural exemplars: images of the corpus that activate the unit extremely."""
+
     show: Literal["image", "crop", "heatmap", "spotlight"] = "image"
+    """What is shown of an exemplar: the whole image, a crop around the place where the unit responds most, the unit's
+    activation map over the image, or the image dimmed where the unit does not respond."""
     order: Literal["extreme", "diverse"] = "extreme"
-    # of crops, as share of the image's side; if not given, the unit's effective receptive field, within 0.25 and 0.5
+    """Which exemplars are shown: the most extreme ones, or ones that differ from each other among them."""
     side: Annotated[float, Field(ge=0.1, lt=1)] | None = None
+    """Side of a crop as a share of the image's, with `show = "crop"`; if left out, the unit's effective receptive
+    field, but at least 0.25 and at most 0.5."""
 
     @model_validator(mode="after")
     def _check_side(self) -> NaturalParameters:

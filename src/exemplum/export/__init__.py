@@ -14,14 +14,20 @@ if TYPE_CHECKING:
 
 
 class DatasetSection(Section):
-    """What the exported dataset says of itself, and the study cannot know."""
+    """Who made the data and under which licence, for the exported dataset: what the study cannot know."""
 
     authors: Names = ()
-    license: Text = ""  # of the data: CC0-1.0, CC-BY-4.0, …
-    citation: Text = ""  # how to cite the data
+    """Who made the data."""
+    license: Text = ""
+    """Licence of the data, as in `CC0-1.0` or `CC-BY-4.0`; all rights are reserved if left out."""
+    citation: Text = ""
+    """How to cite the data."""
     funder: Text = ""
-    url: Annotated[Text, AfterValidator(web_address)] = ""  # where the data are published
+    """Who paid for the study."""
+    url: Annotated[Text, AfterValidator(web_address)] = ""
+    """Where the data are published: an address that begins with https:// or http://."""
     doi: Text = ""
+    """DOI of the data."""
 
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={"dataset": ["write"]})

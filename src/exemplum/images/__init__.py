@@ -50,8 +50,14 @@ __all__ += [
 
 
 class ImagesSection(Section):
-    load: Name = "embedded"  # embedded, folder:PATH, torchvision:NAME, webdataset:GLOB
-    limit: int | None = Field(None, ge=1, le=1_000_000_000)  # use a random subset of this size, drawn by the seed
+    """The corpus: the images that exemplars and queries are taken from."""
+
+    load: Name = "embedded"
+    """Which images: `embedded`, `folder:PATH`, `torchvision:NAME` or `webdataset:GLOB`."""
+    limit: int | None = Field(None, ge=1, le=1_000_000_000)
+    """Use a random subset of this size, drawn by `seed`; all images if left out.
+
+    At least one batch of queries and references: 20 with 9 references per pole."""
 
 
 KINDS: dict[str, Callable[[str, int, Path | None], Corpus]] = {

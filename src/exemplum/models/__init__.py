@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import lazy_loader
 from pydantic import ConfigDict, Field
 
-from exemplum.study import Name, Pixels, Section
+from exemplum.study import Accepts, Name, Pixels, Section
 
 if TYPE_CHECKING:
     from exemplum.models import dictionaries as dictionaries
@@ -47,43 +47,81 @@ if TYPE_CHECKING:
 
 
 class ModelSection(Section):
-    # embedded, efficientnet-lite0 (1, 2), inceptionv1, torchvision:NAME, timm:NAME, package.module:factory
+    """The network whose units are explained."""
+
     load: Name = "embedded"
-    weights: Name | None = None  # DEFAULT, a file, or none: the network's own, else random (seeded)
-    input_size: Pixels | None = None  # the model's own if not given
+    """Which network: `embedded`, `efficientnet-lite0` (also 1 and 2), `inceptionv1`, `torchvision:NAME`, `timm:NAME`, a
+    function of yours as `package.module:factory`, or `table:FILE`, a table of activations measured elsewhere."""
+    weights: Name | None = None
+    """A file, or `"DEFAULT"` for the published weights of torchvision and timm.
+
+    Left out: the weights that come with `embedded` and `efficientnet-lite0`; random ones, drawn by `seed`, for other
+    networks."""
+    input_size: Pixels | None = None
+    """Side of the images that the network sees, in pixels, as it accepts it; the model's own if left out."""
 
 
 class TensorNames(Section):
-    """Which tensor of a file is which, where its names are not known."""
+    """Which tensor of the file is which, where its names are not known.
+
+    As in `names = {W_enc = "enc.w", b_enc = "enc.b"}`. Names that are known need not be given.
+    """
 
     W_enc: Name | None = None
+    """The encoder's weights."""
     b_enc: Name | None = None
+    """The encoder's bias."""
     W_dec: Name | None = None
+    """The decoder's weights."""
     b_dec: Name | None = None
-    pre_bias: Name | None = None  # subtracted before the encoder, if that is not b_dec
+    """The decoder's bias."""
+    pre_bias: Name | None = None
+    """What is subtracted before the encoder, if that is not `b_dec`."""
     threshold: Name | None = None
+    """The threshold of `batchtopk` or `jumprelu`."""
     log_threshold: Name | None = None
-    directions: Name | None = None  # a matrix of directions instead of an encoder
-    mean: Name | None = None  # subtracted before the directions
+    """The logarithm of the threshold, instead of it."""
+    directions: Name | None = None
+    """A matrix of directions, instead of an encoder."""
+    mean: Name | None = None
+    """What is subtracted before the directions."""
 
 
 class DictionaryTable(Section):
-    """[dictionaries.NAME]: a virtual layer NAME, whose channels are features over a layer's channels."""
+    """A virtual layer NAME, whose channels are features over a layer's channels: units `NAME:0`, `NAME:1`, …
 
-    layer: Name  # of the model
-    load: Name  # a file, the folder that a library wrote, or package.module:factory
-    activation: str | None = Field(
-        None,
-        pattern=r"^(none|relu|jumprelu|batchtopk|(batch)?topk:[1-9][0-9]{0,6})$",
-        description="relu, topk:K, batchtopk, jumprelu or none",
-    )
-    threshold: float | None = None  # of batchtopk or jumprelu, if the file has none
-    relu: Literal["before", "after"] | None = None  # what the features are of: the layer before or after its ReLU
-    pre_bias: bool | None = None  # whether b_dec is subtracted before the encoder
-    similarity: Literal["dot", "cosine"] | None = None  # of directions
+    Any number of tables, each with a name of yours: letters, digits, `_`, `-` and `.`, and not that of a layer.
+    """
+
+    layer: Name
+    """Layer of the model whose channels the features are over; `blocks.3@cls` is the class token of `blocks.3`."""
+    load: Name
+    """A file, the folder that a library wrote, or a function of yours as `package.module:factory`."""
+    activation: Annotated[
+        str | None,
+        Field(pattern=r"^(none|relu|jumprelu|batchtopk|(batch)?topk:[1-9][0-9]{0,6})$"),
+        Accepts("relu, topk:K, batchtopk, jumprelu or none"),
+    ] = None
+    """The dictionary's own activation, as it was trained: `relu`, `topk:K`, `batchtopk`, `jumprelu` or `none`.
+
+    Left out: what the file, or the cfg.json beside it, says. If neither does, the dictionary is refused; directions
+    have none."""
+    threshold: float | None = None
+    """The threshold of `batchtopk` or `jumprelu`, if the file has none."""
+    relu: Literal["before", "after"] | None = None
+    """Whether the features are of the layer before or after its ReLU; `"after"` if left out."""
+    pre_bias: bool | None = None
+    """Whether b_dec is subtracted before the encoder; as the library that wrote the file does it if left out, else
+    true."""
+    similarity: Literal["dot", "cosine"] | None = None
+    """How values are compared with directions; `"dot"` if left out."""
     normalize: Literal["none", "layer_norm", "constant_norm_rescale"] | None = None
-    scale: float | None = Field(None, gt=0)  # a factor on the layer's values
+    """How the layer's values are normalized at each position first, by SAELens' names; `constant_norm_rescale` gives
+    them the length √channels. Left out: what the cfg.json says, else `"none"`."""
+    scale: float | None = Field(None, gt=0)
+    """A factor on the layer's values, if the autoencoder was trained on scaled ones; 1 if left out."""
     names: TensorNames = TensorNames()
+    """Which tensor of the file is which, where its names are not known."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -93,7 +131,7 @@ class DictionaryTable(Section):
 
 
 class DictionariesSection(Section):
-    """A table [dictionaries.NAME] for each dictionary."""
+    """Features over the channels of a layer, such as a sparse autoencoder's: a table for each dictionary."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, DictionaryTable]

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from exemplum.errors import shown
 from exemplum.records import ALL, CONDITION_NAME
-from exemplum.study import Name, Names, Pixels, Section, Share
+from exemplum.study import Accepts, Name, Names, Pixels, Section, Share
 
 if TYPE_CHECKING:
     from exemplum.observers.cues import cue as cue
@@ -42,49 +42,78 @@ if TYPE_CHECKING:
 
 
 class SimulatedSection(Section):
-    # by condition (catch, METHOD, METHOD SCHEME or none), before lapses
+    """A person of given accuracy, by signal detection: for planning a study, and for a rehearsal."""
+
     accuracy: dict[Name, Annotated[float, Field(gt=0, lt=1)]] = Field(
         {"natural": 0.92, "synthetic": 0.82, "none": 0.46}
     )
-    bias: float = Field(0.0, ge=-3, le=3)  # criterion in d′ units; above 0 prefers the top
-    lapse: Share = 0.0  # share of trials answered at random
-    spread: float = Field(0.3, ge=0, le=10)  # standard deviation over observers, in d′ units
+    """Share of right answers by condition, before lapses: a `METHOD`, `METHOD SCHEME` as in `"natural Max-1"`, `none`
+    or `catch`. Every condition of the study must have one."""
+    bias: float = Field(0.0, ge=-3, le=3)
+    """Criterion in units of d′; above 0 it prefers the top query."""
+    lapse: Share = 0.0
+    """Share of trials answered at random."""
+    spread: float = Field(0.3, ge=0, le=10)
+    """Standard deviation over observers, in units of d′."""
     rt_median_ms: float = Field(3500.0, gt=0, le=1_000_000)
-    rt_sigma: float = Field(0.5, ge=0, le=5)  # of ln RT
+    """Median reaction time, in ms."""
+    rt_sigma: float = Field(0.5, ge=0, le=5)
+    """Standard deviation of the natural logarithm of the reaction time."""
 
 
 class SimilaritySection(Section):
-    # whose features are compared; auto: efficientnet-lite0, or embedded where that is the tested network
+    """The observer that chooses the query whose features are more like those of the references."""
+
     model: Name = "auto"
+    """Whose features are compared, as `[model] load` names networks; `auto` is `efficientnet-lite0`, or `embedded`
+    where that is the tested network."""
     weights: Name | None = None
-    input_size: Pixels | None = None  # the model's own if not given; 128 for efficientnet-lite0 by auto
-    layer: Name | None = None  # every default layer of that model if not given
-    same_network: bool = False  # whether the model may be the tested network, or have weights in common with it
+    """As `[model] weights`: a file, or `"DEFAULT"`. Networks of torchvision and timm have random weights without it."""
+    input_size: Pixels | None = None
+    """Side of the pictures that the network sees, in pixels; if left out, 128 for `efficientnet-lite0` by `auto`, else
+    the model's own."""
+    layer: Name | None = None
+    """The layer whose features are compared; every default layer of the network if left out."""
+    same_network: bool = False
+    """Whether the network may be the tested one, or have weights in common with it."""
 
 
 class SimilarityTable(SimilaritySection):
-    """[observers.NAME] with method = "similarity": one more observer of this kind, by this name."""
+    """One more observer by features, called NAME. It answers if `run` names it."""
 
     method: Literal["similarity"]
+    """The kind of observer."""
 
 
 class VlmTable(Section):
-    """[observers.NAME] with method = "vlm": a vision–language model behind a chat-completions endpoint."""
+    """A vision–language model behind a chat-completions endpoint, called NAME. It answers if `run` names it."""
 
     method: Literal["vlm"]
-    url: Name = Field(description="the address that /chat/completions follows, as in https://api.example.com/v1")
+    """The kind of observer."""
+    url: Annotated[Name, Accepts("the address that /chat/completions follows, as in https://api.example.com/v1")]
+    """The address that `/chat/completions` follows, as in `https://api.example.com/v1`: http or https, without user,
+    password and parameters."""
     model: Name
-    key_variable: str = Field(
-        "OPENAI_API_KEY",
-        pattern=r"^[A-Z_][A-Z0-9_]{0,99}$",
-        description="the name of an environment variable, in capitals, that holds the key",
-    )
-    concurrency: int = Field(4, ge=1, le=256)  # requests at once
-    timeout_s: float = Field(120.0, gt=0, le=3600)  # of one request
-    attempts: int = Field(6, ge=1, le=20)  # of a request that fails in a way that may pass
-    price_in: float | None = Field(None, ge=0, le=1_000_000)  # per million tokens that the model reads
-    price_out: float | None = Field(None, ge=0, le=1_000_000)  # and writes
-    settings: dict[str, Any] = Field({"temperature": 0.0})  # further keys of the request
+    """The model, as the endpoint names it."""
+    key_variable: Annotated[
+        str,
+        Field(pattern=r"^[A-Z_][A-Z0-9_]{0,99}$"),
+        Accepts("the name of an environment variable, in capitals, that holds the key"),
+    ] = "OPENAI_API_KEY"
+    """The environment variable that holds the key, in capitals."""
+    concurrency: int = Field(4, ge=1, le=256)
+    """Requests at once."""
+    timeout_s: float = Field(120.0, gt=0, le=3600)
+    """How long one request may take, in s."""
+    attempts: int = Field(6, ge=1, le=20)
+    """Attempts of a request that fails in a way that may pass."""
+    price_in: float | None = Field(None, ge=0, le=1_000_000)
+    """Price per million tokens that the model reads, in any currency. With both prices, the summary has the cost."""
+    price_out: float | None = Field(None, ge=0, le=1_000_000)
+    """Price per million tokens that it writes."""
+    settings: dict[str, Any] = Field({"temperature": 0.0})
+    """Further keys of the request, other than `model`, `messages`, `stream` and `n`; `{}` for models that take no
+    temperature."""
 
     @field_validator("url")
     @classmethod
@@ -105,13 +134,21 @@ class VlmTable(Section):
 
 
 class ObserversSection(Section):
-    """Which observers answer: names of built-in ones, of tables [observers.NAME], and your own."""
+    """Which machine observers answer the trials: built-in ones, those of tables `[observers.NAME]`, and your own.
+
+    NAME has at most 60 letters, digits and `_`, and between them `. + -` and spaces; it is not that of a built-in
+    observer.
+    """
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Annotated[SimilarityTable | VlmTable, Field(discriminator="method")]]
     run: Names = ("ideal", "chance", "similarity")
+    """The observers that answer: `ideal`, `chance`, `similarity`, `simulated`, `centre`, `variance`, a low-level cue
+    such as `luminance`, the name of a table, `package.module:Observer`, or a registered name."""
     simulated: SimulatedSection = SimulatedSection()
+    """A person of given accuracy."""
     similarity: SimilaritySection = SimilaritySection()
+    """The observer by features."""
 
     @model_validator(mode="after")
     def _has_free_names(self) -> ObserversSection:

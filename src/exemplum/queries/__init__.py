@@ -52,10 +52,12 @@ class Queries:
 
 
 class QueryTable(Section):
-    """[queries.NAME]: one use of a query source. All other keys are parameters of the source."""
+    """One use of a query source; NAME is the difficulty. All other keys are parameters of the source."""
 
     model_config = ConfigDict(extra="allow")
-    source: Name | None = None  # NAME if not given
+    source: Name | None = None
+    """`extreme`, `window`, `occlusion`, `folder:PATH`, `package.module:function` or a registered name; NAME if left
+    out."""
 
 
 def _listed(value: Any) -> Any:
@@ -64,14 +66,16 @@ def _listed(value: Any) -> Any:
 
 
 class QueriesSection(Section):
-    """How the pairs of query images are chosen: a list of `difficulty`, or a table [queries.NAME] for each, or both."""
+    """How the pairs of query images are chosen: a list `difficulty`, or a table `[queries.NAME]` for each, or both."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, QueryTable]
-    # extreme, or a percentile such as 0.95; none if there are tables instead
     difficulty: Annotated[
         tuple[Literal["extreme"] | Percentile, ...], Field(min_length=1), Once, BeforeValidator(_listed)
     ] = ("extreme",)
+    """How far from the extremes the queries are: `extreme`, a percentile such as 0.95, or a list of several.
+
+    None of these if there are tables instead."""
 
     @property
     def uses(self) -> tuple[Queries, ...]:

@@ -27,15 +27,22 @@ Corner = tuple[int, int]  # top and left of a patch, in pixels
 STEPS = 32  # at most so many strides per side by default: 400 positions of a patch of 40 % at 96 and at 224 px
 GREY = 128
 
+# The parameters, as docs/reference/study-toml.md describes them
+PATCH = "Side of the patch as a share of the image's side."
+STRIDE = "Pixels between two positions of the patch; a 32nd of the side if left out."
+FILL = "What covers the patch: its own mean colour, grey, or the blurred image."
+POLE = "Which extreme query image of a batch is covered."
+BATCHES = "How many batches have such pairs, since every position costs a forward pass; all if left out."
+
 
 def occlusion(
     request: QueryRequest,
     *,
-    patch: Annotated[float, Field(ge=0.05, le=0.9)] = 0.4,
-    stride: Annotated[int, Field(ge=1, le=1024)] | None = None,
-    fill: Fill = "mean",
-    pole: Literal["max", "min"] = "max",
-    batches: Annotated[int, Field(ge=1)] | None = None,
+    patch: Annotated[float, Field(ge=0.05, le=0.9, description=PATCH)] = 0.4,
+    stride: Annotated[int | None, Field(ge=1, le=1024, description=STRIDE)] = None,
+    fill: Annotated[Fill, Field(description=FILL)] = "mean",
+    pole: Annotated[Literal["max", "min"], Field(description=POLE)] = "max",
+    batches: Annotated[int | None, Field(ge=1, description=BATCHES)] = None,
 ) -> Iterator[QueryPair]:
     """Two copies of the extreme query image of every batch, covered where that raises and lowers the activation most.
 

@@ -38,19 +38,28 @@ if TYPE_CHECKING:
 class ExclusionsSection(Section):
     """Rules by which participants are left out of the main result. A rule that is not declared excludes nobody."""
 
-    catch_accuracy: Share | None = None  # at least this share of catch trials right
-    # at least this many main trials answered top, and this many bottom
+    catch_accuracy: Share | None = None
+    """At least this share of catch trials is right."""
     answers_each_side: int | None = Field(None, ge=0, le=10_000)
-    instruction_time_s: Seconds | None = None  # at least this long on the instructions
-    practice_attempts: int | None = Field(None, ge=1, le=1000)  # at most this many rounds of practice
-    total_time_s_min: Seconds | None = None  # from first to last trial at least
-    total_time_s_max: float | None = Field(None, gt=0, le=1_000_000)  # and at most
-    # of the main trials, as they were shown
-    image_px_min: float | None = Field(None, ge=0, le=10_000)  # no image smaller than this, in CSS pixels
-    pixel_ratio_min: float | None = Field(None, ge=0, le=100)  # device pixels per CSS pixel, never less
-    frame_ms_max: float | None = Field(None, gt=0, le=10_000)  # median frame interval, in the median trial
-    blurs_max: int | None = Field(None, ge=0, le=100_000)  # at most this many losses of focus in all
-    hidden_s_max: Seconds | None = None  # hidden for at most this long in all
+    """At least this many main trials were answered top, and at least this many bottom."""
+    instruction_time_s: Seconds | None = None
+    """At least this long, in s, was spent on the instructions."""
+    practice_attempts: int | None = Field(None, ge=1, le=1000)
+    """At most this many rounds of practice."""
+    total_time_s_min: Seconds | None = None
+    """At least this long, in s, from the first to the last trial."""
+    total_time_s_max: float | None = Field(None, gt=0, le=1_000_000)
+    """At most this long, in s, from the first to the last trial."""
+    image_px_min: float | None = Field(None, ge=0, le=10_000)
+    """No reference or query of a main trial was smaller than this, in CSS pixels."""
+    pixel_ratio_min: float | None = Field(None, ge=0, le=100)
+    """In main trials never fewer device pixels per CSS pixel than this (less than 1: the page was zoomed out)."""
+    frame_ms_max: float | None = Field(None, gt=0, le=10_000)
+    """The median over main trials of the frame interval is at most this, in ms."""
+    blurs_max: int | None = Field(None, ge=0, le=100_000)
+    """The window lost the focus at most this many times in main trials."""
+    hidden_s_max: Seconds | None = None
+    """Main trials were hidden for at most this long in all, in s."""
 
     @model_validator(mode="after")
     def _in_order(self) -> ExclusionsSection:

@@ -26,24 +26,33 @@ if TYPE_CHECKING:
 
 
 class ScoresSection(Section):
-    # extreme, or percentiles of a unit's activation: 0.99, 0.95, …
+    """Machine scores of every unit. If study.toml has this section, `exemplum run` makes them too."""
+
     difficulty: Annotated[tuple[Literal["extreme"] | Percentile, ...], Field(min_length=1), Once] = (
         "extreme", 0.95, 0.85,
     )  # fmt: skip
-    tasks: int = Field(20, ge=1, le=1000)  # forced choices per unit, method and difficulty
-    references: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1), Once] = (9,)  # per pole
-    observers: Annotated[Names, Field(min_length=1)] = ("similarity",)  # of pictures: see [observers]
-    # untrained, shuffled, directions, random: what the scores are held against
+    """How far from the extremes the queries are: `extreme`, or percentiles of a unit's activation."""
+    tasks: int = Field(20, ge=1, le=1000)
+    """Forced choices per unit, method and difficulty."""
+    references: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1), Once] = (9,)
+    """References per pole; several numbers are scored side by side."""
+    observers: Annotated[Names, Field(min_length=1)] = ("similarity",)
+    """Observers of pictures, as in `[observers] run`: by features, low-level cues, and your own encoders."""
     nulls: Annotated[tuple[Literal["untrained", "shuffled", "directions", "random"], ...], Once] = (
         "untrained",
         "shuffled",
         "directions",
         "random",
     )
-    methods: Names | None = None  # of [explanations]; all of them if not given
-    # of these, those that make pictures for every unit, not only for the units of the study
+    """What the scores are held against: the network without training, the unit's images exchanged at random, random
+    directions of the layer, and random images."""
+    methods: Names | None = None
+    """The methods of `[explanations]` that are scored, by name; all of them if left out."""
     every_unit: Names = ()
-    calibration: Name | None = None  # a file that the analysis of a study with people wrote: α of each observer
+    """Of these, the ones that make pictures for every unit, not only for the units of the study."""
+    calibration: Name | None = None
+    """A file that the analysis of a study with people wrote, with α of each observer: scores then say which accuracy to
+    expect of people."""
 
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(

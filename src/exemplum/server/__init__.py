@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from exemplum.errors import did_you_mean, shown
 from exemplum.responses import ExclusionsSection
-from exemplum.study import Name, Once, Section, Share, Text, check_order
+from exemplum.study import Accepts, Name, Once, Section, Share, Text, check_order
 
 if TYPE_CHECKING:
     from exemplum.server.experiment import Experiment as Experiment, Settings as Settings
@@ -31,19 +31,34 @@ COMPREHENSION = ("shown_on_the_right", "image_to_choose")  # the two of the comp
 
 
 class FieldSection(Section):
-    """An additional question of the study in the demographics form; its texts are in STUDY/texts/LANGUAGE.toml."""
+    """A question of your own in the form about the participant, one `[[server.fields]]` for each.
 
-    name: str = Field(
-        pattern=r"^[a-z][a-z0-9_]{0,40}$",
-        description="a name of lower-case letters, digits and _, of at most 41 characters, that begins with a letter",
-    )
+    Its texts are `field.NAME.label` and so on in STUDY/texts/LANGUAGE.toml.
+    """
+
+    name: Annotated[
+        str,
+        Field(pattern=r"^[a-z][a-z0-9_]{0,40}$"),
+        Accepts("a name of lower-case letters, digits and _, of at most 41 characters, that begins with a letter"),
+    ]
+    """Name of the question: lower-case letters, digits and `_`.
+
+    Not that of a question in `demographics`, nor `comment`, `shown_on_the_right`, `image_to_choose` or, with `groups =
+    "question"`, `expertise`."""
     type: Literal["integer", "choice", "text"] = "text"
-    options: Annotated[tuple[Annotated[Name, Field(max_length=100)], ...], Once] = ()  # of a choice
+    """What is answered."""
+    options: Annotated[tuple[Annotated[Name, Field(max_length=100)], ...], Once] = ()
+    """The options of a `choice`."""
     required: bool = False
-    screen_out: Annotated[tuple[Name, ...], Once] = ()  # options that end the session: the person is screened out
-    min: int | None = Field(None, ge=-1_000_000_000, le=1_000_000_000)  # of an integer
+    """Whether the question must be answered."""
+    screen_out: Annotated[tuple[Name, ...], Once] = ()
+    """The options that end the session: the person is screened out before the first trial."""
+    min: int | None = Field(None, ge=-1_000_000_000, le=1_000_000_000)
+    """The lowest `integer`."""
     max: int | None = Field(None, ge=-1_000_000_000, le=1_000_000_000)
-    max_length: int | None = Field(2000, ge=1, le=100_000)  # characters of a text
+    """The highest `integer`."""
+    max_length: int | None = Field(2000, ge=1, le=100_000)
+    """The most characters of a `text`."""
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> FieldSection:
@@ -58,16 +73,27 @@ class FieldSection(Section):
 
 
 class CodesSection(Section):
-    """Completion codes by outcome; {survey_code} and other parameters of the participant's link are filled in."""
+    """Completion codes by outcome; `{survey_code}` and other parameters of the participant's link are filled in.
+
+    If neither `completed` nor `failed_attention` is given, each participant gets a random code, which the
+    experimenter's pages show.
+    """
 
     completed: Text = ""
+    """Of anyone who completed the session."""
     failed_attention: Text = ""
+    """Of anyone who completed it and breaks a rule of `[exclusions]`."""
     no_consent: Text = ""
+    """Of anyone who refuses consent; none if left out."""
     screened_out: Text = ""
+    """Of anyone who is screened out; none if left out."""
 
 
 class RedirectsSection(CodesSection):
-    """Where participants are sent at the end, by outcome; parameters of their link are filled in as in codes."""
+    """Where participants are sent at the end, by outcome: addresses that begin with `https://` or `http://` and a host.
+
+    `{survey_code}` and any other parameter of the participant's link are filled in.
+    """
 
     @field_validator(*CodesSection.model_fields)
     @classmethod
@@ -81,16 +107,27 @@ Money = Annotated[float, Field(ge=0, le=10_000)]
 
 
 class PaySection(Section):
-    """What participants get, and by which rule; the files for a panel are made from it."""
+    """What participants get, and by which rule: the consent page says amount and bonus, and the files for a panel are
+    made from it."""
 
-    amount: Money | None = None  # for a completed session
-    currency: str = Field("GBP", pattern=r"^[A-Z]{3}$", description="a code of three capital letters, as in GBP")
+    amount: Money | None = None
+    """For a completed session."""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$"), Accepts("a code of three capital letters, as in GBP")] = (
+        "GBP"
+    )
+    """Code of the currency, in three capital letters."""
     bonus: Literal["none", "fixed", "accuracy"] = "none"
-    bonus_amount: Money = 0.0  # fixed: of everyone approved; accuracy: with all main trials right
-    bonus_from: float = Field(0.5, ge=0, lt=1)  # accuracy: share of main trials right up to which there is no bonus
-    screened_out: Money = 0.0  # of everyone screened out
-    # exclusion rules that are a reason to reject; those excluded by others have done their work and are approved
+    """Who gets a bonus: nobody, everyone approved, or each by their share of main trials right."""
+    bonus_amount: Money = 0.0
+    """The bonus; with `accuracy`, that of all main trials right."""
+    bonus_from: float = Field(0.5, ge=0, lt=1)
+    """With `accuracy`: share of main trials right up to which there is no bonus, and above which it grows in
+    proportion."""
+    screened_out: Money = 0.0
+    """For anyone who is screened out."""
     reject: Annotated[tuple[Name, ...], Once] = ("catch_accuracy",)
+    """Rules of `[exclusions]` that are a reason to reject. Those excluded by other rules have done their work and are
+    approved."""
 
     @field_validator("reject")
     @classmethod
@@ -112,47 +149,89 @@ class PaySection(Section):
 
 
 class ServerSection(Section):
-    """The web experiment."""
+    """The experiment with people, in the browser."""
 
-    title: Text = ""  # shown to participants; a neutral one if not given
-    contact: Text = ""  # whom participants can write to
-    minutes: int | None = Field(None, ge=1, le=10_000)  # how long it takes, as participants are told
-    # the first is the default
-    languages: Annotated[tuple[Annotated[str, Field(pattern=LANGUAGE)], ...], Once] = Field(
-        ("en", "de"), min_length=1, description="a list of language codes, as in en, de or pt-BR"
-    )
-    groups: Literal["none", "question", "link"] = "none"  # expert and lay: asked, or given by the link
-    group_names: Annotated[tuple[Annotated[Name, Field(max_length=40)], ...], Once] = Field(
-        ("expert", "lay"), min_length=1
-    )
+    title: Text = ""
+    """Title of the study, shown to participants; a neutral one if left out."""
+    contact: Text = ""
+    """Whom participants can write to."""
+    minutes: int | None = Field(None, ge=1, le=10_000)
+    """How long the study takes, in minutes, as the consent page and the instructions say it."""
+    languages: Annotated[
+        tuple[Annotated[str, Field(pattern=LANGUAGE)], ...],
+        Once,
+        Field(min_length=1),
+        Accepts("a list of language codes, as in en, de or pt-BR"),
+    ] = ("en", "de")
+    """Codes of the languages; the first is the default.
+
+    Texts in STUDY/texts/LANGUAGE.toml override the shipped ones key by key; a language that is not shipped needs such a
+    file. A key that no page shows is an error."""
+    groups: Literal["none", "question", "link"] = "none"
+    """Whether participants are in groups, such as experts and lay people: `question` asks for the group in the form,
+    `link` takes it from the link."""
+    group_names: Annotated[tuple[Annotated[Name, Field(max_length=40)], ...], Field(min_length=1), Once] = (
+        "expert", "lay",
+    )  # fmt: skip
+    """Names of the groups."""
     demographics: Annotated[tuple[Demographic, ...], Once] = ("age", "gender", "handedness", "visual_aid")
+    """Which of the shipped questions are asked."""
     fields: tuple[FieldSection, ...] = ()
-    # the protocol's if not given
+    """Questions of your own."""
     intuitiveness: Annotated[tuple[Literal["before", "after"], ...], Once] | None = None
+    """When participants rate how intuitive units are; the protocol's choice if left out (never in `quick` and
+    `imi2023`)."""
     intuitiveness_units: int = Field(3, ge=0, le=20)
+    """How many units they rate."""
     fullscreen: bool = True
-    min_width: int = Field(1000, ge=1, le=10_000)  # CSS pixels of the window
-    min_height: int = Field(600, ge=1, le=10_000)  # a window held upright may have them the other way round
-    # smallest side of an image in CSS pixels; in a window with less room the trial waits
+    """Whether the check before the instructions asks for full screen. The participant may continue without it."""
+    min_width: int = Field(1000, ge=1, le=10_000)
+    """Width of the window that the check asks for, in CSS pixels. The participant may continue in a smaller one."""
+    min_height: int = Field(600, ge=1, le=10_000)
+    """Its height, in CSS pixels. A window held upright may have width and height the other way round."""
     min_image_px: int = Field(100, ge=0, le=1000)
-    comprehension: bool = False  # two questions about the task after the instructions
-    break_s: float = Field(0.0, ge=0, le=3600)  # shortest break after a block
-    practice_pass: Share = 0.0  # share right below which a practice block is shown again
-    practice_rounds: int = Field(3, ge=1, le=100)  # at most this many times
-    resume: Literal["browser", "anywhere"] = "browser"  # where someone known by an external id may resume
-    # without a request, after which the place is assigned again
+    """Smallest side of a reference or query, in CSS pixels; 0: any size.
+
+    A window with less room is waited for, at the check and in each trial; on a screen that is too small no session
+    begins."""
+    comprehension: bool = False
+    """Whether two questions about the task follow the instructions (true in a study made by `exemplum new`).
+
+    While one is missed it is explained, the examples are shown again, and both are asked again, at most 10 times.
+    Counted in `comprehension_attempts` and `comprehension_first` of the sessions."""
+    break_s: float = Field(0.0, ge=0, le=3600)
+    """Shortest break after a block, in s."""
+    practice_pass: Share = 0.0
+    """Share of right answers below which a practice block is shown again."""
+    practice_rounds: int = Field(3, ge=1, le=100)
+    """The most rounds of a practice block."""
+    resume: Literal["browser", "anywhere"] = "browser"
+    """Where a participant may continue: in the same browser, or anywhere by an external id, which is not a secret."""
     dropout_minutes: float = Field(120.0, gt=0, le=100_000)
-    recruit: int | None = Field(None, ge=1, le=1_000_000)  # close when this many have completed; never if not given
-    # group → how many may take part: completed, or under way
+    """Minutes without a request after which the participant's place is assigned again; one who returns continues all
+    the same."""
+    recruit: int | None = Field(None, ge=1, le=1_000_000)
+    """Close recruitment when this many have completed and are not excluded; never if left out."""
     quotas: dict[str, Annotated[int, Field(ge=0, le=1_000_000)]] = Field(default_factory=dict)
-    # without a request from anyone, after which an open study counts as stalled
+    """How many of each group may take part, as in `quotas = {expert = 20, lay = 20}`.
+
+    Those who have completed or are under way count; dropouts and excluded participants do not. With `groups = "link"` a
+    full group's link is closed; with `groups = "question"` a person of a full group is screened out after the form.
+    When every quota is full the study takes nobody."""
     stalled_hours: float = Field(6.0, gt=0, le=100_000)
+    """Hours without a request from any participant after which an open study counts as stalled (a line in the log)."""
     image_format: Literal["jpeg", "png"] = "jpeg"
-    image_quality: int = Field(92, ge=50, le=100)  # of jpeg, without chroma subsampling
-    codes: CodesSection = CodesSection()  # if none is given, a random one is made for each participant
+    """Format of the images as sent."""
+    image_quality: int = Field(92, ge=50, le=100)
+    """Quality of `jpeg`, without chroma subsampling."""
+    codes: CodesSection = CodesSection()
+    """Completion codes."""
     redirects: RedirectsSection = RedirectsSection()
-    backup: Text = ""  # where your backup of the database is written, a file or folder: exemplum check looks at it
+    """Where participants are sent at the end."""
+    backup: Text = ""
+    """Where your backup of the database is written, a file or a folder: `exemplum check` looks at it."""
     pay: PaySection = PaySection()
+    """What participants get."""
 
     @model_validator(mode="after")
     def _asks_everything_once(self) -> ServerSection:

@@ -23,6 +23,7 @@ from exemplum.study.config import (
     web_address,
 )
 from exemplum.study.folder import DATABASE, IDENTITY_FILE, STAGES, Study, new_identity, taken_back, versions
+from exemplum.study.toml_files import Accepts
 
 if TYPE_CHECKING:
     from exemplum.study.blinding import Recruitment as Recruitment, Status as Status
@@ -40,7 +41,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     },
 )
 __all__ += [
-    "DATABASE", "IDENTITY_FILE", "STAGES", "Name", "Names", "Once", "Pixels", "Precision", "Seconds", "Section",
-    "Share", "Study", "StudyError", "Text", "check_order", "new_identity", "once", "parse", "taken_back", "versions",
-    "web_address",
+    "DATABASE", "IDENTITY_FILE", "STAGES", "Accepts", "Name", "Names", "Once", "Pixels", "Precision", "Seconds",
+    "Section", "Share", "Study", "StudyError", "Text", "check_order", "new_identity", "once", "parse", "taken_back",
+    "versions", "web_address",
 ]  # fmt: skip

@@ -48,6 +48,7 @@ SECTIONS = {
     "server": "exemplum.server:ServerSection",
     "dataset": "exemplum.export:DatasetSection",
 }
+SEED = "All random choices follow from it."
 OPTIONAL = ("stimuli",)  # None unless study.toml has them; other sections always exist, with defaults
 
 
@@ -56,7 +57,11 @@ class StudyError(UserError):
 
 
 class Section(BaseModel):
-    """A table of study.toml. Values must have the right TOML type: text is not read as a number, nor 1 as true."""
+    """A table of study.toml. Values must have the right TOML type: text is not read as a number, nor 1 as true.
+
+    The docstrings of a section and of its keys are their meanings in docs/reference/study-toml.md. (Pydantic could
+    read those of keys too, but then every command takes 65 ms more to start.)
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -137,7 +142,7 @@ def __getattr__(name: str) -> Any:
 @cache
 def _config() -> type[BaseModel]:
     """The model of study.toml, assembled from the sections that the packages declare."""
-    fields: dict[str, Any] = {"seed": (int, Field(2021, ge=0, le=2**63 - 1))}
+    fields: dict[str, Any] = {"seed": (int, Field(2021, ge=0, le=2**63 - 1, description=SEED))}
     for key, owner in SECTIONS.items():
         room, _, name = owner.partition(":")
         section = getattr(import_module(room), name)

@@ -27,6 +27,13 @@ class AbsentError(TomlError):
     """There is no such file."""
 
 
+@dataclass(frozen=True)
+class Accepts:
+    """What a key accepts, as the end of "must be …", where its type does not say it."""
+
+    words: str
+
+
 def read(path: Path) -> dict[str, Any]:
     """The tables of a TOML file in UTF-8.
 
@@ -218,8 +225,8 @@ def _known(word: str, known: Iterable[str]) -> str:
 
 
 def _of(field: FieldInfo) -> str:
-    """What a field accepts: its description, or else its type in words."""
-    return field.description or allowed(field.annotation, field.metadata)
+    """What a field accepts, in words."""
+    return allowed(field.annotation, field.metadata)
 
 
 def allowed(annotation: Any, metadata: Iterable[Any] = ()) -> str:
@@ -231,6 +238,8 @@ def allowed(annotation: Any, metadata: Iterable[Any] = ()) -> str:
     ('a whole number from 1 to 9', 'a list, each entry true or false')
     """
     origin, parts = get_origin(annotation), get_args(annotation)
+    if said := next((given.words for given in metadata if isinstance(given, Accepts)), ""):
+        return said
     if origin is Annotated:
         return allowed(parts[0], [*_plain(parts[1:]), *metadata])
     if origin in (Union, types.UnionType):

@@ -54,9 +54,9 @@ class Recipe(BaseModel):
     parametrization: Literal["fourier", "pixel", "maco"] = "fourier"
     decay: float = Field(1.0, ge=0, le=10)  # fourier: power of the frequency by which amplitudes fall
     sd: float = Field(0.01, gt=0, le=100)  # standard deviation of the start
-    transforms: tuple[Annotated[Transform, BeforeValidator(transform)], ...] = Field(
-        (), description=f"a list of {KNOWN}"
-    )
+    transforms: Annotated[
+        tuple[Annotated[Transform, BeforeValidator(transform)], ...], toml_files.Accepts(f"a list of {KNOWN}")
+    ] = ()
     noise: float = Field(0.0, ge=0, le=10)  # standard deviation of noise on what the network sees, in [0, 1]
     steps: int = Field(ge=1, le=1_000_000)  # the last step; steps are counted from 0, so there are steps + 1 updates
     plateau: Plateau | None = None  # if given, a picture may be finished before the last step
