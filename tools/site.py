@@ -93,7 +93,7 @@ def _known() -> list[Term]:
 
 
 def _notebook_links(html: str, file: Any, files: Any) -> str:
-    """The links of a notebook to pages, which mkdocs leaves as they are. Raises LookupError if there is no such page."""
+    """Links of a notebook to pages, which mkdocs leaves as they are. Raises LookupError if there is no such page."""
 
     def to_page(link: re.Match[str]) -> str:
         path = posixpath.normpath(posixpath.join(posixpath.dirname(file.src_uri), link[1]))
