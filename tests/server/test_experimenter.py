@@ -251,6 +251,20 @@ def test_downloads_hold_every_answer_and_say_what_each_column_is(serve, form):
     assert table(anonymous, "sessions", form)["age_group"].tolist() == ["30–39"]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # test_dashboard.py judges sessions in both
+def test_rules_judge_nobody_who_gave_no_answers(serve):
+    """Someone without consent has no answer on either side, which would break the rule."""
+    client = let_in(serve("[exclusions]\nanswers_each_side = 1\n"))
+    for accepted in (False, True):
+        walker = Walker(client)
+        walker.start()
+        walker.do(walker.walk(until=lambda step: step["kind"] == "consent"), {"accepted": accepted})
+    walker.walk()
+    pack = unpacked(client, "full-csv.zip")
+    assert table(pack, "sessions", "csv")["outcome"].tolist() == ["no_consent", "completed"]
+    assert table(pack, "exclusions", "csv")["participant"].tolist() == ["P0002"]
+
+
 def test_finished_sessions_are_published_without_pilots(serve):
     client = serve()
     done, pilot = Walker(client), Walker(client, link=pilot_link(client))

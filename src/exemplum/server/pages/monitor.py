@@ -85,8 +85,8 @@ def details(orm: Orm, row: SessionRow) -> dict[str, Any]:
 
 
 def evaluated(orm: Orm, experiment: Experiment, of: Sequence[Member]) -> pd.DataFrame:
-    """EXCLUSIONS rows of these sessions at present."""
-    rules = experiment.study.config.exclusions
+    """EXCLUSIONS rows at present of those of these sessions that have answers: rules judge nobody else."""
+    rules, of = experiment.study.config.exclusions, [(row, person) for row, person in of if row.answered]
     if rules == ExclusionsSection() or not of:
         return EXCLUSIONS.frame()
     from exemplum.responses import exclusions  # late: statistics take seconds to import, and most sessions need none
