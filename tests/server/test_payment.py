@@ -78,6 +78,29 @@ def test_a_made_up_id_adds_no_line_to_a_file(serve):
     assert "not such as a panel gives" in client.get("/experimenter/payment").text
 
 
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("redirect", "credit"),
+    [
+        ("c?experiment_id=9&survey_code={survey_code}", ""),  # of links that this one is not
+        ("c?experiment_id=9&survey_code={id}", "https://s.sona-systems.com/c?experiment_id=9&survey_code=4711"),
+        ("c?experiment_id=4711&study={study}", ""),  # the code is nowhere in it
+    ],
+)
+def test_the_address_that_grants_credit_takes_the_code_from_whatever_parameter_carries_it(serve, redirect, credit):
+    """SONA: “if the text %SURVEY_CODE% is placed anywhere within the Study URL”, as in ?id=%SURVEY_CODE%."""
+    client = let_in(serve(f'[server.redirects]\ncompleted = "https://s.sona-systems.com/{redirect}"\n'))
+    add(client.experiment, **WELL)
+    client.experiment.database.writer.submit_sync(
+        lambda orm: (
+            orm.execute(update(Participant).values(external_id="4711", source="sona")),
+            orm.execute(update(SessionRow).values(params={"id": "4711", "study": "5"})),
+        )
+    )
+    rows = client.get("/experimenter/payment/sona/credits.csv").text.splitlines()[1:]
+    assert rows == [f"4711,yes,,{credit}"]
+
+
 def test_a_bonus_is_in_proportion_and_rounded_to_cents():
     pay = PaySection(bonus="accuracy", bonus_amount=1.0, bonus_from=0.5)
     accuracies = (0.0, 0.5, 0.5 + 0.0025, 2 / 3, 0.9975, 1.0)

@@ -73,7 +73,7 @@ class FieldSection(Section):
 
 
 class CodesSection(Section):
-    """Completion codes by outcome; `{survey_code}` and other parameters of the participant's link are filled in.
+    """Completion codes by outcome.
 
     If neither `completed` nor `failed_attention` is given, each participant gets a random code, which the
     experimenter's pages show.

@@ -9,6 +9,7 @@ import pandas as pd
 
 from exemplum.server.experiment import Experiment
 from exemplum.server.panels.decisions import Decision, Kind
+from exemplum.server.sessions.state import filled
 from exemplum.store import csv_text
 
 Rows = Iterable[Decision]
@@ -77,17 +78,25 @@ def mturk_bonus(kind: Kind) -> Writer:
 
 def sona_credits(of: Rows, experiment: Experiment) -> str:
     """Whom to grant credit; opening `credit_url`, the redirect of study.toml, grants it too."""
-    redirect = experiment.config.redirects.completed
     return _csv(
         (
             {"survey_code": decision.external_id, "participated": "yes" if decision.kind == "approve" else "no",
              "comment": decision.reason,
-             "credit_url": redirect.replace("{survey_code}", decision.external_id)
-             if decision.kind == "approve" and "{survey_code}" in redirect else ""}
+             "credit_url": _credit_url(decision, experiment) if decision.kind == "approve" else ""}
             for decision in _only(of, "approve", "reject")
         ),
         ("survey_code", "participated", "comment", "credit_url"),
     )  # fmt: skip
+
+
+def _credit_url(decision: Decision, experiment: Experiment) -> str:
+    """The study's completion URL for this participant; "" if it has no place for the code, so that it grants nothing.
+
+    SONA lets the study name the parameter that carries the code, as in ?id=%SURVEY_CODE%.
+    """
+    address, code = experiment.config.redirects.completed, decision.external_id
+    carried = any(value == code and f"{{{name}}}" in address for name, value in decision.params.items())
+    return filled(address, decision.params) if carried else ""
 
 
 def connect(kind: Kind) -> Writer:

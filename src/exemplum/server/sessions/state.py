@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -96,13 +96,22 @@ def trials_at(orm: Orm, row: SessionRow, position: int) -> Sequence[TrialRow]:
 
 
 def _finished(experiment: Experiment, row: SessionRow) -> dict[str, Any]:
-    redirect = getattr(experiment.config.redirects, row.outcome, "")
-    for name, value in row.params.items():
-        redirect = redirect.replace("{" + name + "}", quote(value, safe=""))
+    redirect = filled(getattr(experiment.config.redirects, row.outcome, ""), row.params)
     return {
         "id": "end", "kind": "finished", "outcome": row.outcome, "code": row.code, "redirect": redirect,
         "answered": row.answered,
     }  # fmt: skip
+
+
+def filled(address: str, params: Mapping[str, str]) -> str:
+    """An address of [server.redirects] with the parameters of a participant's link.
+
+    >>> filled("https://panel.example/done?code={survey_code}", {"survey_code": "88 1"})
+    'https://panel.example/done?code=88%201'
+    """
+    for name, value in params.items():
+        address = address.replace("{" + name + "}", quote(value, safe=""))
+    return address
 
 
 def _pay(said: PaySection) -> dict[str, Any] | None:
