@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 # The names of the stages and of their folders, in the order of the pipeline
 STAGES = ("index", "queries", "explanations", "design", "responses", "scores", "analysis", "report")
+FINISHED = "%Y-%m-%dT%H:%M:%S%z"  # when a stage finished, in its record
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,11 @@ class Study:
         """The day on which the stage finished, as 2026-11-29; "" if it has not."""
         return str((self.record(stage) or {}).get("finished", ""))[:10]
 
+    def finished_at(self, stage: str) -> float | None:
+        """When the stage finished, in whole seconds since 1970; None if it has not."""
+        record = self.record(stage)
+        return None if record is None else datetime.strptime(record["finished"], FINISHED).timestamp()
+
     def begin_writing(self, stage: str) -> None:
         """Delete the stage's record before the first of its tables is written.
 
@@ -148,7 +155,7 @@ class Study:
         """Record that the stage is done, after all other files. `code` is the VERSION of the stage's module."""
         store.write_json(self.stage(stage) / "record.json", {
             "stage": stage, "fingerprint": fingerprint, "code": code, "seconds": round(seconds, 2),
-            "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "seed": self.config.seed,
+            "finished": time.strftime(FINISHED), "seed": self.config.seed,
             "summary": summary, "versions": versions(), "machine": platform.platform(),
         })  # fmt: skip
 

@@ -7,7 +7,6 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import func, select, text
@@ -59,8 +58,7 @@ def _clock(situation: Situation) -> LiveCheck:
 
 def _ahead_s(situation: Situation) -> float:
     """How far the latest time that is known to have passed is ahead of this machine's clock, in seconds."""
-    records = [record for stage in STAGES if (record := situation.study.record(stage))]
-    known = [datetime.strptime(record["finished"], "%Y-%m-%dT%H:%M:%S%z").timestamp() for record in records]
+    known = [at for stage in STAGES if (at := situation.study.finished_at(stage)) is not None]
     if situation.database is not None:
         with situation.database.read() as orm:
             if last := orm.scalar(select(func.max(Answer.received_at))):

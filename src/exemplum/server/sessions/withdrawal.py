@@ -12,7 +12,6 @@ import asyncio
 import logging
 import sqlite3
 import threading
-from datetime import datetime
 from math import inf
 
 from sqlalchemy import delete, func, select
@@ -81,11 +80,9 @@ def last_withdrawal(orm: Orm, study_id: int) -> int | None:
 
 
 def _finished_ms(study: Study, stage: str) -> float:
-    record = study.record(stage)
-    if record is None:
-        return inf
-    # records have a resolution of seconds: one of the same second may have been made before
-    return datetime.strptime(record["finished"], "%Y-%m-%dT%H:%M:%S%z").timestamp() * 1000
+    finished = study.finished_at(stage)
+    # in whole seconds: a stage of the same second may have been made before
+    return inf if finished is None else finished * 1000
 
 
 log = logging.getLogger("exemplum.server")
