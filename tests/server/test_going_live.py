@@ -81,6 +81,15 @@ def test_a_new_study_should_not_begin(checked):
         ("vision@uni-tuebingen.de", "lab@example.org", "contact", "wrong", "is a placeholder"),
         ("recruit = 12", "recruit = 10", "sample size", "look", "10 people for 6 schedules"),
         ('"C2F"', '"C1F"', "codes and redirects", "wrong", "cannot tell them apart"),
+        # whoever comes by the same address is the same to the panel, whatever code the page shows
+        ("[server.codes]", "[server.redirects]\n"
+         + "".join(f'{end} = "https://app.prolific.com/done?cc=A"\n' for end in ("completed", "no_consent"))
+         + "[server.codes]", "codes and redirects", "wrong", "cannot tell them apart"),
+        ("[server.codes]", '[server.redirects]\ncompleted = "https://app.prolific.com/done?cc=C2F"\n[server.codes]',
+         "codes and redirects", "wrong", "cannot tell them apart"),
+        ("[server.codes]", '[server.redirects]\ncompleted = "https://app.prolific.com/done?cc=C1F"\n[server.codes]',
+         "codes and redirects", "fine", "one for each outcome"),
+        ('"C2F"\n', '"C2F"\nscreened_out = "C1F"\n', "codes and redirects", "fine", "one"),  # nobody can be
         ('no_consent = "C3F"', "", "codes and redirects", "look", "none for no_consent"),
         ('"C1F"', '"CODE"', "placeholders in links", "wrong", "[server.codes] completed still has CODE"),
         ("[server.codes]", '[server.redirects]\ncompleted = "https://app.prolific.com/submissions/complete?cc=XXXX"\n'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import parse_qsl, urlsplit
 
 from exemplum.checks import Verdict
 from exemplum.server import CodesSection
@@ -47,19 +48,27 @@ def _endings(situation: Situation) -> LiveCheck:
             name, Verdict.LOOK, "none is declared: everyone who finishes gets a random code",
             "for a panel set study.toml: [server.codes] or [server.redirects] for every outcome",
         )  # fmt: skip
-    ends = [(redirects.get(outcome), codes.get(outcome)) for outcome in outcomes]
-    given = [end for end in ends if any(end)]
+    possible = possible_outcomes(situation.study)
+    heard = [_heard(redirects.get(outcome, ""), codes.get(outcome, "")) for outcome in possible]
+    given = [told for told in heard if told]
     if len(set(given)) < len(given):
         return LiveCheck(
             name, Verdict.WRONG, "two outcomes have the same code or address, so the panel cannot tell them apart",
-            "give each outcome of study.toml: [server.codes] and [server.redirects] its own",
+            "give each outcome of study.toml: [server.codes] and [server.redirects] its own; where there is an "
+            "address, the panel does not see the code beside it",
         )  # fmt: skip
-    if missing := [name for name in possible_outcomes(situation.study) if name not in codes and name not in redirects]:
+    if missing := [outcome for outcome in possible if outcome not in codes and outcome not in redirects]:
         return LiveCheck(
             name, Verdict.LOOK, f"none for {', '.join(missing)}",
             "set them in study.toml: [server.codes] or [server.redirects], or the panel does not hear of these people",
         )  # fmt: skip
     return LiveCheck(name, Verdict.FINE, f"one for each outcome: {', '.join(codes | redirects)}")
+
+
+def _heard(redirect: str, code: str) -> str:
+    """What the panel gets: the code in its address, as Prolific's has one; the whole address; or the code as typed."""
+    carried = dict(parse_qsl(urlsplit(redirect).query)).get("cc", "")
+    return carried or redirect or code
 
 
 def possible_outcomes(study: Study) -> list[str]:
