@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from exemplum import tables
-from exemplum.gallery import build, study_data
+from exemplum.gallery import build, selection, study_data
 from exemplum.gallery.maps import MapGrid, _Pass, _pooled
 from exemplum.index import Measurer, enlarged, stage as index_stage
 from exemplum.study import Study
@@ -66,6 +66,27 @@ def test_the_image_at_a_percentile_has_that_share_of_the_corpus_below_it(site, i
         first, last = np.searchsorted(values, [activation - near, activation + near])
         assert 100 * first / count - 1.5 <= percentile <= 100 * last / count + 1.5, name
     assert sum(found["counts"]) == count
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_percentiles_agree_with_the_quantiles_of_the_index_and_end_at_the_extremes(site, index, place):
+    found, facts = unit(site, place), index.units.iloc[place]
+    named = {percent: facts[f"q{percent:02d}"] for percent in (1, 5, 25, 50, 75, 95, 99)}
+    for percent, value in ({0: facts["low"], 100: facts["high"]} | named).items():
+        assert found["ladderActivations"][percent] == pytest.approx(value, rel=1e-3, abs=1e-9), percent
+
+
+def test_of_fewer_images_each_percentile_has_the_nearest_and_the_ends_are_the_extremes(index, monkeypatch):
+    monkeypatch.setattr(selection, "POOL", 25)
+    found = selection.select(index)
+    assert found.ladder_activations[:, 0] == pytest.approx(index.units["low"].to_numpy(np.float32))
+    assert found.ladder_activations[:, -1] == pytest.approx(index.units["high"].to_numpy(np.float32))
+    for place in PLACES:
+        ascending = index.sample.ascending(place)
+        for percent, activation in enumerate(found.ladder_activations[place]):
+            first, last = np.searchsorted(ascending, activation), np.searchsorted(ascending, activation, "right") - 1
+            # 25 of 110 images: one is at most 4.4 % away on average
+            assert 100 * first / 109 - 9 <= percent <= 100 * last / 109 + 9
 
 
 def test_every_bin_with_images_shows_one_of_them(site, index, ids):

@@ -49,7 +49,7 @@ def select(index: ActivationIndex, extra: Iterable[int] = ()) -> Selection:
     shown = _responding(index, index.extremes[index.extremes["rank"] < max(PER_POLE[0])])
     per_pole = next((counts for counts in PER_POLE if _different(shown, counts) <= MOST_IMAGES), PER_POLE[-1])
     rows, activations, boxes = _exemplars(index, shown, per_pole)
-    (ladder, ladder_activations), (along, along_activations) = _placed(index)
+    (ladder, ladder_activations), (along, along_activations) = _placed(index, rows.reshape(len(rows), -1))
     first = np.unique(rows[:, 0, :IN_GRID])
     grid = first[first >= 0]
     others = np.setdiff1d(np.unique(rows[rows >= 0]), grid)
@@ -112,25 +112,44 @@ def _exemplars(
 Placed = tuple[np.ndarray, np.ndarray]  # rows and activations, (units, places)
 
 
-def _placed(index: ActivationIndex) -> tuple[Placed, Placed]:
-    """The image at each percentile of each unit, and one in each bin, of at most POOL images of the index's sample."""
-    units, places_of_pool = len(index.units), pool(index)
+def _placed(index: ActivationIndex, exemplars: np.ndarray) -> tuple[Placed, Placed]:
+    """The image nearest to each percentile of each unit, and one in each bin.
+
+    They are of at most POOL images of the index's sample, and of the unit's `exemplars`, which are shown in any case:
+    at the ends are its extremes.
+    """
+    units, sample, of_pool = len(index.units), index.sample, pool(index)
     found = [
         (np.full((units, places), NO_IMAGE, np.int64), np.full((units, places), np.nan, np.float32))
         for places in (PERCENTILES, BINS)
     ]
-    ends = index.units[["low", "high"]].to_numpy()
+    if not len(sample):
+        return found[0], found[1]
+    wanted = len(sample) - 1 - np.rint((len(sample) - 1) * np.arange(PERCENTILES) / 100).astype(int)
+    ends, sampled = index.units[["low", "high"]].to_numpy(), np.asarray(sample.rows)
     for unit, name in enumerate(index.units["unit"]):
-        ranked, values = index.sample.ranked(unit, ties.offset(name), places_of_pool)
-        if not len(ranked):
-            continue
-        places = np.rint(np.linspace(len(ranked) - 1, 0, PERCENTILES)).astype(int)
-        for (rows, activations), at in zip(found, (places, _in_bins(values, *ends[unit])), strict=True):
-            rows[unit], activations[unit] = (
-                np.where(at >= 0, ranked[at], NO_IMAGE),
-                np.where(at >= 0, values[at], np.nan),
-            )
+        values = sample.values(unit)
+        order = sample.order(values, ties.offset(name))
+        is_candidate = np.isin(sampled, exemplars[unit])
+        is_candidate[of_pool] = True
+        ranks = np.flatnonzero(is_candidate[order])  # of the candidates among all images, the highest first
+        rows, values = sampled[order[ranks]], values[order[ranks]]
+        places = _nearest(ranks, wanted), _in_bins(values, *ends[unit])
+        for (shown, activations), at in zip(found, places, strict=True):
+            shown[unit] = np.where(at >= 0, rows[at], NO_IMAGE)
+            activations[unit] = np.where(at >= 0, values[at], np.nan)
     return found[0], found[1]
+
+
+def _nearest(ascending: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The place of the number that is nearest to each wanted one.
+
+    >>> _nearest(np.array([0, 3, 10]), np.array([0, 2, 6, 9, 12]))
+    array([0, 1, 1, 2, 2])
+    """
+    after = np.searchsorted(ascending, wanted).clip(0, len(ascending) - 1)
+    before = (after - 1).clip(0)
+    return np.where(wanted - ascending[before] <= np.abs(ascending[after] - wanted), before, after)
 
 
 def _in_bins(values: np.ndarray, low: float, high: float) -> np.ndarray:

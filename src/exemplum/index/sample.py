@@ -66,16 +66,15 @@ class Sample:
             self._ascending[unit] = np.sort(self.values(unit))
         return self._ascending[unit]
 
-    def ranked(self, unit: int, offset: int = 0, places: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and activations of all images, highest first; `offset` is the unit's, for the order of ties.
+    def ranked(self, unit: int, offset: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and activations of all images, highest first; `offset` is the unit's, for the order of ties."""
+        values = self.values(unit)
+        order = self.order(values, offset)
+        return np.array(self.rows[order]), values[order]
 
-        `places`, if given, are positions in `rows`: only these images are ranked.
-        """
-        values, rows = self.values(unit), np.asarray(self.rows)
-        if places is not None:
-            values, rows = values[places], rows[places]
-        order = np.lexsort((-ties.precedence(rows, offset), -values))
-        return rows[order], values[order]
+    def order(self, values: np.ndarray, offset: int = 0) -> np.ndarray:
+        """Positions in `rows` by a unit's activations, highest first; `offset` is the unit's, for the order of ties."""
+        return np.lexsort((-ties.precedence(np.asarray(self.rows), offset), -values))
 
     def quantiles(self, percents: Sequence[float]) -> np.ndarray:
         """Nearest rank without interpolation, (units, percents); NaN without images."""
