@@ -12,6 +12,7 @@ from sqlalchemy import create_engine, inspect, update
 
 from exemplum import design as designs
 from exemplum.checks import Verdict
+from exemplum.design import texts
 from exemplum.design.stage import save
 from exemplum.records import TrialKind
 from exemplum.server import live
@@ -100,6 +101,23 @@ def test_a_new_study_should_not_begin(checked):
          "[server.codes]", "placeholders in links", "wrong", "%SURVEY_CODE%"),
         ("[server.codes]", '[server.redirects]\ncompleted = "https://a.org/?id={surveycode}"\n[server.codes]',
          "placeholders in links", "look", "surveycode: of no panel"),
+        ("[server.codes]", '[server.redirects]\ncompleted = "https://a.org/?p=%7B%7B%25PROLIFIC_PID%25%7D%7D"\n'
+         "[server.codes]", "placeholders in links", "wrong", "{{%PROLIFIC_PID%}}, which is for the panel's own pages"),
+        ('"C2F"', '"c1f "', "codes and redirects", "wrong", "cannot tell them apart"),  # a person types it
+        # a code that is typed is the same whether one outcome has an address too, or not
+        ('"C2F"\n', '"C1F"\nscreened_out = "C4F"\n[server.redirects]\ncompleted = "https://a.org/?cc=C1F"\n'
+         '[server.pay]\n#', "codes and redirects", "wrong", "cannot tell them apart"),
+        ("[server.codes]", '[server.redirects]\ncompleted = "http://a.org/?cc=C1F"\n[server.codes]',
+         "codes and redirects", "wrong", "completed begins with http://"),
+        ("vision@uni-tuebingen.de", "  ", "contact", "wrong", "nobody whom participants could write to"),
+        ("vision@uni-tuebingen.de", "the lab", "contact", "look", "no address and no number"),
+        ("Which image fits?", "TODO", "title", "wrong", "TODO is a placeholder"),
+        ("recruit = 12", 'recruit = 12\ngroups = "link"\nquotas = {expert = 4, lay = 4}', "sample size", "look",
+         "the quotas take 8 people in all"),
+        ("recruit = 12", 'recruit = 12\ngroups = "link"\nquotas = {expert = 12, lay = 0}', "sample size", "look",
+         "the quota of lay is 0"),
+        ("[server.codes]", '[server.pay]\namount = 1.0\nreject = ["blurs_max"]\n[server.codes]',
+         "exclusion rules", "look", "nobody can be rejected by blurs_max"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(checked, old, new, title, verdict, words):
@@ -107,6 +125,23 @@ def test_what_is_wrong_is_named(checked, old, new, title, verdict, words):
     found = checked(GOOD.replace(old, new))
     assert found[title][0] == verdict, found[title]
     assert words in found[title][1]
+
+
+EXAMPLE = texts.read(texts.SHIPPED / "en.toml")["consent.text"]
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict", "words"),
+    [
+        (EXAMPLE.replace("\n\n", "\n\n\n"), "wrong", "is the example"), ("", "wrong", "is empty"),
+        ("We are [NAME OF THE UNIVERSITY].", "wrong", "still has [NAME OF THE UNIVERSITY]"),
+        (EXAMPLE.replace("this study", "our study"), "look", "is nearly the example"),
+    ],
+)  # fmt: skip
+def test_a_consent_that_nobody_has_finished_is_named(checked, text, verdict, words):
+    found = checked(consent=f'[consent]\ntext = """{text}"""\n')["consent"]
+    assert found[0] == verdict, found
+    assert words in found[1]
 
 
 def test_addresses_of_panels_that_the_server_fills_in_are_fine(checked):

@@ -98,3 +98,12 @@ def test_batches_that_cannot_be_issued_say_why(serve):
     for name, size, said in WRONG:
         with pytest.raises(BatchError, match=said):
             issue(client, name, size)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+def test_a_link_whose_end_a_mail_program_cut_off_is_the_same_link(serve):
+    client = serve()
+    whole = next(link for link in issue(client, size=1000) if link.endswith(("-", "_")))
+    assert Walker(client, invite=whole[:-1]).start().status_code == 201
+    assert Walker(client, invite=whole).start().json()["error"]["code"] == "used_link"
+    assert Walker(client, invite=whole[:-2]).start().json()["error"]["code"] == "bad_link"

@@ -23,13 +23,13 @@ CROWD = [  # outcome, summary, minutes since the last request, decision, reason,
     ("completed", {"main_correct": 20}, 0, "approve", "", "2.00"),
     ("completed", {"main_correct": 8}, 0, "approve", "", "0.00"),  # below chance: nothing is owed back
     ("completed", {"ended_at": 50_000.0}, 0, "approve", "", "1.00"),  # excluded, but the work was done
-    ("completed", {"main_top": 2}, 0, "reject", "2 on one side, at least 3 wanted", "0"),
-    ("failed_attention", {"catch_correct": 3}, 0, "reject", "catch accuracy 0.60, at least 0.80 wanted", "0"),
-    ("failed_attention", {}, 0, "reject", "too many of the simple control trials were answered wrongly", "0"),
+    ("completed", {"main_top": 2}, 0, "reject", "2 on one side, at least 3 wanted", "0.00"),
+    ("failed_attention", {"catch_correct": 3}, 0, "reject", "catch accuracy 0.60, at least 0.80 wanted", "0.00"),
+    ("failed_attention", {}, 0, "reject", "too many of the simple control trials were answered wrongly", "0.00"),
     ("screened_out", {}, 0, "screened out", "", "0.25"),
-    ("no_consent", {}, 0, "none", "no consent", "0"),
-    ("", {}, 5, "none", "still under way", "0"),
-    ("", {}, 121, "none", "left before the end", "0"),
+    ("no_consent", {}, 0, "none", "no consent", "0.00"),
+    ("", {}, 5, "none", "still under way", "0.00"),
+    ("", {}, 121, "none", "left before the end", "0.00"),
 ]
 
 

@@ -123,6 +123,7 @@ def test_links_do_not_follow_the_host_header(serve):
     [
         ("PROLIFIC_PID", "{{%PROLIFIC_PID%}}"), ("workerId", "${workerId}"), ("survey_code", "%SURVEY_CODE%"),
         ("participant", "{participant}"), ("participant", "{{ID}}"), ("participant", " [%ID%] "), ("id", "<ID>"),
+        ("PROLIFIC_PID", "%7B%7B%25PROLIFIC_PID%25%7D%7D"), ("id", "%253CID%253E"),  # encoded once and twice more
     ],
 )  # fmt: skip
 def test_a_link_that_the_panel_did_not_fill_in_is_refused(serve, name, value):

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import lazy_loader
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from exemplum.errors import did_you_mean, shown
 from exemplum.responses import ExclusionsSection
@@ -70,6 +70,9 @@ class FieldSection(Section):
             raise ValueError(f"min and max are only for type integer (got type {self.type})")
         check_order("min", self.min, "max", self.max)
         return self
+
+
+Line = Annotated[Text, AfterValidator(str.strip)]  # without the spaces around it, which nobody means
 
 
 class CodesSection(Section):
@@ -151,9 +154,9 @@ class PaySection(Section):
 class ServerSection(Section):
     """The experiment with people, in the browser."""
 
-    title: Text = ""
+    title: Line = ""
     """Title of the study, shown to participants; a neutral one if left out."""
-    contact: Text = ""
+    contact: Line = ""
     """Whom participants can write to."""
     minutes: int | None = Field(None, ge=1, le=10_000)
     """How long the study takes, in minutes, as the consent page and the instructions say it."""

@@ -126,13 +126,13 @@ def test_the_files_of_a_mixed_crowd_are_right_row_by_row(crowd, context):
         ["P0001", "perfect", "approve", "", "1.50", "GBP"],
         ["P0002", "most", "approve", "", "1.00", "GBP"],
         ["P0003", "guesser", "approve", "", "0.00", "GBP"],
-        ["P0004", "careless", "reject", WRONG, "0", "GBP"],
+        ["P0004", "careless", "reject", WRONG, "0.00", "GBP"],
         ["P0005", "hasty", "approve", "", "1.50", "GBP"],
         ["P0006", "colourblind", "screened out", "", "0.20", "GBP"],
-        ["P0007", "left", "none", "left before the end", "0", "GBP"],
-        ["P0008", "underway", "none", "still under way", "0", "GBP"],
-        ["P0009", "refused", "none", "no consent", "0", "GBP"],
-        ["P0011", "evil\nleft", "none", "the id is not one that a panel gives: look at it yourself", "0", "GBP"],
+        ["P0007", "left", "none", "left before the end", "0.00", "GBP"],
+        ["P0008", "underway", "none", "still under way", "0.00", "GBP"],
+        ["P0009", "refused", "none", "no consent", "0.00", "GBP"],
+        ["P0011", "evil\nleft", "none", "the id is not one that a panel gives: look at it yourself", "0.00", "GBP"],
     ]
     batch = rows("mturk", "batch.csv")
     assert [row[:4] for row in batch] == [["h1", "as1", "A1", "X"], ["h1", "as2", "A2", ""]]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 
 from exemplum import checks, design as designs
 from exemplum.checks import Verdict
@@ -17,6 +19,9 @@ from exemplum.server.storage.registration import refuse_stale
 from exemplum.study import Study, stamped
 
 CONSENT = "consent.text"
+NEARLY = 0.8  # of the words of two texts
+# What is left to be filled in: [NAME OF THE UNIVERSITY], TODO, XXX. An ellipsis may be meant.
+GAPS = re.compile(r"\[[^\]\n]*\]|\bTODO\b|\bTBD\b|\bX{3,}\b|\bexample\.(org|com|net)\b|_{3,}")
 
 
 def declared(situation: Situation) -> Iterator[LiveCheck]:
@@ -41,27 +46,49 @@ def made(situation: Situation) -> Iterator[LiveCheck]:
 
 def _consent(study: Study) -> LiveCheck:
     said = texts.load(study.folder, study.config.server.languages)
-    examples = {texts.read(path).get(CONSENT) for path in texts.SHIPPED.glob("*.toml")}
-    shipped = [language for language, words in said.items() if words[CONSENT] in examples]
-    if not shipped:
-        return LiveCheck("consent", Verdict.FINE, f"a text of your own in {', '.join(said)}")
-    return LiveCheck(
-        "consent", Verdict.WRONG, f"the text in {', '.join(shipped)} is the example that comes with Exemplum",
-        f'write your own into texts/{shipped[0]}.toml: [consent] text = """…""", or leave the language out of '
-        "study.toml: [server] languages",
-    )  # fmt: skip
+    examples = [texts.read(path)[CONSENT].split() for path in texts.SHIPPED.glob("*.toml")]
+    shipped = [language for language, words in said.items() if words[CONSENT].split() in examples]
+    if shipped:
+        return LiveCheck(
+            "consent", Verdict.WRONG, f"the text in {', '.join(shipped)} is the example that comes with Exemplum",
+            f'write your own into texts/{shipped[0]}.toml: [consent] text = """…""", or leave the language out of '
+            "study.toml: [server] languages",
+        )  # fmt: skip
+    for language, words in said.items():
+        where = f"texts/{language}.toml: [consent] text"
+        if not words[CONSENT].strip():
+            return LiveCheck("consent", Verdict.WRONG, f"the text in {language} is empty", f"write {where}")
+        if found := GAPS.search(words[CONSENT]):
+            return LiveCheck(
+                "consent", Verdict.WRONG, f"the text in {language} still has {found[0]}", f"finish {where}"
+            )
+        if any(_alike(words[CONSENT].split(), example) for example in examples):
+            return LiveCheck(
+                "consent", Verdict.LOOK, f"the text in {language} is nearly the example that comes with Exemplum",
+                f"see that {where} says what your ethics board wants to have said",
+            )  # fmt: skip
+    return LiveCheck("consent", Verdict.FINE, f"a text of your own in {', '.join(said)}")
+
+
+def _alike(words: list[str], others: list[str]) -> bool:
+    """Whether most words are the same in the same order."""
+    return SequenceMatcher(None, words, others, autojunk=False).ratio() > NEARLY
 
 
 def _contact(study: Study) -> LiveCheck:
-    contact = study.config.server.contact
-    if contact and not is_placeholder(contact):
-        return LiveCheck("contact", Verdict.FINE, contact)
-    found = f"{contact} is a placeholder" if contact else "nobody whom participants could write to"
-    return LiveCheck("contact", Verdict.WRONG, found, "set study.toml: [server] contact to an address that is read")
+    contact, advice = study.config.server.contact.strip(), "set study.toml: [server] contact to an address that is read"
+    if not contact or is_placeholder(contact):
+        found = f"{contact} is a placeholder" if contact else "nobody whom participants could write to"
+        return LiveCheck("contact", Verdict.WRONG, found, advice)
+    if "@" not in contact and not any(character.isdigit() for character in contact):
+        return LiveCheck("contact", Verdict.LOOK, f"{contact}: no address and no number", advice)
+    return LiveCheck("contact", Verdict.FINE, contact)
 
 
 def _title(study: Study) -> LiveCheck:
-    if title := study.config.server.title:
+    if title := study.config.server.title.strip():
+        if is_placeholder(title):
+            return LiveCheck("title", Verdict.WRONG, f"{title} is a placeholder", "set study.toml: [server] title")
         return LiveCheck("title", Verdict.FINE, title)
     return LiveCheck("title", Verdict.LOOK, "a neutral one of Exemplum's", "set study.toml: [server] title")
 
@@ -78,6 +105,12 @@ def _rules(study: Study) -> LiveCheck:
         return LiveCheck(
             name, Verdict.WRONG, "catch_accuracy excludes nobody, since the design has no catch trials",
             "set study.toml: [design] catch and make the design again, or take the rule out",
+        )  # fmt: skip
+    said = study.config.server.pay
+    if "reject" in said.model_fields_set and (unknown := [rule for rule in said.reject if rule not in declared]):
+        return LiveCheck(
+            name, Verdict.LOOK, f"nobody can be rejected by {', '.join(unknown)}, which is not declared",
+            "declare it in study.toml: [exclusions], or take it out of [server.pay] reject",
         )  # fmt: skip
     return LiveCheck(name, Verdict.FINE, ", ".join(f"{rule} = {getattr(rules, rule):g}" for rule in declared))
 
@@ -102,6 +135,17 @@ def _sample_size(study: Study) -> LiveCheck:
         return LiveCheck(
             name, Verdict.LOOK, f"{recruit} people for {places} schedules: some schedules are answered more often",
             "let study.toml: [server] recruit be a multiple of [design] participants",
+        )  # fmt: skip
+    quotas, groups = study.config.server.quotas, study.config.server.group_names
+    if all(group in quotas for group in groups) and sum(quotas.values()) < recruit:
+        return LiveCheck(
+            name, Verdict.LOOK, f"recruit is {recruit}, but the quotas take {sum(quotas.values())} people in all",
+            "let study.toml: [server] quotas add up to [server] recruit",
+        )  # fmt: skip
+    if shut := [group for group, most in quotas.items() if most == 0]:
+        return LiveCheck(
+            name, Verdict.LOOK, f"the quota of {', '.join(shut)} is 0: nobody of this group can take part",
+            "set it in study.toml: [server] quotas",
         )  # fmt: skip
     return LiveCheck(name, Verdict.FINE, f"recruitment closes when {recruit} have completed")
 

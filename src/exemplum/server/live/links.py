@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from exemplum.checks import Verdict
 from exemplum.server import CodesSection
@@ -13,7 +13,9 @@ from exemplum.server.panels.links import PANELS, is_local, link_doubts
 from exemplum.study import Study
 
 # What documentation writes for a value that you are to fill in
-PLACEHOLDERS = re.compile(r"\bexample\.(org|com|net)\b|\bSCHOOL\b|\b(YOUR|MY)[_-]?[A-Z]*\b|\bCODE\b|\bX{3,}\b|…|\.\.\.")
+PLACEHOLDERS = re.compile(
+    r"\bexample\.(org|com|net)\b|\bSCHOOL\b|\b(YOUR|MY)[_-]?[A-Z]*\b|\bCODE\b|\bX{3,}\b|\bTODO\b|\bTBD\b|…|\.\.\."
+)
 # Panels' own ways to write a parameter. The server fills in {name} only, so these would be sent as they are.
 OF_PANELS = re.compile(r"\{\{.*?\}\}|\$\{.*?\}|%[A-Z][A-Z_]{2,}%|\[%?\w+%?\]|<\w+>")
 OWN = re.compile(r"\{(\w+)\}")
@@ -57,6 +59,11 @@ def _endings(situation: Situation) -> LiveCheck:
             "give each outcome of study.toml: [server.codes] and [server.redirects] its own; where there is an "
             "address, the panel does not see the code beside it",
         )  # fmt: skip
+    if bare := [outcome for outcome, where in redirects.items() if where.startswith("http://") and not is_local(where)]:
+        return LiveCheck(
+            name, Verdict.WRONG, f"the redirect of {', '.join(bare)} begins with http://, so ids travel unencrypted",
+            "write https:// in study.toml: [server.redirects]",
+        )  # fmt: skip
     if missing := [outcome for outcome in possible if outcome not in codes and outcome not in redirects]:
         return LiveCheck(
             name, Verdict.LOOK, f"none for {', '.join(missing)}",
@@ -66,9 +73,12 @@ def _endings(situation: Situation) -> LiveCheck:
 
 
 def _heard(redirect: str, code: str) -> str:
-    """What the panel gets: the code in its address, as Prolific's has one; the whole address; or the code as typed."""
+    """What the panel gets: the code in its address, as Prolific's has one; the whole address; or the code as typed.
+
+    Without case and surrounding spaces, which people who type a code do not keep.
+    """
     carried = dict(parse_qsl(urlsplit(redirect).query)).get("cc", "")
-    return carried or redirect or code
+    return (carried or redirect or code).strip().casefold()
 
 
 def possible_outcomes(study: Study) -> list[str]:
@@ -85,7 +95,7 @@ def _left_over(situation: Situation) -> LiveCheck:
     said, name = situation.study.config.server, "placeholders in links"
     keys = {f"[server.{part}] {outcome}": getattr(getattr(said, part), outcome)
             for part in ("codes", "redirects") for outcome in CodesSection.model_fields}  # fmt: skip
-    for key, text in keys.items():
+    for key, text in ((key, unquote(text)) for key, text in keys.items()):
         if found := OF_PANELS.search(text):
             return LiveCheck(
                 name, Verdict.WRONG, f"{key} has {found[0]}, which is for the panel's own pages and is not filled in",

@@ -113,7 +113,7 @@ def money(amount: float) -> Decimal:
 def _decided(line: SessionLine, row: Any, pay: PaySection) -> Decision:
     kind, reasons = _kind(line, pay)
     told = "; ".join(PLAIN.get(rule, reason) for rule, reason in reasons.items())
-    bonus = money(pay.screened_out) if kind == "screened out" else Decimal(0)
+    bonus = money(pay.screened_out) if kind == "screened out" else money(0)
     if kind == "approve" and pay.bonus == "fixed":
         bonus = money(pay.bonus_amount)
     if kind == "approve" and pay.bonus == "accuracy":

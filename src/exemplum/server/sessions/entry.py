@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Orm
@@ -194,7 +195,7 @@ def identify(experiment: Experiment, params: Mapping[str, str], typed: str) -> I
     for source, name in (("prolific", "PROLIFIC_PID"), ("mturk", "workerId"), ("sona", "survey_code"), ("sona", "id"),
                          ("cloudresearch", "participantId"), ("link", "participant")):  # fmt: skip
         if external_id := params.get(name, "").strip():
-            if PLACEHOLDER.fullmatch(external_id):
+            if PLACEHOLDER.fullmatch(unquote(unquote(external_id))):  # encoded once more by a page or a program between
                 raise ApiError("unfilled_link", f"{name} is {external_id!r}: the panel did not fill in its link")
             return Identity(external_id, source, group, pilot)
     return Identity("anonymous-" + secrets.token_hex(8), "anonymous", group, pilot)
@@ -205,10 +206,11 @@ def _invited(orm: Orm, experiment: Experiment, params: Mapping[str, str]) -> Ide
     given = params.get(invitations.PARAMETER, "").strip()
     if not given or experiment.settings.lab:
         return None
-    batch = invitations.batch_of(orm, experiment.secret, experiment.study_id, given)
-    if batch is None:
+    found = invitations.issued(orm, experiment.secret, experiment.study_id, given)
+    if found is None:
         raise ApiError("bad_link", "this single-use link belongs to another study")
-    return Identity(given, invitations.SOURCE, batch.group, experiment.settings.pilot, batch.id)
+    batch, whole = found
+    return Identity(whole, invitations.SOURCE, batch.group, experiment.settings.pilot, batch.id)
 
 
 class LinkKeys(Protocol):
@@ -250,7 +252,7 @@ def _link(experiment: Experiment, code: str) -> tuple[str, bool]:
             raise ApiError("bad_link", "this study can only be entered by the link of a group")
         return "", experiment.settings.pilot
     for name, known in link_codes(experiment).items():
-        if hmac.compare_digest(code.encode(), known.encode()):
+        if hmac.compare_digest(invitations.shortened(code).encode(), invitations.shortened(known).encode()):
             parts = name.split(".")
             return (parts[-1] if by_link else ""), experiment.settings.pilot or parts[0] == PILOT
     raise ApiError("bad_link", "this link belongs to another study")

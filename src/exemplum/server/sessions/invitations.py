@@ -20,7 +20,7 @@ SOURCE = "invitation"  # of participants who entered by one
 MOST = 10_000  # links of one batch
 CODE = 12  # characters of a link that cannot be guessed; the number of the link and its batch's name stand before it
 NAME = re.compile(r"[A-Za-z0-9_]{1,40}")
-INVITATION = re.compile(rf"({NAME.pattern})-([1-9][0-9]{{0,4}})-([\w-]{{{CODE}}})", re.ASCII)
+INVITATION = re.compile(rf"({NAME.pattern})-([1-9][0-9]{{0,4}})-[\w-]{{1,{CODE}}}", re.ASCII)
 
 
 class BatchError(UserError):
@@ -84,13 +84,22 @@ def check_group(config: ServerSection, group: str) -> None:
         raise BatchError(f'links give a group only with study.toml: [server] groups = "link" (got {shown(group)})')
 
 
-def batch_of(orm: Orm, secret: bytes, study_id: int, given: str) -> Batch | None:
-    """The batch of an invitation that this study has issued; None for any other text."""
+def issued(orm: Orm, secret: bytes, study_id: int, given: str) -> tuple[Batch, str] | None:
+    """The batch of an invitation that this study has issued, and the whole invitation; None for any other text.
+
+    It may lack `-` or `_` at its end, which some programs for mail leave out when they make a text a link.
+    """
     found = INVITATION.fullmatch(given)
     batch = find(orm, study_id, found[1]) if found else None
     if found is None or batch is None or int(found[2]) > batch.size:
         return None
-    return batch if hmac.compare_digest(found[3], _code(secret, batch, int(found[2]))) else None
+    whole = invitation(secret, batch, int(found[2]))
+    return (batch, whole) if hmac.compare_digest(shortened(given), shortened(whole)) else None
+
+
+def shortened(code: str) -> str:
+    """What is left of a link's code by such a program."""
+    return code.rstrip("-_")
 
 
 def counts(orm: Orm, study_id: int) -> list[BatchCount]:
