@@ -268,6 +268,24 @@ def test_the_error_of_a_score_is_that_of_the_mean_over_its_tasks(made) -> None:
     assert "reliability_score" not in set(correlation_estimates([one], 0, 50)["measure"])
 
 
+@pytest.mark.parametrize("spread", [{"extreme": 0.2}, {"extreme": 0.2, "0.95": 0.4}])
+def test_a_score_that_stands_for_two_difficulties_is_one_measurement(spread) -> None:
+    """No tasks at the difficulty 0.85. Oracle: how far the scores of like units are apart."""
+    names = [f"mixed4a:{number}" for number in range(500)]
+    like = study(people=2, units=5).responses.query("observer == 'participants' and condition == 'natural'").iloc[:1]
+    people = like.loc[like.index.repeat(2 * len(names))].assign(
+        unit=np.repeat(names, 2), difficulty=np.resize(["0.85", "extreme"], 2 * len(names))
+    )
+    rng = np.random.default_rng(3)
+    rows = [
+        score(unit, "mixed4a", "natural", "s", 0.5, rng.normal(0.5, sd / np.sqrt(20)), score_sd=sd, difficulty=level)
+        for unit in names for level, sd in spread.items()
+    ]  # fmt: skip
+    (found,) = units.side_by_side(people, scores=SCORES.frame(rows))
+    assert found.errors["score"].machine == pytest.approx(found.table["score"].var(), rel=0.15)
+    assert set(found.table["n_tasks"]) == {20 * len(spread)}
+
+
 def test_scores_of_an_earlier_version_have_unknown_errors(made) -> None:
     older = made.machines.scores.drop(columns="score_sd")
     found = predictions(made.responses, Machines(scores=SCORES.frame(older)), 1, 50)

@@ -46,7 +46,7 @@ from exemplum.tables import (
     VERDICTS,
 )
 
-VERSION = 7
+VERSION = 8
 CALIBRATION = "calibration.json"
 MACHINES = {"evidence": "responses/evidence.parquet", "scores": "scores/scores.parquet"}  # if there are any
 

@@ -84,7 +84,7 @@ def side_by_side(
     trials that people answered, SCORES by unit, method and, where the study has several, the mean over difficulties.
     """
     found = []
-    scored = None if scores is None else of_conditions(scores, responses)
+    scored = None if scores is None else _of_items(scores, responses)
     for where, answered in _with_scorers(responses, evidence, scored):
         if answered["answers"].notna().any():  # only the trials that the machine has answered too
             answered = answered[answered["answers"].notna()]
@@ -114,44 +114,53 @@ def _with_scorers(
                 )
 
 
-def _of_mean(errors: pd.Series) -> float:
-    """The variance of the error of the mean of values with independent errors."""
-    return errors.sum(skipna=False) / len(errors) ** 2
-
-
-# of several rows of tasks
-MEANS: dict[str, tuple[str, Any]] = {
-    "score": ("score", "mean"), "score_error": ("score_error", _of_mean), "n_tasks": ("n_tasks", "sum")
-}  # fmt: skip
-
-
 def of_conditions(scores: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:
     """SCORES of units in the conditions and at the difficulties of the main trials.
 
-    Columns observer, unit, layer, condition, difficulty, score, score_error (the variance of its error), accuracy,
-    n_tasks: without the nulls, of as many references as the trials show if there are such tasks, else the mean over
-    all. A difficulty that the tasks do not have gets the mean over those that they have: any prediction is allowed,
-    only its correlation is lower.
+    Columns condition, difficulty, observer, unit, layer, score: without the nulls, of as many references as the trials
+    show if there are such tasks, else the mean over all. A difficulty that the tasks do not have gets the mean over
+    those that they have: any prediction is allowed, only its correlation is lower.
     """
+    keys = ["condition", "difficulty", "observer", "unit", "layer"]
+    return _asked(scores, responses).groupby(keys)["score"].mean().reset_index()
+
+
+def _asked(scores: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:
+    """For each condition and difficulty of the main trials the rows of SCORES that stand for it, numbered by `row`."""
     main = responses[(responses["trial_kind"] == "main") & (responses["condition"] != NONE)]
     asked = main[["condition", "scheme", "difficulty"]].drop_duplicates()
     asked = asked.assign(references=pd.to_numeric(asked["scheme"].str.rpartition("-")[2], errors="coerce"))
-    rows = []
     tasks = scores[scores["null"] == ""]
-    tasks = tasks.assign(score_error=tasks["score_sd"] ** 2 / tasks["n_tasks"])
+    tasks = tasks.assign(row=np.arange(len(tasks)))
+    parts = [tasks.iloc[:0].assign(condition="")]
     for (condition, difficulty), group in asked.groupby(["condition", "difficulty"]):
         own = tasks[tasks["method"] == condition]
         for column, wanted in (("references", group["references"]), ("difficulty", [difficulty])):
             if own[column].isin(wanted).any():
                 own = own[own[column].isin(wanted)]
-        means = own.groupby(["observer", "unit", "layer"], sort=True)
-        rows.append(
-            means.agg(**MEANS, accuracy=("accuracy", "mean"))
-            .reset_index()
-            .assign(condition=condition, difficulty=difficulty)
-        )
-    columns = ["observer", "unit", "layer", *MEANS, "accuracy", "condition", "difficulty"]
-    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns)
+        parts.append(own.assign(condition=condition, difficulty=difficulty))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _of_items(scores: pd.DataFrame, responses: pd.DataFrame) -> pd.DataFrame:
+    """SCORES of units in the conditions of the main trials, the mean over their difficulties, all of one weight.
+
+    Columns observer, unit, condition, score, score_error (the variance of its error), task_accuracy, n_tasks. The error
+    is Σ w² sd² / n over rows of SCORES with weights w: one that stands for several difficulties is one measurement.
+    """
+    key = ["observer", *ITEM]
+    found = _asked(scores, responses).dropna(subset=["score"])
+    of_cell = found.groupby([*key, "difficulty"])["score"].transform("size")
+    weight = 1 / (of_cell * found.groupby(key)["difficulty"].transform("nunique"))
+    rows = found.assign(weight=weight.groupby([*(found[name] for name in key), found["row"]]).transform("sum"))
+    rows = rows.drop_duplicates([*key, "row"])
+    error = rows["weight"] ** 2 * rows["score_sd"] ** 2 / rows["n_tasks"]
+    parts = rows[[*key, "n_tasks"]].assign(
+        score=rows["weight"] * rows["score"], score_error=error, task_accuracy=rows["weight"] * rows["accuracy"]
+    )
+    sums = parts.groupby(key).sum()
+    unknown = error.isna().groupby([rows[name] for name in key]).any()
+    return sums.assign(score_error=sums["score_error"].mask(unknown)).reset_index()
 
 
 def _items(answered: pd.DataFrame) -> tuple[pd.DataFrame, Array]:
@@ -208,8 +217,7 @@ def _joined(items: tuple[pd.DataFrame, Array], scored: pd.DataFrame | None) -> t
     if scored is None or scored.empty:
         table = table.assign(**columns)
     else:
-        means = scored.groupby(ITEM).agg(**MEANS, task_accuracy=("accuracy", "mean"))
-        table = table.merge(means.reset_index(), on=ITEM, how="left").fillna({"n_tasks": 0})
+        table = table.merge(scored.drop(columns="observer"), on=ITEM, how="left").fillna({"n_tasks": 0})
     share, count = table["task_accuracy"].to_numpy(dtype=float), table["n_tasks"].to_numpy(dtype=float)
     binomial = share * (1 - share) / np.where(count > 1, count - 1, np.nan)
     people, none = error[:, 0, 0], np.zeros(len(table))  # tasks are of other pictures than trials
