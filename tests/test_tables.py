@@ -1,24 +1,10 @@
 """Schemas, their page, and the tables' checks."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from exemplum import store, tables
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def test_tables_page_says_what_the_schemas_say():
-    sys.path.insert(0, str(ROOT))
-    try:
-        from tools.tables import PAGE, text
-    finally:
-        sys.path.remove(str(ROOT))
-    assert PAGE.read_text(encoding="utf-8") == text(), "run: python -m tools.tables"
 
 
 def test_every_schema_has_its_section_on_the_page_and_its_name_in_a_study():

@@ -20,6 +20,7 @@ LAST_HEADING = "## Words to prefer"  # below it are words to avoid
 # these have an everyday meaning too, so that a link would often be wrong
 EVERYDAY = re.compile("batch|bin|block|cell|claim|factor|group|place|showing|stage|stale|step|update")
 LEFT_ALONE = ("a", "code", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "button", "script", "style", "svg", "summary")
+KEY = re.compile(r"^### `\[.+\] (\w+)`$", re.MULTILINE)  # a heading of docs/reference/study-toml.md
 LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 
 
@@ -60,7 +61,7 @@ def with_anchors(html: str) -> str:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
-    """Called by mkdocs: links that leave docs/ lead into the repository."""
+    """Called by mkdocs: links that leave docs/ lead into the repository; keys have short names in the contents."""
     folder = posixpath.dirname(f"docs/{page.file.src_uri}")
 
     def to_repository(link: re.Match[str]) -> str:
@@ -69,7 +70,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
             return link[0]
         return f"{link[1]}{config.repo_url}/blob/main/{path}{link[3]}"
 
-    return LINK.sub(to_repository, markdown)
+    return KEY.sub(r"\g<0> { data-toc-label='\1' }", LINK.sub(to_repository, markdown))
 
 
 def on_page_content(html: str, page: Any, files: Any, **_: Any) -> str:

@@ -38,7 +38,8 @@ class AnalysisSection(Section):
     """The trials that the verdict is about: `all`, of all difficulties of the queries together, or the name of one of
     the study's difficulties, as in `extreme` or 0.95."""
     secondary: Annotated[tuple[Literal["new_units", "these_units", "scheme", "difficulty"], ...], Once] = ()
-    """Further claims that are declared in advance: the other population, each scheme, or each (other) difficulty."""
+    """Further claims that are declared in advance: the other population (not the primary), each scheme, or each (other)
+    difficulty."""
 
     @model_validator(mode="after")
     def _declares_each_claim_once(self) -> AnalysisSection:

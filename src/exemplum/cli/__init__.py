@@ -30,12 +30,19 @@ REFUSALS = frozenset({
 })  # fmt: skip
 # Packages that an installation for the server or the analysis does not have (docs/start/installing.md)
 LEFT_OUT = frozenset({"torch", "torchvision", "numba", "safetensors", "skimage"})
-# command → module with the function of that name, in the order in which help lists them
-VERBS = {
-    "demo": "new", "new": "new", "run": "verbs", "units": "verbs", "index": "verbs", "query": "verbs",
-    "explain": "verbs", "design": "verbs", "check": "check", "observe": "verbs", "score": "verbs", "gallery": "gallery",
-    "preview": "preview", "rehearse": "rehearse", "serve": "verbs", "links": "links", "analyze": "verbs",
-    "report": "report", "export": "export", "power": "power", "reproduce": "verbs",
+# Heading in help → command → module with the function of that name, in the order in which help lists them
+COMMANDS = {
+    "Begin": {"demo": "new", "new": "new", "units": "verbs"},
+    "Run the stages": {
+        "run": "verbs", "index": "verbs", "query": "verbs", "explain": "verbs", "design": "verbs", "observe": "verbs",
+        "analyze": "verbs", "report": "report",
+    },
+    "Look at every unit": {"score": "verbs", "gallery": "gallery"},
+    "Study with people": {
+        "power": "power", "check": "check", "rehearse": "rehearse", "preview": "preview", "serve": "verbs",
+        "links": "links",
+    },
+    "Publish": {"export": "export", "reproduce": "verbs"},
 }  # fmt: skip
 
 TRACEBACK = "--traceback"
@@ -65,11 +72,12 @@ def options(
     """Options of `exemplum` itself, before a command. `run` has taken the traceback's."""
 
 
-for verb, module in VERBS.items():
-    app.command(verb)(getattr(import_module(f"exemplum.cli.{module}"), verb))
+for heading, verbs in COMMANDS.items():
+    for verb, module in verbs.items():
+        app.command(verb, rich_help_panel=heading)(getattr(import_module(f"exemplum.cli.{module}"), verb))
 
 
-app.add_typer(dictionary.app, name="dictionary")
+app.add_typer(dictionary.app, name="dictionary", rich_help_panel="Dictionaries of features")
 
 
 def tell(error: UserError, cause: BaseException | None = None, traceback: bool = False) -> None:

@@ -121,7 +121,7 @@ def demo(
 
 # Small enough for two minutes on two cores, and every stage
 DEMO = """\
-# The demo: the embedded network and images, sized for minutes. See docs/reference/pipeline.md for every key.
+# The demo: the embedded network and images, sized for minutes. See docs/reference/study-toml.md for every key.
 seed = 2021
 
 [model]
@@ -180,7 +180,7 @@ def text(
     participants: int | None,
     seed: int,
 ) -> str:
-    """The study.toml of a new study; keys left out have the defaults that docs/reference/pipeline.md lists.
+    """The study.toml of a new study; keys left out have the defaults that docs/reference/study-toml.md lists.
 
     Given paths are relative to the working directory. They are written as absolute paths, since the study may be run
     from another directory.

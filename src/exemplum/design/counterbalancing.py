@@ -27,6 +27,7 @@ def generator(seed: int, participant: int, *purpose: int) -> np.random.Generator
 
 
 def shuffled(items: Sequence[T], rng: np.random.Generator) -> list[T]:
+    """The items in a random order."""
     return [items[i] for i in rng.permutation(len(items))]
 
 

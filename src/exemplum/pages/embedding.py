@@ -24,4 +24,5 @@ def packed(picture: Image.Image, quality: int = QUALITY) -> str:
 
 
 def data_uri(content: bytes, kind: str) -> str:
+    """A file as an address that holds it, for a page that is one file; `kind` as in `image/png`."""
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

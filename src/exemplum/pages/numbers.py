@@ -10,6 +10,7 @@ SPACE = "\u00a0"  # no line break between a number and its sign
 
 
 def undefined(value: Any) -> bool:
+    """Whether a value is None, NaN or infinite."""
     return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 

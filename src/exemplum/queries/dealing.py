@@ -115,6 +115,7 @@ def references(index: ActivationIndex, unit: Unit, batch: int = 0, count: int = 
 
 
 def is_query(image: DealtImage, references: int) -> bool:
+    """Whether a dealt image is a query, in a set with this many references per pole; otherwise it is a reference."""
     return image.position in (IN_WINDOW, references if image.pole is Pole.MAX else 0)
 
 

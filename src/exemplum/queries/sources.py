@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import numpy as np
-from pydantic import ValidationError, create_model
+from pydantic import Field, ValidationError, create_model
 
 from exemplum.errors import UserError
 from exemplum.queries import OCCLUSION, WINDOW, Percentile, unit_folders, windows
@@ -34,7 +34,12 @@ def extreme(request: QueryRequest) -> Iterator[QueryPair]:
             yield from _pairs(request, unit, request.extreme_queries(unit, k), k)
 
 
-def window(request: QueryRequest, *, percentile: Percentile) -> Iterator[QueryPair]:
+PERCENTILE = "The percentile of the unit's activation near which the maximal query lies; the minimal one is mirrored."
+
+
+def window(
+    request: QueryRequest, *, percentile: Annotated[Percentile, Field(description=PERCENTILE)]
+) -> Iterator[QueryPair]:
     """Images near a percentile of the unit's activation, and near the mirrored one, in every batch."""
     for unit in request.units:
         dealt = windows.pairs(request.corpus_images.deal(unit).windows[percentile])
@@ -208,18 +213,23 @@ def load_source(
     return found
 
 
-def _with(source: Callable[..., Iterator[QueryPair]], spec: str, parameters: Mapping[str, Any]) -> QuerySource:
-    """A built-in source with its parameters. Raises UserError for one that is unknown, missing or not allowed."""
+def parameter_model(source: Callable[..., Iterator[QueryPair]]) -> type[Section]:
+    """The model that checks the parameters of a built-in source, from its signature."""
     hints, given = get_type_hints(source, include_extras=True), list(inspect.signature(source).parameters.values())[1:]
-    if unknown := [name for name in parameters if name not in {parameter.name for parameter in given}]:
-        names = [parameter.name for parameter in given]
-        has = f"it has {', '.join(names)}" if names else "it has none"
-        raise UserError(f"query source {spec} has no parameter {unknown[0]!r}; {has}")
     fields: dict[str, Any] = {
         parameter.name: (hints[parameter.name], ... if parameter.default is parameter.empty else parameter.default)
         for parameter in given
     }
-    allowed = create_model("Parameters", __base__=Section, **fields)
+    return create_model("Parameters", __base__=Section, **fields)
+
+
+def _with(source: Callable[..., Iterator[QueryPair]], spec: str, parameters: Mapping[str, Any]) -> QuerySource:
+    """A built-in source with its parameters. Raises UserError for one that is unknown, missing or not allowed."""
+    allowed = parameter_model(source)
+    names = list(allowed.model_fields)
+    if unknown := [name for name in parameters if name not in names]:
+        has = f"it has {', '.join(names)}" if names else "it has none"
+        raise UserError(f"query source {spec} has no parameter {unknown[0]!r}; {has}")
     try:
         allowed.model_validate(dict(parameters))
     except ValidationError as error:

@@ -85,7 +85,7 @@ class CodesSection(Section):
     completed: Text = ""
     """Of anyone who completed the session."""
     failed_attention: Text = ""
-    """Of anyone who completed it and breaks a rule of `[exclusions]`."""
+    """Of anyone who completed it, with fewer catch trials right than `[exclusions] catch_accuracy` asks for."""
     no_consent: Text = ""
     """Of anyone who refuses consent; none if left out."""
     screened_out: Text = ""

@@ -141,7 +141,7 @@ def _told(problem: Any, model: type[BaseModel], table: str) -> str:
         assert place.field is not None
         return f"{place} is missing; it must be {_of(place.field)}"
     if problem["type"] in ("union_tag_not_found", "union_tag_invalid"):
-        inner, kinds = f"{place.table}.{place.key}", _kinds(place.section)
+        inner, kinds = f"{place.table}.{place.key}", kinds_of(place.section)
         hint = did_you_mean(place.key, place.section.model_fields) if "not_found" in problem["type"] else ""
         hint = hint if "did you mean" in hint else ""
         tag = problem.get("ctx", {}).get("tag")
@@ -178,8 +178,8 @@ def _place(model: type[BaseModel], location: Sequence[str | int], table: str) ->
             continue
         field = section.model_fields.get(part)
         following = location[depth + 1] if depth + 1 < len(location) else None
-        inner = _named_table(section, following) if field is None else _section(field.annotation)
-        if field is None and inner is not None and following in (kinds := _kinds(section)):
+        inner = _named_table(section, following) if field is None else section_of(field.annotation)
+        if field is None and inner is not None and following in (kinds := kinds_of(section)):
             inner, tag = kinds[str(following)], depth + 1  # pydantic names the kind of the table after its name
         if inner is None:
             return _Place(at, section, part, field, tuple(location[depth + 1 :]))
@@ -193,21 +193,21 @@ def _named_table(section: type[BaseModel], following: str | int | None) -> type[
     """The model of tables with names of the user's, in which a problem is; None if the section has no such tables."""
     if following is None or section.model_config.get("extra") != "allow":
         return None
-    return _section(get_type_hints(section).get("__pydantic_extra__"))
+    return section_of(get_type_hints(section).get("__pydantic_extra__"))
 
 
-def _kinds(section: type[BaseModel]) -> dict[str, type[BaseModel]]:
+def kinds_of(section: type[BaseModel]) -> dict[str, type[BaseModel]]:
     """The models of tables with names of the user's whose `method` says what kind they are; else none."""
     _, tables = get_args(get_type_hints(section).get("__pydantic_extra__")) or (None, None)
     models = [part for part in get_args(tables) if isinstance(part, type) and issubclass(part, BaseModel)]
     return {kind: found for found in models for kind in get_args(found.model_fields["method"].annotation)}
 
 
-def _section(annotation: Any) -> type[BaseModel] | None:
+def section_of(annotation: Any) -> type[BaseModel] | None:
     """The model of a field that holds a table, an optional table or a list of tables; else None."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((found for part in get_args(annotation) if (found := _section(part))), None)
+    return next((found for part in get_args(annotation) if (found := section_of(part))), None)
 
 
 def _entries(field: FieldInfo) -> Any:
@@ -241,33 +241,33 @@ def allowed(annotation: Any, metadata: Iterable[Any] = ()) -> str:
     if said := next((given.words for given in metadata if isinstance(given, Accepts)), ""):
         return said
     if origin is Annotated:
-        return allowed(parts[0], [*_plain(parts[1:]), *metadata])
+        return allowed(parts[0], [*constraints(parts[1:]), *metadata])
     if origin in (Union, types.UnionType):
         return ", or ".join(allowed(part, metadata) for part in parts if part is not type(None))
     if origin is Literal:
         return f"one of {', '.join(map(str, parts))}"
     if origin is tuple:
-        count = "" if not (least := _bound(metadata, "min_length")) else f" of at least {least}"
+        count = "" if not (least := bound(metadata, "min_length")) else f" of at least {least}"
         return f"a list{count}, each entry {allowed(parts[0])}"
     if origin is dict:
         return "a table of keys"
     kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
-    return kinds.get(annotation, "a table of keys") + (_length(metadata) if annotation is str else _range(metadata))
+    return kinds.get(annotation, "a table of keys") + (_length(metadata) if annotation is str else bounds(metadata))
 
 
-def _plain(metadata: Iterable[Any]) -> list[Any]:
+def constraints(metadata: Iterable[Any]) -> list[Any]:
     return [part for given in metadata for part in (given.metadata if isinstance(given, FieldInfo) else [given])]
 
 
-def _bound(metadata: Iterable[Any], name: str) -> Any:
+def bound(metadata: Iterable[Any], name: str) -> Any:
     """The tightest bound of this name; None if there is none."""
     values = [value for given in metadata if (value := getattr(given, name, None)) is not None]
     return (max if name in ("ge", "gt", "min_length") else min)(values, default=None)
 
 
-def _range(metadata: Iterable[Any]) -> str:
+def bounds(metadata: Iterable[Any]) -> str:
     metadata = list(metadata)
-    least, above, most, below = (_bound(metadata, name) for name in ("ge", "gt", "le", "lt"))
+    least, above, most, below = (bound(metadata, name) for name in ("ge", "gt", "le", "lt"))
     if least is not None and most is not None:
         return f" from {_number(least)} to {_number(most)}"
     low = [f"at least {_number(least)}"] if least is not None else []
@@ -279,7 +279,7 @@ def _range(metadata: Iterable[Any]) -> str:
 
 def _length(metadata: Iterable[Any]) -> str:
     metadata = list(metadata)
-    least, most = _bound(metadata, "min_length"), _bound(metadata, "max_length")
+    least, most = bound(metadata, "min_length"), bound(metadata, "max_length")
     if most is None:
         return ", not empty" if least else ""
     return f" of {least} to {most} characters" if least else f" of at most {most} characters"

@@ -1,0 +1,111 @@
+"""Docstrings as the pages of docs/reference/python show them (mkdocs.yml: extensions of the Python handler).
+
+Docstrings are prose with examples, and fields of records are explained by comments beside them. Here examples become
+blocks of code, names of pages become links, and the fields of a class a list with their types and comments.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import griffe
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ">>> "
+RECORDS = ("dataclass", "NamedTuple", "BaseModel", "Protocol")  # decorators and bases of classes that are their fields
+
+
+class ReadableDocstrings(griffe.Extension):
+    """The extension that griffe loads."""
+
+    def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
+        """Called by griffe when all of the package is read."""
+        for found in _every(pkg):
+            if found.docstring is None:
+                continue
+            prose, examples = split(found.docstring.value)
+            fields = field_list(found) if isinstance(found, griffe.Class) else ""
+            found.docstring.value = "\n\n".join(filter(None, [linked(prose), fields, fenced(examples)]))
+
+
+def split(docstring: str) -> tuple[str, str]:
+    """What is before the first example, and the rest."""
+    at = re.search(rf"^{EXAMPLE}", docstring, re.MULTILINE)
+    return (docstring[: at.start()].rstrip(), docstring[at.start() :]) if at else (docstring, "")
+
+
+def fenced(text: str) -> str:
+    """Every example of a text as a block of code.
+
+    >>> print(fenced(">>> 1 + 1\\n2\\n\\nThat is all."))
+    ```pycon
+    >>> 1 + 1
+    2
+    ```
+    <BLANKLINE>
+    That is all.
+    """
+    blocks = re.split(r"\n\s*\n", text.strip()) if text else []
+    return "\n\n".join(f"```pycon\n{block}\n```" if block.startswith(EXAMPLE) else block for block in blocks)
+
+
+def linked(text: str) -> str:
+    """A text in which names of pages, as in docs/reference/scores.md, are links from a page of reference/python."""
+    return re.sub(r"docs/((?:[\w-]+/)*[\w-]+)\.md", lambda page: f"[{_title(page[0])}](../../../{page[1]}/)", text)
+
+
+def field_list(record: griffe.Class) -> str:
+    """The fields of a record, with types and comments; "" for other classes, and where no field has a comment."""
+    kinds = [str(kind) for kind in [*record.bases, *(decorator.value for decorator in record.decorators)]]
+    if not any(kind.startswith(RECORDS) for kind in kinds):
+        return ""
+    lines, explained = [], False
+    for name, field in record.attributes.items():
+        if name.startswith("_") or field.annotation is None or field.docstring or "property" in field.labels:
+            continue
+        said = _comment(field)
+        explained |= bool(said)
+        lines.append(f"- `{name}: {field.annotation}`" + (f" — {said}" if said else ""))
+    return "Fields:\n\n" + "\n".join(lines) if explained else ""
+
+
+def _every(parent: griffe.Object) -> Iterator[griffe.Object]:
+    yield parent
+    for member in parent.members.values():
+        if not member.is_alias:
+            yield from _every(member)
+
+
+def _comment(field: griffe.Attribute) -> str:
+    """The comment at the end of a field's line, else those on lines of their own right above it."""
+    comments, alone = _comments(Path(field.filepath))
+    last = field.endlineno or field.lineno or 0
+    if last in comments and last not in alone:
+        return comments[last]
+    above, line = [], (field.lineno or 0) - 1
+    while line in alone:
+        above.append(comments[line])
+        line -= 1
+    return " ".join(reversed(above))
+
+
+def _title(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+
+
+@cache
+def _comments(file: Path) -> tuple[dict[int, str], set[int]]:
+    """Line → its comment, and the lines that have nothing else."""
+    comments, alone = {}, set()
+    for token in tokenize.generate_tokens(io.StringIO(file.read_text(encoding="utf-8")).readline):
+        if token.type == tokenize.COMMENT and not token.string.startswith(("# fmt", "# noqa", "# type")):
+            comments[token.start[0]] = re.sub(r"\s*# (noqa|type|fmt).*", "", token.string[1:]).strip()
+            if not token.line[: token.start[1]].strip():
+                alone.add(token.start[0])
+    return comments, alone
