@@ -80,7 +80,7 @@ def test_a_new_study_should_not_begin(checked):
     [
         ('languages = ["en"]', 'languages = ["en", "de"]', "consent", "wrong", "the text in de is the example"),
         ("vision@uni-tuebingen.de", "lab@example.org", "contact", "wrong", "is a placeholder"),
-        ("recruit = 12", "recruit = 10", "sample size", "look", "10 people for 6 schedules"),
+        ("recruit = 12", "recruit = 10", "sample size", "look", "10\u00a0people for 6\u00a0schedules"),
         ('"C2F"', '"C1F"', "codes and redirects", "wrong", "cannot tell them apart"),
         # whoever comes by the same address is the same to the panel, whatever code the page shows
         ("[server.codes]", "[server.redirects]\n"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
-from exemplum import checks, design as designs
+from exemplum import checks, design as designs, pages
 from exemplum.checks import Verdict
 from exemplum.design import texts
 from exemplum.errors import UserError, command
@@ -129,11 +129,13 @@ def _sample_size(study: Study) -> LiveCheck:
     if recruit is None:
         return LiveCheck(
             name, Verdict.LOOK, "not declared: the server goes on until somebody closes recruitment",
-            f"set study.toml: [server] recruit, best to a multiple of the design's {places} schedules",
+            f"set study.toml: [server] recruit, best to a multiple of the design's {pages.count(places, 'schedule')}",
         )  # fmt: skip
     if recruit % places:
         return LiveCheck(
-            name, Verdict.LOOK, f"{recruit} people for {places} schedules: some schedules are answered more often",
+            name, Verdict.LOOK,
+            f"{pages.count(recruit, 'person', 'people')} for {pages.count(places, 'schedule')}: some schedules are "
+            "answered more often",
             "let study.toml: [server] recruit be a multiple of [design] participants",
         )  # fmt: skip
     quotas, groups = study.config.server.quotas, study.config.server.group_names
@@ -156,7 +158,9 @@ def _design(study: Study) -> LiveCheck:
         refuse_stale(study)
     except UserError as error:
         return LiveCheck("design", Verdict.WRONG, str(error), f"run: {command('run', study.folder)}")
-    return LiveCheck("design", Verdict.FINE, f"{design.protocol}, {len(design.sessions)} schedules, up to date")
+    return LiveCheck(
+        "design", Verdict.FINE, f"{design.protocol}, {pages.count(len(design.sessions), 'schedule')}, up to date"
+    )
 
 
 def _validity(study: Study) -> LiveCheck:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy import select
 
+from exemplum import pages
 from exemplum.checks import Verdict
 from exemplum.responses import FINISHED
 from exemplum.server import ServerSection
@@ -73,7 +74,7 @@ def pilots(situation: Situation) -> Iterator[LiveCheck]:
     took, said = pilot_times(situation), situation.study.config.server
     if took.n < ENOUGH:
         yield LiveCheck(
-            "pilots", Verdict.LOOK, f"{took.n or 'no'} pilot{'' if took.n == 1 else 's'} finished",
+            "pilots", Verdict.LOOK, f"{pages.count(took.n, 'pilot') if took.n else 'no pilots'} finished",
             "have three people take part by the pilot link, and read what they say",
         )  # fmt: skip
     else:

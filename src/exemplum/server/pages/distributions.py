@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from exemplum import pages
 from exemplum.server.pages.session_lines import SessionLine
 from exemplum.server.sessions.summaries import EDGES_MS
 
@@ -71,7 +72,9 @@ def durations(of: Iterable[SessionLine]) -> Histogram:
     if found[last + 1]:
         bins.append((f"≥ {(last + 1) * step}", found[last + 1]))
     low, high = minutes[len(minutes) // 4], minutes[(3 * len(minutes)) // 4]
-    words = f"median {median(minutes):.0f} min, middle half {low:.0f} to {high:.0f}, {len(minutes)} sessions"
+    words = (
+        f"median {median(minutes):.0f} min, middle half {low:.0f} to {high:.0f}, {pages.count(len(minutes), 'session')}"
+    )
     return Histogram("Duration of completed sessions", "minutes", bins, words)
 
 
@@ -85,9 +88,7 @@ def reaction_times(of: Iterable[SessionLine]) -> Histogram:
     edges = [0.0, *(edge / 1000 for edge in EDGES_MS)]
     bins = [(f"{edge:.2g}", count) for edge, count in zip(edges, sums, strict=True)]
     halves = [line.median_rt_s for line in real if line.median_rt_s is not None]
-    words = (
-        f"{answers:,} answers; median of a session {median(halves):.1f} s, from {min(halves):.1f} to {max(halves):.1f}"
-    )
+    words = f"{pages.count(answers, 'answer')}; median of a session {median(halves):.1f} s, from {min(halves):.1f} to {max(halves):.1f}"
     return Histogram("Reaction times", "seconds", bins, words)
 
 
