@@ -94,9 +94,7 @@ def show_live(found: list[going_live.LiveCheck], every: bool = False, counts: bo
     """Print what concerns people: a table of what is not fine and what to do about it, and a conclusion."""
     from exemplum.server import live
 
-    table = Table(title="May this study begin?", show_lines=True)
-    for name in ("verdict", "checked", "found", "what to do"):
-        table.add_column(name, overflow="fold")
+    table = _findings("May this study begin?")
     shown = [check for check in found if every or check.verdict != "fine"]
     for check in sorted(shown, key=lambda check: list(STYLES).index(check.verdict)):
         word = WORDS.get(check.verdict, check.verdict.value)
@@ -126,11 +124,17 @@ def show(found: pd.DataFrame, every: bool = False) -> None:
         summary.add_row(title, *(styled((f"{numbers[v]}", STYLES[v])) if numbers[v] else "" for v in STYLES))
     output.print(summary)
     if shown := lines(found, fine=every):
-        table = Table(show_lines=True)
-        for name in ("verdict", "checked", "found", "what to do"):
-            table.add_column(name, overflow="fold")
+        table = _findings()
         for line in shown:
             checked = "\n".join(filter(None, (line.title, line.where)))
             table.add_row(styled((line.verdict, STYLES[line.verdict])), checked, "\n".join(line.found), line.advice)
         output.print(table)
     output.print(conclusion(found))
+
+
+def _findings(title: str = "") -> Table:
+    """A table for what was found, yet without rows."""
+    table = Table(title=title or None, show_lines=True)
+    for name in ("verdict", "checked", "found", "what to do"):
+        table.add_column(name, overflow="fold")
+    return table
