@@ -88,7 +88,10 @@ def reaction_times(of: Iterable[SessionLine]) -> Histogram:
     edges = [0.0, *(edge / 1000 for edge in EDGES_MS)]
     bins = [(f"{edge:.2g}", count) for edge, count in zip(edges, sums, strict=True)]
     halves = [line.median_rt_s for line in real if line.median_rt_s is not None]
-    words = f"{pages.count(answers, 'answer')}; median of a session {median(halves):.1f} s, from {min(halves):.1f} to {max(halves):.1f}"
+    words = (
+        f"{pages.count(answers, 'answer')}; median of a session {median(halves):.1f} s, from {min(halves):.1f} to "
+        f"{max(halves):.1f}"
+    )
     return Histogram("Reaction times", "seconds", bins, words)
 
 
