@@ -16,8 +16,9 @@ from exemplum.server import Experiment, Settings, create_app
 from server import made
 
 DATABASES = ("sqlite", "postgresql")
+ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # for what the database has no part in
 # What these ask of a database the others ask of PostgreSQL too: there they are slow tests.
-ON_SQLITE = {
+SLOW_ON_POSTGRESQL = {
     "test_experimenter",
     "test_frozen_study",
     "test_session_course",
@@ -31,7 +32,7 @@ ON_SQLITE = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         asked = getattr(item, "callspec", None)
-        if item.path.stem in ON_SQLITE and asked and asked.params.get("database") == "postgresql":
+        if item.path.stem in SLOW_ON_POSTGRESQL and asked and asked.params.get("database") == "postgresql":
             item.add_marker(pytest.mark.slow)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from exemplum.server.storage import tables
 from exemplum.server.storage.schema import Answer, SessionRow, TrialRow
+from server.conftest import ON_SQLITE
 from server.walk import Walker
 
 
@@ -115,7 +116,7 @@ def test_no_answer_without_a_session(at_first_block):
         {"key": "short"}, {"correct": True}, {"shown_at": None}, {"input": "telepathy"},
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_a_malformed_answer_is_refused_with_its_field(at_first_block, wrong):
     walker, block = at_first_block
     refused = walker.answer(block["trials"][0]["trial"], **wrong)

@@ -15,6 +15,7 @@ from exemplum.server.http.middleware import Buckets, JsonLines, Limit
 from exemplum.server.requests import ApiError
 from exemplum.server.storage.database import Database, DatabaseError
 from exemplum.study.folder import Study
+from server.conftest import ON_SQLITE
 from server.walk import Walker
 
 WITHOUT_TORCH = """
@@ -51,7 +52,7 @@ def test_a_study_without_a_design_is_told_what_to_do(tmp_path):
         Experiment.open(Settings(tmp_path))
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_every_response_has_the_security_headers(serve):
     client = serve()
     for path in ("/", "/api/config", "/i/none", "/health", "/experimenter/", "/nowhere"):
@@ -64,14 +65,14 @@ def test_every_response_has_the_security_headers(serve):
         assert headers["referrer-policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_no_file_outside_the_built_pages_is_served(serve):
     client = serve()
     for path in ("/../app.py", "/%2e%2e/app.py", "/..%2fapp.py", "//etc/passwd", "/assets/../../app.py"):
         assert "create_app" not in client.get(path).text
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_a_request_that_is_too_large_is_refused(serve):
     client = serve()
     walker = Walker(client)
@@ -80,7 +81,7 @@ def test_a_request_that_is_too_large_is_refused(serve):
     assert (refused.status_code, refused.json()["error"]["code"]) == (413, "too_large")
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_unknown_fields_are_named(serve):
     refused = serve().post("/api/sessions", json={"key": "k" * 20, "partcipant": "3"})
     assert refused.status_code == 400
@@ -106,7 +107,7 @@ def test_events_are_added_once(serve):
     assert send(batch | {"events": [too_much]}).status_code == 400
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_guessing_tokens_is_slowed_down(serve):
     client = serve(limits=True)
     codes = [
@@ -119,7 +120,7 @@ def test_guessing_tokens_is_slowed_down(serve):
     assert int(refused.headers["retry-after"]) >= 1
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_a_person_who_answers_is_never_slowed_down(serve):
     client = serve(limits=True)
     walker = Walker(client)
@@ -146,7 +147,7 @@ def test_health_says_what_a_monitor_wants_to_know(serve):
     assert said.json()["status"] in ("ok", "low disk")
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_logs_are_json_lines_and_name_routes_instead_of_secrets(serve, caplog):
     client = serve()
     walker = Walker(client)

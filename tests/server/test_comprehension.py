@@ -8,6 +8,7 @@ from sqlalchemy import select
 from exemplum.server.sessions.comprehension import MOST_ROUNDS, OPTIONS, SOLUTIONS
 from exemplum.server.storage.schema import StepRecord, Summary, TrialRow
 from exemplum.server.storage.tables import members, people
+from server.conftest import ON_SQLITE
 from server.walk import TIMES, Walker
 
 ASKED = "[server]\ncomprehension = true\n"
@@ -46,7 +47,7 @@ def test_a_missed_question_is_explained_and_asked_again_and_the_session_stays_wh
         assert answers.all() == [WRONG, dict(SOLUTIONS)]
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_who_understands_at_once_goes_on(serve):
     client = serve(ASKED)
     walker = Walker(client)
@@ -55,7 +56,7 @@ def test_who_understands_at_once_goes_on(serve):
     assert table(client)[["comprehension_attempts", "comprehension_first"]].to_numpy().tolist() == [[1, 2]]
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 @pytest.mark.parametrize("data", [{}, {"image_to_choose": "liked"}, dict(SOLUTIONS) | {"more": 1},
                                   dict(SOLUTIONS) | {"image_to_choose": "blue"}])  # fmt: skip
 def test_an_answer_that_is_no_option_is_refused(serve, data):
@@ -66,7 +67,7 @@ def test_an_answer_that_is_no_option_is_refused(serve, data):
     assert walker.step() == check
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_nobody_is_kept_for_ever(serve):
     client = serve(ASKED)
     walker = Walker(client)
@@ -80,7 +81,7 @@ def test_nobody_is_kept_for_ever(serve):
     assert table(client)["comprehension_attempts"].tolist() == [MOST_ROUNDS]
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_a_study_that_does_not_ask_has_no_counts(serve):
     client = serve()
     walker = Walker(client)

@@ -15,11 +15,10 @@ from exemplum.server.pages.session_search import SORTS, Search, page
 from exemplum.server.sessions import summaries, watch
 from exemplum.server.storage.schema import Answer, Participant, SessionRow, Summary, TrialRow, now_ms
 from exemplum.server.storage.tables import members, people
-from server.conftest import stop
+from server.conftest import ON_SQLITE, stop
 from server.test_experimenter import let_in
 from server.walk import Walker
 
-ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 MINUTE = 60_000
 
 

@@ -5,18 +5,17 @@ import sqlite3
 import time
 
 import numpy as np
-import pytest
 from sqlalchemy import select
 
 from exemplum.server.sessions import withdrawal
 from exemplum.server.storage.database import Database, sqlite_url
 from exemplum.server.storage.schema import Answer, Audit, StudyRow
 from exemplum.study.folder import Study
-from server.conftest import stop
+from server.conftest import ON_SQLITE, stop
 from server.test_experimenter import let_in, press, session_page
 from server.walk import Walker
 
-pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # PostgreSQL's files are its own
+pytestmark = ON_SQLITE  # PostgreSQL's files are its own
 PATIENCE_S = 60
 TRACES = (b"leaving-person-id", b"UserAgentOfTheLeaver/1.0", b"a comment of the leaver", b"event-page-of-the-leaver")
 

@@ -14,6 +14,7 @@ from exemplum.server.storage.database import Database, sqlite_url
 from exemplum.server.storage.group_commit import GroupWriter
 from exemplum.server.storage.schema import Answer, SessionRow, TrialRow
 from exemplum.tables import RESPONSES
+from server.conftest import ON_SQLITE
 from server.process import Server
 from server.walk import Walker
 
@@ -110,7 +111,7 @@ def test_after_kill_9_acknowledged_answers_are_the_rows(where, database):
     assert len(rows) == len(crowd.acknowledged)
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_told_to_stop_it_answers_what_it_has_and_ends_well(where, database):
     folder, url = where
     with Server(folder, database) as server:
@@ -126,7 +127,7 @@ def test_told_to_stop_it_answers_what_it_has_and_ends_well(where, database):
     assert len(people) == len(crowd.acknowledged)
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # PostgreSQL's disk is not ours to fill
+@ON_SQLITE  # PostgreSQL's disk is not ours to fill
 def test_a_full_disk_is_told_and_spoils_no_earlier_answer(serve):
     client = serve()
     early = Walker(client)
@@ -227,7 +228,7 @@ def test_answers_go_before_the_crowd_at_the_door(serve):
     assert order.count("start") == 20
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_nobody_waiting_for_a_job_stops_no_other(serve):
     """The waiting task is cancelled while its job runs, and the next job still gets its result."""
     writer = serve().experiment.database.writer

@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from exemplum.server.sessions.entry import link_code
 from exemplum.server.storage.schema import Participant, SessionRow
+from server.conftest import ON_SQLITE
 from server.walk import Walker
 
 
@@ -37,7 +38,7 @@ def test_a_lost_first_response_makes_no_second_session(serve):
         ({"participant": "anna"}, "link", "anna"),
     ],
 )
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_panels_name_their_participants(serve, params, source, external_id):
     client = serve()
     assert Walker(client, **params).start().status_code == 201
@@ -85,7 +86,7 @@ def test_the_next_person_at_a_computer_gets_another_session(serve):
     assert second.start().json()["token"] != first
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_a_preview_on_mturk_begins_nothing(serve):
     refused = Walker(serve(), workerId="A", assignmentId="ASSIGNMENT_ID_NOT_AVAILABLE").start()
     assert code(refused) == (403, "preview")
@@ -165,7 +166,7 @@ def test_without_consent_nothing_is_assigned_and_it_ends(serve):
         assert (row.slot, row.answered) == (None, 0)
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_the_redirect_is_filled_from_the_link(serve):
     client = serve('[server.redirects]\ncompleted = "https://panel.example/done?code={survey_code}"\n')
     walker = Walker(client, survey_code="88123")
@@ -173,7 +174,7 @@ def test_the_redirect_is_filled_from_the_link(serve):
     assert walker.walk()["redirect"] == "https://panel.example/done?code=88123"
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_a_language_that_the_study_does_not_offer_falls_back(serve):
     client = serve('[server]\nlanguages = ["de"]\n')
     walker = Walker(client)
@@ -181,7 +182,7 @@ def test_a_language_that_the_study_does_not_offer_falls_back(serve):
     assert client.get("/api/texts/fr").status_code == 404
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_a_name_in_the_redirect_stays_within_its_parameter(serve):
     client = serve('[server.redirects]\ncompleted = "https://panel.example/done?code={survey_code}"\n')
     walker = Walker(client, survey_code="1&role=admin#x")

@@ -15,6 +15,7 @@ from exemplum.responses import Entered, read_entered
 from exemplum.server.storage.schema import Answer, Audit, Event, Participant, SessionRow, StepRecord, TrialRow
 from exemplum.store import restored
 from exemplum.tables import RESPONSES
+from server.conftest import ON_SQLITE
 from server.walk import Walker
 
 
@@ -58,7 +59,7 @@ PAGES = (
 
 
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_nothing_is_shown_without_the_token(serve, page):
     client = serve()
     Walker(client, PROLIFIC_PID="secret-person").start()
@@ -104,7 +105,7 @@ def test_the_list_shows_progress_and_attention(serve):
         assert ("at least 1.00 wanted" in page) == (not all(caught))
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_a_session_shows_what_was_entered_but_not_as_markup(serve):
     client = let_in(serve())
     walker = Walker(client)
@@ -169,7 +170,7 @@ def test_the_pilot_link_enters_whatever_recruitment_is(serve, state):
     assert Walker(client, link=link).start().json()["state"]["pilot"] is True
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_pilot_and_real_are_told_apart_on_every_page(serve):
     client = let_in(serve())
     Walker(client).start()
@@ -181,7 +182,7 @@ def test_pilot_and_real_are_told_apart_on_every_page(serve):
     assert marked == {"P0001": False, "P0002": True}
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 @pytest.mark.parametrize("path", ["", "results", "downloads", "audit"])
 def test_a_pilot_server_says_so_on_every_page(serve, path):
     assert "Pilot server" in let_in(serve(pilot=True)).get(f"/experimenter/{path}").text
@@ -251,7 +252,7 @@ def test_downloads_hold_every_answer_and_say_what_each_column_is(serve, form):
     assert table(anonymous, "sessions", form)["age_group"].tolist() == ["30–39"]
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # test_dashboard.py judges sessions in both
+@ON_SQLITE  # test_dashboard.py judges sessions in both
 def test_rules_judge_nobody_who_gave_no_answers(serve):
     """Someone without consent has no answer on either side, which would break the rule."""
     client = let_in(serve("[exclusions]\nanswers_each_side = 1\n"))
@@ -310,7 +311,7 @@ def table(pack, name, form):
 FORMULA = '=HYPERLINK("http://x","y")'
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_no_text_of_a_participant_becomes_a_formula(serve):
     client = let_in(serve('[[server.fields]]\nname = "job"\nrequired = true\n'))
     walker = Walker(client, PROLIFIC_PID=FORMULA, note="+1+1")
@@ -330,7 +331,7 @@ def test_no_text_of_a_participant_becomes_a_formula(serve):
 
 
 @pytest.mark.parametrize("name", ['a "study"', "two\nlines", "naïve 名", "=1", "x;filename=y.exe"])
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_downloads_work_whatever_the_folders_name(serve, study_folder, name):
     client = let_in(serve(folder=study_folder(name=name)))
     said = client.get("/experimenter/download/full-csv.zip").headers["content-disposition"]

@@ -23,13 +23,12 @@ from exemplum.study.folder import Study
 from exemplum.study.freezing import FrozenError
 from exemplum.tables import STIMULI, STUDY_UNITS
 from server import made
-from server.conftest import stop
+from server.conftest import ON_SQLITE, stop
 from server.legacy import legacy_study
 from server.process import Server
 from server.test_experimenter import let_in, pilot_link, press
 from server.walk import Walker
 
-ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 FREE = """
 [exclusions]
 catch_accuracy = 0.5

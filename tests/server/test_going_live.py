@@ -19,7 +19,7 @@ from exemplum.server import live
 from exemplum.server.storage.schema import Answer, SessionRow, now_ms
 from exemplum.study import Study
 from server import made
-from server.conftest import new_database
+from server.conftest import ON_SQLITE, new_database
 from server.test_experimenter import let_in, pilot_link, press
 from server.walk import Walker
 
@@ -190,7 +190,7 @@ def other_disk():
         yield Path(folder)
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_a_backup_is_there_elsewhere_and_fresh(serve, tmp_path, other_disk):
     client = serve()
     walker = Walker(client)
@@ -248,7 +248,7 @@ def test_time_and_pay_come_from_pilots(serve):
     assert found["pay"].found.startswith("2.00 EUR, 6.00 per hour at the pilots' median")
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_the_page_says_the_same(serve):
     client = let_in(serve("", address="http://study.uni-tuebingen.de"))
     page = client.get("/experimenter/ready").text
@@ -259,7 +259,7 @@ def test_the_page_says_the_same(serve):
     assert "paused" in client.get("/experimenter/ready").text
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_pilot_server_is_no_way_to_begin(serve):
     page = let_in(serve(pilot=True)).get("/experimenter/ready").text
     assert "marks all sessions as pilots" in page

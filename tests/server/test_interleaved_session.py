@@ -9,11 +9,12 @@ from sqlalchemy import select
 from exemplum.server.pages import monitor
 from exemplum.server.storage.schema import TrialRow
 from exemplum.server.storage.tables import members, responses
+from server.conftest import ON_SQLITE
 from server.made import METHODS
 from server.walk import Walker
 
 QUICK = {"protocol": "quick"}
-pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+pytestmark = ON_SQLITE
 
 
 def rows(client) -> list[TrialRow]:

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from exemplum.server.sessions import invitations
 from exemplum.server.sessions.invitations import BatchError
 from exemplum.server.storage.schema import Audit, Participant
+from server.conftest import ON_SQLITE
 from server.test_experimenter import let_in, press, session_page
 from server.walk import Walker
 
@@ -53,7 +54,7 @@ def test_a_link_stays_used_after_a_withdrawal(serve):
     assert counted(client) == [("autumn", 3, 1, 0, 2)]
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_links_cannot_be_guessed_or_made_from_others(serve):
     client = serve()
     first, *_ = issue(client)
@@ -70,7 +71,7 @@ def test_links_cannot_be_guessed_or_made_from_others(serve):
     assert number == "1"
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_batch_gives_its_group_and_is_recorded(serve):
     client = serve('[server]\ngroups = "link"\n')
     [link] = issue(client, "experts", 1, "expert")
@@ -91,7 +92,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_batches_that_cannot_be_issued_say_why(serve):
     client = serve()
     issue(client)
@@ -100,7 +101,7 @@ def test_batches_that_cannot_be_issued_say_why(serve):
             issue(client, name, size)
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_a_link_whose_end_a_mail_program_cut_off_is_the_same_link(serve):
     client = serve()
     whole = next(link for link in issue(client, size=1000) if link.endswith(("-", "_")))

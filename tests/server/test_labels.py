@@ -2,16 +2,14 @@
 
 import re
 
-import pytest
 from sqlalchemy import create_engine, func, select, text
 
 from exemplum.server.storage.database import sqlite_url
 from exemplum.server.storage.schema import Answer, Audit, Base, SessionRow, Summary
+from server.conftest import ON_SQLITE
 from server.legacy import legacy_study
 from server.test_experimenter import let_in, once, press, session_page
 from server.walk import Walker
-
-ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 def come(client, **params):

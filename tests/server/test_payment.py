@@ -10,10 +10,10 @@ from exemplum.responses import ExclusionsSection
 from exemplum.server import PaySection
 from exemplum.server.panels.decisions import BECAUSE, PLAIN, accuracy_bonus, decisions, totals
 from exemplum.server.storage.schema import Audit, Participant, SessionRow
+from server.conftest import ON_SQLITE
 from server.test_dashboard import add
 from server.test_experimenter import let_in
 
-ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 RULES = "[exclusions]\ncatch_accuracy = 0.8\nanswers_each_side = 3\ntotal_time_s_min = 60\n"
 PAY = '[server.pay]\nbonus = "accuracy"\nbonus_amount = 2.0\nscreened_out = 0.25\n'
 WELL = {"main_answers": 20, "main_correct": 15, "main_top": 9, "catch_answers": 5, "catch_correct": 5,

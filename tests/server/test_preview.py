@@ -3,14 +3,14 @@
 import json
 import re
 
-import pytest
 from sqlalchemy import select
 
 from exemplum.server.storage.schema import Answer, Audit, SessionRow, TrialRow
+from server.conftest import ON_SQLITE
 from server.test_experimenter import TRIALS, let_in, once
 from server.walk import Walker
 
-pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+pytestmark = ON_SQLITE
 PLAN, TRUTH = "/experimenter/preview/plan", "/experimenter/preview/truth"
 PAGES = ("/preview", "/experimenter/preview", PLAN)
 

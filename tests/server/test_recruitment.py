@@ -7,6 +7,7 @@ from exemplum.errors import UserError
 from exemplum.server.sessions.entry import link_code
 from exemplum.server.storage.schema import SessionRow, now_ms
 from exemplum.study import Study
+from server.conftest import ON_SQLITE
 from server.walk import Walker
 
 QUESTION = '[server]\ngroups = "question"\nquotas = {expert = 1, lay = 2}\n'
@@ -38,7 +39,7 @@ def test_beyond_a_groups_quota_people_are_screened_out_until_somebody_leaves(ser
     assert come(client, "expert")[1]["kind"] == "check"  # a dropout's place is free again
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_the_link_of_a_full_group_is_closed_and_pilots_enter(serve):
     client = serve('[server]\ngroups = "link"\nquotas = {expert = 1}\n')
     code = {name: link_code(client.experiment, name) for name in ("expert", "lay", "pilot.expert")}
@@ -50,7 +51,7 @@ def test_the_link_of_a_full_group_is_closed_and_pilots_enter(serve):
         assert come(client, link=code[name])[1]["kind"] == "check"
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_an_answer_of_the_form_screens_out_and_the_page_does_not_know_which(serve):
     client = serve(
         '[[server.fields]]\nname = "colours"\ntype = "choice"\nrequired = true\noptions = ["all", "not_all"]\n'

@@ -11,7 +11,7 @@ from exemplum.server.storage.export import publish
 from exemplum.server.storage.schema import Answer, SessionRow, StepRecord, TrialRow
 from exemplum.server.storage.tables import OBSERVER, members, people, ratings, responses
 from server import made
-from server.conftest import stop
+from server.conftest import ON_SQLITE, stop
 from server.walk import TIMES, Walker
 
 
@@ -30,7 +30,7 @@ def trials(client, **only):
         ({"gender": "cat"}, "gender"), ({"shoe_size": 44}, "shoe_size"), ({"tools": "x" * 11}, "tools"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_a_form_says_which_field_is_wrong_and_stays(serve, data, field):
     client = serve('[[server.fields]]\nname = "tools"\ntype = "text"\nmax_length = 10\n')
     walker = Walker(client)
@@ -210,7 +210,7 @@ class Distracted(Walker):
         return super().answer(*args, **({"query_px": 120.0, "reference_px": 80.0, "blurs": 1} | more))
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # test_answers.py stores sizes in both
+@ON_SQLITE  # test_answers.py stores sizes in both
 def test_rules_about_how_trials_were_shown_are_the_same_for_server_and_analysis(serve):
     """Live, at the end, and on the published answers; one who came by an older page is kept, for nothing is known."""
     client = serve("[exclusions]\nimage_px_min = 100\nblurs_max = 1\n")

@@ -15,17 +15,17 @@ from exemplum.server.sessions import answers
 from exemplum.server.storage import database as databases
 from exemplum.server.storage.database import Database, sqlite_url
 from exemplum.server.storage.schema import Event, SessionRow
+from server.conftest import ON_SQLITE
 from server.process import Server
 from server.test_experimenter import let_in, press, session_page
 from server.test_text import event, raw
 from server.walk import Walker
 
 MIGRATIONS = Path(databases.__file__).parent / "migrations"
-SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
-@SQLITE
+@ON_SQLITE
 @pytest.mark.parametrize(
     "path", ["/%00", "/assets/%00.js", "/" + "a" * 300, "/" + "a" * 5000, "/" + "a/" * 2000, "/i/%00", "/%ff%fe"]
 )
@@ -35,7 +35,7 @@ def test_odd_addresses_are_not_found_without_a_trace(serve, caplog, path):
     assert not [record for record in caplog.records if record.exc_info]
 
 
-@SQLITE
+@ON_SQLITE
 def test_an_unexpected_failure_has_the_security_headers(serve, monkeypatch):
     client = serve()
 
@@ -104,7 +104,7 @@ def test_an_old_database_is_given_its_counts(tmp_path):
     old.close()
 
 
-@SQLITE
+@ON_SQLITE
 def test_links_do_not_follow_the_host_header(serve):
     client = let_in(serve(address="https://study.example.org"))
     Walker(client, PROLIFIC_PID="p").start()
@@ -117,7 +117,7 @@ def test_links_do_not_follow_the_host_header(serve):
         assert "evil.example" not in response.headers.get("location", "")
 
 
-@SQLITE
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -135,7 +135,7 @@ def test_a_link_that_the_panel_did_not_fill_in_is_refused(serve, name, value):
     assert Walker(client, **{name: "5f3a%{x}"}).start().status_code == 201
 
 
-@SQLITE
+@ON_SQLITE
 def test_people_get_a_page_and_programs_json(serve):
     client = serve()
     for path in ("/nowhere", "/experimenter/", "/experimenter?token=wrong", "/experimenter/session/1"):
@@ -150,7 +150,7 @@ def test_people_get_a_page_and_programs_json(serve):
     assert 'lang="de"' in german.text
 
 
-@SQLITE
+@ON_SQLITE
 @pytest.mark.parametrize(("declared", "code"), [("", ""), ('[server.codes]\nno_consent = "NOPE"\n', "NOPE")])
 def test_refusing_consent_yields_no_made_up_code(serve, declared, code):
     client = serve(declared)

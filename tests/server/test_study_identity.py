@@ -20,12 +20,10 @@ from exemplum.server.storage.export import publish
 from exemplum.server.storage.schema import Answer, Audit, Participant, SessionRow, StudyRow
 from exemplum.server.storage.tables import publishing
 from exemplum.study.folder import Study, new_identity, read_identity
-from server.conftest import new_database, stop
+from server.conftest import ON_SQLITE, new_database, stop
 from server.legacy import ANSWERS, legacy_study
 from server.test_experimenter import let_in, press, session_page
 from server.walk import Walker
-
-ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 def answered(serve, folder, **settings):

@@ -15,6 +15,7 @@ from exemplum.server import requests as texts
 from exemplum.server.storage.export import publish
 from exemplum.server.storage.schema import Event, Participant, SessionRow, StepRecord
 from exemplum.tables import PEOPLE
+from server.conftest import ON_SQLITE
 from server.test_experimenter import let_in, session_page
 from server.walk import TIMES, Walker
 
@@ -69,7 +70,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
+@ON_SQLITE
 def test_a_refused_body_is_told_in_plain_words(serve):
     client, headers = serve(), {"Content-Type": "application/json"}
     answers = {name: client.post("/api/sessions", content=body, headers=headers) for name, (body, _) in REFUSED.items()}

@@ -11,10 +11,8 @@ from exemplum.server.sessions.worked_examples import WorkedExamples, worked_exam
 from exemplum.study import Study
 from exemplum.tables import EVIDENCE
 from server import made
-from server.conftest import stop
+from server.conftest import ON_SQLITE, stop
 from server.walk import Walker
-
-ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database has no part in it
 
 
 @pytest.fixture
