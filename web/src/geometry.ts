@@ -93,8 +93,12 @@ export function arrange(box: Box, { references, natural }: Stimuli, devicePixelR
 
 /** Side of the smallest image that a window of this size shows. */
 export function smallest(width: number, height: number, stimuli: Stimuli, devicePixelRatio = 1): number {
-  const { query, reference } = arrange(boxOf(width, height), stimuli, devicePixelRatio);
-  return stimuli.references > 0 ? Math.min(query, reference) : query;
+  return smallestOf(arrange(boxOf(width, height), stimuli, devicePixelRatio), stimuli.references);
+}
+
+/** Side of the smallest image of a layout with so many references at one side. */
+export function smallestOf({ query, reference }: Layout, references: number): number {
+  return references > 0 ? Math.min(query, reference) : query;
 }
 
 /** Columns of the grid of n references: 9 → 3, 4 → 2, 1 → 1. */

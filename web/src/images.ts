@@ -1,5 +1,6 @@
 /** Images of a block, fetched and decoded before it starts, and then held in memory. */
 
+import type { Images } from "./contract";
 import { bytes } from "./network";
 
 const AT_ONCE = 6;
@@ -27,6 +28,11 @@ export async function load(paths: readonly string[], onProgress: (done: number) 
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   return { images: total, ms: performance.now() - began, retries };
+}
+
+/** The paths of all images of a trial or an example. */
+export function pathsOf({ references, queries }: Images): string[] {
+  return [...references.left, ...references.right, queries.top, queries.bottom];
 }
 
 /** Where the browser has the image. */

@@ -6,7 +6,7 @@ import "./style.css";
 import type { BlockStep, Config } from "./contract";
 import type { Side } from "./forced-choice/info";
 import { keepFor } from "./identity";
-import { load, release } from "./images";
+import { load, pathsOf, release } from "./images";
 import { languageSwitch } from "./language";
 import { json, Refusal } from "./network";
 import { refused } from "./notice";
@@ -190,7 +190,7 @@ async function press(answer: Side): Promise<void> {
 
 function imagesOf(step: BlockStep, number: number): string[] {
   const trial = step.trials[number];
-  return trial ? [...trial.references.left, ...trial.references.right, trial.queries.top, trial.queries.bottom] : [];
+  return trial ? pathsOf(trial) : [];
 }
 
 /** Arrows turn pages, except where a field of the page takes them. */

@@ -1,7 +1,7 @@
 /** The screen of a trial: references at the sides, two queries at the centre, three buttons at each. */
 
 import { fitText } from "../fitting";
-import { arrange, columnsOf, type Layout } from "../geometry";
+import { arrange, columnsOf, smallestOf, type Layout } from "../geometry";
 import type { Side, Words } from "./info";
 
 export interface Shown {
@@ -190,8 +190,7 @@ export class Screen {
   }
 
   private get smallest(): number {
-    const { query, reference } = this.layout;
-    return this.references > 0 ? Math.min(query, reference) : query;
+    return smallestOf(this.layout, this.references);
   }
 }
 

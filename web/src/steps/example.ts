@@ -40,10 +40,6 @@ export function examplePage(example: Example, loading: Promise<unknown>, solved:
   };
 }
 
-export function pathsOf({ references, queries }: Example): string[] {
-  return [...references.left, ...references.right, queries.top, queries.bottom];
-}
-
 /** What is to be seen, in the order in which one looks: what activates the unit, what does not, and the question. */
 function remarksOn({ references, solution, alike }: Example): Remark[] {
   const { left, right } = references;

@@ -1,9 +1,9 @@
 import type { Done, InstructionsStep } from "../contract";
-import { load } from "../images";
+import { load, pathsOf } from "../images";
 import { ask, card } from "../page";
 import type { Turned } from "../stage";
 import { html, paragraphs, say } from "../texts";
-import { examplePage, pathsOf } from "./example";
+import { examplePage } from "./example";
 
 /** Show a page with these buttons; gives what was pressed. */
 type Page = (buttons: string[]) => Promise<Turned & { pressed: number }>;
