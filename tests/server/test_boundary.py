@@ -186,6 +186,23 @@ def test_a_study_may_change_texts_and_bring_a_language(study_folder):
         texts.load(folder, ["xx"])
 
 
+def test_who_writes_a_text_anew_need_not_know_of_its_special_cases(study_folder):
+    folder = study_folder()
+    (folder / "texts").mkdir()
+    assert (
+        texts.load(folder, ["en"])["en"]["trial.question_upright"] != texts.load(folder, ["en"])["en"]["trial.question"]
+    )
+    (folder / "texts" / "en.toml").write_text('[trial]\nquestion = "Which one?"\n')
+    (folder / "texts" / "fr.toml").write_text(
+        '[trial]\nquestion = "Laquelle\u202f?"\nquestion_upright = "En bas\u202f?"\n', encoding="utf-8"
+    )
+    found = texts.load(folder, ["en", "fr"])
+    assert (found["en"]["trial.question_upright"], found["fr"]["trial.question_upright"]) == (
+        "Which one?",
+        "En bas\u202f?",
+    )
+
+
 def test_a_broken_image_is_named(study_folder, tmp_path):
     import shutil
 

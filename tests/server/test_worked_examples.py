@@ -62,7 +62,7 @@ def test_a_trial_that_the_session_does_not_show_is_preferred_if_it_is_easy_too(s
     natural = [trial for trial in among if trial.condition == "natural"]
     own = next(trial for trial in natural if trial.query_max in shown)
     new = next(trial for trial in natural if trial.query_max not in shown)
-    for certainty, wanted in ((0.6, new), (0.4, own)):
+    for certainty, wanted in ((0.3, new), (0.2, own)):
         assert wanted in WorkedExamples(among, {own.trial_id: 1.0, new.trial_id: certainty}).of(session)
 
 

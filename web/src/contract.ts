@@ -75,6 +75,7 @@ export interface Pay {
   currency: string;
   bonus: "none" | "fixed" | "accuracy";
   bonus_amount: number; // of accuracy: at most
+  bonus_from: number; // of accuracy: share of correct answers up to which there is none
 }
 
 export interface ConsentStep { id: string; kind: "consent"; minutes: number | null; pay: Pay | null }
@@ -85,7 +86,8 @@ export interface InstructionsStep {
   kind: "instructions";
   conditions: string[]; // in the order in which they come
   examples: Example[];
-  course: { blocks: number; trials: number; minutes: number | null; practice: boolean }; // minutes: of the whole study
+  // minutes: of the whole study; bonus: whether one depends on the answers
+  course: { blocks: number; trials: number; minutes: number | null; practice: boolean; bonus: boolean };
   round: number; // from 1; after a failed comprehension check they come again
   missed: string[]; // questions of that check
 }

@@ -10,6 +10,12 @@ from exemplum.errors import UserError, shown
 from exemplum.study import toml_files
 
 SHIPPED = Path(__file__).parent / "languages"
+# Texts for a special case → those for all cases: a study that writes the latter itself need not know of the former
+SPECIAL = {
+    "trial.question_upright": "trial.question",
+    **{f"condition.synthetic.look{end}": f"instructions.example.right{end}" for end in ("", "_one")},
+    **{f"condition.synthetic.common{end}": f"instructions.example.common{end}" for end in ("", "_one")},
+}
 
 
 class TextsError(UserError):
@@ -19,7 +25,8 @@ class TextsError(UserError):
 def load(folder: Path, languages: Iterable[str]) -> dict[str, dict[str, str]]:
     """Texts by language and key. `folder` is the study's; its texts are in `texts/LANGUAGE.toml`.
 
-    A language that is not shipped needs a file of the study; missing keys are taken from English. Raises TextsError.
+    A language that is not shipped needs a file of the study; missing keys are taken from English, and those of SPECIAL
+    from the study's own text for all cases. Raises TextsError.
     """
     check_languages(folder, languages := tuple(languages))
     english = read(SHIPPED / "en.toml")
@@ -27,7 +34,9 @@ def load(folder: Path, languages: Iterable[str]) -> dict[str, dict[str, str]]:
     for language in languages:
         shipped, own = SHIPPED / f"{language}.toml", folder / "texts" / f"{language}.toml"
         texts = english | (read(shipped) if shipped.exists() else {})
-        found[language] = texts | (read(own) if own.exists() else {})
+        written = read(own) if own.exists() else {}
+        follow = {key: written[general] for key, general in SPECIAL.items() if general in written}
+        found[language] = texts | follow | written
     return found
 
 

@@ -50,6 +50,7 @@ def test_the_instructions_explain_and_the_check_brings_them_back(host, chromium,
             solved = headings.count(headings[-1]) % 2 == 0  # each stands first without its solution, then with it
             example = next(e for e in step["examples"] if EXAMPLES[language][e["condition"]] == headings[-1])
             check_example(page, example, solved)
+            check_words(page, running.experiment.texts[language], example["condition"], solved, window)
 
     person = Person(page, running.experiment, lambda _trial: ("top", 1), language=language)
     person.look = look
@@ -83,11 +84,22 @@ bonus_amount = 1
 def test_consent_says_how_long_it_takes_and_what_it_pays(host, context):
     page = context.new_page()
     page.goto(host(main=1, toml=PAID).url)
-    for words in ("about 7 minutes", "£4.50", "up to £1.00"):
+    for words in ("about 7 minutes", "£4.50", "up to £1.00", "above 50 % correct"):
         expect(page.locator("article")).to_contain_text(words)
     page.get_by_role("button", name="Deutsch").click()
     for words in ("etwa 7 Minuten", "4,50"):
         expect(page.locator("article")).to_contain_text(words)
+
+
+def check_words(page, texts, condition, solved, window):
+    """What to look for depends on the kind of images, and where the queries are on how the window is held."""
+    kind = "condition.synthetic.{}" if condition == "synthetic" else "instructions.example.{}"
+    said = texts[kind.format("common" if solved else "look" if condition == "synthetic" else "right")]
+    expect(page.locator('.remarks [data-place="right"] > :first-child')).to_have_text(said.format(number=9))
+    for width, height in (window["height"], window["width"]), (window["width"], window["height"]):
+        page.set_viewport_size({"width": width, "height": height})
+        asked = texts["trial.question_upright" if width < height else "trial.question"]
+        expect(page.locator(".question")).to_have_text(asked)
 
 
 def check_example(page, example, solved):

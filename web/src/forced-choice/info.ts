@@ -97,6 +97,7 @@ export interface Verdict {
 /** The words of a trial's screen; {n} stands for a number. */
 export interface Words {
   question: string;
+  question_upright: string; // where the references stand above the queries
   title_left: string;
   title_right: string;
   more_confident: string;

@@ -23,6 +23,7 @@ export class Screen {
   private hinted = true;
   private onRoom: () => void = () => undefined;
   private readonly stage: HTMLElement;
+  private readonly question: HTMLElement;
   private readonly hint: HTMLElement;
   private readonly status: HTMLElement;
   private readonly covering = element("div", { class: "covering", role: "alert" });
@@ -34,6 +35,7 @@ export class Screen {
     choose: (side: Side, confidence: number, event: Event) => void,
   ) {
     const { words } = shown;
+    this.question = element("h1", { class: "question" }, [words.question]);
     this.hint = element("p", { class: "hint" }, [words.hint]);
     this.status = element("p", { class: "visually-hidden", role: "status" });
     const more = element("p", { class: "more", "aria-hidden": "true" }, [words.more_confident]);
@@ -43,7 +45,7 @@ export class Screen {
       panel("right", words.title_right, words.reference_right, shown.references_right),
     ]);
     this.root = element("section", { class: "trial", "data-state": "loading", tabindex: "-1" }, [
-      element("h1", { class: "question" }, [words.question]),
+      this.question,
       this.stage,
       this.hint,
       this.status,
@@ -161,6 +163,9 @@ export class Screen {
     const layout = arrange(box, stimuli, window.devicePixelRatio, this.hinted);
     this.layout = layout;
     root.toggleAttribute("data-portrait", layout.portrait);
+    const { question, question_upright } = this.shown.words;
+    const asked = layout.portrait ? question_upright : question;
+    if (this.question.textContent !== asked) this.question.textContent = asked;
     root.toggleAttribute("data-alone", this.references === 0);
     for (const part of PARTS) root.style.setProperty(`--${part}`, `${layout[part]}px`);
     fitText(root.querySelectorAll<HTMLElement>(".question, .panel h2, .more, .hint"));

@@ -20,5 +20,6 @@ function promised(pay: Pay | null): string {
   const said = (amount: number) => money(amount, pay.currency, document.documentElement.lang);
   const basic = pay.amount > 0 ? paragraphs("consent.pay", { pay: said(pay.amount) }) : "";
   const bonus = pay.bonus === "none" ? "" : paragraphs(`consent.bonus_${pay.bonus}`, { bonus: said(pay.bonus_amount) });
-  return basic + bonus;
+  const from = pay.bonus === "accuracy" && pay.bonus_from > 0;
+  return basic + bonus + (from ? paragraphs("consent.bonus_from", { percent: +(100 * pay.bonus_from).toFixed(1) }) : "");
 }

@@ -5,7 +5,7 @@ import { Screen } from "../forced-choice/screen";
 import { at } from "../images";
 import { ask } from "../page";
 import type { Turned } from "../stage";
-import { html, paragraphs, say } from "../texts";
+import { has, html, paragraphs, say } from "../texts";
 import { Marks } from "./marks";
 import { conditionText, trialWords } from "./words";
 
@@ -41,13 +41,20 @@ export function examplePage(example: Example, loading: Promise<unknown>, solved:
 }
 
 /** What is to be seen, in the order in which one looks: what activates the unit, what does not, and the question. */
-function remarksOn({ references, solution, alike }: Example): Remark[] {
+function remarksOn({ condition, references, solution, alike }: Example): Remark[] {
   const { left, right } = references;
   const other = solution === "top" ? "bottom" : "top";
   const text = (name: string, number: number) =>
     html(`instructions.example.${name}${number === 1 ? "_one" : ""}`, { number });
+  const ofKind = (name: string, otherwise: string, number: number) => {
+    const key = `condition.${condition}.${name}${number === 1 ? "_one" : ""}`;
+    return has(key) ? html(key, { number }) : text(otherwise, number);
+  };
   const remarks: Remark[] = [];
-  if (right.length) remarks.push({ place: "right", asked: text("right", right.length), solved: text("common", right.length) });
+  if (right.length) {
+    const [asked, solved] = [ofKind("look", "right", right.length), ofKind("common", "common", right.length)];
+    remarks.push({ place: "right", asked, solved });
+  }
   if (left.length) {
     remarks.push({ place: "left", asked: text("left", left.length), solved: html(`instructions.example.other_${other}`) });
   }

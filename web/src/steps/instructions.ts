@@ -47,10 +47,11 @@ function textPage(name: string, body: string): Page {
 }
 
 /** Trials without references cannot be worked out; where the study begins with them, people should know why. */
-function withoutPages({ conditions, examples }: InstructionsStep): Page[] {
+function withoutPages({ conditions, examples, course }: InstructionsStep): Page[] {
   if (!conditions.includes(NONE)) return [];
   const first = conditions[0] === NONE && examples.length > 0 ? paragraphs("instructions.without.first") : "";
-  return [textPage("without", paragraphs("instructions.without.text") + first)];
+  const bonus = course.bonus ? paragraphs("instructions.without.bonus") : "";
+  return [textPage("without", paragraphs("instructions.without.text") + bonus + first)];
 }
 
 function course({ blocks, trials, practice, minutes }: InstructionsStep["course"]): string {

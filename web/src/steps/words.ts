@@ -5,6 +5,7 @@ import { has, say } from "../texts";
 export function trialWords(references: boolean): Words {
   return {
     question: say(references ? "trial.question" : "trial.question_none"),
+    question_upright: say(references ? "trial.question_upright" : "trial.question_none"),
     title_left: say("trial.left.title"),
     title_right: say("trial.right.title"),
     more_confident: say("trial.more_confident"),

@@ -120,6 +120,7 @@ def _pay(said: PaySection) -> dict[str, Any] | None:
         return None
     return {
         "amount": said.amount or 0, "currency": said.currency, "bonus": said.bonus, "bonus_amount": said.bonus_amount,
+        "bonus_from": said.bonus_from,
     }  # fmt: skip
 
 
@@ -130,7 +131,7 @@ def _instructions(experiment: Experiment, row: SessionRow, current: dict[str, An
         "round": current.get("round", 1), "missed": current.get("missed", []),
         "course": {
             "blocks": len(_blocks(row)), "trials": row.total, "minutes": experiment.config.minutes,
-            "practice": current.get("practice", True),
+            "practice": current.get("practice", True), "bonus": experiment.config.pay.bonus == "accuracy",
         },
     }  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +14,7 @@ from exemplum.tables import EVIDENCE
 NULL = "random"  # an explanation method whose pictures have nothing in common that could be taught
 # of a session whose conditions change from trial to trial: with many methods one each would take longer than a block
 INTERLEAVED = 2
-CLEAR = 0.5  # of the easiest trial's ease: from here on a trial that the session does not show is preferred
+CLEAR = 0.25  # of the easiest trial's ease: from here on a trial that the session does not show is preferred
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class WorkedExamples:
         """The easiest for each condition with references, in the order in which the session has them.
 
         One that the session does not show is preferred if it is clearly easy too. Where conditions change from trial to
-        trial there are two examples in all.
+        trial there are two examples in all, of the conditions whose examples are the easiest.
         """
         shown = {path for trial in session.trials for path in (trial.query_max, trial.query_min)}
         groups: dict[str, list[Trial]] = {}  # by condition, of the scheme that comes first
@@ -42,9 +41,10 @@ class WorkedExamples:
             if tuple(own.references) and own.condition not in groups:
                 same = (own.condition, own.scheme)
                 groups[own.condition] = [t for t in self.candidates if (t.condition, t.scheme) == same]
-        chosen = (self._easiest(group, shown) for group in groups.values() if group)
-        interleaved = any(not block.condition for block in session.blocks)
-        return list(itertools.islice(chosen, INTERLEAVED if interleaved else None))
+        chosen = [self._easiest(group, shown) for group in groups.values() if group]
+        if any(not block.condition for block in session.blocks):
+            return sorted(chosen, key=lambda trial: (-self._ease(trial), trial.trial_id))[:INTERLEAVED]
+        return chosen
 
     def is_alike(self, trial: Trial) -> bool:
         """Whether the observer found the correct query more like its references than the other query is."""

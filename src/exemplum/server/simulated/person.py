@@ -17,6 +17,8 @@ from exemplum.server.simulated.crowd import Crowd, Manner
 WORDS_PER_MINUTE = 238  # silent reading of English prose: Brysbaert (2019), J. Mem. Lang. 109
 # Median seconds; nothing is known about them but that pilots take about as long
 QUESTION_S, CHECK_S, EXAMPLE_S, RATING_S, BREAK_S, DEBRIEF_S, ANNOUNCEMENT_S = 5.0, 10.0, 12.0, 8.0, 8.0, 20.0, 5.0
+# texts of a worked example; of those for the upper and for the lower image it has one
+REMARKS = ("title", "text", "solved", "right", "left", "queries", "common", "correct_top", "other_bottom")
 SPREAD = 0.35  # of ln seconds on a page
 HASTE = 0.15  # of these times, of a careless person
 HASTY_RT_S = 0.7
@@ -98,7 +100,7 @@ def usual_seconds(step: Mapping[str, Any], texts: Mapping[str, str]) -> float:
         case "check":
             return _reading_s(texts, "check.text") + CHECK_S
         case "instructions":
-            return _reading_s(texts, "instructions.") + EXAMPLE_S * len(step["examples"])
+            return _instructions_s(step, texts)
         case "intuitiveness":
             return RATING_S * len(step["items"])
         case "break":
@@ -108,8 +110,20 @@ def usual_seconds(step: Mapping[str, Any], texts: Mapping[str, str]) -> float:
     return 0.0
 
 
-def _reading_s(texts: Mapping[str, str], prefix: str) -> float:
-    words = sum(len(text.split()) for key, text in texts.items() if key.startswith(prefix))
+def _instructions_s(step: Mapping[str, Any], texts: Mapping[str, str]) -> float:
+    """Of all texts of the instructions only those that this session shows: others are for other cases."""
+    parts = ["again."] if step["round"] > 1 else ["task.", "answer.", "course."]
+    if "none" in step["conditions"] and step["round"] == 1:
+        parts.append("without.")
+    remarks = _reading_s(texts, *(f"instructions.example.{name}" for name in REMARKS))
+    pages = _reading_s(texts, *(f"instructions.{part}" for part in parts))
+    return pages + (remarks + EXAMPLE_S) * len(step["examples"])
+
+
+def _reading_s(texts: Mapping[str, str], *prefixes: str) -> float:
+    words = sum(
+        len(text.split()) for key, text in texts.items() if key.startswith(prefixes) and not key.endswith("_one")
+    )
     return 60 * words / WORDS_PER_MINUTE
 
 
