@@ -18,8 +18,11 @@ export async function consent({ minutes, pay }: ConsentStep, { title, contact }:
 function promised(pay: Pay | null): string {
   if (!pay) return "";
   const said = (amount: number) => money(amount, pay.currency, document.documentElement.lang);
-  const basic = pay.amount > 0 ? paragraphs("consent.pay", { pay: said(pay.amount) }) : "";
-  const bonus = pay.bonus === "none" ? "" : paragraphs(`consent.bonus_${pay.bonus}`, { bonus: said(pay.bonus_amount) });
-  const from = pay.bonus === "accuracy" && pay.bonus_from > 0;
-  return basic + bonus + (from ? paragraphs("consent.bonus_from", { percent: +(100 * pay.bonus_from).toFixed(1) }) : "");
+  const parts: string[] = [];
+  if (pay.amount > 0) parts.push(html("consent.pay", { pay: said(pay.amount) }));
+  if (pay.bonus !== "none") parts.push(html(`consent.bonus_${pay.bonus}`, { bonus: said(pay.bonus_amount) }));
+  if (pay.bonus === "accuracy" && pay.bonus_from > 0) {
+    parts.push(html("consent.bonus_from", { percent: +(100 * pay.bonus_from).toFixed(1) }));
+  }
+  return `<p>${parts.join(" ")}</p>`;
 }

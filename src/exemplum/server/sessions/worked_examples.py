@@ -32,7 +32,8 @@ class WorkedExamples:
     def of(self, session: Session) -> list[Trial]:
         """The easiest for each condition with references, in the order in which the session has them.
 
-        One that the session does not show is preferred if it is clearly easy too. Where conditions change from trial to
+        One that the session does not show is preferred if it is clearly easy too, and of these one with other queries
+        than the examples before it. Where conditions change from trial to
         trial there are two examples in all, of the conditions whose examples are the easiest.
         """
         shown = {path for trial in session.trials for path in (trial.query_max, trial.query_min)}
@@ -41,7 +42,9 @@ class WorkedExamples:
             if tuple(own.references) and own.condition not in groups:
                 same = (own.condition, own.scheme)
                 groups[own.condition] = [t for t in self.candidates if (t.condition, t.scheme) == same]
-        chosen = [self._easiest(group, shown) for group in groups.values() if group]
+        chosen: list[Trial] = []
+        for group in filter(None, groups.values()):
+            chosen.append(self._easiest(group, shown, {trial.query_max for trial in chosen}))
         if any(not block.condition for block in session.blocks):
             return sorted(chosen, key=lambda trial: (-self._ease(trial), trial.trial_id))[:INTERLEAVED]
         return chosen
@@ -56,10 +59,11 @@ class WorkedExamples:
     def _ease(self, trial: Trial) -> float:
         return self.ease.get(trial.trial_id, 0.0)
 
-    def _easiest(self, trials: Sequence[Trial], shown: set[str]) -> Trial:
+    def _easiest(self, trials: Sequence[Trial], shown: set[str], used: set[str]) -> Trial:
         least = CLEAR * max(map(self._ease, trials))
         seen = {t.trial_id: len({t.query_max, t.query_min} & shown) for t in trials}
         new = [trial for trial in trials if not seen[trial.trial_id] and self._ease(trial) >= least]
+        new = [trial for trial in new if trial.query_max not in used] or new
         return min(new or trials, key=lambda trial: (-self._ease(trial), seen[trial.trial_id], trial.trial_id))
 
 
