@@ -3,7 +3,7 @@
     python -m exemplum demo exemplum-demo
     python -m exemplum rehearse exemplum-demo --participants 24    # for the group experimenter
     python -m exemplum gallery exemplum-demo                       # for the group gallery
-    python -m tools.screenshots exemplum-demo [GROUP …]            # report, participant, experimenter, gallery
+    python -m tools.screenshots exemplum-demo [GROUP …]            # all groups but network
 
 The group network is asked for by name, with a copy of the demo whose study.toml has in [scores] one more difficulty,
 0.95, the null directions and the observer colour_histogram, after `exemplum score COPY`.
@@ -25,12 +25,15 @@ from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, sync_playwright
+from tools import idea_figure
 
+from exemplum import design as designs
 from exemplum.errors import UserError
 from exemplum.gallery.serving import server
 from exemplum.server import Experiment, Settings, create_app, open_preview
 from exemplum.server.pages.chromium import find_chromium
 from exemplum.server.pages.preview_pdf import LIGHT, running
+from exemplum.study import Study
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 OPTIONS = (
@@ -81,6 +84,16 @@ def network(browser: Browser, study: Path) -> Shots:
     page.close()
 
 
+def idea(browser: Browser, study: Path) -> Shots:
+    """The figure of the whole idea, which docs/index.md and docs/start/what-it-is.md show."""
+    opened = Study.open(study)
+    trial = next(trial for trial in designs.load(opened).trials if trial.trial_id == TRIAL)
+    page = _page(browser, idea_figure.WIDTH, idea_figure.HEIGHT)
+    page.set_content(f'<body style="margin: 0; background: transparent">{idea_figure.svg(opened, trial)}</body>')
+    yield "idea", _image(page.screenshot())
+    page.close()
+
+
 def participant(browser: Browser, study: Path) -> Shots:
     """Pages of a session as a participant sees them, from the preview of the design's first schedule."""
     with tempfile.TemporaryDirectory(prefix="exemplum-screenshots-") as scratch:
@@ -125,7 +138,8 @@ def gallery(browser: Browser, study: Path) -> Shots:
 
 
 GROUPS: dict[str, Callable[[Browser, Path], Shots]] = {
-    "report": report, "network": network, "participant": participant, "experimenter": experimenter, "gallery": gallery,
+    "idea": idea, "report": report, "network": network, "participant": participant, "experimenter": experimenter,
+    "gallery": gallery,
 }  # fmt: skip
 
 
