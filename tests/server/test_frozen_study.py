@@ -421,7 +421,8 @@ def test_a_new_version_stands_beside_the_frozen_study(folder, serve):
 
 def test_the_manual_lists_what_may_change():
     """Oracle: the lists of exemplum.study.freezing."""
-    manual = (Path(freezing.__file__).parents[3] / "docs" / "how-to" / "running-a-study.md").read_text(encoding="utf-8")
+    pages = Path(freezing.__file__).parents[3] / "docs" / "how-to"
+    manual = (pages / "seed-and-version-a-study.md").read_text(encoding="utf-8")
     table = manual.partition("## Frozen by the first answer")[2].partition("Anything else")[0]
     for key in (*freezing.MAY_CHANGE, *freezing.UNTIL_UNBLINDED, *freezing.MAY_GROW):
         section, _, name = key.partition(".")

@@ -57,7 +57,7 @@ MORE = {
     "analysis": ("analysis.md", "explanation/inference.md"),
     "exclusions": ("explanation/statistics.md#exclusions",),
     "server": ("how-to/running-a-study.md", "server.md"),
-    "server.pay": ("how-to/running-a-study.md#paying",),
+    "server.pay": ("how-to/pay-participants.md",),
     "dataset": ("report.md#psych-ds-exemplum-export",),
 }
 

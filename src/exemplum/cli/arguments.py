@@ -38,7 +38,7 @@ DatabaseUrl = Annotated[
     typer.Option(
         "--database",
         envvar="EXEMPLUM_DATABASE",
-        help="Address of a PostgreSQL database, postgresql://… (docs/reference/server.md). Default: SQLite in "
+        help="Address of a PostgreSQL database, postgresql://… (docs/how-to/postgresql.md). Default: SQLite in "
         "the study folder.",
     ),
 ]

@@ -2,7 +2,7 @@
 
 Frozen are study.toml, the hash of the design, and the fingerprints of the stages up to the design, as they were at the
 last start of the server before the first answer. Answers of pilots freeze nothing. What may still change is listed
-here and in docs/how-to/running-a-study.md; everything else needs a new version of the study beside this one.
+here and in docs/how-to/seed-and-version-a-study.md; everything else needs a new version of the study beside this one.
 """
 
 from __future__ import annotations

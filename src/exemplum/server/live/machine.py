@@ -88,7 +88,7 @@ def _backup(situation: Situation) -> LiveCheck:
             return LiveCheck("backup", Verdict.FINE, "a replica by Litestream")
         return LiveCheck(
             "backup", Verdict.LOOK, "not known to be made",
-            "back the database up every hour (docs/how-to/running-a-study.md#backup), and name the copy in study.toml: "
+            "back the database up every hour (docs/how-to/put-a-study-online.md), and name the copy in study.toml: "
             "[server] backup",
         )  # fmt: skip
     path = study.resolve(declared)

@@ -116,7 +116,7 @@ def attempt(experiment: Experiment, quiet: bool = False, last: bool = False) -> 
     `last`: the server ends, so another try that is under way, of this study or another one, is waited for.
     """
     if not experiment.database.is_sqlite:
-        return True  # docs/reference/server.md says what PostgreSQL keeps, and for how long
+        return True  # docs/how-to/withdrawal-and-data-protection.md says what PostgreSQL keeps, and for how long
     if not ONE.acquire(blocking=last):
         return False
     try:
