@@ -31,6 +31,34 @@ UNIT = {
     ),
 }
 
+# Columns of several tables
+PLACE = Column("int", "place in the design, from 1")
+PLACE_IN_SESSION = Column("int", "place in the session, from 0")
+BLOCK = Column("int", "block of the session, from 0")
+TRIAL_KIND = Column("str", "practice, main, catch or repeated", values=TRIAL_KINDS)
+PHASE = Column("str", "practice, pre, main, post or repeated: where in the session the block stands", values=PHASES)
+SCHEME = Column("str", "Min-Max-9, Max-9, Min-Max-1 or Max-1; empty for none", values=SCHEMES)
+SELECTION = Column("str", "random or hand_picked", values=SELECTIONS)
+STIMULUS_SET = Column("str", "a to h in borowski2021-2; empty elsewhere")
+BATCH = Column("int", "number of the batch: its queries, and natural references")
+REPEATS = Column("str", "trial_id of the first showing, for repeated trials; empty elsewhere")
+DIFFICULTY = Column(
+    "str", "of the queries: extreme, a window such as 0.95, or a name; empty if they are shown references", ""
+)
+MARGIN = Column(
+    "float",
+    "activation of the maximal query minus that of the minimal one, in the unit's standard deviations over the "
+    "corpus; NaN if not known",
+    NAN,
+    unit=SD,
+)
+TRIAL_ANSWERED = Column("str", "the trial answered")
+EXPERTISE = Column("str", "expert or lay; empty if not asked")
+PATH_OF_STIMULUS = Column("str", "file, relative to the study folder, as in stimuli")
+GROUP = Column("str", "images of one group are near-duplicates; empty for none")
+PERCENTILE = Column("float", "percentage of the corpus with a lower activation; NaN without an index", unit="percent")
+SUBSET = Column("str", "all, correct or wrong")
+
 IMAGES = Table(
     "images",
     "Images of the corpus that could not be used; index/broken.parquet.",
@@ -89,9 +117,9 @@ STUDY_UNITS = Table(
     "The units that the study tests; queries/units.parquet, explanations/units.parquet of finished stimuli.",
     UNIT
     | {
-        "selection": Column("str", "random or hand_picked", values=SELECTIONS),
+        "selection": SELECTION,
         "role": Column("str", "main: measured; practice: for practice and catch trials", values=("main", "practice")),
-        "stimulus_set": Column("str", "a to h in borowski2021-2; empty elsewhere"),
+        "stimulus_set": STIMULUS_SET,
     },
 )
 
@@ -108,13 +136,11 @@ QUERIES = Table(
         "query_min": Column("str", "file of the other image"),
         "image_max": Column("str", "id in the corpus of the image that it is or was made from; empty if there is none"),
         "image_min": Column("str", "id of the other image"),
-        "group_max": Column("str", "images of one group are near-duplicates; empty for none"),
+        "group_max": GROUP,
         "group_min": Column("str", "group of the other image"),
         "activation_max": Column("float", "the unit's activation for the image in float32; NaN without a network"),
         "activation_min": Column("float", "activation for the other image"),
-        "percentile_max": Column(
-            "float", "percentage of the corpus with a lower activation; NaN without an index", unit="percent"
-        ),
+        "percentile_max": PERCENTILE,
         "percentile_min": Column("float", "percentile of the other image", unit="percent"),
         "margin": Column(
             "float",
@@ -137,11 +163,9 @@ STIMULI = Table(
         "batch": Column("int", "number of the batch that the picture is for; -1: it is used in every batch"),
         "position": Column("int", "from 0; of natural images 0 is the most extreme"),
         "image": Column("str", "id in the corpus of the image that it is or was made from; empty for none"),
-        "group": Column("str", "images of one group are near-duplicates; empty for none"),
+        "group": GROUP,
         "activation": Column("float", "the unit's activation for this image in float32; NaN without a network"),
-        "percentile": Column(
-            "float", "percentage of the corpus with a lower activation; NaN without an index", unit="percent"
-        ),
+        "percentile": PERCENTILE,
         "margin": Column(
             "float", "distance beyond the corpus's most extreme image, in standard deviations over the corpus", unit=SD
         ),
@@ -153,7 +177,7 @@ PICTURES = Table(
     "pictures",
     "How each optimized picture was made; explanations/pictures.parquet.",
     {
-        "path": Column("str", "file, relative to the study folder, as in stimuli"),
+        "path": PATH_OF_STIMULUS,
         "method": Column("str", "explanation method"),
         "unit": Column("str", "layer and channel, as in mixed4a:17"),
         "pole": Column("str", "max or min"),
@@ -172,7 +196,7 @@ TRACES = Table(
     "traces",
     "The objective over the steps of each optimized picture; explanations/traces.parquet.",
     {
-        "path": Column("str", "file, relative to the study folder, as in stimuli"),
+        "path": PATH_OF_STIMULUS,
         "step": Column("int", "step, from 0"),
         "score": Column("float", "the objective before that step's update: activation minus weighted similarity"),
     },
@@ -183,38 +207,28 @@ TRIALS = Table(
     "Every trial of every session that is known before the first answer; design/trials.parquet.",
     {
         "trial_id": Column("str", "participant, block and place in the block: p01-b05-t02"),
-        "participant": Column("int", "place in the design, from 1"),
-        "block": Column("int", "block of the session, from 0"),
-        "index": Column("int", "place in the session, from 0"),
-        "kind": Column("str", "practice, main, catch or repeated", values=TRIAL_KINDS),
+        "participant": PLACE,
+        "block": BLOCK,
+        "index": PLACE_IN_SESSION,
+        "kind": TRIAL_KIND,
         "condition": Column("str", "explanation method of the references, or none"),
-        "phase": Column(
-            "str", "practice, pre, main, post or repeated: where in the session the block stands", values=PHASES
-        ),
-        "scheme": Column("str", "Min-Max-9, Max-9, Min-Max-1 or Max-1; empty for none", values=SCHEMES),
+        "phase": PHASE,
+        "scheme": SCHEME,
     }
     | UNIT
     | {
-        "selection": Column("str", "random or hand_picked", values=SELECTIONS),
+        "selection": SELECTION,
         "role": Column("str", "main, or practice: a unit for practice and catch trials", values=("main", "practice")),
-        "stimulus_set": Column("str", "a to h in borowski2021-2; empty elsewhere"),
-        "batch": Column("int", "number of the batch: its queries, and natural references"),
+        "stimulus_set": STIMULUS_SET,
+        "batch": BATCH,
         "max_references": Column("list", "paths of the maximal references"),
         "min_references": Column("list", "paths of the minimal references"),
         "query_max": Column("str", "path of the maximal query: the right answer"),
         "query_min": Column("str", "path of the minimal query"),
         "max_side": Column("str", "top or bottom: where the maximal query stands", values=SIDES),
-        "repeats": Column("str", "trial_id of the first showing, for repeated trials; empty elsewhere"),
-        "difficulty": Column(
-            "str", "of the queries: extreme, a window such as 0.95, or a name; empty if they are shown references", ""
-        ),
-        "margin": Column(
-            "float",
-            "activation of the maximal query minus that of the minimal one, in the unit's standard deviations over the "
-            "corpus; NaN if not known",
-            NAN,
-            unit=SD,
-        ),
+        "repeats": REPEATS,
+        "difficulty": DIFFICULTY,
+        "margin": MARGIN,
     },
 )
 
@@ -222,12 +236,12 @@ BLOCKS = Table(
     "blocks",
     "Every block of every session; design/blocks.parquet.",
     {
-        "participant": Column("int", "place in the design, from 1"),
-        "block": Column("int", "block of the session, from 0"),
+        "participant": PLACE,
+        "block": BLOCK,
         "kind": Column("str", "practice, main or repeated"),
         "condition": Column("str", "explanation method of the references, or none; empty if it changes in the block"),
         "phase": Column("str", "practice, pre, main, post or repeated"),
-        "scheme": Column("str", "Min-Max-9, Max-9, Min-Max-1 or Max-1; empty for none", values=SCHEMES),
+        "scheme": SCHEME,
         "trials": Column("int", "trials in the block"),
         "repeats": Column("int", "of these, trials that are chosen from the answers given"),
     },
@@ -245,38 +259,28 @@ RESPONSES = Table(
         ),
         "observer_kind": Column("str", "machine or person", values=("machine", "person")),
         "participant": Column("str", "one person, or one run of a machine over a session; unique within observer"),
-        "expertise": Column("str", "expert or lay; empty if not asked"),
-        "trial_id": Column("str", "the trial answered"),
-        "trial": Column("int", "place in the session, from 0"),
-        "block": Column("int", "block of the session, from 0"),
-        "trial_kind": Column("str", "practice, main, catch or repeated", values=TRIAL_KINDS),
+        "expertise": EXPERTISE,
+        "trial_id": TRIAL_ANSWERED,
+        "trial": PLACE_IN_SESSION,
+        "block": BLOCK,
+        "trial_kind": TRIAL_KIND,
         "condition": Column("str", "natural, synthetic, none or another explanation method"),
-        "phase": Column(
-            "str", "practice, pre, main, post or repeated: where in the session the block stands", values=PHASES
-        ),
-        "scheme": Column("str", "Min-Max-9, Max-9, Min-Max-1 or Max-1; empty for none", values=SCHEMES),
+        "phase": PHASE,
+        "scheme": SCHEME,
     }
     | UNIT
     | {
-        "selection": Column("str", "random or hand_picked", values=SELECTIONS),
-        "stimulus_set": Column("str", "a to h in borowski2021-2; empty elsewhere"),
-        "batch": Column("int", "number of the batch: its queries, and natural references"),
+        "selection": SELECTION,
+        "stimulus_set": STIMULUS_SET,
+        "batch": BATCH,
         "max_side": Column("str", "top or bottom: where the maximal query stood", values=SIDES),
         "choice": Column("str", "top or bottom: the query chosen", values=SIDES),
         "correct": Column("bool", "whether the maximal query was chosen"),
         "confidence": Column("int", "1 (not confident) to 3 (very confident)", values=(1, 2, 3)),
         "rt_ms": Column("float", "reaction time in milliseconds; NaN if there is none"),
-        "repeats": Column("str", "trial_id of the first showing, for repeated trials; empty elsewhere"),
-        "difficulty": Column(
-            "str", "of the queries: extreme, a window such as 0.95, or a name; empty if they are shown references", ""
-        ),
-        "margin": Column(
-            "float",
-            "activation of the maximal query minus that of the minimal one, in the unit's standard deviations over the "
-            "corpus; NaN if not known",
-            NAN,
-            unit=SD,
-        ),
+        "repeats": REPEATS,
+        "difficulty": DIFFICULTY,
+        "margin": MARGIN,
         "query_px": Column("float", "side of a query as shown, in CSS pixels; NaN of machines, or not measured", NAN),
         "reference_px": Column("float", "side of a reference as shown, likewise; NaN too without references", NAN),
         "pixel_ratio": Column("float", "device pixels per CSS pixel, by screen and zoom; NaN likewise", NAN),
@@ -296,7 +300,7 @@ EVIDENCE = Table(
     "One row per trial and machine observer that grades its evidence; responses/evidence.parquet.",
     {
         "observer": Column("str", "as in responses"),
-        "trial_id": Column("str", "the trial answered"),
+        "trial_id": TRIAL_ANSWERED,
         "evidence": Column(
             "float",
             "evidence for the maximal query, in the observer's own unit: above 0 where it is chosen. Of observers of "
@@ -312,7 +316,7 @@ RATINGS = Table(
         "experiment": Column("str", "as in responses"),
         "observer": Column("str", "as in responses"),
         "participant": Column("str", "as in responses"),
-        "expertise": Column("str", "expert or lay; empty if not asked"),
+        "expertise": EXPERTISE,
         "condition": Column("str", "the explanation method that was rated"),
         "phase": Column("str", "pre or post: before or after the trials", values=("pre", "post")),
         "unit": Column("str", "the unit whose images were rated"),
@@ -437,7 +441,7 @@ ESTIMATES = Table(
             "observer (with another one, named in `group`); phase and phase+expertise for intuitiveness",
         ),
         "group": Column("str", "value of the variable named in `by`; several values joined by |; empty for all"),
-        "subset": Column("str", "all, correct or wrong"),
+        "subset": SUBSET,
         "aggregate": Column(
             "str",
             "pooled: over trials; participants, or units for a machine: mean of their means; units, by observer: over "
@@ -465,7 +469,7 @@ COMPARISONS = Table(
         "experiment": Column("str", "as in responses; 1 or 2 for the published data"),
         "observer": Column("str", "as in responses"),
         "measure": Column("str", "as in estimates"),
-        "subset": Column("str", "all, correct or wrong"),
+        "subset": SUBSET,
         "by": Column(
             "str",
             "as in estimates; condition, scheme+condition, branch+condition or phase+condition where groups are "
@@ -500,7 +504,7 @@ MODELS = Table(
         "observer": Column("str", "as in responses"),
         "measure": Column("str", "accuracy (log odds) or rt_s (ln of seconds)"),
         "model": Column("str", "glmm, glmm_slopes, lmm, lmm_slopes, gee, or calibration (α of a machine's evidence)"),
-        "subset": Column("str", "all, correct or wrong"),
+        "subset": SUBSET,
         "by": Column("str", "as in estimates"),
         "group": Column("str", "as in estimates"),
         "kind": Column(
