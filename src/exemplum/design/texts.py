@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from exemplum.errors import UserError, shown
@@ -29,25 +31,28 @@ def load(folder: Path, languages: Iterable[str]) -> dict[str, dict[str, str]]:
     from the study's own text for all cases. Raises TextsError.
     """
     check_languages(folder, languages := tuple(languages))
-    english = read(SHIPPED / "en.toml")
     found = {}
     for language in languages:
-        shipped, own = SHIPPED / f"{language}.toml", folder / "texts" / f"{language}.toml"
-        texts = english | (read(shipped) if shipped.exists() else {})
+        own = folder / "texts" / f"{language}.toml"
         written = read(own) if own.exists() else {}
         follow = {key: written[general] for key, general in SPECIAL.items() if general in written}
-        found[language] = texts | follow | written
+        found[language] = {**shipped()["en"], **shipped().get(language, {}), **follow, **written}
     return found
+
+
+@cache
+def shipped() -> Mapping[str, Mapping[str, str]]:
+    """The texts that come with Exemplum, by language and key."""
+    return MappingProxyType({path.stem: MappingProxyType(read(path)) for path in sorted(SHIPPED.glob("*.toml"))})
 
 
 def check_languages(folder: Path, languages: Iterable[str]) -> None:
     """Raise TextsError for a language that is neither shipped nor has a file in the study."""
-    known = sorted(path.stem for path in SHIPPED.glob("*.toml"))
     for language in languages:
         own = folder / "texts" / f"{language}.toml"
-        if language not in known and not own.exists():
+        if language not in shipped() and not own.exists():
             raise TextsError(
-                f"there are no texts in {language!r}: create the file {own}, or choose from {', '.join(known)}"
+                f"there are no texts in {language!r}: create the file {own}, or choose from {', '.join(shipped())}"
             )
 
 

@@ -275,7 +275,7 @@ def check(study: Study) -> None:
     said = study.config.server
     with study.setting("[server] languages"):
         texts.check_languages(study.folder, said.languages)
-    shipped = texts.read(texts.SHIPPED / "en.toml")
+    shipped = texts.shipped()["en"]
     own = tuple(f"field.{field.name}." for field in said.fields)
     for path in sorted((study.folder / "texts").glob("*.toml")):
         for key in texts.read(path):

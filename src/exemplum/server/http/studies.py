@@ -169,8 +169,7 @@ def _front(experiments: Mapping[str, Experiment], apps: Mapping[str, FastAPI]) -
     front = FastAPI(title="exemplum", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     front.router.redirect_slashes = False
     front.add_middleware(RequestMiddleware)
-    shipped = {path.stem: texts.read(path) for path in sorted(texts.SHIPPED.glob("*.toml"))}
-    ErrorResponses({"en": shipped["en"]} | shipped).handle(front)
+    ErrorResponses({"en": texts.shipped()["en"], **texts.shipped()}).handle(front)
     _add_overview(front, experiments)
 
     @front.get("/health")

@@ -46,7 +46,7 @@ def made(situation: Situation) -> Iterator[LiveCheck]:
 
 def _consent(study: Study) -> LiveCheck:
     said = texts.load(study.folder, study.config.server.languages)
-    examples = [texts.read(path)[CONSENT].split() for path in texts.SHIPPED.glob("*.toml")]
+    examples = [shipped[CONSENT].split() for shipped in texts.shipped().values()]
     shipped = [language for language, words in said.items() if words[CONSENT].split() in examples]
     if shipped:
         return LiveCheck(
