@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,7 @@ def is_current(url: str) -> bool:
             with engine.connect() as connection:
                 found = MigrationContext.configure(connection).get_current_revision()
             engine.dispose()
-    return found == ScriptDirectory.from_config(_config()).get_current_head()
+    return found == _migrations().get_current_head()
 
 
 def _revision_of_file(file: Path) -> str | None:
@@ -182,15 +183,18 @@ def _config() -> Config:
     return config
 
 
+@cache
+def _migrations() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
 def migrate(engine: Engine) -> str | None:
     """Migrate the schema to the newest revision; several processes may call this at once.
 
     An empty database gets the newest schema at once. Returns the earlier revision if it was older; None if nothing was
     done or the database was empty.
     """
-    config = _config()
-    script = ScriptDirectory.from_config(config)
-    newest = script.get_current_head()
+    newest = _migrations().get_current_head()
     with engine.connect() as connection, _without_foreign_keys(connection), connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
@@ -200,8 +204,9 @@ def migrate(engine: Engine) -> str | None:
             return None
         if before is None and not set(inspect(connection).get_table_names()) & set(Base.metadata.tables):
             Base.metadata.create_all(connection, checkfirst=False)
-            context.stamp(script, "head")
+            context.stamp(_migrations(), "head")
             return None
+        config = _config()
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, "head")
         return before
