@@ -7,6 +7,7 @@ ones, and `gallery.json`, written last, leads the page from these to those; so a
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from exemplum.gallery.maps import MapReader
 from exemplum.gallery.pictures import StudyPictures
 from exemplum.gallery.selection import Selection, select
 from exemplum.gallery.study_data import StudyData, fingerprint, made, prepare, read
+from exemplum.pages import count
 from exemplum.runtime import console, styled, track
 from exemplum.study import Study, locks
 
@@ -53,6 +55,7 @@ def build(study: Study, out: Path | None = None) -> Path:
     """
     folder = (out or study.stage(FOLDER)).expanduser().absolute()
     pages = _pages()
+    _check_folder(folder)  # first: an index may take hours
     with locks.alone(study.folder):
         prepare(study)
         stages = made(study)
@@ -61,7 +64,6 @@ def build(study: Study, out: Path | None = None) -> Path:
         if page.exists() and _is_of(folder, key):
             console.print(styled((f"{FOLDER}: up to date", "dim")))
             return page
-        _check_folder(folder)
         store.remove_leftovers(folder)
         began = time.monotonic()
         contents, site = _images(study, stages, folder, key)
@@ -90,11 +92,20 @@ def _is_of(folder: Path, key: str) -> bool:
 
 def _check_folder(folder: Path) -> None:
     """Raise UserError for a folder that holds something else: the gallery's files are replaced without asking."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; name a folder with --out")
     if folder.exists() and not (folder / POINTER).exists():
-        # of a first build that was stopped
-        own = {*PARTS, CACHE, *(path.name for path in STATIC.iterdir())}
-        if not {path.name.partition("-")[0] for path in folder.iterdir()} <= own:
+        # of a first build that was stopped; it writes its page last
+        others = [path for path in folder.iterdir() if path.name != CACHE and not path.match(".*.part")]
+        parts = [path for path in others if _is_part(path)]
+        pages = {path.name for path in STATIC.iterdir()} if parts else set()
+        if not {path.name for path in others if path not in parts} <= pages:
             raise UserError(f"{folder} is not empty and holds no gallery; name another folder with --out")
+
+
+def _is_part(path: Path) -> bool:
+    """Whether it is a folder that some gallery named: no folder of the user's, such as images or data-2026."""
+    return path.is_dir() and re.fullmatch(rf"({'|'.join(PARTS)})-[0-9a-f]{{16}}", path.name) is not None
 
 
 def _images(study: Study, stages: Sequence[str], folder: Path, key: str) -> tuple[Contents, Site]:
@@ -153,14 +164,14 @@ def _publish(folder: Path, site: Site) -> None:
     _prune(folder, {site.images, site.pictures, site.data})
     assets = {path.name for path in (STATIC / "assets").iterdir()}
     for path in (folder / "assets").iterdir():
-        if path.name not in assets:
+        if path.name not in assets and re.fullmatch(r"index-[\w-]{8}\.(js|css)", path.name):
             path.unlink()
 
 
 def _prune(folder: Path, kept: set[str]) -> None:
     """Delete the parts of earlier galleries."""
     for path in folder.iterdir():
-        if path.is_dir() and path.name.partition("-")[0] in PARTS and path.name not in kept:
+        if _is_part(path) and path.name not in kept:
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -168,7 +179,7 @@ def _say(contents: Contents, folder: Path, seconds: float) -> None:
     units, images = len(contents.data.index.units), len(contents.selection.rows)
     parts = [path for path in folder.iterdir() if path.is_dir() and path.name != CACHE]
     size = written_megabytes(parts)
-    said = f": {units:,} units, {images:,} images, {size:.0f} MB "
+    said = f": {count(units, 'unit')}, {count(images, 'image')}, {size:.0f} MB "
     console.print(styled((FOLDER, "bold green"), said, (f"({seconds:.1f} s)", "dim")))
     if contents.data.notice:
         console.print(contents.data.notice)
