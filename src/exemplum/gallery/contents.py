@@ -77,7 +77,9 @@ def gather(
     with track("gallery neighbours", 2 * units, "units") as advance:
         alike = neighbours.by_activations(data.index, advance)
         top, sharing = neighbours.by_exemplars(data.index, advance)
+    explanations = data.study.config.explanations
+    methods = sorted((use.name for use in explanations.uses), key=lambda name: name != explanations.baseline)
     return Contents(
-        data, selection, maps, pictures, shown, score_columns(data.scores, data.study.config.explanations.baseline),
+        data, selection, maps, pictures, shown, score_columns(data.scores, methods),
         likes(data.index, data.corpus), alike, sharing, top,
     )  # fmt: skip

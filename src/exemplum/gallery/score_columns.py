@@ -63,8 +63,8 @@ class ScoreColumns:
         return found
 
 
-def score_columns(scores: pd.DataFrame, baseline: str) -> ScoreColumns:
-    """The views of SCORES: the baseline's first, the easiest difficulty first."""
+def score_columns(scores: pd.DataFrame, methods: Sequence[str]) -> ScoreColumns:
+    """The views of SCORES, in the order of these methods, the easiest difficulty first."""
     table = scores[scores["n_tasks"] > 0].copy()
     hardness = {name: place for place, name in enumerate(easiest_first(table["difficulty"].unique()))}
     found = [
@@ -72,7 +72,7 @@ def score_columns(scores: pd.DataFrame, baseline: str) -> ScoreColumns:
         for row in table[VIEW].drop_duplicates().itertuples(index=False)
     ]
     order = {name: place for place, name in enumerate(table["observer"].unique())}
-    views = sorted(found, key=lambda view: (view[0] != baseline, order[view[3]], hardness[view[2]], view[1]))
+    views = sorted(found, key=lambda view: (methods.index(view[0]), order[view[3]], hardness[view[2]], view[1]))
     number = {view: place for place, view in enumerate(views)}
     keys = zip(*(table[name] for name in VIEW), strict=True)
     table["view"] = [number[str(m), int(r), str(d), str(o)] for m, r, d, o in keys]
