@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from browsing import launched
@@ -74,7 +75,13 @@ def shown(chromium: Browser, address: str) -> Iterator[Callable[..., Page]]:
 def test_axe_finds_nothing(shown, width, look):
     page = shown("", width, color_scheme=look, reduced_motion="reduce")
     found = axe_faults(page)
-    for where in ("#/units?sort=worst", "#/units?q=nothing+likes+this", "#/unit/mixed3a:5", "#/unit/nowhere:1"):
+    for where in (
+        "#/units?sort=worst",
+        "#/units?q=nothing+likes+this",
+        "#/unit/mixed3a:5",
+        "#/unit/sae:19",
+        "#/unit/nowhere:1",
+    ):
         page.evaluate(f"location.hash = {where!r}")
         page.wait_for_function("(title) => document.title.startsWith(title)", arg=TITLES[where])
         found += axe_faults(page)
@@ -89,7 +96,7 @@ def test_axe_finds_nothing(shown, width, look):
 
 TITLES = {
     "#/units?sort=worst": "All units", "#/units?q=nothing+likes+this": "All units", "#/unit/mixed3a:5": "mixed3a:5",
-    "#/unit/nowhere:1": "No such unit",
+    "#/unit/sae:19": "sae:19", "#/unit/nowhere:1": "No such unit",
 }  # fmt: skip
 
 
@@ -108,6 +115,7 @@ def test_a_search_is_an_address_and_a_walk_follows_its_order(shown):
     expect(page.locator(".tiles canvas")).to_have_count(18)
     page.keyboard.press("g")
     expect(page.get_by_role("status")).to_have_text("240 units")
+    expect(page.locator("[data-place='0']")).to_be_focused()  # the unit that was looked at
     page.keyboard.press("/")
     page.keyboard.type(":17")
     expect(page.get_by_role("status")).to_have_text("1 unit of 240")
@@ -136,6 +144,60 @@ def test_back_leads_to_where_one_was_and_a_link_to_the_top(shown):
 
 
 STILL = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"""
+
+
+def test_keys_lead_back_to_the_unit_that_was_looked_at_far_down_a_grid(shown):
+    page = shown("#/units?layer=mixed3b")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("End")
+    expect(page.locator("[data-place='239']")).to_be_focused()
+    for back in (lambda: page.keyboard.press("g"), page.go_back):
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("mixed3b:239")
+        back()
+        expect(page.locator("[data-place='239']")).to_be_focused()
+        expect(page.locator("[data-place='239']")).to_be_in_viewport()
+
+
+def test_very_small_numbers_and_a_layer_with_a_long_name_fit_a_phone(shown, site, tmp_path):
+    folder = tmp_path / "odd"
+    shutil.copytree(site, folder, ignore=shutil.ignore_patterns("cache"))
+    data = folder / json.loads((folder / "gallery.json").read_text())["data"]
+    network, units = (json.loads((data / name).read_text()) for name in ("network.json", "units/0.json"))
+    network["layers"][0]["name"] = "stages.3/blocks.11 conv_pw"
+    units[0] |= {"low": -2.53e-9, "high": 2.12e-9}
+    (data / "network.json").write_text(json.dumps(network))
+    (data / "units/0.json").write_text(json.dumps(units))
+    with serving(folder) as address:
+        page = shown("#/unit/stages.3%2Fblocks.11%20conv_pw:0", width=390, at=address)
+        page.locator(".axis span").first.wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        name = page.locator(".neighbours b").filter(has_text="conv_pw").first
+        assert name.evaluate("""(name) => {
+          const channel = document.createRange(), cell = name.closest(".cell").getBoundingClientRect();
+          channel.selectNodeContents(name.lastChild);
+          return channel.getBoundingClientRect().right <= cell.right && name.lastChild.data.startsWith(":");
+        }""")
+
+
+def test_a_table_has_no_maps_and_no_crops(shown, pages, exemplum, tmp_path):
+    names = [f"{number}.png" for number in range(12)]
+    for number, name in enumerate(names):
+        Image.new("RGB", (20, 20), (20 * number, 99, 99)).save(tmp_path / name)
+    (tmp_path / "study").mkdir()
+    rows = "".join(f"{name},{number}\n" for number, name in enumerate(names))
+    (tmp_path / "study" / "cells.csv").write_text(f"image,it:0\n{rows}", encoding="utf-8")
+    (tmp_path / "study" / "study.toml").write_text(
+        '[model]\nload = "table:cells.csv"\ninput_size = 20\n[images]\nload = "folder:.."\n'
+        '[explanations]\nmethods = ["natural"]\n', encoding="utf-8",
+    )  # fmt: skip
+    assert exemplum("gallery", str(tmp_path / "study")).returncode == 0
+    with serving(tmp_path / "study" / "gallery") as address:
+        page = shown("", at=address)
+        expect(page.locator("footer")).to_contain_text("Activation: what the table says.")
+        page.get_by_role("link", name="it:0").click()
+        expect(page.get_by_role("button", name="Highest image 1,")).to_be_visible()
+        expect(page.get_by_role("button", name="crop")).to_have_count(0)
 
 
 def test_a_dead_unit_has_a_page(shown):

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 
 import type { Network } from "../gallery/src/contract";
+import { nearest } from "../gallery/src/distribution";
 import { colour, enlarged, heat, strong } from "../gallery/src/maps";
-import { number, ordinal, percent, rank, score, wilson } from "../gallery/src/numbers";
+import { number, ordinal, percent, rank, score, wilson, words } from "../gallery/src/numbers";
 import { parse, unitLink } from "../gallery/src/route";
 import { address, asked, EMPTY, found, type UnitRow } from "../gallery/src/unit-table";
 
@@ -26,6 +27,29 @@ describe("search", () => {
     ["", [1, 11, 17]], ["mixed4a", [1, 11]], ["4a", [1, 11]], [":1", [1]], ["mixed4a:11", [11]], ["fabric", [1]],
     ["family:fabric", [1]], ["5x5", [11]], ["4a fabric", [1]], ["animal mixed4a", []],
   ] as const)("%s", (words, places) => expect(names(units, { words })).toEqual(places)); // prettier-ignore
+});
+
+describe("a label from a link", () => {
+  const labels = [["n", "1", 1], ["n", "10", 1], ["class", "golden retriever", 1], ["class", "golden", 1]];
+  const gallery = { ...network, labels } as unknown as Network;
+  const units = [unit(1, { likes: [0] }), unit(2, { likes: [1] }), unit(3, { likes: [2] }), unit(4, { likes: [3] })];
+  it.each([["n:1", [1]], ["n:10", [2]], ["class:golden retriever", [3]], ["class:golden", [4]], ["golden", [3, 4]]] as const)(
+    "%s finds the units that like it, and no others", (words, places) =>
+      expect(found(units, { ...EMPTY, words }, gallery).map((each) => each.place)).toEqual(places),
+  ); // prettier-ignore
+  it("is read as it is", () => expect(words("n:1/golden_retriever")).toBe("n:1/golden retriever"));
+});
+
+describe("images along the axis", () => {
+  it("are the nearest to the middle of each part, and the extremes are in the first and the last", () => {
+    const [low, high] = [-2.153, 2.092];
+    const known = [[0, low], [1, -0.1], [2, -0.3], [3, 2.0920001]] as const; // prettier-ignore
+    expect(nearest(known, low, high, 5).map((each) => each?.[0])).toEqual([0, undefined, 1, undefined, 3]);
+    for (let parts = 2; parts < 40; parts++) {
+      const shown = nearest(known, low, high, parts);
+      expect([shown.at(0)?.[0], shown.at(-1)?.[0]]).not.toContain(undefined);
+    }
+  });
 });
 
 describe("order and filters", () => {
@@ -65,7 +89,7 @@ describe("addresses", () => {
 describe("numbers", () => {
   it("are never 0 where there are none", () => {
     expect([number(null), percent(NaN), score(undefined)]).toEqual(["—", "—", "—"]);
-    expect([number(-0.12345), percent(0.974), score(0.9744), score(1)]).toEqual(["−0.123", "97 %", ".974", "1.00"]);
+    expect([number(-0.12345), percent(0.974), score(0.9744), score(1)]).toEqual(["−0.123", "97\u00a0%", ".974", "1.00"]);
     expect([1, 2, 11, 22, 50, 100].map(ordinal)).toEqual(["1st", "2nd", "11th", "22nd", "50th", "100th"]);
     expect(rank([1, 2, 3, 4], 3)).toBe(0.5);
   });

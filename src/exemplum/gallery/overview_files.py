@@ -32,7 +32,7 @@ def network(contents: Contents) -> dict[str, Any]:
         "count": int(units["count"].max()),
         "exact": index.exact,
         "sampled": len(index.sample),
-        "objective": index.objective,
+        "objective": index.objective if data.model.has_network else "table",
         "relu": index.relu,
         "made": time.strftime("%Y-%m-%d"),
         "version": versions().get("exemplum", ""),

@@ -2,7 +2,7 @@
 
 import type { Context } from "./context";
 import { h } from "./dom";
-import { label, number, percent, score } from "./numbers";
+import { number, percent, score, words } from "./numbers";
 import { unitLink } from "./route";
 import { disagreement, type Question, type UnitRow } from "./unit-table";
 
@@ -39,11 +39,14 @@ export function flagOf(unit: UnitRow): string {
 
 export function cell(unit: UnitRow, question: Question, images: 1 | 4, width: number, context: Context): HTMLElement {
   const shown = figure(unit, question);
-  const liked = unit.likes.map((each) => context.network.labels[each]![1]).slice(0, 3);
+  const channel = unit.name.slice(unit.name.lastIndexOf(":"));
+  const layer = unit.name.slice(0, -channel.length);
+  // ink and ground may be of one colour
+  const liked = [...new Set(unit.likes.map((each) => words(context.network.labels[each]![1])))].slice(0, 3).join(", ");
   // what is seen in another way, for readers
   const heard = [
     unit.branch && `branch ${unit.branch}`, unit.role === 1 && "tested in the study",
-    liked.length && `likes ${liked.map(label).join(", ")}`,
+    liked && `likes ${liked}`,
   ].filter(Boolean).map((part) => `, ${part}`).join(""); // prettier-ignore
   const side = images === 1 ? width : (width - SEAM) / 2;
   const thumbs = unit.thumbs.slice(0, images).map((image) => context.pictures.thumb(image, side));
@@ -53,10 +56,11 @@ export function cell(unit: UnitRow, question: Question, images: 1 | 4, width: nu
   if (share !== null && share !== undefined) bar.style.setProperty("--share", String(Math.max(0, 2 * share - 1)));
   const made = h(
     `a.cell.${images === 1 ? "one" : "four"}`,
-    { href: unitLink(unit.name), title: liked.length ? `likes ${liked.map(label).join(", ")}` : "" },
+    { href: unitLink(unit.name), title: [unit.name, liked && `likes ${liked}`].filter(Boolean).join(", ") },
     h("span.images", {}, thumbs),
     bar,
-    h("span.caption", {}, h("b", {}, images === 1 ? `:${unit.name.split(":").at(-1)}` : unit.name), " ",
+    h("span.caption", {}, h("span.heard", {}, unit.name),
+      h("b", { "aria-hidden": "true" }, images === 4 && h("span.of", {}, layer), channel), " ",
       h("span.figure", {}, flagOf(unit) || shown), h("span.heard", {}, heard)),
   ); // prettier-ignore
   made.style.width = `${width}px`;

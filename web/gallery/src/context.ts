@@ -9,6 +9,8 @@ export interface Page {
   title: string;
   element: HTMLElement;
   enter?: () => void; // what needs the page to have its width
+  unit?: number; // the place of the unit that the page shows
+  returned?: (unit: number, scroll: boolean) => void; // from a unit's page: gives the unit the focus if it is here
   leave?: () => void; // what to stop when another page is shown
   key?: (event: KeyboardEvent) => boolean; // whether the page has used a key
 }
@@ -27,6 +29,16 @@ export class Context {
 
   get network() {
     return this.data.network;
+  }
+
+  /** How many units there are. */
+  get count(): number {
+    return this.network.layers.reduce((sum, layer) => sum + layer.units, 0);
+  }
+
+  /** The name of a unit drawn at random. */
+  anyUnit(): string {
+    return this.data.nameOf(Math.floor(Math.random() * this.count));
   }
 
   /** The units of these layers, by number. */

@@ -15,6 +15,7 @@ export function distribution(context: Context, unit: UnitDetails): HTMLElement {
   const sparse = Math.max(...unit.counts) > 0.6 * unit.counts.reduce((sum, each) => sum + each, 0);
   const low = unit.low ?? 0;
   const high = unit.high ?? 0;
+  const varies = high > low;
   return h(
     "section", { "aria-labelledby": "distribution" },
     h("h2", { id: "distribution" }, "All activations"),
@@ -22,8 +23,8 @@ export function distribution(context: Context, unit: UnitDetails): HTMLElement {
       `${count(unit.count, "image")}: from ${number(low)} to ${number(high)}, median ${number(unit.quantiles[3])}, `,
       `standard deviation ${number(unit.std)}`,
       unit.active >= 0 && unit.active < unit.count ? `; not zero for ${count(unit.active, "image")}` : "",
-      sparse ? ". Heights are on a logarithmic scale." : "."),
-    high > low && along(context, unit, sparse),
+      sparse && varies ? ". Heights are on a logarithmic scale." : "."),
+    varies && along(context, unit, sparse),
     ladder(context, unit),
     !network.exact && h("p.note", {}, `Percentiles are of a random sample of ${count(network.sampled, "image")}.`),
   ); // prettier-ignore
@@ -53,7 +54,8 @@ function along(context: Context, unit: UnitDetails, sparse: boolean): HTMLElemen
       "aria-label": `Distribution of activations from ${number(low)} to ${number(unit.high)}` }, bars, marks),
     h("div.axis", { "aria-hidden": "true" }, ticks(low, unit.high!).map((tick) => {
       const at = h("span", {}, number(tick));
-      at.style.left = `${100 * share(tick)}%`;
+      const half = `${at.textContent!.length / 2}ch`; // within the drawing
+      at.style.left = `clamp(${half}, ${100 * share(tick)}%, calc(100% - ${half}))`;
       return at;
     })),
   ); // prettier-ignore
@@ -71,30 +73,37 @@ function along(context: Context, unit: UnitDetails, sparse: boolean): HTMLElemen
 /** As many images as have room, each the nearest to its place on the axis. */
 function placed(context: Context, unit: UnitDetails, width: number): HTMLElement[] {
   const low = unit.low!;
-  const span = unit.high! - low;
   const known = [
     ...unit.along.map((image, at) => [image, unit.alongActivations[at]] as const),
     ...[...unit.max, ...unit.min].map(([image, activation]) => [image, activation] as const),
   ].filter((each): each is readonly [number, number] => each[0] >= 0 && each[1] !== null && each[1] !== undefined);
   const places = Math.max(2, Math.floor(width / LEAST_PLACE));
   const side = Math.min(72, Math.floor(width / places) - 4);
-  const used = new Set<number>();
-  const made: HTMLElement[] = [];
-  for (let at = 0; at < places; at++) {
-    const middle = low + (span * (at + 0.5)) / places;
-    // only an image that lies within its place: a gap of the activations stays a gap
-    const near = known
-      .filter(([image, value]) => Math.abs(value - middle) <= span / places / 2 && !used.has(image))
-      .sort((a, b) => Math.abs(a[1] - middle) - Math.abs(b[1] - middle))[0];
-    if (!near) continue;
-    used.add(near[0]);
-    const image = context.pictures.thumb(near[0], side);
-    image.title = number(near[1]);
+  return nearest(known, low, unit.high!, places).flatMap((each, at) => {
+    if (!each) return [];
+    const [shown, value] = each;
+    const image = context.pictures.thumb(shown, side);
+    image.title = number(value);
     image.style.left = `${(100 * (at + 0.5)) / places}%`;
     image.style.marginLeft = `${-side / 2}px`;
-    made.push(image);
+    return [image];
+  });
+}
+
+type Valued = readonly [image: number, value: number];
+
+/** For each of so many even parts from low to high the image of it that is nearest to its middle; null: it has none. */
+export function nearest(known: readonly Valued[], low: number, high: number, parts: number): (Valued | null)[] {
+  const from = (value: number) => ((value - low) / (high - low)) * parts;
+  const found = Array.from({ length: parts }, (): Valued | null => null);
+  const far = ([, value]: Valued, part: number) => Math.abs(from(value) - part - 0.5);
+  for (const each of known) {
+    // the ends belong to the first and the last part, however they are rounded
+    const part = Math.min(Math.max(Math.floor(from(each[1])), 0), parts - 1);
+    const held = found[part];
+    if (!held || far(each, part) < far(held, part)) found[part] = each;
   }
-  return made;
+  return found;
 }
 
 function ticks(low: number, high: number): number[] {

@@ -1,7 +1,7 @@
 /** The images that activate a unit most and least, in four ways of showing where. */
 
 import type { Context } from "./context";
-import type { Exemplar, UnitDetails } from "./contract";
+import type { UnitDetails } from "./contract";
 import { h } from "./dom";
 import { read, type UnitMaps } from "./maps";
 import { number } from "./numbers";
@@ -24,13 +24,14 @@ export function exemplars(context: Context, unit: UnitDetails, layer: number): E
   const { grid } = context.network.layers[layer]!;
   const maps = unit.maps && grid ? read(unit.maps, grid) : null;
   const kept = localStorage.getItem(MODE) as Mode;
-  const offered = MODES.filter((mode) => maps || mode === "whole" || mode === "crop");
+  const offered = MODES.filter((mode) => mode === "whole" || (mode === "crop" ? isPart(unit, context) : maps));
+  const hasWays = offered.length > 1;
   let mode: Mode = offered.includes(kept) ? kept : "whole";
   const told = h("p.note", { "aria-live": "polite" });
   const scale = maps && heatScale(maps);
   const poles = h("div.poles");
-  const buttons = offered.map((each, at) =>
-    h("button", { type: "button", onclick: () => show(each), title: `key ${at + 1}` }, each),
+  const buttons = offered.map((each) =>
+    h("button", { type: "button", onclick: () => show(each), title: `key ${MODES.indexOf(each) + 1}` }, each),
   );
   const show = (chosen: Mode) => {
     if (!offered.includes(chosen)) return;
@@ -40,22 +41,28 @@ export function exemplars(context: Context, unit: UnitDetails, layer: number): E
     told.textContent = TOLD[mode];
     if (scale) scale.hidden = mode !== "heatmap";
     poles.replaceChildren(
-      pole(context, unit, unit.max, "max", mode, maps), pole(context, unit, unit.min, "min", mode, maps),
+      pole(context, unit, "max", offered, mode, maps), pole(context, unit, "min", offered, mode, maps),
     ); // prettier-ignore
   };
   show(mode);
   const element = h(
     "section", { "aria-labelledby": "exemplars" },
     h("div.section-head", {}, h("h2", { id: "exemplars" }, "Exemplars"),
-      h("div.modes", { role: "group", "aria-label": "Show" }, buttons)),
-    h("div.under-head", {}, told, scale), poles,
+      hasWays && h("div.modes", { role: "group", "aria-label": "Show" }, buttons)),
+    hasWays && h("div.under-head", {}, told, scale), poles,
   ); // prettier-ignore
   return { element, show };
 }
 
+/** Whether any place is less than the whole image: units without a map have none. */
+function isPart(unit: UnitDetails, { network: { side } }: Context): boolean {
+  return [...unit.max, ...unit.min].some(([, , top, left, bottom, right]) => bottom - top < side || right - left < side);
+}
+
 function pole(
-  context: Context, unit: UnitDetails, all: Exemplar[], name: "max" | "min", mode: Mode, maps: UnitMaps | null,
+  context: Context, unit: UnitDetails, name: "max" | "min", offered: Mode[], mode: Mode, maps: UnitMaps | null,
 ): HTMLElement {
+  const all = unit[name];
   const sign = name === "max" ? 1 : -1;
   const first = name === "max" ? 0 : unit.max.length;
   const tiles = all.map((exemplar, at) => {
@@ -63,7 +70,7 @@ function pole(
     const value = number(exemplar[1]);
     const alt = `${name === "max" ? "Highest" : "Lowest"} image ${at + 1}, activation ${value}`;
     return h(
-      "button.tile", { type: "button", "aria-label": alt, onclick: () => enlarge(context, unit, of, maps, mode, alt) },
+      "button.tile", { type: "button", "aria-label": alt, onclick: () => enlarge(context, unit, of, maps, offered, alt) },
       tile(of, mode, maps, context.pictures, context.network.side, alt), h("span.value", {}, value),
     ); // prettier-ignore
   });
@@ -87,14 +94,13 @@ function heatScale(maps: UnitMaps): HTMLElement {
 
 /** One image in all four ways, with what is known of it. */
 async function enlarge(
-  context: Context, unit: UnitDetails, of: TileOf, maps: UnitMaps | null, mode: Mode, alt: string,
+  context: Context, unit: UnitDetails, of: TileOf, maps: UnitMaps | null, offered: Mode[], alt: string,
 ): Promise<void> {
   const { side } = context.network;
-  const ways = MODES.filter((each) => maps || each === "whole" || each === "crop");
   const dialog = h("dialog.enlarged", { "aria-label": alt });
   const close = () => dialog.close();
   dialog.append(
-    h("div.ways-of-showing", {}, ways.map((each) => h("figure", {}, tile(of, each, maps, context.pictures, side, alt),
+    h("div.ways-of-showing", {}, offered.map((each) => h("figure", {}, tile(of, each, maps, context.pictures, side, alt),
       h("figcaption", {}, each)))),
     h("div.about", {}, h("button.close", { type: "button", onclick: close }, "Close"), h("h2", {}, alt)),
   ); // prettier-ignore
@@ -102,7 +108,6 @@ async function enlarge(
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
-  dialog.dataset["mode"] = mode;
   const facts = await context.data.images();
   const id = facts.ids[of.exemplar[0]] ?? "";
   const labels = (facts.labels[of.exemplar[0]] ?? []).map((text) => facts.texts[text]!);

@@ -29,6 +29,7 @@ async function start(): Promise<void> {
       const page = await made(context);
       if (mine !== asked) return; // another page has been asked for meanwhile
       shown?.leave?.();
+      const left = shown?.unit;
       shown = page;
       room.replaceChildren(page.element);
       page.enter?.();
@@ -36,7 +37,10 @@ async function start(): Promise<void> {
       history.replaceState(true, ""); // seen: with this state the browser comes back to it
       const top = isBack ? (positions.get(location.hash) ?? 0) : 0;
       // after the page has its height
-      requestAnimationFrame(() => scrollTo({ top, behavior: "instant" }));
+      requestAnimationFrame(() => {
+        scrollTo({ top, behavior: "instant" });
+        if (left !== undefined) page.returned?.(left, !isBack);
+      });
     } catch (error) {
       if (mine === asked) room.replaceChildren(failed(error));
     }
@@ -61,10 +65,9 @@ async function made(context: Context): Promise<Page> {
 
 function onKey(event: KeyboardEvent, context: Context, shown: () => Page | null): void {
   if (isTyping(event) || document.querySelector("dialog[open]")) return;
-  const units = context.network.layers.reduce((sum, layer) => sum + layer.units, 0);
   if (event.key === "/") (document.getElementById("search-here") ?? document.querySelector<HTMLElement>(".find input"))?.focus();
   else if (event.key === "?") keys();
-  else if (event.key === "r") location.hash = unitLink(context.data.nameOf(Math.floor(Math.random() * units)));
+  else if (event.key === "r") location.hash = unitLink(context.anyUnit());
   else if (event.key === "o") location.hash = "#/";
   else if (!shown()?.key?.(event)) return;
   event.preventDefault();

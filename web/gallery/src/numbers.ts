@@ -14,10 +14,10 @@ export function number(value: number | null | undefined, digits = 3): string {
   return text.replaceAll("-", MINUS);
 }
 
-/** A share of 1 as `97 %`. */
+/** A share of 1 as `97 %`, which is not broken across lines. */
 export function percent(share: number | null | undefined, digits = 0): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return UNDEFINED;
-  return `${(100 * share).toFixed(digits).replace("-", MINUS)} %`;
+  return `${(100 * share).toFixed(digits).replace("-", MINUS)}\u00a0%`;
 }
 
 /** A score as `.974`, or `1.00`. */
@@ -52,6 +52,11 @@ export function wilson(answers: number, correct: number): [low: number, high: nu
 export function label(name: string): string {
   const parts = name.split(/[:/\\]/).filter(Boolean);
   return (parts.at(-1) ?? name).replaceAll("_", " ");
+}
+
+/** A label of images as readers see it: `golden retriever`. */
+export function words(value: string): string {
+  return value.replaceAll("_", " ");
 }
 
 /** A value between the sorted values' ends as a share of them that lie below it, 0 to 1. */

@@ -3,7 +3,7 @@
 import type { Context, Page } from "./context";
 import type { LayerFacts, LayerScores } from "./contract";
 import { h, s } from "./dom";
-import { count, label, percent } from "./numbers";
+import { count, label, percent, words } from "./numbers";
 import { unitLink, unitsLink } from "./route";
 import { viewChooser, viewName } from "./views";
 
@@ -14,7 +14,6 @@ export const BRANCH_COLOURS = ["var(--b0)", "var(--b1)", "var(--b2)", "var(--b3)
 
 export function overview(context: Context): Page {
   const { network } = context;
-  const units = network.layers.reduce((sum, layer) => sum + layer.units, 0);
   let view = Math.min(Number(sessionStorage.getItem(VIEW) ?? 0), Math.max(0, network.views.length - 1)) || 0;
   const list = h(network.views.length ? "ol.layers" : "ol.layers.unscored");
   const fill = () => {
@@ -33,7 +32,7 @@ export function overview(context: Context): Page {
       h("p.kicker", {}, "Gallery"),
       h("h1", {}, `Units of ${network.network}`),
       h("p.lead", {},
-        `${count(units, "unit")} in ${count(network.layers.length, "layer")}, each by the images that activate it, `,
+        `${count(context.count, "unit")} in ${count(network.layers.length, "layer")}, each by the images that activate it, `,
         `over ${count(network.count, "image")} (${network.images}).`),
       ways(context)),
     network.notice && h("p.notice", {}, network.notice),
@@ -46,10 +45,10 @@ export function overview(context: Context): Page {
   return { title: network.network, element };
 }
 
-function ways({ network, data }: Context): HTMLElement {
+function ways(context: Context): HTMLElement {
+  const { network } = context;
   const way = (text: string, href: string) => h("a.way", { href }, text);
   const some = (key: "dead" | "rare") => network.layers.some((layer) => layer[key] > 0);
-  const units = network.layers.reduce((sum, layer) => sum + layer.units, 0);
   return h(
     "nav.ways", { "aria-label": "Ways in" },
     way("All units", unitsLink()),
@@ -61,7 +60,7 @@ function ways({ network, data }: Context): HTMLElement {
     some("rare") && way("Rare", unitsLink({ show: "rare" })),
     h("button.way", {
       type: "button",
-      onclick: () => { location.hash = unitLink(data.nameOf(Math.floor(Math.random() * units))); },
+      onclick: () => { location.hash = unitLink(context.anyUnit()); },
     }, "Any unit"),
   ); // prettier-ignore
 }
@@ -191,7 +190,7 @@ function liked({ network }: Context): HTMLElement | null {
     h("div.liked", {},
       h("h3", {}, label(key)),
       h("p.chips", {}, values.sort((a, b) => b[1] - a[1]).slice(0, MOST_LABELS).map(([value, fans]) =>
-        h("a.chip", { href: unitsLink({ q: `${key}:${value}` }) }, label(value), h("small", {}, fans))))); // prettier-ignore
+        h("a.chip", { href: unitsLink({ q: `${key}:${value}` }) }, words(value), h("small", {}, fans))))); // prettier-ignore
   const ordered = [...kinds].sort((a, b) => b[1].length - a[1].length);
   return h(
     "section", { "aria-labelledby": "liked" },
@@ -204,10 +203,12 @@ function liked({ network }: Context): HTMLElement | null {
   ); // prettier-ignore
 }
 
+const OBJECTIVES: Record<string, string> = { channel: "spatial mean", neuron: "centre", max: "maximum", cls: "class token" };
+
 function made({ network }: Context): HTMLElement {
   const how = [
-    `Activation: ${{ channel: "spatial mean", neuron: "centre", max: "maximum", cls: "class token" }[network.objective] ?? network.objective}` +
-      ` of the unit's map, ${network.relu} the ReLU.`,
+    network.objective === "table" ? "Activation: what the table says."
+      : `Activation: ${OBJECTIVES[network.objective] ?? network.objective} of the unit’s map, ${network.relu} the ReLU.`,
     network.exact ? "Percentiles are exact." : `Percentiles are of a random sample of ${network.sampled.toLocaleString("en")} images.`,
     network.views[0] ? `Scores are those of ${viewName(network.views[0], network.views)} unless another view is chosen; read them beside their nulls.` : "",
   ]; // prettier-ignore

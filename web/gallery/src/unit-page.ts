@@ -7,7 +7,7 @@ import { h } from "./dom";
 import { exemplars } from "./exemplars";
 import { madeSection } from "./made-section";
 import { neighbourSection } from "./neighbour-section";
-import { label, percent, rank, score } from "./numbers";
+import { label, percent, rank, score, words } from "./numbers";
 import { unitLink, unitsLink } from "./route";
 import { scoreSection } from "./score-section";
 import { MODES } from "./tile";
@@ -22,6 +22,7 @@ export async function unitPage(context: Context, name: string): Promise<Page> {
   const layer = data.layerOf(place);
   const [details, unit, mates] = await Promise.all([data.unit(place), context.unit(place), context.units([layer])]);
   const [before, after] = around(context, place);
+  const back = context.back || unitsLink({ layer: network.layers[layer]!.name });
   const go = (to: number | null) => {
     if (to !== null) location.hash = unitLink(data.nameOf(to));
   };
@@ -34,20 +35,21 @@ export async function unitPage(context: Context, name: string): Promise<Page> {
     "main.page.unit", {},
     h("header.unit-head", {},
       h("nav.walk", { "aria-label": "Units" },
-        h("a", { href: context.back || unitsLink({ layer: network.layers[layer]!.name }) }, "↑ Grid"),
+        h("a", { href: back }, "↑ Grid"),
         step("← Previous", before, context), step("Next →", after, context)),
       h("h1", {}, name),
       facts(context, unit, mates),
       likes(context, details.likes)),
-    sections.map((section) => section),
+    sections,
   ); // prettier-ignore
   return {
     title: name,
+    unit: place,
     element,
     key: (event) => {
       if (event.key === "ArrowLeft") go(before);
       else if (event.key === "ArrowRight") go(after);
-      else if (event.key === "g") location.hash = context.back || unitsLink({ layer: network.layers[layer]!.name });
+      else if (event.key === "g") location.hash = back;
       else if (/^[1-4]$/.test(event.key)) shown.show(MODES[Number(event.key) - 1]!);
       else return false;
       return true;
@@ -57,11 +59,10 @@ export async function unitPage(context: Context, name: string): Promise<Page> {
 
 /** The units before and after one in the grid that was looked at last, or else in the network. */
 function around(context: Context, place: number): [number | null, number | null] {
-  const { walked, network } = context;
+  const { walked, count } = context;
   const at = walked.indexOf(place);
   if (at >= 0) return [walked[at - 1] ?? null, walked[at + 1] ?? null];
-  const units = network.layers.reduce((sum, layer) => sum + layer.units, 0);
-  return [place > 0 ? place - 1 : null, place + 1 < units ? place + 1 : null];
+  return [place > 0 ? place - 1 : null, place + 1 < count ? place + 1 : null];
 }
 
 function step(text: string, to: number | null, context: Context): HTMLElement {
@@ -98,7 +99,7 @@ function likes({ network }: Context, found: [number, number, number, number][]):
     found.map(([number, count, of, share]) => {
       const [key, value] = network.labels[number]!;
       const told = `${count} of the ${of} highest images; ${percent(share, 1)} of all`;
-      return h("a.chip", { href: unitsLink({ q: `${key}:${value}` }), title: told }, h("small", {}, label(key)), label(value),
+      return h("a.chip", { href: unitsLink({ q: `${key}:${value}` }), title: told }, h("small", {}, label(key)), words(value),
         h("small", {}, `${count}/${of}`)); // prettier-ignore
     }),
   );

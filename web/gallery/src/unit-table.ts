@@ -100,8 +100,10 @@ function share(answers: [number, number] | null | undefined): number | null {
 
 /** The units that a question asks for, in its order. */
 export function found(units: UnitRow[], question: Question, network: Network): UnitRow[] {
-  const words = question.words.toLowerCase().split(/\s+/).filter(Boolean);
+  const whole = question.words.trim().toLowerCase();
+  const words = whole.split(/\s+/).filter(Boolean);
   const texts = network.labels.map(([key, value]) => `${key}:${value}`.toLowerCase());
+  const exact = texts.flatMap((text, number) => (text === whole ? [number] : []));
   const method = network.methods.indexOf(question.method);
   const { view, low, high } = question;
   const kept = units.filter((unit) => {
@@ -110,6 +112,8 @@ export function found(units: UnitRow[], question: Question, network: Network): U
     if (question.method && !unit.methods.includes(method)) return false;
     const value = unit.scores[view] ?? null;
     if ((low > 0 || high < 1) && (value === null || value < low || value > high)) return false;
+    // a whole label, as links have it, is no part of others: count:1 is not count:10
+    if (exact.length) return exact.some((number) => unit.likes.includes(number));
     return words.every((word) => matches(unit, word, texts));
   });
   return sorted(kept, question);

@@ -2,6 +2,7 @@
 
 import { CAPTION, cell, DENSITIES, type Density } from "./cell";
 import type { Context, Page } from "./context";
+import type { Network } from "./contract";
 import { h } from "./dom";
 import { count } from "./numbers";
 import { unitsLink } from "./route";
@@ -75,6 +76,10 @@ export async function unitsPage(context: Context, parameters: URLSearchParams): 
     title,
     element,
     enter: () => update({}, false),
+    returned: (unit, scroll) => {
+      const at = shown.findIndex((each) => each.place === unit);
+      if (at >= 0) grid.focus(at, scroll);
+    },
     leave: () => grid.destroy(),
     key: (event) => {
       if (event.key !== "ArrowDown" && event.key !== "Enter") return false;
@@ -118,14 +123,17 @@ function toolbar(
 ): HTMLElement {
   const { network } = context;
   const layer = network.layers.find((each) => each.name === question.layer);
+  const liked = mostLiked(network);
+  const examples = [liked[0], network.branches[1], ":17"].filter(Boolean);
   const branches = layer ? Object.keys(layer.branches) : network.branches;
   const words = h("input", {
-    type: "search", id: "search-here", value: question.words, placeholder: "fabric, 5x5, :17 …",
+    type: "search", id: "search-here", value: question.words, placeholder: `${examples.join(", ")} …`,
     oninput: () => update({ words: words.value }), autocomplete: "off", list: "labels",
   }); // prettier-ignore
   return h(
     "form.toolbar", { role: "search", "aria-label": "Units", onsubmit: (event: Event) => event.preventDefault() },
-    h("label.field.grow", {}, h("span", {}, "Name, or what it likes"), words), labels(context),
+    h("label.field.grow", {}, h("span", {}, liked.length ? "Name, or what it likes" : "Name"), words),
+    h("datalist", { id: "labels" }, liked.slice(0, MOST_OPTIONS).map((value) => h("option", { value }))),
     chooser("Order", sorts(context), question.sort, (sort) => update({ sort })),
     viewChooser(network, question.view, (view) => update({ view })),
     network.views.length > 0 && range(question, update),
@@ -194,7 +202,6 @@ function range(question: Question, update: (changes: Partial<Question>) => void)
 const MOST_OPTIONS = 300;
 
 /** What can be searched for, most liked first. */
-function labels({ network }: Context): HTMLElement {
-  const liked = [...network.labels].filter(([, , fans]) => fans).sort((a, b) => b[2] - a[2]);
-  return h("datalist", { id: "labels" }, liked.slice(0, MOST_OPTIONS).map(([, value]) => h("option", { value })));
+function mostLiked(network: Network): string[] {
+  return network.labels.filter(([, , fans]) => fans).sort((a, b) => b[2] - a[2]).map(([, value]) => value);
 }

@@ -16,10 +16,13 @@ export class VirtualGrid {
   #rows = new Map<number, HTMLElement>();
   #columns = 1;
   #focused = -1;
-  readonly #watch = new ResizeObserver(() => this.#layout());
+  readonly #watch = new ResizeObserver(() => {
+    if (this.element.clientWidth !== this.#room) this.#layout();
+  });
   readonly #scroll = () => this.#fill();
   #size: CellSize;
   #count = 0;
+  #room = 0; // width of the grid
   #width = 0; // of a cell, as it is
   readonly #cell: (place: number, width: number) => HTMLElement;
 
@@ -47,12 +50,13 @@ export class VirtualGrid {
     this.#watch.disconnect();
   }
 
-  /** Bring a cell into view and give it the focus. */
-  focus(place: number): void {
+  /** Give a cell the focus, and bring it into view. */
+  focus(place: number, scroll = true): void {
     const row = Math.floor(place / this.#columns);
     const top = this.element.getBoundingClientRect().top + scrollY + row * this.#pitch;
     const margin = 120; // what sticks to the top
-    if (top < scrollY + margin) scrollTo({ top: top - margin });
+    if (!scroll) this.#fill();
+    else if (top < scrollY + margin) scrollTo({ top: top - margin });
     else if (top + this.#pitch > scrollY + innerHeight) scrollTo({ top: top + this.#pitch - innerHeight });
     this.#fill();
     this.element.querySelector<HTMLElement>(`[data-place="${place}"]`)?.focus({ preventScroll: true });
@@ -66,6 +70,8 @@ export class VirtualGrid {
     const { width, gap } = this.#size;
     const room = this.element.clientWidth;
     if (!room) return; // not in the page yet
+    this.#room = room;
+    const hasFocus = this.element.contains(document.activeElement);
     this.#columns = Math.max(1, Math.floor((room + gap) / (width + gap)));
     this.#width = Math.floor((room - gap * (this.#columns - 1)) / this.#columns);
     const rows = Math.ceil(this.#count / this.#columns);
@@ -74,6 +80,7 @@ export class VirtualGrid {
     for (const row of this.#rows.values()) row.remove();
     this.#rows.clear();
     this.#fill();
+    if (hasFocus && this.#focused < this.#count) this.focus(this.#focused);
   }
 
   #fill(): void {
