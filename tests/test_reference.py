@@ -85,9 +85,13 @@ def in_python_pages() -> list[str]:
 
 
 def found(name: str) -> object:
-    """What a name stands for: a face's, rather than a module of the same name."""
-    face, _, last = name.rpartition(".")
-    within = found(face) if "." in face else ex
+    """What a name stands for: in a face that, rather than a module of the same name."""
+    place, _, last = name.rpartition(".")
+    if not place:
+        return ex
+    within = found(place)
+    if inspect.isfunction(within) and within.__name__ == last:
+        within = import_module(place)
     return getattr(within, last) if hasattr(within, last) else import_module(name)
 
 

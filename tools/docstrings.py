@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ class ReadableDocstrings(griffe.Extension):
             if found.docstring is None:
                 continue
             prose, examples = split(found.docstring.value)
+            if isinstance(found, griffe.Function):
+                prose = listed(prose, {parameter.name for parameter in found.parameters})
             fields = field_list(found) if isinstance(found, griffe.Class) else ""
             found.docstring.value = "\n\n".join(filter(None, [linked(prose), fields, fenced(examples)]))
 
@@ -41,18 +43,43 @@ def split(docstring: str) -> tuple[str, str]:
 
 
 def fenced(text: str) -> str:
-    """Every example of a text as a block of code.
-
-    >>> print(fenced(">>> 1 + 1\\n2\\n\\nThat is all."))
-    ```pycon
-    >>> 1 + 1
-    2
-    ```
-    <BLANKLINE>
-    That is all.
-    """
+    """Every example of a text as a block of code."""
     blocks = re.split(r"\n\s*\n", text.strip()) if text else []
     return "\n\n".join(f"```pycon\n{block}\n```" if block.startswith(EXAMPLE) else block for block in blocks)
+
+
+def listed(text: str, parameters: Collection[str]) -> str:
+    """A text in which what begins with a parameter and a colon is a list, up to a blank line, "Raises" or "Returns".
+
+    >>> print(listed("Draw.\\n\\nsize: in\\npixels. x, y: the place. Raises no error.", {"size", "x", "y"}))
+    Draw.
+    <BLANKLINE>
+    - `size`: in
+      pixels.
+    - `x`, `y`: the place.
+    <BLANKLINE>
+    Raises no error.
+    """
+    return "\n\n".join(_listed(paragraph, parameters) for paragraph in re.split(r"\n\s*\n", text))
+
+
+def _listed(paragraph: str, parameters: Collection[str]) -> str:
+    names = rf"(?:{'|'.join(map(re.escape, parameters)) or '(?!)'})"
+    start = rf"(?:{names}, )*{names}: "
+    parts = re.split(rf"(?:^|(?<=[.;])\s+)(?={start})|(?<=\.)\s+(?=(?:Raises|Returns) )", paragraph)
+    lines = [part for part in parts if part]
+    if not any(re.match(start, part) for part in lines):
+        return paragraph
+    before: list[str] = []
+    items: list[str] = []
+    after: list[str] = []
+    for part in lines:
+        if name := re.match(start, part):
+            named = ", ".join(f"`{each}`" for each in name[0][:-2].split(", "))
+            items.append(f"- {named}: " + part[name.end() :].replace("\n", "\n  ").removesuffix(";"))
+        else:
+            (after if items else before).append(part)
+    return "\n\n".join(filter(None, [" ".join(before), "\n".join(items), " ".join(after)]))
 
 
 def linked(text: str) -> str:

@@ -20,6 +20,7 @@ LAST_HEADING = "## Words to prefer"  # below it are words to avoid
 # these have an everyday meaning too, so that a link would often be wrong
 EVERYDAY = re.compile("batch|bin|block|cell|claim|factor|group|place|showing|stage|stale|step|update")
 LEFT_ALONE = ("a", "code", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "button", "script", "style", "svg", "summary")
+BOOST = {"reference/cli.md": 2}  # in searches, so that `exemplum score` finds the command before pages about scores
 KEY = re.compile(r"^### `\[.+\] (\w+)`$", re.MULTILINE)  # a heading of docs/reference/study-toml.md
 LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 
@@ -63,6 +64,8 @@ def with_anchors(html: str) -> str:
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
     """Called by mkdocs: links that leave docs/ lead into the repository; keys have short names in the contents."""
     folder = posixpath.dirname(f"docs/{page.file.src_uri}")
+    if page.file.src_uri in BOOST:
+        page.meta["search"] = {"boost": BOOST[page.file.src_uri]}
 
     def to_repository(link: re.Match[str]) -> str:
         path = posixpath.normpath(posixpath.join(folder, link[2]))

@@ -33,6 +33,8 @@ class Side(StrEnum):
 
 
 class TrialKind(StrEnum):
+    """What a trial is for."""
+
     PRACTICE = "practice"
     MAIN = "main"
     CATCH = "catch"

@@ -18,7 +18,9 @@ def near_duplicates(thumbnails: np.ndarray, groups: Sequence[str] = ()) -> np.nd
     """A class per image, the same for near-duplicates: int64 (images,).
 
     thumbnails: as `images.thumbnail` makes them, uint8 (images, 16, 16, 3). groups: the corpus's name of a group of
-    copies per image, or "". Two images are in one class if `images.identical` says that they look the same or if they
+    copies per image, or "".
+
+    Two images are in one class if `images.identical` says that they look the same or if they
     are in one group, directly or by way of others.
 
     >>> from exemplum.images import photograph, thumbnail

@@ -50,6 +50,7 @@ def build_index(
     """Measure every unit of `layers` (one or several; the model's default ones if empty) for every image.
 
     images: a corpus, or anything that `open_images` takes: a name, a folder as a Path, arrays or Pillow images.
+
     The objective turns a unit's map into its activation: `channel` takes its spatial mean, `neuron` its centre, `max`
     its maximum, and `cls` the class token of a vision transformer instead. Keeps each unit's `keep` highest and lowest
     images, its moments, and its activations for a seeded uniform `sample` of the images, from which quantiles,

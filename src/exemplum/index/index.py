@@ -137,9 +137,11 @@ class ActivationIndex:
         """The unit's activation map for an image at the size that the network sees, float32 (size, size).
 
         image: its row or its id in the corpus, or the image itself, uint8 (h, w, 3), which is resized and not cropped
-        further. Values between the centres of cells are bilinear. The map of a vector or a class token is one value
-        everywhere. Raises UserError if the unit was not indexed, for an image that is not in the corpus, and if the
-        index was read from disk and has no model and images (`attached`).
+        further.
+
+        Values between the centres of cells are bilinear. The map of a vector or a class token is one value everywhere.
+        Raises UserError if the unit was not indexed, for an image that is not in the corpus, and if the index was read
+        from disk and has no model and images (`attached`).
 
         >>> import exemplum as ex
         >>> index = ex.build_index(ex.load("embedded"), ex.open_images("embedded", limit=40), ["mixed3a"])

@@ -220,6 +220,7 @@ class Model:
         dictionary reads its own layer as it needs it.
         dtype: of the network's weights and of the maps; images are normalized in float32.
         fuse: whether BatchNorms are folded into the convolutions before them.
+
         A network that takes only its own input size gets images of other sizes resized (bilinear).
         Raises as `layer` does.
         """

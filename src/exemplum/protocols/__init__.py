@@ -2,8 +2,8 @@
 
 from exemplum.errors import UserError, did_you_mean
 from exemplum.protocols.borowski2021 import BOROWSKI2021_1, BOROWSKI2021_2
+from exemplum.protocols.definition import Factor, Protocol
 from exemplum.protocols.imi2023 import IMI2023
-from exemplum.protocols.protocol import Factor, Protocol
 from exemplum.protocols.quick import QUICK
 from exemplum.records import Scheme
 

@@ -1,6 +1,6 @@
 """The two experiments of Borowski, Zimmermann et al. (ICLR 2021)."""
 
-from exemplum.protocols.protocol import Factor, Protocol
+from exemplum.protocols.definition import Factor, Protocol
 from exemplum.records import Pole, Scheme
 
 BOTH = (Pole.MIN, Pole.MAX)

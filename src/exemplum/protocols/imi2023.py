@@ -1,6 +1,6 @@
 """The comparison between participants of Zimmermann, Klein & Brendel (NeurIPS 2023), of the methods for one network."""
 
-from exemplum.protocols.protocol import Factor, Protocol
+from exemplum.protocols.definition import Factor, Protocol
 from exemplum.records import Pole, Scheme
 
 IMI2023 = Protocol(

@@ -1,6 +1,6 @@
 """A new method against the baseline in less than ten minutes per participant."""
 
-from exemplum.protocols.protocol import Factor, Protocol
+from exemplum.protocols.definition import Factor, Protocol
 from exemplum.records import Pole, Scheme
 
 QUICK = Protocol(

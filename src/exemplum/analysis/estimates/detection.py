@@ -83,7 +83,7 @@ def without_lapses(
 ) -> tuple[float, float]:
     """d′ of the answers that were not lapses, and its standard error, from the counts of main and of catch trials.
 
-    Lapses pull both rates towards ½: H = λ/2 + (1 − λ)H*, so H* = (H − λ/2)/(1 − λ) with λ from the catch trials
+    Lapses pull both rates towards ½: H = λ/2 + (1 − λ)H′, so H′ = (H − λ/2)/(1 − λ) with λ from the catch trials
     (log-linear correction there too). Delta method over H, F and λ. NaN if a rate is impossible given λ.
     Source: Wichmann & Hill (2001), Percept. Psychophys. 63, for why lapses bias the slope if ignored.
     """

@@ -42,6 +42,8 @@ TOP_IS_MAX = {"max_min": "top", "min_max": "bottom"}
 
 @dataclass(frozen=True)
 class PublishedData:
+    """Both experiments as tables, and what was noticed in the files."""
+
     responses: pd.DataFrame  # RESPONSES
     ratings: pd.DataFrame  # RATINGS
     findings: list[Finding]

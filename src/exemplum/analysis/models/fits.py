@@ -273,6 +273,8 @@ def compare_population(
 
 @dataclass(frozen=True)
 class Fit:
+    """The coefficients of a GEE with exchangeable correlation."""
+
     beta: Array
     covariance: Array  # robust
     correlation: float  # between two answers of a participant

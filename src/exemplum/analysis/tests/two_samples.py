@@ -14,6 +14,8 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Effect:
+    """An effect size with its 95 % interval; NaN where it is undefined."""
+
     name: str
     value: float
     low: float
