@@ -16,7 +16,7 @@ from exemplum.server.sessions import summaries, watch
 from exemplum.server.storage.schema import Answer, Participant, SessionRow, Summary, TrialRow, now_ms
 from exemplum.server.storage.tables import members, people
 from server.conftest import ON_SQLITE, stop
-from server.test_experimenter import let_in
+from server.test_experimenter import let_in, press
 from server.walk import Walker
 
 MINUTE = 60_000
@@ -202,6 +202,10 @@ def test_the_page_shows_nothing_by_condition(serve):
     for path in ("", "links", "payment", f"session/{lines(client.experiment)[0].key}"):
         shown = re.sub(r"<[^>]+>", " ", client.get(f"/experimenter/{path}").text)
         assert not re.search(r"\b(natural|synthetic)\b", shown), path
+    # the preview says which block has which condition, so times by block are times by condition
+    assert "Mean RT" not in shown
+    press(client, "/experimenter/recruitment", state="closed")
+    assert "Mean RT" in client.get(f"/experimenter/{path}").text
 
 
 @ON_SQLITE
