@@ -2,6 +2,7 @@
 
 docs/pictures/units.png: python -m tools.pictures units exemplum-demo
 docs/pictures/shows.png: python -m tools.pictures shows STUDY NAME …, the names of uses of natural, a row for each
+docs/pictures/outlines.webp: python -m tools.pictures outlines STUDY, the study of docs/tutorials/own-method.md
 docs/pictures/features.png: python -m tools.pictures features FILE mixed4a, a dictionary of the embedded network's layer
 """
 
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 import exemplum as ex
 from exemplum import queries, store
@@ -26,12 +28,12 @@ def units_sheet(study: Study) -> np.ndarray:
     return np.concatenate([_row(study, stimuli[stimuli["unit"] == unit]) for unit in _units(study, UNITS)])
 
 
-def shows_sheet(study: Study, methods: list[str]) -> np.ndarray:
-    """A few units with one row per method: references of both poles in one batch, of the same images in every row."""
+def shows_sheet(study: Study, methods: list[str], units: int = ACROSS * DOWN) -> np.ndarray:
+    """A few units with one row per method: references of both poles in one batch."""
     stimuli, _ = queries.load(study)
     blocks = [
         np.concatenate([_references(study, stimuli[stimuli["unit"] == unit], method) for method in methods])
-        for unit in _units(study, ACROSS * DOWN)
+        for unit in _units(study, units)
     ]
     space = np.full((blocks[0].shape[0], 3 * GAP, 3), 255, np.uint8)
     lines = [
@@ -62,8 +64,8 @@ def _units(study: Study, count: int) -> list[str]:
 
 
 def _references(study: Study, own: pd.DataFrame, method: str) -> np.ndarray:
-    """The first pictures of both poles in batch 0."""
-    shown = own[(own["method"] == method) & (own["batch"] == 0) & (own["position"] < EACH)]
+    """The first pictures of both poles in batch 0; -1: of every batch."""
+    shown = own[(own["method"] == method) & own["batch"].isin((-1, 0)) & (own["position"] < EACH)]
     return _joined(study, [shown[shown["pole"] == pole].sort_values("position")["path"] for pole in ("min", "max")])
 
 
@@ -88,6 +90,10 @@ def _joined(study: Study, groups: list[pd.Series]) -> np.ndarray:
 
 if __name__ == "__main__":
     name, given, *more = sys.argv[1:]
+    if name == "outlines":
+        sheet = shows_sheet(Study.open(given), ["natural", "outlines", "half", "random"], units=ACROSS)
+        Image.fromarray(sheet).save(FOLDER / "outlines.webp", quality=85)
+        sys.exit()
     if name == "features":
         sheet = features_sheet(given, *more)
     else:

@@ -65,7 +65,7 @@ def test_exclusions_name_the_rule_and_the_reason():
 def test_only_declared_claims_are_told_and_none_of_observers_of_known_results():
     scheme = JUDGED | {"by": "scheme", "group": "Max-1", "role": "secondary"}
     rows = [scheme, JUDGED, JUDGED | {"observer": "chance"}, JUDGED | {"role": "exploratory"}]
-    found = findings.verdicts(tables.VERDICTS.frame(rows))
+    found = findings.declared_verdicts(tables.VERDICTS.frame(rows))
     assert [verdict.title for verdict in found] == [
         "synthetic, by participants: worse", "synthetic in Max-1, by participants: worse (secondary claim)",
     ]  # fmt: skip

@@ -263,7 +263,8 @@ def _plan(row: dict[str, Any]) -> str:
         others = "" if row["population"] == "machine" else f"the same number of participants ({row['n_participants']})"
         ways.append(_way(units, "units", others))
     found = f"to find a difference of {100 * row['margin']:g} points with 80 % power, a new study"
-    return f" {_capital(found)} would need {', or '.join(ways)}; plan it with exemplum power." if ways else ""
+    how = "" if row["population"] == "machine" else "; plan it with exemplum power"  # which simulates people
+    return f" {_capital(found)} would need {', or '.join(ways)}{how}." if ways else ""
 
 
 def _way(number: float, what: str, others: str) -> str:

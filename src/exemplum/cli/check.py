@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from exemplum.cli.arguments import DatabaseUrl, StudyFolder
+from exemplum.errors import command
 from exemplum.runtime import console, output, styled
 from exemplum.study import Study, locks
 
@@ -64,7 +65,14 @@ def _going_live(study: Study, every: bool, address: str, url: str, bad: tuple[st
         if database is not None:
             database.close()
     counts = alone or live.is_for_people(study)
-    show_live(found, every, counts)
+    if counts or every:
+        show_live(found, every, counts)
+    else:  # ten rows about consent and links would bury what matters to a study of machines
+        output.print(
+            "Only the trials are checked: study.toml has no section [server], and nobody was served. What matters "
+            f"before people come: {command('check', study.folder)} --live",
+            soft_wrap=True,
+        )
     return counts and any(check.verdict in bad for check in found)
 
 

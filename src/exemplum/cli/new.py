@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from exemplum import store
-from exemplum.cli import templates
+from exemplum.cli import outcome, templates
 from exemplum.errors import command
 from exemplum.models import LITE, TABLE
 from exemplum.protocols import PROTOCOLS, Factor, protocol as protocol_named
@@ -116,7 +116,7 @@ def demo(
         create(folder, DEMO)
     study = Study.open(folder)
     pipeline.run(study)
-    pipeline.point_to_report(study)
+    outcome.tell(study)
 
 
 # Small enough for two minutes on two cores, and every stage

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from exemplum.cli import outcome
 from exemplum.cli.arguments import DatabaseUrl, Force, Ray, StudyFolder, Unblind, open_study, run_until
 from exemplum.errors import UserError, did_you_mean
 from exemplum.runtime import console, output
@@ -28,7 +29,7 @@ def run(
     """
     opened = open_study(study, ray, unblind, database, before=lambda study: pipeline.refuse(study, force=force))
     pipeline.run(opened, force=force)
-    pipeline.point_to_report(opened)
+    outcome.tell(opened)
 
 
 def index(study: StudyFolder, force: Force = False, ray: Ray = None) -> None:

@@ -48,6 +48,7 @@ class Verdict:
     title: str
     text: str
     kind: str  # People or Machines, who judged
+    observer: str
 
 
 def findings(tables: Tables) -> list[Finding]:
@@ -62,12 +63,12 @@ def findings(tables: Tables) -> list[Finding]:
     ]
 
 
-def verdicts(table: pd.DataFrame) -> list[Verdict]:
+def declared_verdicts(table: pd.DataFrame) -> list[Verdict]:
     """The claims of VERDICTS that were declared, primary before secondary, people first. No other is told in words."""
     rows = table[table["role"] != "exploratory"].sort_values(["experiment", "role"], kind="stable")
     several = rows["experiment"].nunique() > 1
     return [
-        Verdict(f"Experiment {row['experiment']}: " * several + _title(row, observer), row["sentence"], kind)
+        Verdict(f"Experiment {row['experiment']}: " * several + _title(row, observer), row["sentence"], kind, observer)
         for kind, observers in style.apart(rows["observer"]).items()
         for observer in observers
         for _, row in rows[rows["observer"] == observer].iterrows()

@@ -57,7 +57,7 @@ def write_reproduction(out: Path) -> dict[str, Any]:
         headlines=_headlines(headlines),
         agreement=_agreement(_headlines(headlines)),
         findings=said,
-        verdicts=findings.verdicts(found.verdicts),
+        verdicts=findings.declared_verdicts(found.verdicts),
         kinds=findings.apart(said),
         conditions=findings.conditions(said),
         how=how(pick(found.estimates, "accuracy")),

@@ -224,7 +224,7 @@ def write(
         provenance=provenance.of_study(study),
         notes=notes,
         blinding=blinding,
-        verdicts=findings.verdicts(tables.verdicts),
+        verdicts=findings.declared_verdicts(tables.verdicts),
         exclusions=findings.exclusion_sentences(tables.exclusions),
         exported=exported,
         missing=pictures.missing,

@@ -1,0 +1,20 @@
+"""What a whole run ends with: the verdicts, where the report is, and what to do next."""
+
+from __future__ import annotations
+
+from exemplum.errors import command
+from exemplum.runtime import console, output, styled
+from exemplum.study import Study, pipeline
+
+
+def tell(study: Study) -> None:
+    """Print the primary verdicts of a study that was run, as its report states them, and the next command."""
+    from exemplum import tables
+    from exemplum.report import declared_verdicts  # late: it imports pandas and matplotlib
+
+    verdicts = tables.VERDICTS.read(study.stage("analysis") / "verdicts.parquet")
+    for verdict in declared_verdicts(verdicts[verdicts["role"] == "primary"]):
+        output.print(styled((f"Verdict by {verdict.observer}: ", "bold"), verdict.text))
+    pipeline.point_to_report(study)
+    if not (study.folder / "checks" / "checks.parquet").exists():
+        console.print(f"next, whether the trials are valid: {command('check', study.folder)}", soft_wrap=True)
