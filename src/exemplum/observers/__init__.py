@@ -48,7 +48,8 @@ class SimulatedSection(Section):
         {"natural": 0.92, "synthetic": 0.82, "none": 0.46}
     )
     """Share of right answers by condition, before lapses: a `METHOD`, `METHOD SCHEME` as in `"natural Max-1"`, `none`
-    or `catch`. Every condition of the study must have one."""
+    or `catch`. Every condition of the study must have one, and no
+    other may."""
     bias: float = Field(0.0, ge=-3, le=3)
     """Criterion in units of d′; above 0 it prefers the top query."""
     lapse: Share = 0.0
@@ -79,7 +80,10 @@ class SimilaritySection(Section):
 
 
 class SimilarityTable(SimilaritySection):
-    """One more observer by features, called NAME. It answers if `run` names it."""
+    """One more observer by features, called NAME, with the keys of `[observers.similarity]`.
+
+    It answers if `run` names it.
+    """
 
     method: Literal["similarity"]
     """The kind of observer."""
