@@ -48,8 +48,8 @@ class SimulatedSection(Section):
         {"natural": 0.92, "synthetic": 0.82, "none": 0.46}
     )
     """Share of right answers by condition, before lapses: a `METHOD`, `METHOD SCHEME` as in `"natural Max-1"`, `none`
-    or `catch`. Every condition of the study must have one, and no
-    other may."""
+    or `catch`. A condition without one is an error, and so is one of a condition that the study does not
+    have."""
     bias: float = Field(0.0, ge=-3, le=3)
     """Criterion in units of d′; above 0 it prefers the top query."""
     lapse: Share = 0.0
