@@ -14,11 +14,13 @@ from exemplum import store, tables
 from exemplum.analysis import simulate
 from exemplum.analysis.importers import borowski2021
 from exemplum.analysis.models import fits
+from exemplum.design.stage import save
 from exemplum.report import paper, stage
 from exemplum.report.figures.flow import participants as drawn_flow
 from exemplum.report.paper import methods as words, refit as script, rules
 from exemplum.responses import Entered, exclusions as declared
-from exemplum.study import blinding
+from exemplum.study import Study, blinding
+from server.made import small_design
 
 WHO = {"experiment": "simulated", "observer": "simulated"}
 
@@ -264,6 +266,40 @@ def test_the_methods_count_one_and_several(study, said):
     text = said(trials=alone.drop(catch[1:]))["Trials and sessions"]
     assert "1\u00a0catch trial per session" in text
     assert "The schedule was fixed in advance" in text
+
+
+@pytest.mark.parametrize(
+    ("protocol", "order"),
+    [
+        ("borowski2021-1", "Conditions were blocked, and their order was counterbalanced"),
+        ("quick", "Conditions changed from trial to trial in random order"),
+    ],
+)
+def test_the_methods_say_how_conditions_and_sides_were_ordered(said, tmp_path, protocol, order):
+    """Oracle: docs/reference/design.md: sides are coin tosses in all protocols, which balances nothing."""
+    (tmp_path / "study.toml").touch()
+    made = Study.open(tmp_path)
+    save(made, small_design(4, protocol))
+    trials = tables.TRIALS.read(made.stage("design") / "trials.parquet")
+    text = said(trials=trials)["Trials and sessions"]
+    assert order in text
+    assert "The side of the right query was drawn at random in each trial." in text
+    alone = said(trials=trials[trials["condition"] == "natural"].assign(difficulty="extreme"))["Trials and sessions"]
+    assert "Conditions" not in alone  # there is one
+    first = {"borowski2021-1": "natural", "quick": "mine"}[protocol]
+    one_each = trials[(trials["condition"] == first) == (trials["participant"] == 1)]
+    one_each = one_each[one_each["condition"].isin([first, "synthetic"])].assign(difficulty="extreme")
+    assert "Each session had one condition" in said(trials=one_each)["Trials and sessions"]
+
+
+def test_the_methods_count_trials_that_came_again(study, said):
+    """They are chosen while a session runs, so that no trials of the design are."""
+    answers = stage.read(study).responses
+    people = answers["observer_kind"] == "person"
+    assert "came again" not in said(responses=answers[answers["trial_kind"] != "repeated"])["Trials and sessions"]
+    again = answers[people & (answers["trial_kind"] == "main")].groupby(["observer", "participant"]).head(3)
+    more = pd.concat([answers[answers["trial_kind"] != "repeated"], again.assign(trial_kind="repeated")])
+    assert "At the end, 3\u00a0trials came again" in said(responses=more)["Trials and sessions"]
 
 
 def test_every_rule_of_the_study_has_words():

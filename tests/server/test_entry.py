@@ -6,6 +6,7 @@ from sqlalchemy import select
 from exemplum.server.sessions.entry import link_code
 from exemplum.server.storage.schema import Participant, SessionRow
 from server.conftest import ON_SQLITE
+from server.test_experimenter import let_in
 from server.walk import Walker
 
 
@@ -153,6 +154,8 @@ def test_nobody_new_comes_in_when_enough_have_completed(serve):
     assert client.get("/api/config").json()["open"] is False
     assert code(Walker(client).start()) == (403, "closed")
     assert early.walk()["outcome"] == "completed"  # who is under way may finish
+    # results stay hidden until somebody closes recruitment, so the page must not say that it is closed
+    assert ">full</span>" in let_in(client).get("/experimenter/").text
 
 
 def test_without_consent_nothing_is_assigned_and_it_ends(serve):

@@ -214,7 +214,8 @@ class ServerSection(Section):
     """Minutes without a request after which the participant's place is assigned again; one who returns continues all
     the same."""
     recruit: int | None = Field(None, ge=1, le=1_000_000)
-    """Close recruitment when this many have completed and are not excluded; never if left out."""
+    """Take nobody new when this many have completed and are not excluded; any number if left out. Recruitment, and with
+    it the blinding, ends when you close it on the page Sessions."""
     quotas: dict[str, Annotated[int, Field(ge=0, le=1_000_000)]] = Field(default_factory=dict)
     """How many of each group may take part, as in `quotas = {expert = 20, lay = 20}`.
 

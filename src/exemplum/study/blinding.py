@@ -66,7 +66,7 @@ def refuse(study: Study, responses: pd.DataFrame, observer: str) -> None:
 def notice(study: Study) -> str:
     """A notice for users and readers that answers are left out, or included early; "" if neither is so."""
     if is_blind(study):
-        return f"People's answers are left out while the study recruits; {HOW}."
+        return f"People's answers are left out while the study recruits, until recruitment is closed; {HOW}."
     if study.unblinded and has_people(study) and is_recruiting(study):
         return f"People's answers are included although the study still recruits; the reason given: {study.unblinded}."
     return ""

@@ -177,12 +177,34 @@ def _design(study: Study, tables: Tables) -> Iterator[str]:
     schedules = trials["participant"].nunique()
     fixed = "The schedule was" if schedules == 1 else f"All {pages.count(schedules, 'schedule')} were"
     yield (
-        f"The design followed the protocol {study.config.design.protocol}: {pages.listed(told)} per session, with the "
-        f"order of conditions and the side of the right answer counterbalanced. {fixed} fixed in advance from the seed "
-        f"{study.config.seed}."
+        f"The design followed the protocol {study.config.design.protocol}: {pages.listed(told)} per session. "
+        f"{_order(trials)}The side of the right query was drawn at random in each trial. {fixed} fixed in advance from "
+        f"the seed {study.config.seed}."
     )
+    again = tables.responses.loc[
+        (tables.responses["observer_kind"] == "person") & (tables.responses["trial_kind"] == "repeated")
+    ]
+    if len(again):
+        number = int(again.groupby(["observer", "participant"]).size().median())
+        yield f"At the end, {pages.count(number, 'trial')} came again, chosen by the confidence of the first answer."
     if "catch" in set(trials["kind"]):
         yield "In catch trials the right query was among the references."
+
+
+def _order(trials: pd.DataFrame) -> str:
+    """How conditions (method, scheme and difficulty) were spread over a session; "" where there is one."""
+    main = trials[trials["kind"] == "main"]
+    cells = main[["condition", "scheme", "difficulty"]].agg(" ".join, axis=1)
+    if cells.nunique() == 1:
+        return ""
+    if (cells.groupby(main["participant"]).nunique() == 1).all():
+        return "Each session had one condition, and schedules took turns in them. "
+    if (main.groupby(["participant", "block"])["condition"].nunique() > 1).any():
+        return (
+            "Conditions changed from trial to trial in random order; over schedules, units and conditions were "
+            "combined as evenly as possible. "
+        )
+    return "Conditions were blocked, and their order was counterbalanced over schedules. "
 
 
 def _machines(tables: Tables) -> str:

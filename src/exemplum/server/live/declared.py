@@ -149,7 +149,7 @@ def _sample_size(study: Study) -> LiveCheck:
             name, Verdict.LOOK, f"the quota of {', '.join(shut)} is 0: nobody of this group can take part",
             "set it in study.toml: [server] quotas",
         )  # fmt: skip
-    return LiveCheck(name, Verdict.FINE, f"recruitment closes when {recruit} have completed")
+    return LiveCheck(name, Verdict.FINE, f"nobody new is taken when {recruit} have completed")
 
 
 def _design(study: Study) -> LiveCheck:
