@@ -47,7 +47,7 @@ after and as at before but by for from give gives had has have if in into is lik
 only or over per share than that then through to under until was when where which while who with without
 """.split()  # noqa: SIM905
 
-ONE = r"(?:an?|one|no|\d[\d.,]*|two|three|half|each)"
+ONE = r"(?:an?|one|no|\d+(?:[.,]\d+)*|two|three|half|each)"
 DISTRIBUTIVE = (
     rf"\b(?:{'|'.join(COUNTED)})\s+an?\s+(?:{'|'.join(PER)})\b(?!\s+(?:is|was|has)\b)",
     rf"(?<![\w-]){ONE}\s+(?!(?:{'|'.join(NOT_COUNTED)})\b)[a-z]+(?<!s)\s+an?\s+(?:{'|'.join(PER)})\b",

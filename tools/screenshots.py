@@ -202,7 +202,7 @@ def _taken(
     end = _box(page.locator(last).first) if last else first
     bottom = end["y"] + (end["height"] if includes_last or not last else -PADDING)
     left, right = first["x"] - PADDING, max(first["x"] + first["width"], end["x"] + end["width"]) + PADDING
-    top, bottom = first["y"] - PADDING, min(bottom + PADDING, first["y"] + until)
+    top, bottom = first["y"], min(bottom + PADDING, first["y"] + until)
     clip = {"x": left, "y": top, "width": right - left, "height": bottom - top}
     return _image(page.screenshot(full_page=True, clip=clip))  # type: ignore[arg-type]
 
