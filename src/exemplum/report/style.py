@@ -302,4 +302,4 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
 def _settle(figure: Figure) -> None:
     """Compute the layout once: doing it again for each file would take longer than drawing."""
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)  # with a placeholder each file would be drawn twice
