@@ -159,6 +159,28 @@ def test_keys_lead_back_to_the_unit_that_was_looked_at_far_down_a_grid(shown):
         expect(page.locator("[data-place='239']")).to_be_in_viewport()
 
 
+@pytest.mark.slow
+def test_a_grid_that_is_printed_has_every_unit(shown):
+    page = shown("#/units?layer=mixed3b")
+    page.locator("[data-place='0']").wait_for()
+    count = "document.querySelectorAll('.cell .thumb').length"
+    before = page.evaluate(count)
+    page.evaluate(f"() => addEventListener('beforeprint', () => {{ window.printed = {count}; }})")
+    page.pdf(format="A4")
+    assert page.evaluate("window.printed") == 4 * 240 > before == page.evaluate(count)
+
+
+def test_cells_of_a_grid_lie_side_by_side_on_paper(shown):
+    page = shown("#/units?layer=mixed3b")
+    page.locator("[data-place='0']").wait_for()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 718, "height": 1000})  # of A4 within its margins
+    boxes = page.locator(".cell").evaluate_all("(all) => all.map((cell) => cell.getBoundingClientRect().toJSON())")
+    assert all(0 <= box["left"] and box["right"] <= 718 for box in boxes)
+    assert len({(box["left"], box["top"]) for box in boxes}) == len(boxes) == 240
+
+
 def test_very_small_numbers_and_a_layer_with_a_long_name_fit_a_phone(shown, site, tmp_path):
     folder = tmp_path / "odd"
     shutil.copytree(site, folder, ignore=shutil.ignore_patterns("cache"))

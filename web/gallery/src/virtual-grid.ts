@@ -17,9 +17,11 @@ export class VirtualGrid {
   #columns = 1;
   #focused = -1;
   readonly #watch = new ResizeObserver(() => {
-    if (this.element.clientWidth !== this.#room) this.#layout();
+    if (this.element.clientWidth !== this.#room && !matchMedia("print").matches) this.#layout();
   });
   readonly #scroll = () => this.#fill();
+  // paper shows every row
+  readonly #print = () => this.#fill(Infinity);
   #size: CellSize;
   #count = 0;
   #room = 0; // width of the grid
@@ -35,6 +37,8 @@ export class VirtualGrid {
       if (at) this.#focused = Number(at.dataset["place"]);
     });
     addEventListener("scroll", this.#scroll, { passive: true });
+    addEventListener("beforeprint", this.#print);
+    addEventListener("afterprint", this.#scroll);
     this.#watch.observe(this.element);
   }
 
@@ -47,6 +51,8 @@ export class VirtualGrid {
 
   destroy(): void {
     removeEventListener("scroll", this.#scroll);
+    removeEventListener("beforeprint", this.#print);
+    removeEventListener("afterprint", this.#scroll);
     this.#watch.disconnect();
   }
 
@@ -83,9 +89,8 @@ export class VirtualGrid {
     if (hasFocus && this.#focused < this.#count) this.focus(this.#focused);
   }
 
-  #fill(): void {
+  #fill(ahead = AHEAD * innerHeight): void {
     const top = -this.element.getBoundingClientRect().top;
-    const ahead = AHEAD * innerHeight;
     const last = Math.ceil(this.#count / this.#columns) - 1;
     const from = Math.max(0, Math.floor((top - ahead) / this.#pitch));
     const to = Math.min(last, Math.floor((top + innerHeight + ahead) / this.#pitch));
