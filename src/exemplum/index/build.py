@@ -47,18 +47,23 @@ def build_index(
     shard: int = 512,
     cluster: Cluster | None = None,
 ) -> ActivationIndex:
-    """Measure every unit of `layers` (one or several; the model's default ones if empty) for every image.
+    """Measure every unit of the layers for every image; keep its extremes and the distribution of its activations.
 
     images: a corpus, or anything that `open_images` takes: a name, a folder as a Path, arrays or Pillow images.
-
-    The objective turns a unit's map into its activation: `channel` takes its spatial mean, `neuron` its centre, `max`
-    its maximum, and `cls` the class token of a vision transformer instead. Keeps each unit's `keep` highest and lowest
-    images, its moments, and its activations for a seeded uniform `sample` of the images, from which quantiles,
-    percentiles and rankings are computed. Extremes are activations in float32: in a lower `precision` (bfloat16,
-    float16, or auto: whichever is faster) the pass keeps more candidates than `keep`, and their images are measured
-    again. With a `folder`, progress is saved there, and a pass that was stopped continues to the
-    same tables. A `cluster` measures on many machines, with the same result. Raises UserError if no image can be
-    decoded.
+    layers: one or several; the model's default ones if empty.
+    relu: whether activations are those before or after the layer's ReLU.
+    objective: turns a unit's map into its activation: `channel` takes its spatial mean, `neuron` its centre, `max` its
+    maximum, and `cls` the class token of a vision transformer instead.
+    keep: how many of each unit's highest and of its lowest images are kept.
+    sample: how many images, drawn by `seed`, give quantiles, percentiles and rankings; all of a smaller corpus.
+    batch: images per forward pass.
+    precision: float32, bfloat16, float16, or auto: whichever is faster. Extremes are always activations in float32: in
+    a lower precision the pass keeps more candidates than `keep`, and their images are measured again.
+    folder: progress is saved there, and a pass that was stopped continues to the same tables.
+    workers: processes that decode images, 0: none; by the number of cores if not given.
+    shard: images that are measured as one task.
+    cluster: measures on many machines, with the same result.
+    Raises UserError if no image can be decoded.
 
     >>> import exemplum as ex
     >>> index = ex.build_index(ex.load("embedded"), ex.open_images("embedded", limit=40), ["mixed3a"], keep=9)
