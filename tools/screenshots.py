@@ -25,7 +25,7 @@ from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, sync_playwright
-from tools import idea_figure
+from tools import idea_figure, population_figure
 
 from exemplum import design as designs
 from exemplum.errors import UserError
@@ -94,6 +94,14 @@ def idea(browser: Browser, study: Path) -> Shots:
     page.close()
 
 
+def populations(browser: Browser, study: Path) -> Shots:  # noqa: ARG001 (it shows no study)
+    """Whom a claim is about: the figure of docs/explanation/inference.md."""
+    page = _page(browser, population_figure.WIDTH, population_figure.HEIGHT)
+    page.set_content(f'<body style="margin: 0">{population_figure.svg()}</body>')
+    yield "populations", _image(page.screenshot())
+    page.close()
+
+
 def participant(browser: Browser, study: Path) -> Shots:
     """Pages of a session as a participant sees them, from the preview of the design's first schedule."""
     with tempfile.TemporaryDirectory(prefix="exemplum-screenshots-") as scratch:
@@ -138,8 +146,8 @@ def gallery(browser: Browser, study: Path) -> Shots:
 
 
 GROUPS: dict[str, Callable[[Browser, Path], Shots]] = {
-    "idea": idea, "report": report, "network": network, "participant": participant, "experimenter": experimenter,
-    "gallery": gallery,
+    "idea": idea, "populations": populations, "report": report, "network": network, "participant": participant,
+    "experimenter": experimenter, "gallery": gallery,
 }  # fmt: skip
 
 
