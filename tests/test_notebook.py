@@ -31,14 +31,17 @@ ONE = "task-1-code"
 
 @pytest.fixture(scope="session")
 def outputs(tmp_path_factory) -> dict[str, list[NotebookNode]]:
-    """What each cell of code shows when the notebook is run now, by the cell's id; test workers share one run."""
+    """What each cell of code shows when the notebook is run now, by the cell's id; test workers share one run.
+
+    In half the steps that it says: what its text claims of the pictures is true of these too.
+    """
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
     run = folder / "ten-tasks.ipynb"
     with FileLock(folder / "ten-tasks.lock"):
         if not run.exists():
-            nbformat.write(notebook.executed(notebook.PAGE), run)
+            nbformat.write(notebook.executed(notebook.PAGE, steps=32), run)
     return shown(nbformat.read(run, as_version=4))
 
 

@@ -16,12 +16,15 @@ CELL_S = 600  # no cell takes longer, even on a busy machine
 PROGRESS = re.compile(r"(\w+: \d+/\d+ .*\n)+")  # lines that only a slow machine prints
 
 
-def executed(path: Path) -> NotebookNode:
+def executed(path: Path, steps: int | None = None) -> NotebookNode:
     """The notebook with the outputs of a run in a fresh kernel, without lines of progress.
 
-    Raises nbclient's CellExecutionError if a cell raises, with the cell and its traceback.
+    `steps` replaces the number of steps that its pictures are optimized in. Raises nbclient's CellExecutionError if a
+    cell raises, with the cell and its traceback.
     """
     notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells if steps else ():
+        cell.source = re.sub(r"\bsteps=\d+", f"steps={steps}", cell.source)
     folder = {"metadata": {"path": path.parent}}
     client = NotebookClient(notebook, timeout=CELL_S, kernel_name="python3", record_timing=False, resources=folder)
     with tempfile.TemporaryDirectory() as own:  # no history and profile in the home folder
