@@ -177,7 +177,7 @@ def test_cells_of_a_grid_lie_side_by_side_on_paper(shown):
     page.emulate_media(media="print")
     page.set_viewport_size({"width": 718, "height": 1000})  # of A4 within its margins
     boxes = page.locator(".cell").evaluate_all("(all) => all.map((cell) => cell.getBoundingClientRect().toJSON())")
-    assert all(0 <= box["left"] and box["right"] <= 718 for box in boxes)
+    assert all(box["left"] >= 0 and box["right"] <= 718 for box in boxes)
     assert len({(box["left"], box["top"]) for box in boxes}) == len(boxes) == 240
 
 

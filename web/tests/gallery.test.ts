@@ -13,7 +13,7 @@ const network = {
 
 const unit = (place: number, changes: Partial<UnitRow> = {}): UnitRow => ({
   place, layer: 0, name: `mixed4a:${place}`, branch: "1x1", flag: 0, thumbs: [], likes: [], scores: [0.5],
-  accuracies: [0.5], role: 0, methods: [], people: null, machine: null, active: 10, selectivity: 1, ...changes,
+  accuracies: [0.5], role: 0, methods: [], people: null, answers: 0, machine: null, active: 10, selectivity: 1, ...changes,
 }); // prettier-ignore
 
 const names = (units: UnitRow[], question: Partial<typeof EMPTY>) =>

@@ -7,7 +7,7 @@ import { h } from "./dom";
 import { exemplars } from "./exemplars";
 import { madeSection } from "./made-section";
 import { neighbourSection } from "./neighbour-section";
-import { label, percent, rank, score, words } from "./numbers";
+import { count, label, percent, rank, score, words } from "./numbers";
 import { unitLink, unitsLink } from "./route";
 import { scoreSection } from "./score-section";
 import { MODES } from "./tile";
@@ -88,7 +88,7 @@ function facts({ network }: Context, unit: UnitRow, mates: UnitRow[]): HTMLEleme
     value !== null && network.views[0] &&
       h("span.standing", {}, h("b", {}, score(value)),
         ` ${viewName(network.views[0], network.views)}; above ${percent(rank(all, value))} of its layer`),
-    unit.people !== null && h("span.standing", {}, h("b", {}, percent(unit.people)), " of people’s answers correct"),
+    unit.people !== null && h("span.standing", {}, h("b", {}, percent(unit.people)), ` of people’s ${count(unit.answers, "answer")} correct`),
   ); // prettier-ignore
 }
 

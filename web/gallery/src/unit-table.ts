@@ -32,6 +32,7 @@ export interface UnitRow {
   role: number;
   methods: number[];
   people: number | null; // share of correct answers
+  answers: number; // of people, to trials whose pictures explain the unit
   machine: number | null;
   active: number;
   selectivity: number; // how many standard deviations the highest image lies above 0
@@ -88,6 +89,7 @@ export function rows(network: Network, number: number, columns: LayerColumns): U
     role: columns.role[at]!,
     methods: columns.methods[at]!,
     people: share(columns.people?.[at]),
+    answers: columns.people?.[at]?.[0] ?? 0,
     machine: share(columns.machine?.[at]),
     active: columns.active[at]!,
     selectivity: columns.std[at] ? (columns.high[at] ?? 0) / columns.std[at]! : 0,
