@@ -200,6 +200,9 @@ def _by_condition(main: pd.DataFrame, said: Callable[[pd.DataFrame], str]) -> st
     return ", ".join(named) or "—"
 
 
+HYPHENATED = {"non_binary": "non-binary"}
+
+
 def people_sentence(table: pd.DataFrame) -> str:
     """PEOPLE in a sentence: number, ages, gender and handedness as answered, time; empty without people."""
     if table.empty:
@@ -218,7 +221,7 @@ def people_facts(table: pd.DataFrame) -> list[str]:
         if len(given):
             said.append(
                 f"{column.replace('_', ' ')}: "
-                + ", ".join(f"{str(name).replace('_', ' ')} {n}" for name, n in given.items())
+                + ", ".join(f"{HYPHENATED.get(name, name.replace('_', ' '))} {n}" for name, n in given.items())
             )
     times = table["total_time_s"].dropna()
     if len(times):

@@ -95,7 +95,9 @@ def check_words(page, texts, condition, solved, window):
     """What to look for depends on the kind of images, and where the queries are on how the window is held."""
     kind = "condition.synthetic.{}" if condition == "synthetic" else "instructions.example.{}"
     said = texts[kind.format("common" if solved else "look" if condition == "synthetic" else "right")]
-    expect(page.locator('.remarks [data-place="right"] > :first-child')).to_have_text(said.format(number=9))
+    remark = page.locator('.remarks [data-place="right"] > span')
+    expect(remark.nth(0)).to_have_text(f"{texts['trial.right.title']}:")  # heard, not seen
+    expect(remark.nth(1)).to_have_text(said.format(number=9))
     for width, height in (window["height"], window["width"]), (window["width"], window["height"]):
         page.set_viewport_size({"width": width, "height": height})
         asked = texts["trial.question_upright" if width < height else "trial.question"]

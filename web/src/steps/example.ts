@@ -65,7 +65,9 @@ function remarksOn({ condition, references, solution, alike }: Example): Remark[
 /** Both texts take the same room, so that nothing moves when the solution is shown. */
 function item({ place, asked, solved }: Remark, isSolved: boolean): string {
   const [said, unsaid] = isSolved ? [solved, asked] : [asked, solved];
-  return `<li data-place="${place}"><span>${said}</span><span class="unsaid" aria-hidden="true">${unsaid}</span></li>`;
+  // "here" is shown by a number at the images; to those who hear the page their title says it
+  const where = place === "queries" ? "" : `<span class="visually-hidden">${html(`trial.${place}.title`)}: </span>`;
+  return `<li data-place="${place}">${where}<span>${said}</span><span class="unsaid" aria-hidden="true">${unsaid}</span></li>`;
 }
 
 function shownOf({ references, queries }: Example) {
