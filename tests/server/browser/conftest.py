@@ -123,10 +123,10 @@ def host(pages: None, tiny: Callable[..., Path], tmp_path: Path) -> Iterator[Cal
 
     def run(
         main: int = 2, toml: str = "", protocol: str = "borowski2021-1", sizes: dict[str, int] | None = None,
-        base: Path | None = None, **settings: object,
+        base: Path | None = None, name: str = "", **settings: object,
     ) -> Host:  # fmt: skip
         small = base or tiny(main, protocol, tuple((TINY | (sizes or {})).items()))
-        folder = made.like(small, tmp_path / f"study{len(hosts)}", toml).folder
+        folder = made.like(small, tmp_path / (name or f"study{len(hosts)}"), toml).folder
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]

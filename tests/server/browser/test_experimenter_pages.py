@@ -15,7 +15,8 @@ OVER = """() =>
 
 @pytest.mark.parametrize("width", [420, 1280])
 def test_the_experimenters_pages_fit_the_window(host, context, width):
-    running = host(main=1, toml='[server]\ngroups = "question"\nquotas = {expert = 3}\n')
+    toml, named = '[server]\ngroups = "question"\nquotas = {expert = 3}\n', "a_long_name_" * 5
+    running = host(main=1, toml=toml, name=named, address=f"http://{named.replace('_', '-')}.example.org")
     experiment = running.experiment
     experiment.database.writer.submit_sync(lambda orm: invitations.issue(orm, experiment.study_id, "a" * 40, 9))
     with httpx.Client(base_url=running.url) as http:
