@@ -7,6 +7,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from exemplum import store, tables
@@ -85,12 +86,10 @@ def pick(
         chosen = chosen[chosen["observer"] == observer]
     if chosen.empty:
         return chosen.reset_index(drop=True)
-    rank = pd.Series(map(_place, zip(chosen["aggregate"], chosen["interval"], strict=True)), chosen.index)
-    chosen = chosen.assign(
-        _undefined=chosen["estimate"].isna(), _open=chosen["low"].isna() | (chosen["low"] == chosen["high"]), _rank=rank
-    )
-    chosen = chosen.sort_values(["_undefined", "_open", "_rank"], kind="stable")
-    return chosen.drop_duplicates(KEYS).drop(columns=["_undefined", "_open", "_rank"]).sort_index()
+    rank = [_place(kind) for kind in zip(chosen["aggregate"], chosen["interval"], strict=True)]
+    unbounded = chosen["low"].isna() | (chosen["low"] == chosen["high"])
+    order = np.lexsort((rank, unbounded, chosen["estimate"].isna()))  # the last key is the first to be compared
+    return chosen.iloc[order].drop_duplicates(KEYS).sort_index()
 
 
 def how(rows: pd.DataFrame) -> str:
