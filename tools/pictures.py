@@ -3,6 +3,7 @@
 docs/pictures/units.png: python -m tools.pictures units exemplum-demo
 docs/pictures/shows.png: python -m tools.pictures shows STUDY NAME …, the names of uses of natural, a row for each
 docs/pictures/outlines.webp: python -m tools.pictures outlines STUDY, the study of docs/tutorials/own-method.md
+docs/pictures/own-network.webp: python -m tools.pictures own-network STUDY, that of docs/tutorials/own-network.md
 docs/pictures/features.png: python -m tools.pictures features FILE mixed4a, a dictionary of the embedded network's layer
 """
 
@@ -20,6 +21,7 @@ from exemplum.study import Study
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 EACH, GAP, UNITS = 3, 6, 6
 ACROSS, DOWN = 2, 2  # units in the picture of what natural shows
+TUTORIALS = {"outlines": (["natural", "outlines", "half", "random"], 2), "own-network": (["natural", "synthetic"], 4)}
 
 
 def units_sheet(study: Study) -> np.ndarray:
@@ -90,9 +92,9 @@ def _joined(study: Study, groups: list[pd.Series]) -> np.ndarray:
 
 if __name__ == "__main__":
     name, given, *more = sys.argv[1:]
-    if name == "outlines":
-        sheet = shows_sheet(Study.open(given), ["natural", "outlines", "half", "random"], units=ACROSS)
-        Image.fromarray(sheet).save(FOLDER / "outlines.webp", quality=85)
+    if name in TUTORIALS:
+        sheet = shows_sheet(Study.open(given), *TUTORIALS[name])
+        Image.fromarray(sheet).save(FOLDER / f"{name}.webp", quality=85)
         sys.exit()
     if name == "features":
         sheet = features_sheet(given, *more)

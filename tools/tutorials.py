@@ -5,7 +5,7 @@ Pages are those of docs/start/, docs/tutorials/ and docs/how-to/. Each runs in a
     ```console                       lines after `$ ` are given to one bash, `> ` continues them; the lines below are
                                      what it should print, in which `...` stands for anything, and any run of white
                                      space for any other. Without such lines any output is right. The exit status must
-                                     be 0. What ends in ` &` goes on until the end of the page.
+                                     be 0. Lines of progress are left out. What ends in ` &` goes on until the end of the page.
     ```python title="study/mine.py"  is written to that file; so is ```toml; `…, added at the end` appends
     ```python                        is run, in one namespace per page
     ```pycon                         is run as a doctest in that namespace
@@ -43,6 +43,8 @@ FENCE = re.compile(r'( *)```(\w+)(?: title="([^"]+)")?\s*$')
 HIDDEN = re.compile(r"<!-- (not run|run|needs): (.+?) -->$")
 APPENDED = ", added at the end"
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+# How far a command is and how long it will take, which only slow machines print
+WAITING = re.compile(r"^[^\n:]+: (?:[\d,]+/[\d,]+ [^\n]* left|about [^\n]+ per second\)?[^\n]*)\n", re.MULTILINE)
 MARK = "--tutorial-command-ended--"
 COMMAND_S = 600  # no command takes longer, even on a busy machine
 COLUMNS = "100"  # as wide as the lines of the docs
@@ -210,7 +212,7 @@ def _python(folder: Path, needed: bool) -> Iterator[Connection | None]:
         return
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe()
-    process = spawn.Process(target=_session, args=(there, folder), daemon=True)
+    process = spawn.Process(target=_session, args=(there, folder))  # no daemon, which could have no workers
     process.start()
     try:
         yield here
@@ -306,6 +308,7 @@ def _compared(shell: Shell, command: str, want: list[str], line: int, place: tup
     if command.endswith(" &"):
         command = f"{command[:-2]} > /dev/null 2>&1 &"
     got, status = shell.run(command)
+    got = WAITING.sub("", got)
     wanted = "\n".join(want).strip()
     if status:
         yield Fault(line + 1, command, "exit status 0", f"{got}\nexit status {status}", replaceable=False)

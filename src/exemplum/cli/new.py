@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -195,8 +196,7 @@ def text(
         lines += ["[model]", f"load = {_quoted(_whole(model) or model)}"]
         lines += [] if is_table else _weights(weights) or ['# weights = "DEFAULT"  # or a file']
         lines += ["", "[images]", f"load = {_quoted(images)}", ""]
-        unit = "blocks.4.2:17" if model in LITE else "mixed4a:17"
-        lines += ["[units]", 'choose = "one per branch"', f'# hand_picked = ["{unit}"]', ""]
+        lines += ["[units]", 'choose = "one per branch"', _example_of_a_unit(model), ""]
         methods = '["natural", "random"]' if is_table else '["natural", "synthetic"]'
         lines += ["[explanations]", f'methods = {methods}  # yours too: "package.module:function"', ""]
     if not stimuli and not is_table:
@@ -216,6 +216,14 @@ def text(
     if several:  # without it what is found at one difficulty is exploratory, and the report's text leaves it out
         lines += ["", "[analysis]", 'secondary = ["difficulty"]  # a claim at each: docs/explanation/inference.md']
     return "\n".join(lines) + "\n"
+
+
+def _example_of_a_unit(model: str) -> str:
+    """The key hand_picked as a comment, with a unit that the network has where its layers are known."""
+    known = {"embedded": "mixed4a:17"} | dict.fromkeys(LITE, "blocks.4.2:17")
+    if model in known:
+        return f'# hand_picked = ["{known[model]}"]'
+    return f'# hand_picked = ["LAYER:17"]  # exemplum units {shlex.quote(model)} lists the layers'
 
 
 def _recipe(model: str) -> list[str]:

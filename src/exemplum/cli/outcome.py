@@ -15,6 +15,14 @@ def tell(study: Study) -> None:
     verdicts = tables.VERDICTS.read(study.stage("analysis") / "verdicts.parquet")
     for verdict in declared_verdicts(verdicts[verdicts["role"] == "primary"]):
         output.print(styled((f"Verdict by {verdict.observer}: ", "bold"), verdict.text))
+    point_to_network_page(study)
     pipeline.point_to_report(study)
     if not (study.folder / "checks" / "checks.parquet").exists():
         console.print(f"next, whether the trials are valid: {command('check', study.folder)}", soft_wrap=True)
+
+
+def point_to_network_page(study: Study) -> None:
+    """Print where the page of the scores of all units is, if there are scores."""
+    page = study.stage("scores") / "index.html"
+    if page.exists():
+        console.print(f"network page: {page}; a page per unit: {command('gallery', study.folder)}", soft_wrap=True)

@@ -82,6 +82,7 @@ def score(study: StudyFolder, force: Force = False, ray: Ray = None) -> None:
     study.
     """
     run_until(study, "scores", force, ray)
+    outcome.point_to_network_page(Study.open(study))
 
 
 def analyze(study: StudyFolder, force: Force = False, unblind: Unblind = None, database: DatabaseUrl = "") -> None:

@@ -33,9 +33,14 @@ def estimate(study: Study, sections: Mapping[str, SyntheticSection]) -> str:
         seconds = timing.seconds(setup, layers, recipe)
         if not math.isnan(seconds):
             steps = timing.image_steps(recipe, sum(layers.values()))
-            told.append(f"{name}: {steps:,} image-steps, {steps / seconds:.2g} per second")
+            told.append(f"{name}: {steps:,} image-steps, {_rate(steps / seconds)} per second")
             total += seconds
     if not told:
         return ""
     hint = "; docs/reference/synthesis.md names faster recipes" if total > LONG else ""
     return f"about {said_duration(total)} to optimize pictures ({'; '.join(told)}){hint}"
+
+
+def _rate(per_second: float) -> str:
+    """Two digits, and never an exponent: 140, 14, 1.4."""
+    return f"{float(f'{per_second:.2g}'):,g}"

@@ -130,10 +130,9 @@ def run(study: Study) -> dict[str, Any]:
     random = tuple(name for name, kind in rows.items() if kind == populations.RANDOM)
     network = page.network_name(config.model.load)
     about = page.About(network, f"{len(corpus):,} images, {config.images.load}", baseline, random, config.seed)
-    written = page.write(study.stage(FOLDER) / stored.PAGE, page.Found(table, summaries, differences, about), index)
+    page.write(study.stage(FOLDER) / stored.PAGE, page.Found(table, summaries, differences, about), index)
     _forget_unused(kept, began)
     shutil.rmtree(kept / PARTS, ignore_errors=True)
-    console.print(styled((f"network page: {written['page']}", "dim")))
     _say(differences, next(iter(rows), baseline), section.observers, plan.difficulties)
     return {"units": len(own.units)} | _shares(table, section.observers[0], plan.difficulties)
 
@@ -144,8 +143,8 @@ def _shares(table: pd.DataFrame, observer: str, difficulties: Sequence[str]) -> 
     found = {}
     for (method, null), of in own.groupby(["method", "null"], sort=False):
         means = of.groupby("difficulty")["accuracy"].mean()
-        found[f"{method}, {null}" if null else str(method)] = " / ".join(f"{means[name]:.3f}" for name in difficulties)
-    return {f"{observer} at {' / '.join(difficulties)}:": "", **found}
+        found[f"null {null}" if null else str(method)] = " / ".join(f"{means[name]:.3f}" for name in difficulties)
+    return {"accuracy": f"by {observer} at {' / '.join(difficulties)}", **found}
 
 
 def _say(differences: pd.DataFrame, method: str, judges: Sequence[str], difficulties: Sequence[str]) -> None:
