@@ -5,6 +5,7 @@ docs/pictures/shows.png: python -m tools.pictures shows STUDY NAME …, the name
 docs/pictures/outlines.webp: python -m tools.pictures outlines STUDY, the study of docs/tutorials/own-method.md
 docs/pictures/own-network.webp: python -m tools.pictures own-network STUDY, that of docs/tutorials/own-network.md
 docs/pictures/features.png: python -m tools.pictures features FILE mixed4a, a dictionary of the embedded network's layer
+docs/pictures/dictionary-features.webp: python -m tools.pictures dictionary-features FILE mixed4a, that of the tutorial
 """
 
 import sys
@@ -16,6 +17,7 @@ from PIL import Image
 
 import exemplum as ex
 from exemplum import queries, store
+from exemplum.explanations import overlays
 from exemplum.study import Study
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
@@ -60,6 +62,35 @@ def features_sheet(file: str, layer: str) -> np.ndarray:
     return np.concatenate([np.concatenate(row, axis=1) for row in padded])
 
 
+def dictionary_sheet(file: str, layer: str) -> np.ndarray:
+    """The three features with the highest scores at the left and the three with the lowest at the right, as scored in
+    docs/tutorials/dictionary.md: the images that activate each most, and below them the same with a spotlight."""
+    images = ex.open_images("embedded", limit=1000)
+    model = ex.load("embedded", input_size=64).with_dictionary("sae", layer, ex.dictionaries.load(file))
+    index = ex.build_index(model, images, ["sae"], objective="max", keep=50)
+    scores = ex.score(model, index, difficulty=["extreme"], tasks=5, nulls=[]).to_frame()
+    ranked = scores[scores["n_tasks"] == 5].sort_values(["score", "unit"])["unit"].tolist()
+    chosen = [*ranked[:-4:-1], *ranked[:3]]
+    print("features, from above:", *chosen)
+    blocks = [_lit(index, unit) for unit in chosen]
+    space = np.full((blocks[0].shape[0], 3 * GAP, 3), 255, np.uint8)
+    return np.concatenate([np.concatenate([blocks[n], space, blocks[n + 3]], axis=1) for n in range(3)])
+
+
+def _lit(index: ex.ActivationIndex, unit: str) -> np.ndarray:
+    found = index.exemplars(unit, k=2 * EACH)
+    level = float(index.units.set_index("unit").loc[unit, "q50"])
+    lit = [
+        overlays.spotlight(image, index.heatmap(unit, row), level, ex.Pole.MAX)
+        for image, row in zip(found.images, found.to_frame()["row"].tolist(), strict=True)
+    ]
+    rows = [
+        np.concatenate([np.pad(image, ((0, GAP), (0, GAP), (0, 0)), constant_values=255) for image in row], axis=1)
+        for row in (list(found.images), lit)
+    ]
+    return np.pad(np.concatenate(rows), ((0, GAP), (0, 0), (0, 0)), constant_values=255)
+
+
 def _units(study: Study, count: int) -> list[str]:
     units = queries.load_units(study).query("role == 'main'")["unit"]
     return units.iloc[np.linspace(0, len(units) - 1, min(count, len(units))).round().astype(int)].tolist()
@@ -98,7 +129,13 @@ if __name__ == "__main__":
         sys.exit()
     if name == "features":
         sheet = features_sheet(given, *more)
+    elif name == "dictionary-features":
+        sheet = dictionary_sheet(given, *more)
     else:
         study = Study.open(given)
         sheet = shows_sheet(study, more) if name == "shows" else units_sheet(study)
-    store.write_png(FOLDER / f"{name}.png", sheet)
+    if name == "dictionary-features":
+        shown = Image.fromarray(sheet)
+        shown.resize((2 * shown.width, 2 * shown.height)).save(FOLDER / f"{name}.webp", quality=68, method=6)
+    else:
+        store.write_png(FOLDER / f"{name}.png", sheet)

@@ -169,7 +169,7 @@ STUDIES = ("borowski2021",)
 
 def reproduce(
     study: Annotated[str, typer.Argument(help="The published study; only borowski2021 is available.")],
-    data: Annotated[Path, typer.Argument(help="Folder that contains the study's published CSV files.")],
+    data: Annotated[Path, typer.Argument(help="Folder of the study's published files, or a clone of its repository.")],
     out: Annotated[Path, typer.Option("--out", help="Output folder for tables, figures and the report.")],
 ) -> None:
     """Recompute a published study from its data, and compare the results with the published numbers."""

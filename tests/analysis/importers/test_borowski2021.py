@@ -2,6 +2,7 @@
 
 import shutil
 
+import pandas as pd
 import pytest
 
 from exemplum.analysis.importers import borowski2021
@@ -26,6 +27,20 @@ def test_the_answers_pass_the_checks_of_any_study(imported):
 def test_two_published_reaction_times_are_negative(imported):
     with pytest.raises(UserError, match=r"is -68\.65215301513672 \(2 rows\)"):
         table.check(imported.responses)
+
+
+def test_a_clone_of_the_authors_repository_is_read_as_it_is(imported, shared_data, tmp_path):
+    published = shared_data / "borowski2021"
+    clone = tmp_path / "testing_visualizations"
+    (clone / "human_experiments").mkdir(parents=True)
+    shutil.copytree(published, clone / "data_from_human_experiments", ignore=shutil.ignore_patterns("exp_*"))
+    for experiment in ("exp_i", "exp_ii"):
+        lists = clone / "human_experiments" / experiment / "layer_folder_mapping"
+        shutil.copytree(published / f"{experiment}_units", lists)
+    (lists / "layer_folder_mapping_warm_up_trials.csv").unlink()  # Experiment I's, which is the same, will do
+    of_clone = borowski2021.read(clone)
+    pd.testing.assert_frame_equal(of_clone.responses, imported.responses)
+    pd.testing.assert_frame_equal(of_clone.ratings, imported.ratings)
 
 
 def test_every_participant_has_the_trials_of_the_protocol(imported):

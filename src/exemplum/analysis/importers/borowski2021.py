@@ -22,6 +22,9 @@ TRIALS = {
     "2": "experiment_II_main_practice_catch_trials_preprocessed.csv",
 }
 UNITS = {"1": "exp_i_units", "2": "exp_ii_units"}
+# where a clone of the repository has the CSV files, and its lists of units
+CLONED = "data_from_human_experiments"
+CLONED_UNITS = {key: f"human_experiments/exp_{'i' * int(key)}/layer_folder_mapping" for key in UNITS}
 INTUITIVENESS = {  # experiment, phase, file; Experiment I asked only before
     ("1", "pre"): "experiment_I_intuitiveness_beginning_preprocessed.csv",
     ("2", "pre"): "experiment_II_intuitiveness_beginning_preprocessed.csv",
@@ -50,17 +53,21 @@ class PublishedData:
 
 
 def read(data: Path) -> PublishedData:
-    """Read both experiments from the folder of the published CSV files.
+    """Read both experiments from the folder of the published CSV files, or from a clone of the authors' repository.
 
     Raises UserError naming a missing file or column, an unknown value, or a unit that is not in the lists of units.
     """
+    cloned = (data / CLONED).is_dir()
+    units = {key: data / (CLONED_UNITS if cloned else UNITS)[key] for key in UNITS}
+    data = data / CLONED if cloned else data
     responses, findings = [], []
     for experiment, name in TRIALS.items():
         raw = _csv(data / name, COLUMNS + (COLUMNS_2 if experiment == "2" else []))
-        table = _responses(raw, experiment, _units(data / UNITS[experiment]), data / name)
+        table = _responses(raw, experiment, _units(units[experiment]), data / name)
         responses.append(table)
         findings += of_responses(table, experiment) + _of_raw(raw, table, experiment)
-    ratings = [_ratings(data, experiment, phase, name) for (experiment, phase), name in INTUITIVENESS.items()]
+    rated = _units(units["1"]).loc[""]  # the same three in both experiments
+    ratings = [_ratings(data, experiment, phase, name, rated) for (experiment, phase), name in INTUITIVENESS.items()]
     return PublishedData(RESPONSES.frame(pd.concat(responses)), RATINGS.frame(pd.concat(ratings)), findings)
 
 
@@ -145,9 +152,9 @@ def _named(raw: pd.DataFrame, sets: pd.Series, units: pd.DataFrame, path: Path) 
     return {"unit": names, "layer": layer, "channel": channel, "branch": rows["kernel_size"].to_numpy()}
 
 
-def _ratings(data: Path, experiment: str, phase: str, name: str) -> pd.DataFrame:
+def _ratings(data: Path, experiment: str, phase: str, name: str, units: pd.DataFrame) -> pd.DataFrame:
     raw = _csv(data / name, ["subject_id", "trial_name", "trial_nr", "rating", "rt"])
-    shown = _units(data / UNITS[experiment]).loc[""].reset_index().drop_duplicates("layer_number")
+    shown = units.reset_index().drop_duplicates("layer_number")
     shown = shown.set_index("layer_number").loc[raw["trial_name"]]
     expertise = np.where(raw["subject_id"] <= 10, "expert", "lay") if experiment == "2" else ""
     return pd.DataFrame({
