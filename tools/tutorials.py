@@ -5,7 +5,8 @@ Pages are those of docs/start/, docs/tutorials/ and docs/how-to/. Each runs in a
     ```console                       lines after `$ ` are given to one bash, `> ` continues them; the lines below are
                                      what it should print, in which `...` stands for anything, and any run of white
                                      space for any other. Without such lines any output is right. The exit status must
-                                     be 0. Lines of progress are left out. What ends in ` &` goes on until the end of the page.
+                                     be 0. Lines of progress are left out. What ends in ` &` goes on until the end
+                                     of the page.
     ```python title="study/mine.py"  is written to that file; so is ```toml; `…, added at the end` appends
     ```python                        is run, in one namespace per page
     ```pycon                         is run as a doctest in that namespace
