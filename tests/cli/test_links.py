@@ -77,3 +77,15 @@ def test_what_cannot_be_made_is_said(exemplum, served):
         ((*links, "not a name", "--group", "lay"), "letters, digits and _"),
     ):
         assert said in exemplum("links", str(folder), *arguments).stderr
+
+
+@pytest.mark.parametrize(
+    "address", ["study.example.org", "https://", "https://study.example.org/?x=1", "ftp://study.org"]
+)
+def test_an_address_that_makes_no_links_is_refused(exemplum, tmp_path, address):
+    (tmp_path / "study.toml").write_text("", encoding="utf-8")
+    done = exemplum("links", str(tmp_path), "--panel", "sona", "--address", address)
+    assert done.returncode == 1
+    assert (
+        done.stderr.strip() == f"error: --address must be https://HOST, with a path if there is one (got '{address}')"
+    )

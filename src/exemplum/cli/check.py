@@ -56,8 +56,9 @@ def _going_live(study: Study, every: bool, address: str, url: str, bad: tuple[st
 
     `alone`: the trials are not checked now, so the earlier table of their checks is looked at.
     """
-    from exemplum.server import live  # late: it imports the database
+    from exemplum.server import base_of, live  # late: it imports the database
 
+    address = base_of(address) if address else ""
     database = live.opened(study, url)
     try:
         found = live.live_checks(live.Situation(study, database, address, of_trials=alone))

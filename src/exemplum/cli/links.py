@@ -31,9 +31,15 @@ def links(
 
     The server may run meanwhile. The experimenter's pages have the same links, with buttons to copy them.
     """
-    from exemplum.server import PANELS, issue_links, link_doubts, panel_links  # late: others need no web server
+    from exemplum.server import (  # late: others need no web server
+        PANELS,
+        base_of,
+        issue_links,
+        link_doubts,
+        panel_links,
+    )
 
-    opened, base = Study.open(study), address.rstrip("/")
+    opened, base = Study.open(study), base_of(address)
     if (single_use is None) == (panel is None):
         raise UserError("give either --panel or --single-use (with --batch NAME)")
     if doubt := link_doubts(base):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from exemplum.server.http.preview_server import open_preview as open_preview, run_preview as run_preview
     from exemplum.server.http.run import run as run
     from exemplum.server.pages.preview_pdf import write_pdf as write_pdf
-    from exemplum.server.panels.links import PANELS as PANELS, link_doubts as link_doubts
+    from exemplum.server.panels.links import PANELS as PANELS, base_of as base_of, link_doubts as link_doubts
     from exemplum.server.panels.offline import issue_links as issue_links, panel_links as panel_links
     from exemplum.server.storage.pilots import PilotAnswers as PilotAnswers, pilots as pilots
     from exemplum.server.storage.registration import refuse_stale as refuse_stale
@@ -265,7 +265,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "http.preview_server": ["open_preview", "run_preview"],
         "http.run": ["run"],
         "pages.preview_pdf": ["write_pdf"],
-        "panels.links": ["link_doubts", "PANELS"],
+        "panels.links": ["base_of", "link_doubts", "PANELS"],
         "panels.offline": ["issue_links", "panel_links"],
         "storage.pilots": ["PilotAnswers", "pilots"],
         "storage.registration": ["refuse_stale"],

@@ -23,6 +23,7 @@ from exemplum.server.http.studies import (
     overview_token,
     settings_of,
 )
+from exemplum.server.panels.links import base_of
 from exemplum.server.sessions.entry import link_codes
 
 GRACE_S = 10  # for running requests when the server is stopped
@@ -42,12 +43,13 @@ def run(
 
     `address` is the server's public address, if not http://host:port. Several `workers` need PostgreSQL. `others` are
     the folders of further studies, served with the same settings: then each is below a path of its own.
-    Raises UserError for a port in use, a study without a design, a database that cannot be opened.
+    Raises UserError for a port in use, a study without a design, a database that cannot be opened, another address.
     """
     if workers > 1 and not settings.database.startswith("postgres"):
         raise UserError("several workers need a PostgreSQL database, postgresql://USER:PASSWORD@HOST/NAME")
+    public = base_of(address) if address else ""
     bound = bind(host, port)
-    settings = replace(settings, address=address.rstrip("/") or f"http://{_spoken(host)}:{bound.getsockname()[1]}")
+    settings = replace(settings, address=public or f"http://{_spoken(host)}:{bound.getsockname()[1]}")
     by_name = settings_of(settings, [settings.folder, *others])
     with opened(by_name) as experiments:
         print("\n".join(_said(experiments, settings.address)), flush=True)

@@ -8,6 +8,8 @@ from ipaddress import ip_address
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from exemplum.errors import UserError, shown
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -62,6 +64,19 @@ def link(panel: Panel, base: str, code: str = "") -> str:
     """
     filled = [*([f"link={code}"] if code else []), *(f"{name}={value}" for name, value in panel.parameters.items())]
     return f"{base}/" + (f"?{'&'.join(filled)}" if filled else "")
+
+
+def base_of(address: str) -> str:
+    """A server's address as links begin with it. Raises UserError unless it is https://HOST or http://HOST with a path.
+
+    >>> base_of("https://study.example.org/mine/")
+    'https://study.example.org/mine'
+    """
+    base = address.strip().rstrip("/")
+    parts = urlsplit(base)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise UserError(f"--address must be https://HOST, with a path if there is one (got {shown(address)})")
+    return base
 
 
 def is_local(address: str) -> bool:
