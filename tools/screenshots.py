@@ -3,7 +3,11 @@
     python -m exemplum demo exemplum-demo
     python -m exemplum rehearse exemplum-demo --participants 24    # for the group experimenter
     python -m exemplum gallery exemplum-demo                       # for the group gallery
-    python -m tools.screenshots exemplum-demo [GROUP …]            # all groups but network
+    python -m tools.screenshots exemplum-demo [GROUP …]            # all groups but network and people
+
+The group people is asked for by name, with the study of docs/tutorials/people.md after its rehearsal:
+
+    python -m tools.screenshots crops people
 
 The group network is asked for by name, with a copy of the demo whose study.toml has in [scores] one more difficulty,
 0.95, the null directions and the observer colour_histogram, after `exemplum score COPY`.
@@ -128,6 +132,17 @@ def experimenter(browser: Browser, study: Path) -> Shots:
         opened.close()
 
 
+def people(browser: Browser, study: Path) -> Shots:
+    """What the report of a rehearsal says of its people, and the participant flow for a paper."""
+    folder = _existing(study / "rehearsal" / "report", f"exemplum rehearse {study} --participants 20")
+    page = _page(browser, 860, 900)
+    page.goto((folder / "index.html").as_uri())
+    yield "people-result", _taken(page, "#result figure")
+    flow = Image.open(folder / "paper" / "participant_flow.png").convert("RGB")
+    yield "people-flow", flow
+    page.close()
+
+
 def gallery(browser: Browser, study: Path) -> Shots:
     """The grid of a layer, and the page of a unit."""
     folder = _existing(study / "gallery" / "index.html", f"exemplum gallery {study}").parent
@@ -147,7 +162,7 @@ def gallery(browser: Browser, study: Path) -> Shots:
 
 GROUPS: dict[str, Callable[[Browser, Path], Shots]] = {
     "idea": idea, "populations": populations, "report": report, "network": network, "participant": participant,
-    "experimenter": experimenter, "gallery": gallery,
+    "experimenter": experimenter, "gallery": gallery, "people": people,
 }  # fmt: skip
 
 
@@ -258,7 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--to", type=Path, default=FOLDER)
     asked = parser.parse_args(arguments)
     with _chromium() as browser:
-        for group in asked.groups or [name for name in GROUPS if name != "network"]:
+        for group in asked.groups or [name for name in GROUPS if name not in ("network", "people")]:
             for name, image in GROUPS[group](browser, asked.study):
                 data = webp(image)
                 (asked.to / f"{name}.webp").write_bytes(data)
