@@ -1,4 +1,4 @@
-# Serves a study that was made elsewhere: docs/how-to/put-a-study-online.md. Torch is left out, the server does not need it.
+# Serves a study that was made elsewhere: docs/how-to/containers.md. Torch is left out, the server does not need it.
 # tests/test_image.py performs these steps without a container engine.
 FROM node:24-slim AS pages
 WORKDIR /build/web
