@@ -77,6 +77,8 @@ def test_every_block_has_its_score(walked):
     scores = [step["score"] for step in steps if step["kind"] == "break"]
     assert [score["trials"] for score in scores] == [2, 10, 2]
     assert [score["correct"] for score in scores] == [sum(right[:2]), sum(right[2:12]), sum(right[12:])]
+    (whole,) = [step["score"] for step in steps if step["kind"] == "debrief"]
+    assert whole == {"correct": sum(right[2:]), "trials": 12}  # practice does not count
 
 
 def test_repeated_trials_are_the_least_and_most_confident_of_all_conditions_together(walked):

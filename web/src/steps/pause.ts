@@ -9,9 +9,10 @@ export async function pause(step: BreakStep): Promise<Done> {
   const share = trials > 0 ? Math.round((100 * correct) / trials) : 0;
   const score = `<p class="score"><strong>${html("break.score", { correct, trials })}</strong></p>
     <div class="meter" role="img" aria-label="${share} %"><span style="width:${share}%"></span></div>`;
-  const said = step.last ? "break.last" : step.again ? "break.again" : step.practice ? "break.practice" : "break.text";
-  const body = score + paragraphs(said, { number: step.number, of: step.of, left: step.of - step.number });
-  const { shown_at, ms, visible_ms } = await ask(card(html("break.title"), body), [say("page.continue")], (page) => {
+  const what = step.last ? "last" : step.again ? "again" : step.practice ? "practice" : "";
+  const title = what ? `break.title_${what}` : "break.title";
+  const body = score + paragraphs(`break.${what || "text"}`, { number: step.number, of: step.of, left: step.of - step.number });
+  const { shown_at, ms, visible_ms } = await ask(card(html(title), body), [say("page.continue")], (page) => {
     const button = page.querySelector<HTMLButtonElement>(".primary")!;
     button.disabled = step.min_ms > 0 && !isSimulated();
     setTimeout(() => (button.disabled = false), step.min_ms);

@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session as Orm
 
+from exemplum.records import TrialKind
 from exemplum.server import PaySection
 from exemplum.server.experiment import Experiment
 from exemplum.server.pages.images import image_url
@@ -69,13 +70,12 @@ def step(orm: Orm, experiment: Experiment, row: SessionRow) -> dict[str, Any]:
 
 
 def score(orm: Orm, row: SessionRow, step: int | None = None) -> dict[str, int]:
-    """Numbers of right answers and of trials, of the session or of the block at one step."""
+    """Numbers of right answers and of trials, of the session without its practice or of the block at one step."""
     chosen = select(func.count(Answer.id), func.count(Answer.id).filter(Answer.correct)).join(
         TrialRow, TrialRow.id == Answer.trial_id
     )
     chosen = chosen.where(Answer.session_id == row.id)
-    if step is not None:
-        chosen = chosen.where(TrialRow.step == step)
+    chosen = chosen.where(TrialRow.kind != TrialKind.PRACTICE if step is None else TrialRow.step == step)
     trials, correct = orm.execute(chosen).one()
     return {"correct": correct, "trials": trials}
 
