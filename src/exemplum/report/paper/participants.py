@@ -9,8 +9,7 @@ import pandas as pd
 
 from exemplum import pages
 from exemplum.report.paper import rules
-from exemplum.responses import UNFINISHED, Entered
-from exemplum.responses.exclusions import PERSON, kept
+from exemplum.responses import UNFINISHED, Entered, exclusions as declared
 
 FINISHED = ("completed", "failed_attention")  # outcomes of sessions whose answers are in the tables
 REASONS = {
@@ -63,12 +62,12 @@ def flow(responses: pd.DataFrame, exclusions: pd.DataFrame, entered: Entered | N
     several rules of EXCLUSIONS is counted under the first.
     """
     people = responses[responses["observer_kind"] == "person"]
-    finished = len(people[PERSON].drop_duplicates())
+    finished = len(people[declared.PERSON].drop_duplicates())
     if not finished:
         return None
-    out = exclusions[exclusions["verdict"] == "excluded"].drop_duplicates(PERSON)
+    out = exclusions[exclusions["verdict"] == "excluded"].drop_duplicates(declared.PERSON)
     left = tuple((rules.broken(str(rule)), len(rows)) for rule, rows in out.groupby("rule", sort=False))
-    analysed = Step("Analysed", finished - len(out), (_trials(kept(people, exclusions)),))
+    analysed = Step("Analysed", finished - len(out), (_trials(declared.kept(people, exclusions)),))
     ended = Step("Finished", finished, _outcomes(entered, finished), left, "Excluded")
     return Flow((*_before(entered, finished), ended, analysed))
 
