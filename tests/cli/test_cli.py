@@ -23,6 +23,13 @@ def test_help_says_of_every_verb_what_it_does(exemplum):
 
 
 @pytest.mark.parametrize(
+    ("verb", "section"), [("check", "[server]"), ("run", "[scores]"), ("rehearse", "[observers.simulated]")]
+)
+def test_help_shows_names_of_sections(exemplum, verb, section):
+    assert section in exemplum(verb, "--help").stdout
+
+
+@pytest.mark.parametrize(
     ("toml", "message"),
     [
         ("sed = 1", "unknown key 'sed' in the top level; did you mean seed?"),

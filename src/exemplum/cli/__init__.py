@@ -51,6 +51,7 @@ app = typer.Typer(
     help="Measure how well pictures explain the units of a vision model to people and to machines.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # in rich's own markup [server] is a style, and would be missing in help
 )
 
 
