@@ -66,6 +66,8 @@ def test_a_leaky_study_is_caught_and_the_table_goes_stale_with_the_design(fair, 
     found = check(study.folder)
     assert found.status == 1
     told = " ".join(found.stdout.replace("│", " ").split())
+    assert told.startswith("Only the trials are checked: study.toml has no section [server], and nobody was served.")
+    assert "consent" not in told  # what matters to people would bury what matters to machines
     assert trial.references.min[0] in told
     assert "toss a fair coin for the side" in told
     wrong = checks.current(study).query("verdict == 'wrong'")
