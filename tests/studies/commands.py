@@ -43,9 +43,13 @@ def served(folder: Path) -> Iterator[httpx.Client]:
     process = started("serve", folder, "--port", "0")
     try:
         assert process.stdout
-        said = process.stdout.readline()
-        if not (found := ADDRESS.match(said)):
-            raise RuntimeError(f"exemplum serve {folder}:\n{said}{process.stdout.read()}")
+        said = []  # what it says first, such as that it gave an older study an id
+        for line in process.stdout:
+            if found := ADDRESS.match(line):
+                break
+            said.append(line)
+        else:
+            raise RuntimeError(f"exemplum serve {folder}:\n{''.join(said)}")
         transport = httpx.HTTPTransport(retries=5)  # it listens before it can answer
         with httpx.Client(base_url=found[1], timeout=60, transport=transport) as client:
             yield client
