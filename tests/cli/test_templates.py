@@ -24,9 +24,12 @@ SMALLER = {
     'load = "embedded"\n\n': 'load = "embedded"\ninput_size = 48\n\n',
     "limit = 400": "limit = 100",
     'choose = "one per layer"': 'layers = ["mixed3b"]\nchoose = "2 per layer"\npractice = 1',
+    'choose = "3 per layer"': 'layers = ["mixed3b"]\nchoose = "2 per layer"\npractice = 1',
+    "difficulty = 0.8 ": 'difficulty = "extreme" ',
     'choose = "8 per layer"': 'choose = "2 per layer"\npractice = 1',
     "batches = 4": "batches = 2",
     "participants = 4": "participants = 2",
+    "participants = 8": "participants = 2",
     ', "similarity"': "",
 }
 
@@ -75,7 +78,7 @@ def test_a_template_runs(study):
     main = answers[answers["trial_kind"] == "main"]
     assert main.loc[main["observer"] == "ideal", "correct"].all()
     facts = {
-        "method": (set(main["condition"]), {"natural", "averages", "none"}),
+        "method": (set(main["condition"]), {"natural", "averages", "random"}),
         "model": (set(main["layer"]), {"energy"}),
         "dictionary": (set(main["layer"]), {"components"}),
         "observer": (set(main["observer"]), {"ideal", "chance", "colours"}),

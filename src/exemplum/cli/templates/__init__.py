@@ -5,6 +5,7 @@ The examples are modules of this package, so they are type-checked and tested as
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,11 +16,11 @@ KINDS = ("method", "model", "dictionary", "observer", "queries")
 OF_OWN_MODEL = ("model", "dictionary")  # these examples are written for a network of their own choice
 # what an option of `exemplum new` replaces in a template
 LINES = {
-    "seed": "seed = 2021",
-    "model": '[model]\nload = "embedded"',
-    "images": '[images]\nload = "embedded"',
-    "protocol": 'protocol = "borowski2021-1"',
-    "participants": "participants = 4",
+    "seed": re.compile(r"^seed = \d+", re.MULTILINE),
+    "model": re.compile(r'^\[model\]\nload = "embedded"', re.MULTILINE),
+    "images": re.compile(r'^\[images\]\nload = "embedded"', re.MULTILINE),
+    "protocol": re.compile(r'^protocol = "[^"]*"', re.MULTILINE),
+    "participants": re.compile(r"^participants = \d+", re.MULTILINE),
 }
 
 
@@ -34,7 +35,7 @@ def study_toml(kind: str, given: Mapping[str, str]) -> str:
         raise UserError(f"--template {kind} comes with its own model; leave --model and --weights out")
     text = (HERE / f"{kind}.toml").read_text(encoding="utf-8")
     for option, lines in given.items():
-        text = text.replace(LINES[option], lines, 1)
+        text = LINES[option].sub(lambda _, lines=lines: lines, text, count=1)
     return text
 
 
