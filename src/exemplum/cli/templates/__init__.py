@@ -35,7 +35,7 @@ def study_toml(kind: str, given: Mapping[str, str]) -> str:
         raise UserError(f"--template {kind} comes with its own model; leave --model and --weights out")
     text = (HERE / f"{kind}.toml").read_text(encoding="utf-8")
     for option, lines in given.items():
-        text = LINES[option].sub(lambda _, lines=lines: lines, text, count=1)
+        text = LINES[option].sub(lines.replace("\\", r"\\"), text, count=1)
     return text
 
 
