@@ -62,7 +62,7 @@ def current(orm: Orm, experiment: Experiment) -> Status:
 
 
 MOST = 400  # characters of a reason that the audit holds
-HOW = "give its address by --database, or set EXEMPLUM_DATABASE"
+HOW = "give its database, or set EXEMPLUM_DATABASE"
 
 
 def note(study: Study, reason: str, url: str = "") -> None:
