@@ -10,7 +10,7 @@ from PIL import Image
 from exemplum import images, store
 from exemplum.design import DesignError, load
 from exemplum.errors import UserError
-from exemplum.explanations import Pole, Request, Unit
+from exemplum.explanations import Pole, Request, Unit, natural
 from exemplum.explanations.request import Settings
 from exemplum.index import build_index
 from exemplum.queries import CorpusImages, dealing, load as load_queries
@@ -63,6 +63,23 @@ def test_exemplars_of_a_batch_are_its_natural_references(request_):
             mine = [i for i in request_.dealt(unit, k) if (i.pole, i.batch) == (pole, batch)]
             assert {e.image_id for e in found} == {i.image_id for i in mine if not dealing.is_query(i, k)}
             assert len(found) == k
+
+
+def test_a_request_gives_what_natural_shows_most_extreme_first(request_):
+    """Oracles: the method's own pictures, and for the order the exemplars of each batch."""
+    given = [picture for unit in UNITS for pole in Pole for picture in request_.natural(unit, pole)]
+
+    def place(picture):
+        return picture.unit, picture.pole, picture.references, picture.batch, picture.position
+
+    shown = {place(picture): picture for picture in natural.pictures(request_)}
+    assert len(given) == len(shown) == 2 * 2 * 3 * (1 + 4)  # units, poles, batches, references
+    for picture in given:
+        own = shown[place(picture)]
+        assert (picture.image_id, picture.group) == (own.image_id, own.group)
+        np.testing.assert_array_equal(picture.image, own.image)
+        best_first = request_.exemplars(picture.unit, picture.pole, references=picture.references, batch=picture.batch)
+        assert best_first[picture.position].image_id == picture.image_id
 
 
 def test_an_exemplar_has_its_image_as_the_network_sees_it(request_):

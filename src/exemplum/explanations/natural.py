@@ -13,7 +13,7 @@ from exemplum.errors import UserError
 from exemplum.explanations import diverse, overlays, places
 from exemplum.explanations.places import MapReader
 from exemplum.explanations.request import Request
-from exemplum.queries import DealtImage, is_query
+from exemplum.queries import DealtImage
 from exemplum.records import ANY_BATCH, Picture, Pole, Unit
 from exemplum.runtime import track
 from exemplum.study import Section
@@ -54,7 +54,7 @@ def pictures(request: Request, parameters: NaturalParameters = WHOLE_IMAGES) -> 
     reader = MapReader(request)
     with track(f"{parameters.show}s", len(request.units), "units") as advance:
         for unit in request.units:
-            chosen = list(_diverse(request, unit) if parameters.order == "diverse" else _extreme(request, unit))
+            chosen = list(_diverse(request, unit) if parameters.order == "diverse" else request.dealt_references(unit))
             shown = SHOWS[parameters.show](reader, parameters, unit, [image for _, image in chosen])
             for (references, image), (picture, facts) in zip(chosen, shown, strict=True):
                 yield Picture(
@@ -78,15 +78,6 @@ def check_places(model: Model, layers: Iterable[str], objective: str, parameters
                 f"show = {parameters.show!r} needs the places of an image where a unit responds, but layer {name} has "
                 "none; use show = 'image', or leave the layer out of [units] layers"
             )
-
-
-def _extreme(request: Request, unit: Unit) -> Iterator[tuple[int | None, DealtImage]]:
-    """The references of every batch, with the number of them in its set; positions count from the most extreme."""
-    for k in request.references:
-        for image in request.dealt(unit, k):
-            if not is_query(image, k):
-                position = k - 1 - image.position if image.pole is Pole.MAX else image.position - 1
-                yield k, replace(image, position=position)
 
 
 def _diverse(request: Request, unit: Unit) -> Iterator[tuple[int | None, DealtImage]]:

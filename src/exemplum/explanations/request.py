@@ -120,6 +120,29 @@ class Request(CorpusRequest):
             Exemplar(image.image_id, image.group, image.activation, partial(self.image, image.row)) for image in chosen
         ]
 
+    def natural(self, unit: Unit, pole: Pole) -> list[Picture]:
+        """The pictures that the method natural shows for a unit's pole, whole images, in every batch.
+
+        Each has its image, uint8 (input_size, input_size, 3), its batch, number of references and position, 0 the most
+        extreme. Yield it with another image, `dataclasses.replace(picture, image=…)`, and the comparison with natural
+        is paired: both show the same photographs in the same trials.
+        """
+        return [
+            Picture(
+                unit, pole, image.position, self.image(image.row), references=k, batch=image.batch,
+                image_id=image.image_id, group=image.group,
+            )
+            for k, image in self.dealt_references(unit) if image.pole is pole
+        ]  # fmt: skip
+
+    def dealt_references(self, unit: Unit) -> Iterator[tuple[int, DealtImage]]:
+        """The images of `natural`, of both poles, each with the number of references of its set."""
+        for k in self.references:
+            for image in self.dealt(unit, k):
+                if not is_query(image, k):
+                    position = k - 1 - image.position if image.pole is Pole.MAX else image.position - 1
+                    yield k, replace(image, position=position)
+
     def of_any_batch(self, unit: Unit, count: int) -> dict[Pole, list[DealtImage]]:
         """The images that `exemplars` gives without `batch`, of both poles. Raises UserError as it does."""
         given, asked = self.corpus_images, self.asked.get(unit, AskedImages())

@@ -16,7 +16,8 @@ def averages(request: Request, *, together: int = 3) -> Iterator[Picture]:
     """Yield `request.most` pictures for each pole of each unit, all of one unit before those of the next."""
     for unit in request.units:  # Unit("mixed4a", 17), and so on
         for pole in Pole:  # Pole.MAX and Pole.MIN: what activates the unit most, and least
-            # the most extreme images of the corpus, without those that participants are asked about
+            # the most extreme images of the corpus, without those that participants are asked about; to change single
+            # images, take request.natural(unit, pole): the same photographs as natural's, for a paired comparison
             exemplars = request.exemplars(unit, pole, together * request.most)
             for position in range(request.most):  # where fewer pictures are shown, they are the first ones
                 chosen = exemplars[position :: request.most]
