@@ -23,7 +23,7 @@ from exemplum.study import Study
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 EACH, GAP, UNITS = 3, 6, 6
 ACROSS, DOWN = 2, 2  # units in the picture of what natural shows
-TUTORIALS = {"outlines": (["natural", "outlines", "half", "random"], 2), "own-network": (["natural", "synthetic"], 4)}
+TUTORIALS = {"outlines": (["natural", "outlines", "random"], 2), "own-network": (["natural", "synthetic"], 4)}
 
 
 def units_sheet(study: Study) -> np.ndarray:
