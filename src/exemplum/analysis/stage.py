@@ -94,7 +94,7 @@ def run(study: Study) -> dict[str, Any]:
     write_calibrations(study.stage("analysis") / CALIBRATION, results.calibrations)
     observers = responses.groupby("observer")["participant"].nunique()
     return {"answers": len(responses), "observers": ", ".join(f"{name} ({n})" for name, n in observers.items()),
-            **{name: len(frame) for name, (_, frame) in results.tables.items()}}  # fmt: skip
+            **{name: len(frame) for name, (_, frame) in results.tables.items() if len(frame)}}  # fmt: skip
 
 
 def _refuse_unknown_difficulty(study: Study, known: list[str]) -> None:
