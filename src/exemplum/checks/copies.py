@@ -87,7 +87,7 @@ def _advice(verdict: Verdict) -> str:
         return ""
     if verdict is Verdict.WRONG:
         return MOVE
-    return f"look at the two pictures: if they show the same scene or object, {MOVE}"
+    return f"look at the two pictures: if they show the same scene or object, {MOVE}; in random, a null, it may stay"
 
 
 @dataclass(frozen=True)
