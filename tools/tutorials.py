@@ -311,9 +311,12 @@ def _compared(shell: Shell, command: str, want: list[str], line: int, place: tup
     got, status = shell.run(command)
     got = WAITING.sub("", got)
     wanted = "\n".join(want).strip()
+    spaced = [
+        text.replace("\N{NO-BREAK SPACE}", " ") for text in (f"{wanted}\n", f"{got.strip()}\n")
+    ]  # white space too
     if status:
         yield Fault(line + 1, command, "exit status 0", f"{got}\nexit status {status}", replaceable=False)
-    elif wanted and not doctest.OutputChecker().check_output(f"{wanted}\n", f"{got.strip()}\n", FLAGS):
+    elif wanted and not doctest.OutputChecker().check_output(*spaced, FLAGS):
         yield Fault(line + 1, command, wanted, got.strip(), *place)
 
 
