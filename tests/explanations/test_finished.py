@@ -89,7 +89,7 @@ def test_a_run_that_stops_halfway_leaves_the_old_pictures_whole(tmp_path):
 def test_a_folder_of_another_layout_is_an_error(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         finished.read(tmp_path / "absent")
-    with pytest.raises(UserError, match="describes the layout"):
+    with pytest.raises(UserError, match="its layout"):
         finished.read(tmp_path)
 
 

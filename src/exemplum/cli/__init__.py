@@ -73,8 +73,8 @@ def options(
     """Options of `exemplum` itself, before a command. `run` has taken the traceback's."""
 
 
-for heading, verbs in COMMANDS.items():
-    for verb, module in verbs.items():
+for heading, modules in COMMANDS.items():
+    for verb, module in modules.items():
         app.command(verb, rich_help_panel=heading)(getattr(import_module(f"exemplum.cli.{module}"), verb))
 
 
