@@ -80,6 +80,16 @@ def test_a_false_line_is_found_where_it_stands(page, was, is_, line, printed):
     assert not rest or "tomlib" in is_  # the doctest below misses the name too
 
 
+def test_a_no_break_space_is_white_space_in_commands_and_in_python(page):
+    said = "9\N{NO-BREAK SPACE}% of it"
+    assert (
+        tutorials.run(
+            page(f"```console\n$ echo '{said}'\n9 % of it\n```\n```pycon\n>>> print('{said}')\n9 % of it\n```\n")
+        )
+        == []
+    )
+
+
 def test_write_puts_what_was_printed_into_the_page(page):
     false = page(TRUE.replace("hello\ntwo", "nothing").replace("...\n100", "101"))
     lines = false.read_text().splitlines()

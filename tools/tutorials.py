@@ -231,11 +231,19 @@ def _session(asked: Connection, folder: Path) -> None:
         asked.send(_doctested(source, names) if kind == "pycon" else _executed(source, names))
 
 
+class Checker(doctest.OutputChecker):
+    """Compares as doctest does, and a no-break space is white space too."""
+
+    def check_output(self, want: str, got: str, optionflags: int) -> bool:
+        plain, printed = (text.replace("\N{NO-BREAK SPACE}", " ") for text in (want, got))
+        return super().check_output(plain, printed, optionflags)
+
+
 class _Collector(doctest.DocTestRunner):
     """Keeps what failed instead of printing it."""
 
     def __init__(self) -> None:
-        super().__init__(optionflags=FLAGS, verbose=False)
+        super().__init__(checker=Checker(), optionflags=FLAGS, verbose=False)
         self.faults: list[Fault] = []
 
     def _keep(self, example: doctest.Example, got: str) -> None:
@@ -311,12 +319,9 @@ def _compared(shell: Shell, command: str, want: list[str], line: int, place: tup
     got, status = shell.run(command)
     got = WAITING.sub("", got)
     wanted = "\n".join(want).strip()
-    spaced = [
-        text.replace("\N{NO-BREAK SPACE}", " ") for text in (f"{wanted}\n", f"{got.strip()}\n")
-    ]  # white space too
     if status:
         yield Fault(line + 1, command, "exit status 0", f"{got}\nexit status {status}", replaceable=False)
-    elif wanted and not doctest.OutputChecker().check_output(*spaced, FLAGS):
+    elif wanted and not Checker().check_output(f"{wanted}\n", f"{got.strip()}\n", FLAGS):
         yield Fault(line + 1, command, wanted, got.strip(), *place)
 
 
