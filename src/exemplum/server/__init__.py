@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import lazy_loader
@@ -10,7 +9,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from exemplum.errors import did_you_mean, shown
 from exemplum.responses import ExclusionsSection
-from exemplum.study import Accepts, Name, Once, Section, Share, Text, check_order
+from exemplum.study import Accepts, Name, Once, Section, Share, Text, check_order, web_address
 
 if TYPE_CHECKING:
     from exemplum.server.experiment import Experiment as Experiment, Settings as Settings
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from exemplum.server.storage.registration import refuse_stale as refuse_stale
 
 LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"  # BCP 47: en, pt-BR, zh-Hant
-WEB_ADDRESS = re.compile(r"https?://[^\s/?#{}]+\S*$")  # a host that no participant's link can choose
 Demographic = Literal["age", "gender", "handedness", "visual_aid"]  # questions that the server has
 COMMENT, EXPERTISE = "comment", "expertise"  # names of further questions that the server asks
 COMPREHENSION = ("shown_on_the_right", "image_to_choose")  # the two of the comprehension check
@@ -101,9 +99,7 @@ class RedirectsSection(CodesSection):
     @field_validator(*CodesSection.model_fields)
     @classmethod
     def _is_address(cls, address: str) -> str:
-        if address and not WEB_ADDRESS.match(address):
-            raise ValueError(f"must be an address that begins with https:// or http:// (got {shown(address)})")
-        return address
+        return web_address(address)
 
 
 Money = Annotated[float, Field(ge=0, le=10_000)]

@@ -7,6 +7,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
@@ -81,9 +82,17 @@ WEB_ADDRESS = re.compile(r"https?://[^\s/?#{}]+\S*$")  # no participant's link f
 
 def web_address(text: str) -> str:
     """An address of the web, or "" for none. Raises ValueError for any other text."""
-    if text and not WEB_ADDRESS.match(text):
+    if text and not (WEB_ADDRESS.match(text) and _can_be_split(text)):
         raise ValueError(f"must be an address that begins with https:// or http:// (got {shown(text)})")
     return text
+
+
+def _can_be_split(address: str) -> bool:
+    try:
+        urlsplit(address)
+    except ValueError:  # as of https://[x]/, where brackets are to hold an address of the network
+        return False
+    return True
 
 
 def check_order(least: str, low: float | None, most: str, high: float | None) -> None:

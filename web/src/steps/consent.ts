@@ -24,5 +24,5 @@ function promised(pay: Pay | null): string {
   if (pay.bonus === "accuracy" && pay.bonus_from > 0) {
     parts.push(html("consent.bonus_from", { percent: +(100 * pay.bonus_from).toFixed(1) }));
   }
-  return `<p>${parts.join(" ")}</p>`;
+  return parts.length > 0 ? `<p>${parts.join(" ")}</p>` : "";
 }

@@ -9,9 +9,8 @@ import pandas as pd
 
 from exemplum import pages
 from exemplum.report.paper import rules
-from exemplum.responses import UNFINISHED, Entered, exclusions as declared
+from exemplum.responses import FINISHED, UNFINISHED, Entered, exclusions as declared
 
-FINISHED = ("completed", "failed_attention")  # outcomes of sessions whose answers are in the tables
 REASONS = {
     "no_consent": "did not consent",
     "withdrawn": "withdrew, data deleted",

@@ -46,28 +46,30 @@ def made(situation: Situation) -> Iterator[LiveCheck]:
 
 def _consent(study: Study) -> LiveCheck:
     said = texts.load(study.folder, study.config.server.languages)
+    consents = {language: words[CONSENT] for language, words in said.items()}
     examples = [shipped[CONSENT].split() for shipped in texts.shipped().values()]
-    shipped = [language for language, words in said.items() if words[CONSENT].split() in examples]
+    shipped = [language for language, text in consents.items() if text.split() in examples]
     if shipped:
         return LiveCheck(
             "consent", Verdict.WRONG, f"the text in {', '.join(shipped)} is the example that comes with Exemplum",
             f'write your own into texts/{shipped[0]}.toml: [consent] text = """…""", or leave the language out of '
             "study.toml: [server] languages",
         )  # fmt: skip
-    for language, words in said.items():
+    for language, text in consents.items():  # what is wrong in any language comes before what is to be looked at
         where = f"texts/{language}.toml: [consent] text"
-        if not words[CONSENT].strip():
+        if not text.strip():
             return LiveCheck("consent", Verdict.WRONG, f"the text in {language} is empty", f"write {where}")
-        if found := GAPS.search(words[CONSENT]):
+        if found := GAPS.search(text):
             return LiveCheck(
                 "consent", Verdict.WRONG, f"the text in {language} still has {found[0]}", f"finish {where}"
             )
-        if any(_alike(words[CONSENT].split(), example) for example in examples):
+    for language, text in consents.items():
+        if any(_alike(text.split(), example) for example in examples):
             return LiveCheck(
                 "consent", Verdict.LOOK, f"the text in {language} is nearly the example that comes with Exemplum",
-                f"see that {where} says what your ethics board wants to have said",
+                f"see that texts/{language}.toml: [consent] text says what your ethics board wants to have said",
             )  # fmt: skip
-    return LiveCheck("consent", Verdict.FINE, f"a text of your own in {', '.join(said)}")
+    return LiveCheck("consent", Verdict.FINE, f"a text of your own in {', '.join(consents)}")
 
 
 def _alike(words: list[str], others: list[str]) -> bool:
@@ -76,7 +78,7 @@ def _alike(words: list[str], others: list[str]) -> bool:
 
 
 def _contact(study: Study) -> LiveCheck:
-    contact, advice = study.config.server.contact.strip(), "set study.toml: [server] contact to an address that is read"
+    contact, advice = study.config.server.contact, "set study.toml: [server] contact to an address that is read"
     if not contact or is_placeholder(contact):
         found = f"{contact} is a placeholder" if contact else "nobody whom participants could write to"
         return LiveCheck("contact", Verdict.WRONG, found, advice)
@@ -86,7 +88,7 @@ def _contact(study: Study) -> LiveCheck:
 
 
 def _title(study: Study) -> LiveCheck:
-    if title := study.config.server.title.strip():
+    if title := study.config.server.title:
         if is_placeholder(title):
             return LiveCheck("title", Verdict.WRONG, f"{title} is a placeholder", "set study.toml: [server] title")
         return LiveCheck("title", Verdict.FINE, title)

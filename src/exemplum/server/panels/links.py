@@ -73,7 +73,10 @@ def base_of(address: str) -> str:
     'https://study.example.org/mine'
     """
     base = address.strip().rstrip("/")
-    parts = urlsplit(base)
+    try:
+        parts = urlsplit(base)
+    except ValueError:  # [ without ], or no address of the network between them
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise UserError(f"--address must be https://HOST, with a path if there is one (got {shown(address)})")
     return base

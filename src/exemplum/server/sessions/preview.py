@@ -21,7 +21,7 @@ from exemplum.server.live.links import possible_outcomes
 from exemplum.server.requests import ApiError
 from exemplum.server.sessions import entry, steps, withdrawal
 from exemplum.server.sessions.state import state
-from exemplum.server.sessions.steps import UNPAID, code_of
+from exemplum.server.sessions.steps import WITHOUT_CODE, code_of
 from exemplum.server.storage.database import in_memory
 from exemplum.server.storage.schema import Answer, Participant, SessionRow, StudyRow, StudyVersion, TrialRow
 from exemplum.server.storage.tables import label
@@ -152,7 +152,7 @@ def _with_example_score(now: State, schedule: Sequence[dict[str, Any]], at: int,
 
 def _ending(orm: Orm, experiment: Experiment, row: SessionRow, outcome: str, code: str) -> State:
     row.status, row.outcome, row.code = "finished", outcome, code
-    row.answered = 0 if outcome in UNPAID else row.total
+    row.answered = 0 if outcome in WITHOUT_CODE else row.total
     return state(orm, experiment, row)
 
 

@@ -179,7 +179,7 @@ def choose_repeated(orm: Orm, row: SessionRow) -> None:
 
 COMPLETED, FAILED_ATTENTION, NO_CONSENT = "completed", "failed_attention", "no_consent"
 SCREENED_OUT = "screened_out"
-UNPAID = (NO_CONSENT, SCREENED_OUT)  # they get a code only if the study declares one for that
+WITHOUT_CODE = (NO_CONSENT, SCREENED_OUT)  # they get a code only if the study declares one for that
 ATTENTION = "catch_accuracy"  # breaking this rule gives the code for failed attention
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no 0 and O, 1 and I: codes are typed by hand
 
@@ -198,8 +198,8 @@ def finish(orm: Orm, experiment: Experiment, row: SessionRow, result: str = "") 
 
 
 def code_of(experiment: Experiment, outcome: str, make: Callable[[], str]) -> str:
-    """The code at the end: the declared one, or else one that is made, but none for those in UNPAID."""
-    return getattr(experiment.config.codes, outcome) or ("" if outcome in UNPAID else make())
+    """The code at the end: the declared one, or else one that is made, but none for those in WITHOUT_CODE."""
+    return getattr(experiment.config.codes, outcome) or ("" if outcome in WITHOUT_CODE else make())
 
 
 def _made_up() -> str:

@@ -32,9 +32,9 @@ class WorkedExamples:
     def of(self, session: Session) -> list[Trial]:
         """The easiest for each condition with references, in the order in which the session has them.
 
-        One that the session does not show is preferred if it is clearly easy too, and of these one with other queries
-        than the examples before it. Where conditions change from trial to
-        trial there are two examples in all, of the conditions whose examples are the easiest.
+        One that the session does not show is preferred if it is clearly easy too, and of these one with another correct
+        query than the examples before it. Where conditions change from trial to trial there are two examples in all, of
+        the conditions whose examples are the easiest.
         """
         shown = {path for trial in session.trials for path in (trial.query_max, trial.query_min)}
         groups: dict[str, list[Trial]] = {}  # by condition, of the scheme that comes first

@@ -133,8 +133,10 @@ class Visit:
 
     def _asked(self, keys: list[str]) -> dict[str, TrialRow]:
         """What these trials are: the simulated mind knows, the browser does not."""
+        own = select(SessionRow.id).where(SessionRow.token_hash == self._token_hash).scalar_subquery()
+        asked = select(TrialRow).where(TrialRow.session_id == own, TrialRow.key.in_(keys))  # by their index
         with self._experiment.database.read() as orm:
-            return {row.key: row for row in orm.scalars(select(TrialRow).where(TrialRow.key.in_(keys)))}
+            return {row.key: row for row in orm.scalars(asked)}
 
     async def _be_forgotten(self) -> None:
         """The dropout's time passes at once, so that the place is given to the next who come."""

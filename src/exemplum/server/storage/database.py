@@ -162,9 +162,11 @@ def is_current(url: str) -> bool:
     else:
         with _told(url):
             engine = _engine(url, writes=False)
-            with engine.connect() as connection:
-                found = MigrationContext.configure(connection).get_current_revision()
-            engine.dispose()
+            try:
+                with engine.connect() as connection:
+                    found = MigrationContext.configure(connection).get_current_revision()
+            finally:
+                engine.dispose()
     return found == _migrations().get_current_head()
 
 

@@ -17,7 +17,7 @@ from exemplum.server.experiment import Experiment
 from exemplum.server.storage.database import Database, sqlite_url
 from exemplum.server.storage.registration import real_answers
 from exemplum.server.storage.schema import Audit, Participant, StudyRow, now_ms
-from exemplum.study import Recruitment, Status, Study, blinding, freezing
+from exemplum.study import DATABASE, Recruitment, Status, Study, blinding, freezing
 
 ONE = threading.Lock()  # the latest state is written last
 FIRST = threading.Lock()  # many first answers at the same moment freeze the study once
@@ -111,7 +111,7 @@ def row_of(orm: Orm, study: Study) -> StudyRow:
 
 def is_served(study: Study) -> bool:
     """Whether the study has been served: its database is in the folder, or its status names another one."""
-    return blinding.read_status(study) is not None or (study.folder / "server" / "experiment.sqlite").exists()
+    return blinding.read_status(study) is not None or (study.folder / DATABASE).exists()
 
 
 def _note_beside(study: Study, reason: str) -> None:
@@ -122,7 +122,7 @@ def _note_beside(study: Study, reason: str) -> None:
 
 def own(study: Study) -> str:
     """The address of the database in the study folder. Raises UserError if it has none."""
-    path: Path = study.folder / "server" / "experiment.sqlite"
+    path: Path = study.folder / DATABASE
     if path.exists():
         return sqlite_url(path)
     said = blinding.read_status(study)
