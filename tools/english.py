@@ -20,7 +20,7 @@ from tools.links import markdown
 ROOT = Path(__file__).resolve().parents[1]
 FILES = (
     "*.md", "docs/**/*.md", "docs/**/*.ipynb", ".github/**/*.md", "src/**/*.py", "src/**/*.toml", "src/**/*.j2",
-    "src/**/*.html", "tools/*.py", "benchmarks/*.py",
+    "src/**/*.html", "tools/**/*.py", "benchmarks/*.py",
 )  # fmt: skip
 SELF = ("tools/english.py", "CODE_OF_CONDUCT.md")
 

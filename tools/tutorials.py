@@ -13,7 +13,7 @@ Pages are those of docs/start/, docs/tutorials/ and docs/how-to/. Each runs in a
     <!-- not run: REASON -->         on the line before a block: it is not run
     <!-- run: COMMAND -->            is run, but readers do not see it; $REPOSITORY is the root of the repository
     <!-- needs: PATH -->             the page is skipped where the repository has no such path (data beside it), unless
-                                     EXEMPLUM_NEEDS_DATA is set, as in tests
+                                     EXEMPLUM_NEEDS_DATA is 1, as in tests
 
 Other blocks are text. `--write` puts what was printed into the page where it differs. Exits with 1 if anything does.
 """
@@ -70,7 +70,6 @@ class Fault(NamedTuple):
     got: str
     start: int = 0
     end: int = 0
-    replaceable: bool = True
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.command}\n  expected:\n{_shifted(self.want)}\n  printed:\n{_shifted(self.got)}"
@@ -119,6 +118,8 @@ def run(page: Path) -> list[Fault]:
                 faults += _console(shell, content, block.start)
             elif python:
                 python.send((block.kind, "\n".join(content) + "\n"))
+                if not python.poll(COMMAND_S):
+                    raise RuntimeError(f"{COMMAND_S} s were over in the block at line {block.start}")
                 faults += [fault._replace(line=fault.line + block.start) for fault in python.recv()]
     return faults
 
@@ -127,7 +128,7 @@ def rewritten(lines: list[str], faults: list[Fault]) -> list[str]:
     """The page with what was printed in place of what was expected."""
     page = list(lines)
     for fault in sorted(faults, key=lambda fault: -fault.start):
-        if fault.replaceable:
+        if fault.end:
             page[fault.start : fault.end] = fault.got.rstrip("\n").splitlines()
     return page
 
@@ -149,7 +150,7 @@ def main(arguments: list[str]) -> int:
         name, begun = page.relative_to(ROOT), time.monotonic()
         if lacking := missing(page):
             print(f"{name}: skipped, there is no {', '.join(lacking)}", flush=True)
-            wrong += "EXEMPLUM_NEEDS_DATA" in os.environ
+            wrong += os.environ.get("EXEMPLUM_NEEDS_DATA") == "1"
             continue
         lines = page.read_text(encoding="utf-8").splitlines()
         if not blocks(lines):
@@ -215,6 +216,7 @@ def _python(folder: Path, needed: bool) -> Iterator[Connection | None]:
     here, there = spawn.Pipe()
     process = spawn.Process(target=_session, args=(there, folder))  # no daemon, which could have no workers
     process.start()
+    there.close()  # or the end of the process would not be seen here
     try:
         yield here
     finally:
@@ -247,7 +249,7 @@ class _Collector(doctest.DocTestRunner):
         self.faults: list[Fault] = []
 
     def _keep(self, example: doctest.Example, got: str) -> None:
-        self.faults.append(Fault(example.lineno + 1, example.source.strip(), example.want, got, replaceable=False))
+        self.faults.append(Fault(example.lineno + 1, example.source.strip(), example.want, got))
 
     def report_start(self, *_: Any) -> None:
         pass
@@ -279,7 +281,7 @@ def _executed(source: str, names: dict[str, Any]) -> list[Fault]:
         lines = [frame.lineno or 1 for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<page>"]
         line = lines[-1] if lines else getattr(error, "lineno", None) or 1
         command = source.splitlines()[line - 1].strip()
-        return [Fault(line, command, "no error", f"{type(error).__name__}: {error}", replaceable=False)]
+        return [Fault(line, command, "no error", f"{type(error).__name__}: {error}")]
     return []
 
 
@@ -301,7 +303,7 @@ def _console(shell: Shell, content: list[str], start: int) -> Iterator[Fault]:
     number = 0
     while number < len(content):
         if not content[number].startswith("$ "):
-            yield Fault(start + number + 1, content[number], "a command after `$ `", "", replaceable=False)
+            yield Fault(start + number + 1, content[number], "a command after `$ `", "")
             return
         first, command = number, content[number][2:]
         number += 1
@@ -320,7 +322,7 @@ def _compared(shell: Shell, command: str, want: list[str], line: int, place: tup
     got = WAITING.sub("", got)
     wanted = "\n".join(want).strip()
     if status:
-        yield Fault(line + 1, command, "exit status 0", f"{got}\nexit status {status}", replaceable=False)
+        yield Fault(line + 1, command, "exit status 0", f"{got}\nexit status {status}")
     elif wanted and not Checker().check_output(f"{wanted}\n", f"{got.strip()}\n", FLAGS):
         yield Fault(line + 1, command, wanted, got.strip(), *place)
 
@@ -328,7 +330,7 @@ def _compared(shell: Shell, command: str, want: list[str], line: int, place: tup
 def _ended_well(shell: Shell, command: str, line: int) -> Iterator[Fault]:
     got, status = shell.run(command)
     if status:
-        yield Fault(line + 1, command, "exit status 0", f"{got}\nexit status {status}", replaceable=False)
+        yield Fault(line + 1, command, "exit status 0", f"{got}\nexit status {status}")
 
 
 def _shifted(text: str) -> str:

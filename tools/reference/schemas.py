@@ -24,11 +24,11 @@ that it is up to date.
 
 def text() -> str:
     """The page."""
-    rows = [f"| [{table.name}](#{_anchor(table)}) | {_meaning(table)} |" for table in tables.ALL]
+    rows = [f"| [{table.name}](#{_anchor(table)}) | {table.summary} |" for table in tables.ALL]
     parts = [HEAD + "\n".join(rows)]
     for table in tables.ALL:
         parts.append(
-            f"\n## {table.name}\n\n{_meaning(table)} In {_files(table)}.\n\n"
+            f"\n## {table.name}\n\n{table.summary} In {_files(table)}.\n\n"
             "| column | type | meaning |\n| --- | --- | --- |"
         )
         for name, column in table.columns.items():
@@ -39,10 +39,6 @@ def text() -> str:
 
 def _anchor(table: tables.Table) -> str:
     return table.name.replace(" ", "-")
-
-
-def _meaning(table: tables.Table) -> str:
-    return table.meaning.rpartition("; ")[0].rstrip(".") + "."
 
 
 def _files(table: tables.Table) -> str:
