@@ -292,6 +292,17 @@ def test_the_methods_say_how_conditions_and_sides_were_ordered(said, tmp_path, p
     assert "Each session had one condition" in said(trials=one_each)["Trials and sessions"]
 
 
+def test_difficulties_that_change_from_trial_to_trial_are_no_blocks(said, tmp_path):
+    """As of [design] between = ["method"], or of one method: what differs within a session is the difficulty."""
+    (tmp_path / "study.toml").touch()
+    made = Study.open(tmp_path)
+    save(made, small_design(4, "quick"))
+    trials = tables.TRIALS.read(made.stage("design") / "trials.parquet")
+    mine = trials[trials["condition"] == "mine"].copy()
+    mine["difficulty"] = ["extreme", "0.95"] * (len(mine) // 2) + ["extreme"] * (len(mine) % 2)
+    assert "Conditions changed from trial to trial" in said(trials=mine)["Trials and sessions"]
+
+
 def test_the_methods_count_trials_that_came_again(study, said):
     """They are chosen while a session runs, so that no trials of the design are."""
     answers = stage.read(study).responses

@@ -194,12 +194,12 @@ def _design(study: Study, tables: Tables) -> Iterator[str]:
 def _order(trials: pd.DataFrame) -> str:
     """How conditions (method, scheme and difficulty) were spread over a session; "" where there is one."""
     main = trials[trials["kind"] == "main"]
-    cells = main[["condition", "scheme", "difficulty"]].agg(" ".join, axis=1)
+    cells = main.groupby(["condition", "scheme", "difficulty"]).ngroup()
     if cells.nunique() == 1:
         return ""
     if (cells.groupby(main["participant"]).nunique() == 1).all():
         return "Each session had one condition, and schedules took turns in them. "
-    if (main.groupby(["participant", "block"])["condition"].nunique() > 1).any():
+    if (cells.groupby([main["participant"], main["block"]]).nunique() > 1).any():
         return (
             "Conditions changed from trial to trial in random order; over schedules, units and conditions were "
             "combined as evenly as possible. "
