@@ -4,7 +4,7 @@ import type { Config, State } from "./contract";
 import { passPages, type Node } from "./stage";
 import { page } from "./steps/page";
 
-/** What the server tells of a session; docs/server-api.md describes it. */
+/** What the server tells of a session; docs/reference/server-api.md describes it. */
 export interface Plan {
   language: string;
   again: boolean; // whether the last page leads to another session: in the lab, and of a pilot

@@ -1,4 +1,4 @@
-/** The requests of a session, in the words of docs/server-api.md. */
+/** The requests of a session, in the words of docs/reference/server-api.md. */
 
 import type { Accepted, AnswerBody, Config, Done, Started, State } from "./contract";
 import type { Identity } from "./identity";

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from exemplum.server import live as going_live
 
 STYLES = {"wrong": "bold red", "look": "yellow", "unknown": "dim", "fine": "green"}
+NOT_FOR_PEOPLE = "study.toml has no section [server], and nobody was served"
 WORDS = {"fine": "ok"}  # for one's own declarations
 
 
@@ -59,21 +60,21 @@ def _going_live(study: Study, every: bool, address: str, url: str, bad: tuple[st
     from exemplum.server import base_of, live  # late: it imports the database
 
     address = base_of(address) if address else ""
+    counts = alone or live.is_for_people(study)
+    if not (counts or every):  # ten rows about consent and links would bury what matters to a study of machines
+        output.print(
+            f"Only the trials are checked: {NOT_FOR_PEOPLE}. What matters before people come: "
+            f"{command('check', study.folder)} --live",
+            soft_wrap=True,
+        )
+        return False
     database = live.opened(study, url)
     try:
         found = live.live_checks(live.Situation(study, database, address, of_trials=alone))
     finally:
         if database is not None:
             database.close()
-    counts = alone or live.is_for_people(study)
-    if counts or every:
-        show_live(found, every, counts)
-    else:  # ten rows about consent and links would bury what matters to a study of machines
-        output.print(
-            "Only the trials are checked: study.toml has no section [server], and nobody was served. What matters "
-            f"before people come: {command('check', study.folder)} --live",
-            soft_wrap=True,
-        )
+    show_live(found, every, counts)
     return counts and any(check.verdict in bad for check in found)
 
 
@@ -112,9 +113,7 @@ def show_live(found: list[going_live.LiveCheck], every: bool = False, counts: bo
         output.print(table)
     output.print(styled((live.conclusion(found), "bold red" if any_wrong(found) else "bold green")), soft_wrap=True)
     if not counts:
-        output.print(
-            "It does not count here: study.toml has no section [server], and nobody was served.", soft_wrap=True
-        )
+        output.print(f"It does not count here: {NOT_FOR_PEOPLE}.", soft_wrap=True)
 
 
 def any_wrong(found: list[going_live.LiveCheck]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -223,7 +222,7 @@ def _example_of_a_unit(model: str) -> str:
     known = {"embedded": "mixed4a:17"} | dict.fromkeys(LITE, "blocks.4.2:17")
     if model in known:
         return f'# hand_picked = ["{known[model]}"]'
-    return f'# hand_picked = ["LAYER:17"]  # exemplum units {shlex.quote(model)} lists the layers'
+    return f'# hand_picked = ["LAYER:17"]  # {command("units", model)} lists the layers'
 
 
 def _recipe(model: str) -> list[str]:

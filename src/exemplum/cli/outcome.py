@@ -9,10 +9,9 @@ from exemplum.study import Study, pipeline
 
 def tell(study: Study) -> None:
     """Print the primary verdicts of a study that was run, as its report states them, and the next command."""
-    from exemplum import tables
     from exemplum.report import declared_verdicts  # late: it imports pandas and matplotlib
 
-    verdicts = tables.VERDICTS.read(study.stage("analysis") / "verdicts.parquet")
+    verdicts = study.tables.verdicts
     for verdict in declared_verdicts(verdicts[verdicts["role"] == "primary"]):
         output.print(styled((f"Verdict by {verdict.observer}: ", "bold"), verdict.text))
     point_to_network_page(study)

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from exemplum.cli.arguments import StudyFolder
 from exemplum.pages import count, interval, percent
-from exemplum.runtime import console, output
-from exemplum.study import Study
+from exemplum.runtime import output
+from exemplum.study import Study, pipeline
 
 if TYPE_CHECKING:
     from exemplum.server import simulated
@@ -82,7 +82,7 @@ def show(copy: Study, crowd: simulated.Crowd, visits: list[simulated.SimulatedVi
     output.print(found)
     for line in sentences(copy, visits):
         output.print(line, soft_wrap=True)
-    console.print(f"report: {copy.stage('report') / 'index.html'}")
+    pipeline.point_to_report(copy)
 
 
 def sentences(copy: Study, visits: list[simulated.SimulatedVisit]) -> list[str]:

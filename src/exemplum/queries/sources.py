@@ -45,7 +45,7 @@ def window(
         dealt = windows.pairs(request.corpus_images.deal(unit).windows[percentile])
         # in a sample of a large corpus activations may be of lower precision: these are measured again
         known = request.index.exact or not request.model.has_network
-        yield from _pairs(request, unit, dealt, None, known=known, sampled=len(request.index.ranked(unit)[0]))
+        yield from _pairs(request, unit, dealt, None, known=known, sampled=len(request.index.sample))
 
 
 def _pairs(

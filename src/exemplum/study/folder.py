@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # The names of the stages and of their folders, in the order of the pipeline
 STAGES = ("index", "queries", "explanations", "design", "responses", "scores", "analysis", "report")
-FINISHED = "%Y-%m-%dT%H:%M:%S%z"  # when a stage finished, in its record
+TIME = "%Y-%m-%dT%H:%M:%S%z"  # of records
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Study:
     def finished_at(self, stage: str) -> float | None:
         """When the stage finished, in whole seconds since 1970; None if it has not."""
         record = self.record(stage)
-        return None if record is None else datetime.strptime(record["finished"], FINISHED).timestamp()
+        return None if record is None else datetime.strptime(record["finished"], TIME).timestamp()
 
     def begin_writing(self, stage: str) -> None:
         """Delete the stage's record before the first of its tables is written.
@@ -155,7 +155,7 @@ class Study:
         """Record that the stage is done, after all other files. `code` is the VERSION of the stage's module."""
         store.write_json(self.stage(stage) / "record.json", {
             "stage": stage, "fingerprint": fingerprint, "code": code, "seconds": round(seconds, 2),
-            "finished": time.strftime(FINISHED), "seed": self.config.seed,
+            "finished": time.strftime(TIME), "seed": self.config.seed,
             "summary": summary, "versions": versions(), "machine": platform.platform(),
         })  # fmt: skip
 
@@ -273,7 +273,7 @@ def _id(held: Any) -> str:
 
 
 def _write(folder: Path, held: dict[str, Any]) -> None:
-    store.write_json(folder / IDENTITY_FILE, held | {"created": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
+    store.write_json(folder / IDENTITY_FILE, held | {"created": time.strftime(TIME)})
 
 
 def _checked(path: Path, held: Any) -> Identity:

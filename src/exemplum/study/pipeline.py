@@ -265,7 +265,7 @@ def _keep_stage(study: Study, name: str, frozen: Status) -> None:
 
 
 def point_to_report(study: Study) -> None:
-    console.print(f"report: {study.stage('report') / 'index.html'}")
+    console.print(f"report: {study.stage('report') / 'index.html'}", soft_wrap=True)
 
 
 FORCED_FILE = "forced.json"  # asked: the stages of the command; left: stage → its state before, null if not begun

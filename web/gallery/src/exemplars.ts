@@ -26,17 +26,13 @@ export function exemplars(context: Context, unit: UnitDetails, layer: number): E
   const kept = localStorage.getItem(MODE) as Mode;
   const offered = MODES.filter((mode) => mode === "whole" || (mode === "crop" ? isPart(unit, context) : maps));
   const hasWays = offered.length > 1;
-  let mode: Mode = offered.includes(kept) ? kept : "whole";
   const told = h("p.note", { "aria-live": "polite" });
   const scale = maps && heatScale(maps);
   const poles = h("div.poles");
   const buttons = offered.map((each) =>
     h("button", { type: "button", onclick: () => show(each), title: `key ${MODES.indexOf(each) + 1}` }, each),
   );
-  const show = (chosen: Mode) => {
-    if (!offered.includes(chosen)) return;
-    mode = chosen;
-    localStorage.setItem(MODE, mode);
+  const draw = (mode: Mode) => {
     buttons.forEach((button, at) => button.setAttribute("aria-pressed", String(offered[at] === mode)));
     told.textContent = TOLD[mode];
     if (scale) scale.hidden = mode !== "heatmap";
@@ -44,7 +40,12 @@ export function exemplars(context: Context, unit: UnitDetails, layer: number): E
       pole(context, unit, "max", offered, mode, maps), pole(context, unit, "min", offered, mode, maps),
     ); // prettier-ignore
   };
-  show(mode);
+  const show = (chosen: Mode) => {
+    if (!offered.includes(chosen)) return;
+    localStorage.setItem(MODE, chosen); // the reader's choice, which a unit that does not offer it leaves alone
+    draw(chosen);
+  };
+  draw(offered.includes(kept) ? kept : "whole");
   const element = h(
     "section", { "aria-labelledby": "exemplars" },
     h("div.section-head", {}, h("h2", { id: "exemplars" }, "Exemplars"),
@@ -92,7 +93,7 @@ function heatScale(maps: UnitMaps): HTMLElement {
   ); // prettier-ignore
 }
 
-/** One image in all four ways, with what is known of it. */
+/** One image in every way that is offered, with what is known of it. */
 async function enlarge(
   context: Context, unit: UnitDetails, of: TileOf, maps: UnitMaps | null, offered: Mode[], alt: string,
 ): Promise<void> {

@@ -61,9 +61,9 @@ export class VirtualGrid {
     const row = Math.floor(place / this.#columns);
     const top = this.element.getBoundingClientRect().top + scrollY + row * this.#pitch;
     const margin = 120; // what sticks to the top
-    if (!scroll) this.#fill();
-    else if (top < scrollY + margin) scrollTo({ top: top - margin });
-    else if (top + this.#pitch > scrollY + innerHeight) scrollTo({ top: top + this.#pitch - innerHeight });
+    const below = top + this.#pitch - innerHeight;
+    if (scroll && top < scrollY + margin) scrollTo({ top: top - margin });
+    else if (scroll && below > scrollY) scrollTo({ top: below });
     this.#fill();
     this.element.querySelector<HTMLElement>(`[data-place="${place}"]`)?.focus({ preventScroll: true });
   }

@@ -87,8 +87,8 @@ class Found:
         return easiest_first(self.scores["difficulty"].unique())
 
 
-def write(path: Path, found: Found, index: ActivationIndex | None = None) -> dict[str, Any]:
-    """Write the page. Returns a summary: its path, megabytes, and the number of units with pictures in lists."""
+def write(path: Path, found: Found, index: ActivationIndex | None = None) -> None:
+    """Write the page."""
     view, rivals = found.view, found.rivals
     lists = ranked.lists(found.scores, view, rivals)
     scatters = figures.scatters(found.scores, view, rivals)
@@ -122,7 +122,6 @@ def write(path: Path, found: Found, index: ActivationIndex | None = None) -> dic
         nulls=[null for null in NULLS if (found.scores["null"] == null).any()],
     )  # fmt: skip
     store.write_text(path, text)
-    return {"page": str(path), "megabytes": round(len(text.encode()) / 1e6, 1), "units with pictures": len(listed)}
 
 
 def _lead(found: Found) -> str:
