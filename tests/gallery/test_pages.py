@@ -200,6 +200,7 @@ def test_very_small_numbers_and_a_layer_with_a_long_name_fit_a_phone(shown, site
           channel.selectNodeContents(name.lastChild);
           return channel.getBoundingClientRect().right <= cell.right && name.lastChild.data.startsWith(":");
         }""")
+        page.wait_for_load_state("networkidle")  # the server ends before the page
 
 
 def test_a_table_has_no_maps_and_no_crops(shown, pages, exemplum, tmp_path):
@@ -220,6 +221,7 @@ def test_a_table_has_no_maps_and_no_crops(shown, pages, exemplum, tmp_path):
         page.get_by_role("link", name="it:0").click()
         expect(page.get_by_role("button", name="Highest image 1,")).to_be_visible()
         expect(page.get_by_role("button", name="crop")).to_have_count(0)
+        page.wait_for_load_state("networkidle")  # the server ends before the page
 
 
 def test_a_dead_unit_has_a_page(shown):
