@@ -80,7 +80,7 @@ def test_what_cannot_be_made_is_said(exemplum, served):
 
 
 @pytest.mark.parametrize(
-    "address", ["study.example.org", "https://", "https://study.example.org/?x=1", "ftp://study.org"]
+    "address", ["study.example.org", "https://", "https://study.example.org/?x=1", "ftp://study.org", "https://[x]"]
 )
 def test_an_address_that_makes_no_links_is_refused(exemplum, tmp_path, address):
     (tmp_path / "study.toml").write_text("", encoding="utf-8")

@@ -224,6 +224,15 @@ def test_a_table_has_no_maps_and_no_crops(shown, pages, exemplum, tmp_path):
         page.wait_for_load_state("networkidle")  # the server ends before the page
 
 
+def test_a_unit_without_crops_leaves_the_readers_choice_of_crops_alone(shown):
+    page = shown("#/unit/sae:1")
+    page.get_by_role("button", name="crop").click()
+    page.goto(page.url.replace("sae:1", "sae:3").replace("sae%3A1", "sae:3"))
+    expect(page.locator(".flag")).to_have_text("dead")
+    page.goto(page.url.replace("sae:3", "sae:1"))
+    expect(page.get_by_role("button", name="crop")).to_have_attribute("aria-pressed", "true")
+
+
 def test_a_dead_unit_has_a_page(shown):
     page = shown("#/unit/sae:3")
     expect(page.locator(".flag")).to_have_text("dead")

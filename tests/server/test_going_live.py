@@ -144,6 +144,17 @@ def test_a_consent_that_nobody_has_finished_is_named(checked, text, verdict, wor
     assert words in found[1]
 
 
+def test_a_consent_that_is_wrong_in_the_second_language_is_not_hidden_by_the_first(checked, tmp_path):
+    (tmp_path / "study" / "texts").mkdir(parents=True)
+    (tmp_path / "study" / "texts" / "en.toml").write_text(
+        f'[consent]\ntext = """{EXAMPLE.replace("this study", "our study")}"""\n', encoding="utf-8"
+    )
+    (tmp_path / "study" / "texts" / "de.toml").write_text('[consent]\ntext = ""\n', encoding="utf-8")
+    found = checked(GOOD.replace('languages = ["en"]', 'languages = ["en", "de"]'), consent="")["consent"]
+    assert found[0] == "wrong", found
+    assert "the text in de is empty" in found[1]
+
+
 def test_addresses_of_panels_that_the_server_fills_in_are_fine(checked):
     text = '[server.redirects]\ncompleted = "https://s.sona-systems.com/c?a=%C3%BC&survey_code={survey_code}"\n'
     found = checked(GOOD.replace("[server.codes]", text + "[server.codes]"))
