@@ -10,10 +10,10 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from tools.tutorials import WAITING
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "tutorials" / "ten-tasks.ipynb"
 CELL_S = 600  # no cell takes longer, even on a busy machine
-PROGRESS = re.compile(r"(\w+: \d+/\d+ .*\n)+")  # lines that only a slow machine prints
 
 
 def executed(path: Path, steps: int | None = None) -> NotebookNode:
@@ -32,7 +32,9 @@ def executed(path: Path, steps: int | None = None) -> NotebookNode:
     notebook.metadata.language_info = {"name": "python"}  # not the version of this machine
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if not PROGRESS.fullmatch(output.get("text", ""))]
+            cell.outputs = [
+                output for output in cell.outputs if "text" not in output or WAITING.sub("", output["text"])
+            ]
     return notebook
 
 
