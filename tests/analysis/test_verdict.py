@@ -42,6 +42,15 @@ def test_a_difference_may_be_significant_and_yet_within_the_margin() -> None:
     assert verdict.word(differs=True, equivalent=True, difference=0.01) == "better within the margin"
 
 
+def test_every_p_of_several_methods_is_said_to_be_corrected_and_that_of_one_is_not() -> None:
+    """Holm's step-down leaves the largest p of a family as it is; it is no less one of several."""
+    several = verdict.verdicts(answered({"natural": 2.0, "synthetic": 1.0, "random": 0.0}, people=10), DECLARED)
+    several = several[several["role"] == "primary"]
+    assert len(several) == 2
+    assert all(" after Holm's correction for 2 comparisons, " in sentence for sentence in several["sentence"])
+    assert "Holm" not in judged(2.0, 1.0, people=10)["sentence"]
+
+
 def test_sentence_says_who_what_and_how_sure() -> None:
     row = judged(2.0, 1.0, people=10)
     assert row["sentence"].startswith("Synthetic is worse than natural for new participants and new units: accuracy ")

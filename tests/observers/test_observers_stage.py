@@ -40,20 +40,24 @@ def test_ideal_scores_one_on_main_trials(study):
     main = table[(table["observer"] == "ideal") & (table["trial_kind"] == "main")]
     assert len(main) == 3 * 27
     assert main["correct"].all()
-    assert stage.run(study)["ideal"] == "(right on natural 100.0%, synthetic 100.0%, none 100.0%; catch 100.0%)"
+    assert (
+        stage.run(study)["ideal"]
+        == "(right, mean over units: natural 100.0%, synthetic 100.0%, none 100.0%; catch 100.0%)"
+    )
 
 
 def test_the_summary_tells_each_difficulty_and_the_baseline_first():
     rows = [("natural", "extreme", True), ("natural", "0.95", True), ("natural", "0.95", False), ("maco", "0.95", True),
             ("maco", "extreme", False)]  # fmt: skip
     table = pd.DataFrame(rows, columns=["condition", "difficulty", "correct"]).assign(
-        observer="mine", trial_kind="main"
-    )
-    told = "(right at extreme: natural 100.0%, maco 0.0%; at 0.95: natural 50.0%, maco 100.0%)"
+        observer="mine", trial_kind="main", scheme="", batch=0,
+        unit=["mixed3a:1", "mixed3a:1", "mixed3a:2", "mixed3a:1", "mixed3a:1"],
+    )  # fmt: skip
+    told = "(right, mean over units at extreme: natural 100.0%, maco 0.0%; at 0.95: natural 50.0%, maco 100.0%)"
     assert stage.summary(table) == {"mine": told}
     assert "at 0.95: maco 100.0%, natural 50.0%" in stage.summary(table, "maco")["mine"]
     one = stage.summary(table.assign(difficulty="extreme"))["mine"]
-    assert one == "(right on natural 66.7%, maco 50.0%)"
+    assert one == "(right, mean over units: natural 50.0%, maco 50.0%)"  # natural: both of one unit, none of the other
 
 
 def test_a_seed_gives_the_same_answers_whoever_else_answers(study):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from exemplum import tables
+from exemplum.report import formatting
 from exemplum.report.formatting import how, pick, sizes
 
 ROW = {
@@ -30,10 +31,15 @@ def test_the_interval_that_holds_in_small_samples_goes_first():
 
 
 def test_a_machine_is_shown_over_its_units():
-    rows = estimates({}, {"aggregate": "units", "interval": "exact", "n_trials": 90, "n_participants": 45})
+    whole = {"aggregate": "units", "interval": "exact", "n_trials": 90, "n_participants": 45}
+    rows = estimates({}, whole).assign(observer="similarity")
     shown = pick(rows, "accuracy")
     assert how(shown) == "mean of units' means, 95 % exact interval, since all are equal"
     assert sizes(shown) == "n = 45\u00a0units, 90\u00a0stimuli per value"
+    assert "units" in sizes(rows.head(1))  # pooled, as of a single session
+    assert formatting.listing(rows, formatting.ESTIMATE_COLUMNS).columns[-2:] == ["n stimuli", "n units"]
+    people = formatting.listing(estimates({}, {}), formatting.ESTIMATE_COLUMNS)
+    assert people.columns[-2:] == ["n trials", "n participants"]
 
 
 def test_an_undefined_interval_gives_way_to_a_defined_one():

@@ -10,8 +10,9 @@ from exemplum.tables import CHECKS
 ROW = {
     "check": "copies", "measure": "content", "condition": "synthetic", "difficulty": "all", "scope": "mixed4a:17",
     "value": 1.0, "expected": 0.0, "low": 0.0, "high": 0.0, "p": float("nan"), "n": 1, "counted": "references",
-    "verdict": "wrong", "found": "mixed4a:17: a.png looks the same as b.png, a query", "advice": "take <it> out",
+    "verdict": "wrong", "found": "a.png looks the same as b.png, a query", "advice": "take <it> out",
 }  # fmt: skip
+OF_ALL = ROW | {"scope": "all", "found": "1 of 9 references of synthetic shows or resembles a query beside it"}
 SIDE = ROW | {
     "check": "side", "measure": "top", "condition": "all", "scope": "all", "value": 0.512, "expected": 0.5, "low": 0.4,
     "high": 0.6, "p": 0.9, "n": 180, "counted": "trials", "verdict": "fine", "found": "on top in 51% of trials",
@@ -22,7 +23,7 @@ SIDE = ROW | {
 @pytest.fixture
 def checked(finished_stimuli):
     """A study whose design was checked."""
-    CHECKS.write(finished_stimuli.folder / "checks" / "checks.parquet", [ROW, SIDE])
+    CHECKS.write(finished_stimuli.folder / "checks" / "checks.parquet", [OF_ALL, ROW, SIDE])
     finished_stimuli.finish("checks", table.fingerprint(finished_stimuli), 1.0, {})
     return finished_stimuli
 
@@ -42,7 +43,7 @@ def test_what_was_found_is_told_with_what_to_do(checked, parse):
     html = page(checked)
     told = parse(checked.folder / "report/index.html").text["validity"]
     assert "Wrong: 1 of 2 things checked." in told
-    assert "looks the same as b.png" in told
+    assert "mixed4a:17: a.png looks the same as b.png" in told
     assert "take <it> out" in told
     assert "fair: 0.40 to 0.60; n = 180 trials" in told
     assert html.index('data-verdict="wrong"') < html.index('data-verdict="fine"')

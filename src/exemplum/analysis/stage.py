@@ -46,7 +46,7 @@ from exemplum.tables import (
     VERDICTS,
 )
 
-VERSION = 8
+VERSION = 9
 CALIBRATION = "calibration.json"
 MACHINES = {"evidence": "responses/evidence.parquet", "scores": "scores/scores.parquet"}  # if there are any
 
@@ -93,7 +93,7 @@ def run(study: Study) -> dict[str, Any]:
     results.write(study.stage("analysis"))
     write_calibrations(study.stage("analysis") / CALIBRATION, results.calibrations)
     observers = responses.groupby("observer")["participant"].nunique()
-    return {"answers": len(responses), "observers": ", ".join(f"{name} ({n})" for name, n in observers.items()),
+    return {"answers": len(responses), "observers": ", ".join(f"{name} ({n} session{'s' * (n != 1)})" for name, n in observers.items()),
             **{name: len(frame) for name, (_, frame) in results.tables.items() if len(frame)}}  # fmt: skip
 
 

@@ -27,6 +27,7 @@ POPULATIONS = {  # what is said of each population
     "these_units": "for new participants and these units only",
     "machine": "for new units, judged by this one machine",
 }
+ASIDE = ("difficulties", "groups", "p_tests")  # of a row: for its sentence alone
 
 
 def verdicts(responses: pd.DataFrame, settings: AnalysisSection, baseline: str = cells.BASELINE) -> pd.DataFrame:
@@ -50,7 +51,7 @@ def verdicts(responses: pd.DataFrame, settings: AnalysisSection, baseline: str =
         families[row["experiment"], row["observer"], row["role"]].append(row)
     for family in families.values():
         _decide(family)
-    told = [{name: value for name, value in row.items() if name not in ("difficulties", "groups")} for row in rows]
+    told = [{name: value for name, value in row.items() if name not in ASIDE} for row in rows]
     return tables.VERDICTS.frame([row | {"sentence": sentence(full)} for row, full in zip(told, rows, strict=True)])
 
 
@@ -193,7 +194,9 @@ def _decide(family: list[dict[str, Any]]) -> None:
         corrected = dict(zip(map(id, tested), holm(np.array([row[name] for row in tested])), strict=True))
         for row in family:
             row[f"{name}_adjusted"] = float(corrected.get(id(row), np.nan))
+    tests = sum(not np.isnan(row["p"]) for row in family)
     for row in family:
+        row["p_tests"] = tests  # of an equivalence as many: both p are undefined together
         differs, equivalent = (_deciding(row, name) < ALPHA for name in ("p", "p_equivalence"))
         row["verdict"] = word(differs, equivalent, row["difference"])
 
@@ -213,7 +216,8 @@ def word(differs: bool, equivalent: bool, difference: float) -> str:
 def sentence(row: dict[str, Any]) -> str:
     """The verdict and its evidence in plain English, from a row of VERDICTS.
 
-    With the names of its `difficulties`, and the sizes of its `groups` if participants saw one condition each.
+    With the names of its `difficulties`, the sizes of its `groups` if participants saw one condition each, and how
+    many tests its p was corrected for (`p_tests`).
     """
     method, baseline, whom = row["method"], row["baseline"], _over(row) + POPULATIONS[row["population"]]
     if np.isnan(row["p"]):
@@ -233,8 +237,8 @@ def sentence(row: dict[str, Any]) -> str:
     ps = ", ".join(
         f"{_p(_deciding(row, name))}{f' for {names[name]}' if len(told) > 1 or name != 'p' else ''}" for name in told
     )
-    if any(row[f"{name}_adjusted"] > row[name] for name in told):
-        ps += " after Holm's correction"
+    if row["role"] != "exploratory" and (tests := row["p_tests"]) > 1:
+        ps += f" after Holm's correction for {tests} comparisons"
     evidence = (
         f"accuracy {100 * row['accuracy']:.1f} % against {100 * row['baseline_accuracy']:.1f} %, a difference of "
         f"{_points(row['difference'])} points (95 % CI {_points(row['low'])} to {_points(row['high'])}, {ps}, "

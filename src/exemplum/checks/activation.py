@@ -36,7 +36,7 @@ def activations(stimuli: Iterable[Stimulus], queries: pd.DataFrame) -> Iterator[
         for unit, (verdict, told) in itertools.islice(faults.items(), MOST_TOLD):
             yield Finding(
                 "activation", "activation", verdict, 1.0, 0.0, 0.0, 0.0, int((of_difficulty["unit"] == unit).sum()),
-                "pairs of queries", f"{unit}: {told}", ADVICE[verdict], difficulty=str(difficulty), scope=str(unit),
+                "pairs of queries", told, ADVICE[verdict], difficulty=str(difficulty), scope=str(unit),
             )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 from exemplum import store
 from exemplum.checks.finding import ANY, Finding, Verdict
 from exemplum.checks.shown import Stimulus
-from exemplum.design import Fault, StimulusIdentity, compare, faults_of_any_batch
+from exemplum.design import RESEMBLES, Fault, StimulusIdentity, compare, faults_of_any_batch
 from exemplum.images import copies, identical, thumbnail
 from exemplum.records import Design
 from exemplum.runtime import track
@@ -50,30 +50,32 @@ def _of_method(method: str, number: int, faults: Sequence[Fault], is_of_corpus: 
     pictures = {fault.reference: fault for fault in reversed(faults)}
     doubtful = {path: fault for path, fault in pictures.items() if _is_doubtful(fault, is_of_corpus)}
     sure = {path: fault for path, fault in pictures.items() if path not in doubtful}
-    resemble = [fault for fault in doubtful.values() if not fault.is_sure]
-    as_chance = not sure and len(doubtful) == len(resemble) <= max(1, BY_CHANCE * number)
+    vague = not any(fault.is_sure for fault in doubtful.values())
+    as_chance = not sure and vague and len(doubtful) <= max(1, BY_CHANCE * number)
     if as_chance:
         verdict = Verdict.FINE
     else:
         many = not is_of_corpus and len(doubtful) >= OF_QUERIES * number
         verdict = Verdict.WRONG if sure or many else Verdict.LOOK
-    told = f"{len(pictures)} of {number:,} references of {method} show or resemble a query beside them"
-    if as_chance and resemble:
-        told += f", as chance allows; the first: {resemble[0]}"
+    shows = "shows or resembles a query beside it" if len(pictures) == 1 else "show or resemble a query beside them"
+    told = f"{len(pictures)} of {number:,} references of {method} {shows}"
+    doubts = [replace(fault, how=RESEMBLES) for fault in doubtful.values()]
+    if as_chance and doubts:
+        told += f", as chance allows; the first: {doubts[0]}"
     yield Finding(
         "copies", "content", verdict, len(pictures) / number, 0.0, 0.0, BY_CHANCE, number, "references", told,
-        _advice(verdict), condition=method,
+        _advice(verdict, is_of_corpus), condition=method,
     )  # fmt: skip
     if verdict is Verdict.FINE:
         return
     by_unit: dict[str, list[Fault]] = defaultdict(list)
-    for fault in (*sure.values(), *doubtful.values()):
+    for fault in (*sure.values(), *doubts):
         by_unit[fault.unit].append(fault)
     for unit, of_unit in itertools.islice(by_unit.items(), MOST_TOLD):
         own = Verdict.WRONG if of_unit[0].reference in sure else Verdict.LOOK
         yield Finding(
-            "copies", "content", own, len(of_unit), 0.0, 0.0, 0.0, len(of_unit), "references", str(of_unit[0]),
-            _advice(own), condition=method, scope=unit,
+            "copies", "content", own, len(of_unit), 0.0, 0.0, 0.0, len(of_unit), "references", of_unit[0].told,
+            _advice(own, is_of_corpus), condition=method, scope=unit,
         )  # fmt: skip
 
 
@@ -82,12 +84,11 @@ def _is_doubtful(fault: Fault, is_of_corpus: bool) -> bool:
     return not fault.is_sure or (is_of_corpus and fault.how.startswith("was made from"))
 
 
-def _advice(verdict: Verdict) -> str:
-    if verdict is Verdict.FINE:
-        return ""
-    if verdict is Verdict.WRONG:
-        return MOVE
-    return f"look at the two pictures: if they show the same scene or object, {MOVE}; in random, a null, it may stay"
+def _advice(verdict: Verdict, is_of_corpus: bool) -> str:
+    if verdict is not Verdict.LOOK:
+        return MOVE if verdict is Verdict.WRONG else ""
+    remedy = "take one of them out of the images" if is_of_corpus else "make the reference from another image"
+    return f"open both: if they show one scene or object, {remedy} and run again; if they merely look alike, leave them"
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class SamePictures:
             alike = copies.likenesses([self._look(path) for path in some], [self._look(path) for path in others])
             place, column = map(int, np.unravel_index(alike.argmax(), alike.shape))
             if alike[place, column] >= copies.COPY:
-                return Pair(some[place], "resembles, or was made from,", others[column], is_sure=False)
+                return Pair(some[place], RESEMBLES, others[column], is_sure=False)
         return None
 
     def _by_name(self, one: str, other: str) -> str:
@@ -201,7 +202,7 @@ class _Tally:
             told = f"{len(pairs)} of {number:,} {self.counted} {self.fault}"
             yield self._finding(pairs, number, told, where)
             for unit, found in itertools.islice(own.items(), MOST_TOLD):
-                yield self._finding(found, len(found), f"{unit}: {found[0]}", where, unit)
+                yield self._finding(found, len(found), str(found[0]), where, unit)
 
     def _finding(
         self, pairs: Sequence[Pair], number: int, told: str, where: tuple[str, str], unit: str = ANY

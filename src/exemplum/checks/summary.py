@@ -11,6 +11,12 @@ import pandas as pd
 from exemplum.checks.finding import ANY, Verdict
 from exemplum.checks.table import CHECK_TITLES
 
+OF_UNITS = (
+    "copies",
+    "same_poles",
+    "same_queries",
+    "activation",
+)  # a row tells of all, and others of units with a fault
 VERDICTS = (Verdict.WRONG, Verdict.LOOK, Verdict.UNKNOWN, Verdict.FINE)  # in the order in which lines are shown
 
 
@@ -20,17 +26,23 @@ class Line:
 
     verdict: str
     title: str  # of the check
-    where: str  # method, difficulty, unit; empty for the whole study
-    found: tuple[str, ...]  # each with what a fair study may have and how many were tested, where something was
+    where: str  # method and difficulty; empty for the whole study
+    found: tuple[str, ...]  # of it and of its units, each with what a fair study may have, where something was tested
     advice: str
 
 
 def counts(checks: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """How many rows of CHECKS have each verdict, by the title of the check; only checks that have any."""
+    """How many things have each verdict in CHECKS, by the title of the check; only checks that have any."""
+    things = _things(checks)
     found = {
-        title: checks.loc[checks["check"] == check, "verdict"].value_counts() for check, title in CHECK_TITLES.items()
+        title: things.loc[things["check"] == check, "verdict"].value_counts() for check, title in CHECK_TITLES.items()
     }
     return {title: {verdict: int(of.get(verdict, 0)) for verdict in VERDICTS} for title, of in found.items() if len(of)}
+
+
+def _things(checks: pd.DataFrame) -> pd.DataFrame:
+    """Rows of CHECKS without those that name the units of another row."""
+    return checks[(checks["scope"] == ANY) | ~checks["check"].isin(OF_UNITS)]
 
 
 def lines(checks: pd.DataFrame, *, fine: bool = False) -> list[Line]:
@@ -51,14 +63,15 @@ def lines(checks: pd.DataFrame, *, fine: bool = False) -> list[Line]:
 
 
 def _where(row: Mapping[Hashable, Any]) -> str:
-    return ", ".join(str(row[name]) for name in ("condition", "difficulty", "scope") if row[name] != ANY)
+    return ", ".join(str(row[name]) for name in ("condition", "difficulty") if row[name] != ANY)
 
 
 def _found(row: Mapping[Hashable, Any]) -> str:
+    found = row["found"] if row["scope"] == ANY else f"{row['scope']}: {row['found']}"
     if pd.isna(row["p"]):
-        return str(row["found"])
+        return str(found)
     fair = f"up to {row['high']:.2f}" if row["low"] == 0 else f"{row['low']:.2f} to {row['high']:.2f}".replace("-", "−")
-    return f"{row['found']} (fair: {fair}; n = {row['n']:,} {row['counted']})"
+    return f"{found} (fair: {fair}; n = {row['n']:,} {row['counted']})"
 
 
 def _few(found: Sequence[str]) -> tuple[str, ...]:
@@ -72,12 +85,14 @@ def conclusion(checks: pd.DataFrame) -> str:
     >>> conclusion(CHECKS.frame())
     'Nothing was checked.'
     """
-    n = {verdict: int((checks["verdict"] == verdict).sum()) for verdict in VERDICTS}
-    if checks.empty:
+    things = _things(checks)
+    n = {verdict: int((things["verdict"] == verdict).sum()) for verdict in VERDICTS}
+    looks = f"{'is' if n[Verdict.LOOK] == 1 else 'are'} to be looked at"
+    if things.empty:
         return "Nothing was checked."
     if n[Verdict.WRONG]:
-        more = f"; {n[Verdict.LOOK]} more are to be looked at" if n[Verdict.LOOK] else ""
-        return f"Wrong: {n[Verdict.WRONG]} of {len(checks)} things checked{more}."
+        more = f"; {n[Verdict.LOOK]} more {looks}" if n[Verdict.LOOK] else ""
+        return f"Wrong: {n[Verdict.WRONG]} of {len(things)} things checked{more}."
     if n[Verdict.LOOK]:
-        return f"Nothing is wrong; {n[Verdict.LOOK]} of {len(checks)} things checked are to be looked at."
+        return f"Nothing is wrong; {n[Verdict.LOOK]} of {len(things)} things checked {looks}."
     return f"All {n[Verdict.FINE]} things that could be checked are fine."

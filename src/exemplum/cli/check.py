@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.padding import Padding
 from rich.table import Table
 
 from exemplum.cli.arguments import DatabaseUrl, StudyFolder
@@ -104,13 +106,10 @@ def show_live(found: list[going_live.LiveCheck], every: bool = False, counts: bo
     """Print what concerns people: a table of what is not fine and what to do about it, and a conclusion."""
     from exemplum.server import live
 
-    table = _findings("May this study begin?")
+    output.print(styled(("May this study begin?", "bold")))
     shown = [check for check in found if every or check.verdict != "fine"]
     for check in sorted(shown, key=lambda check: list(STYLES).index(check.verdict)):
-        word = WORDS.get(check.verdict, check.verdict.value)
-        table.add_row(styled((word, STYLES[check.verdict])), check.title, check.found, check.advice)
-    if shown:
-        output.print(table)
+        _show(check.verdict, check.title, [check.found], check.advice, WORDS.get(check.verdict, ""))
     output.print(styled((live.conclusion(found), "bold red" if any_wrong(found) else "bold green")), soft_wrap=True)
     if not counts:
         output.print(f"It does not count here: {NOT_FOR_PEOPLE}.", soft_wrap=True)
@@ -131,18 +130,13 @@ def show(found: pd.DataFrame, every: bool = False) -> None:
     for title, numbers in counts(found).items():
         summary.add_row(title, *(styled((f"{numbers[v]}", STYLES[v])) if numbers[v] else "" for v in STYLES))
     output.print(summary)
-    if shown := lines(found, fine=every):
-        table = _findings()
-        for line in shown:
-            checked = "\n".join(filter(None, (line.title, line.where)))
-            table.add_row(styled((line.verdict, STYLES[line.verdict])), checked, "\n".join(line.found), line.advice)
-        output.print(table)
+    for line in lines(found, fine=every):
+        _show(line.verdict, ", ".join(filter(None, (line.title, line.where))), line.found, line.advice)
     output.print(conclusion(found))
 
 
-def _findings(title: str = "") -> Table:
-    """A table for what was found, yet without rows."""
-    table = Table(title=title or None, show_lines=True)
-    for name in ("verdict", "checked", "found", "what to do"):
-        table.add_column(name, overflow="fold")
-    return table
+def _show(verdict: str, checked: str, found: Iterable[str], advice: str, word: str = "") -> None:
+    """Print one thing that was checked. Paths stay whole where a table's narrow columns would break them."""
+    output.print(styled((f"{word or verdict}: ", STYLES[verdict]), (checked, "bold")))
+    for text in (*found, *([f"What to do: {advice}."] if advice else [])):
+        output.print(Padding(styled((text, "")), (0, 0, 0, 4)))

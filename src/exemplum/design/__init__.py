@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from exemplum.design.duration import minutes as minutes
     from exemplum.design.invariants import check as check
     from exemplum.design.leakage import (
+        RESEMBLES as RESEMBLES,
         Fault as Fault,
         StimulusIdentity as StimulusIdentity,
         compare as compare,
@@ -61,7 +62,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "counterbalancing": ["STRATEGIES", "generator", "shuffled"],
         "duration": ["minutes"],
         "invariants": ["check"],
-        "leakage": ["Fault", "StimulusIdentity", "compare", "faults_of_any_batch", "identities"],
+        "leakage": ["RESEMBLES", "Fault", "StimulusIdentity", "compare", "faults_of_any_batch", "identities"],
         "schedule": ["make", "repeated_trials"],
         "stage": ["load"],
         "stimuli": ["DesignError"],

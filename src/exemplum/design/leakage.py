@@ -33,7 +33,7 @@ OF_CORPUS = ("natural",)
 # Of a method's pictures, so many may resemble a query by chance: different drawings of one thing do. A method that
 # shows queries does so in 7 % of its pictures or more, even if it changes them as much as the content can be found.
 BY_CHANCE = 0.02
-SHOWS, RESEMBLES = "was made from, or shows a part of,", "resembles, or was made from,"
+SHOWS, RESEMBLES = "was made from, or shows a part of,", "resembles"
 CERTAIN = 1.0  # likeness that counts as a leak even in a single picture
 Asked = dict[str, dict[str, str]]  # reference → query shown beside it → one trial that shows both
 
@@ -54,9 +54,14 @@ class Fault:
         """False if it only resembles the query."""
         return self.how != RESEMBLES
 
-    def __str__(self) -> str:
+    @property
+    def told(self) -> str:
+        """Which reference shows which query, in words."""
         where = f"of trial {self.trial}" if self.trial else "of the unit in some trial"
-        return f"{self.unit}, method {self.method}: {self.reference} {self.how} {self.query}, a query {where}"
+        return f"{self.reference} {self.how} {self.query}, a query {where}"
+
+    def __str__(self) -> str:
+        return f"{self.unit}, method {self.method}: {self.told}"
 
 
 @dataclass(frozen=True)

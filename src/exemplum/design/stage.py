@@ -65,7 +65,7 @@ def run(study: Study) -> dict[str, Any]:
         "protocol": design.protocol, "participants": len(design.sessions),
         "trials each": len(first.trials) + repeats,
         "minutes each": f"up to {max(map(minutes, design.sessions)):.1f} at the published reaction times",
-        "notes": len(design.notes),
+        "notes in the report": len(design.notes),
     }  # fmt: skip
 
 

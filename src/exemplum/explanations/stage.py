@@ -108,7 +108,7 @@ def _run_finished(study: Study) -> dict[str, Any]:
             gather.put_in_place(home)
     stimuli = tables.STIMULI.write(folder / "stimuli.parquet", rows)
     tables.STUDY_UNITS.write(folder / "units.parquet", units.rows(parts))
-    return {"units": len(parts), "pictures": stimuli["path"].nunique()}
+    return {**units.counted(entry.role for entry in parts), "pictures": stimuli["path"].nunique()}
 
 
 def _run_methods(study: Study) -> dict[str, Any]:
@@ -118,7 +118,8 @@ def _run_methods(study: Study) -> dict[str, Any]:
             f"{command('query', study.folder)}"
         )
     model, index, folder = index_stage.load_model(study), index_stage.load(study), study.stage(FOLDER)
-    chosen = [Unit.parse(name) for name in queries.load_units(study)["unit"]]
+    listed = queries.load_units(study)
+    chosen = [Unit.parse(name) for name in listed["unit"]]
     methods = [(use, load_use(study, use)) for use in _uses(study)]
     made = queries_stage.made(study)
     keys = {use.name: pictures_key(study, use, method, made) for use, method in methods}
@@ -140,7 +141,7 @@ def _run_methods(study: Study) -> dict[str, Any]:
     tables.PICTURES.write(folder / "pictures.parquet", gather.picture_rows(optimized))
     tables.TRACES.write(folder / "traces.parquet", gather.trace_rows(optimized))
     said = _success(stimuli, [use.name for use, _ in methods if use.is_of_corpus]) | _same(methods)
-    return {"units": len(chosen), "pictures": stimuli["path"].nunique(), **said}
+    return {**units.counted(listed["role"]), "pictures": stimuli["path"].nunique(), **said}
 
 
 def _asked(study: Study) -> dict[Unit, AskedImages]:
@@ -285,7 +286,7 @@ def _deciding(config: Config) -> Config:
 
 
 def _success(stimuli: pd.DataFrame, of_corpus: Collection[str]) -> dict[str, str]:
-    """For each use, except of corpus images: pictures that failed, and units' poles with one beyond the exemplars."""
+    """For each use, except of corpus images: pictures that failed, and poles of units with one beyond every image."""
     made = stimuli[stimuli["margin"].notna() & ~stimuli["method"].isin(of_corpus)]
     return {str(name): _success_of(of) for name, of in made.groupby("method", sort=False)}
 
@@ -302,8 +303,8 @@ def _same(methods: Sequence[tuple[Explanation, ExplanationMethod]]) -> dict[str,
 
 def _success_of(made: pd.DataFrame) -> str:
     beaten = made.groupby(["unit", "pole"])["margin"].max() > 0
-    failed = f"{made['failed'].sum()} of {len(made)} failed"
-    return f"({failed}, {beaten.mean():.0%} of units' poles beyond their best exemplar)"
+    failed = f"{made['failed'].sum()} of {len(made)} pictures no more extreme than the median image"
+    return f"({failed}; {beaten.mean():.0%} of poles with one beyond every image)"
 
 
 def distinct(uses: Sequence[Explanation]) -> None:

@@ -167,7 +167,8 @@ def _signed(evidence: float, trial: Trial) -> float:
 def summary(answers: pd.DataFrame, baseline: str = "natural") -> dict[str, str]:
     """Share of right answers of every observer: of main trials by condition, never pooled, and of catch trials.
 
-    The baseline is first. Where queries are of several difficulties, the shares are of each of them.
+    Of main trials every pair of queries counts once, however often it was shown, and every unit once, as in a machine's
+    verdict. The baseline is first. Where queries are of several difficulties, the shares are of each of them.
     """
     return {str(name): _shares(of, baseline) for name, of in answers.groupby("observer", sort=False)}
 
@@ -176,12 +177,13 @@ def _shares(answers: pd.DataFrame, baseline: str) -> str:
     main, catch = (answers[answers["trial_kind"] == kind] for kind in ("main", "catch"))
     levels = easiest_first(main["difficulty"])
     each = [f"at {level}: {_by_condition(main[main['difficulty'] == level], baseline)}" for level in levels]
-    said = "; ".join(each) if len(levels) > 1 else f"on {_by_condition(main, baseline)}"
-    return f"(right {said}" + (f"; catch {catch['correct'].mean():.1%})" if len(catch) else ")")
+    said = f" {'; '.join(each)}" if len(levels) > 1 else f": {_by_condition(main, baseline)}"
+    return f"(right, mean over units{said}" + (f"; catch {catch['correct'].mean():.1%})" if len(catch) else ")")
 
 
 def _by_condition(main: pd.DataFrame, baseline: str) -> str:
-    shares = main.groupby("condition")["correct"].mean()
+    pairs = main.groupby(["condition", "unit", "scheme", "batch"])["correct"].mean()
+    shares = pairs.groupby(level=["condition", "unit"]).mean().groupby(level="condition").mean()
     order = sorted(shares.index, key=lambda condition: (condition == "none", condition != baseline, condition))
     return ", ".join(f"{condition} {shares[condition]:.1%}" for condition in order)
 

@@ -122,7 +122,10 @@ def run(study: Study) -> dict[str, Any]:
     batches = table.groupby("unit")["batch"].nunique()
     least = int(batches.min())
     cut = f" instead of {given.batches}" if least < given.batches else ""
-    return {"units": len(chosen), "pairs": len(table), "batches": f"{least}{cut}", **_margins(table)}
+    return {
+        **units.counted(entry.role for entry in chosen), "pairs": len(table), "batches": f"{least}{cut}",
+        **_margins(table),
+    }  # fmt: skip
 
 
 def made_from(study: Study, use: Queries) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -199,6 +200,16 @@ def _in_turn(pools: list[_Pool]) -> Iterator[Unit]:
 
 def _study_unit(model: Model, unit: Unit, selection: str, role: str, stimulus_set: str) -> StudyUnit:
     return StudyUnit(unit, model.branch(unit), selection, role, stimulus_set)
+
+
+def counted(roles: Iterable[str]) -> dict[str, int]:
+    """How many units are main units and how many are for practice, as stages tell it.
+
+    >>> counted(["main", "practice", "main"])
+    {'units': 2, 'practice units': 1}
+    """
+    found = Counter(roles)
+    return {"units": found[MAIN], "practice units": found[PRACTICE]}
 
 
 def rows(units: Iterable[StudyUnit]) -> list[dict[str, object]]:

@@ -114,8 +114,8 @@ def sizes(rows: pd.DataFrame) -> str:
     """
     known = rows[rows["n_trials"] > 0]
     said = []
-    for units, some in known.groupby(known["aggregate"] == "units"):
-        who, what = ("unit", ("stimulus", "stimuli")) if units else ("participant", ("trial", ""))
+    for of_machines, some in known.groupby(~known["observer"].isin(style.conditions().people)):
+        who, what = ("unit", ("stimulus", "stimuli")) if of_machines else ("participant", ("trial", ""))
         said.append(f"{_range(some['n_participants'], who)}, {_range(some['n_trials'], *what)} per value")
     return f"n = {'; '.join(said) or 0}"
 
@@ -221,7 +221,17 @@ def listing(frame: pd.DataFrame, columns: tuple[str, ...] | None = None, most: i
     rows = [[cell(value) for value in row] for row in ordered[varied].head(most).itertuples(index=False, name=None)]
     kept = titles[:most]
     groups = tuple((title, kept.count(title)) for title in dict.fromkeys(kept))
-    return Listing([c.replace("_", " ") for c in varied], numeric, rows, max(0, len(frame) - most), groups)
+    counted = OF_MACHINES if "n_trials" in frame and not titles and _is_of_machines(frame) else {}
+    return Listing(
+        [counted.get(c, c).replace("_", " ") for c in varied], numeric, rows, max(0, len(frame) - most), groups
+    )
+
+
+OF_MACHINES = {"n_trials": "n_stimuli", "n_participants": "n_units"}  # what these columns of ESTIMATES count there
+
+
+def _is_of_machines(frame: pd.DataFrame) -> bool:
+    return "observer" in frame and list(style.apart(frame["observer"])) == ["Machines"]
 
 
 def _apart(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
