@@ -93,8 +93,9 @@ def run(study: Study) -> dict[str, Any]:
     results.write(study.stage("analysis"))
     write_calibrations(study.stage("analysis") / CALIBRATION, results.calibrations)
     observers = responses.groupby("observer")["participant"].nunique()
-    return {"answers": len(responses), "observers": ", ".join(f"{name} ({n} session{'s' * (n != 1)})" for name, n in observers.items()),
-            **{name: len(frame) for name, (_, frame) in results.tables.items() if len(frame)}}  # fmt: skip
+    sat = ", ".join(f"{name} ({n} session{'s' * (n != 1)})" for name, n in observers.items())
+    made = {name: len(frame) for name, (_, frame) in results.tables.items() if len(frame)}
+    return {"answers": len(responses), "observers": sat, **made}
 
 
 def _refuse_unknown_difficulty(study: Study, known: list[str]) -> None:
