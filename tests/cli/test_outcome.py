@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from exemplum import tables
+from exemplum import scores, store, tables
+from exemplum.checks import table
 from exemplum.cli import outcome
 from exemplum.cli.new import DEMO, create
+from exemplum.scores import stored
 from exemplum.study import Study
 
 FIRST = {
@@ -38,11 +40,30 @@ def test_a_run_ends_with_its_primary_verdicts_and_the_next_command(study, capfd)
     assert "network page" not in lines
 
 
-def test_a_checked_and_scored_study_is_led_to_its_network_page_and_not_to_the_check(study, capfd):
-    for page in (study.stage("scores") / "index.html", study.folder / "checks" / "checks.parquet"):
-        page.parent.mkdir()
-        page.touch()
-    outcome.tell(study)
+@pytest.fixture
+def checked(study: Study) -> Study:
+    """The study after `exemplum score` and `exemplum check`, as far as their records and files tell."""
+    study.finish("design", "a design", 1.0, {})
+    tables.CHECKS.write(study.stage(table.NAME) / table.FILE, [])
+    study.finish(table.NAME, table.fingerprint(study), 1.0, {})
+    study.finish("index", "an index", 1.0, {})
+    store.write_text(study.stage(scores.FOLDER) / scores.PAGE, "<p>the network page</p>")
+    stored.note(study, ("index",))
+    study.finish(scores.FOLDER, "some scores", 1.0, {})
+    return study
+
+
+def test_a_checked_and_scored_study_is_led_to_its_network_page_and_not_to_the_check(checked, capfd):
+    outcome.tell(checked)
     told = capfd.readouterr().err
-    assert f"a page per unit: exemplum gallery {study.folder}" in told
+    assert f"a page per unit: exemplum gallery {checked.folder}" in told
     assert "exemplum check" not in told
+
+
+def test_checks_and_scores_of_what_has_changed_since_are_not_pointed_to(checked, capfd):
+    checked.finish("design", "another design", 1.0, {})
+    checked.finish("index", "another index", 1.0, {})
+    outcome.tell(checked)
+    told = capfd.readouterr().err
+    assert "network page" not in told
+    assert f"exemplum check {checked.folder}" in told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from exemplum import checks, scores
 from exemplum.errors import command
 from exemplum.runtime import console, output, styled
 from exemplum.study import Study, pipeline
@@ -16,12 +17,11 @@ def tell(study: Study) -> None:
         output.print(styled((f"Verdict by {verdict.observer}: ", "bold"), verdict.text))
     point_to_network_page(study)
     pipeline.point_to_report(study)
-    if not (study.folder / "checks" / "checks.parquet").exists():
+    if not checks.made(study):
         console.print(f"next, whether the trials are valid: {command('check', study.folder)}", soft_wrap=True)
 
 
 def point_to_network_page(study: Study) -> None:
-    """Print where the page of the scores of all units is, if there are scores."""
-    page = study.stage("scores") / "index.html"
-    if page.exists():
+    """Print where the page of the scores of all units is, if there are scores and they are up to date."""
+    if page := scores.page_of(study):
         console.print(f"network page: {page}; a page per unit: {command('gallery', study.folder)}", soft_wrap=True)
