@@ -213,7 +213,7 @@ def stimuli() -> Iterator[Case]:
     yield load("FOLDER", "folder:PATH")
     yield load("folder:", "folder:PATH")
     yield load("folder:absent", "does not exist")
-    yield load("folder:FOLDER", "has no UNIT/channel_N/natural_images/max_0.png")
+    yield load("folder:FOLDER", "has no LAYER/channel_N/natural_images/max_0.png")
     yield load("folder:FOLDER/s", "named channel_N", ("s/u/channel_x/natural_images/max_0.png",))
     yield load("folder:FOLDER/s", "must have as many of each", ab[:3])
     yield load("folder:FOLDER/s", "numbered 0, 1, 2, … without gaps", (*ab, "s/u/channel_1/natural_images/max_3.png"))

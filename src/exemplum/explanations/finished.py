@@ -1,6 +1,6 @@
 """A study from finished stimuli, without a network: the layout of the published stimuli.
 
-`UNIT/channel_N/{natural,optimized}_images/{max,min}_K.png`, K from 0; `max_9` and `min_0` are the most extreme. UNIT
+`LAYER/channel_N/{natural,optimized}_images/{max,min}_K.png`, K from 0; `max_9` and `min_0` are the most extreme. LAYER
 may be any name. From a name as in the published stimuli (`mixed4c_pool_reduce_pre_relu_conv`) the branch is known.
 """
 
@@ -41,7 +41,7 @@ def read(root: Path) -> list[FinishedUnit]:
     found = [_unit(home) for home in sorted(root.glob("*/channel_*")) if home.is_dir()]
     if not found:
         raise UserError(
-            f"{root} has no UNIT/channel_N/natural_images/max_0.png; its layout: docs/reference/explanations.md"
+            f"{root} has no LAYER/channel_N/natural_images/max_0.png; its layout: docs/reference/explanations.md"
         )
     return found
 
