@@ -42,5 +42,9 @@ def estimate(study: Study, sections: Mapping[str, SyntheticSection]) -> str:
 
 
 def _rate(per_second: float) -> str:
-    """Two digits, and never an exponent: 140, 14, 1.4."""
-    return f"{float(f'{per_second:.2g}'):,g}"
+    """Whole numbers from 10 on, two digits below.
+
+    >>> [_rate(rate) for rate in (1_234_567, 14.2, 1.42, 0.042)]
+    ['1,234,567', '14', '1.4', '0.042']
+    """
+    return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.2g}"
