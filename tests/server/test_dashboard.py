@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy import delete, event, select
 
 from exemplum.responses import exclusions
-from exemplum.server.pages import distributions, monitor, session_lines
+from exemplum.server.pages import distributions, session_lines
 from exemplum.server.pages.session_lines import SessionLine
 from exemplum.server.pages.session_search import SORTS, Search, page
 from exemplum.server.sessions import summaries, watch
+from exemplum.server.storage.export import exclusions_now
 from exemplum.server.storage.schema import Answer, Participant, SessionRow, Summary, TrialRow, now_ms
-from exemplum.server.storage.tables import members, people
+from exemplum.server.storage.tables import members, people, responses
 from server.conftest import ON_SQLITE, stop
 from server.test_experimenter import let_in, press
 from server.walk import Walker
@@ -133,12 +134,12 @@ def test_summaries_say_what_the_answers_say(serve):
     experiment = client.experiment
     with experiment.database.read() as orm:
         of = members(orm, experiment.study_id)
-        table = monitor.evaluated(orm, experiment, of)
+        known = people(orm, of)
+        table = exclusions_now(experiment.study.config.exclusions, of, responses(orm, of), known)
         given = orm.execute(
             select(Answer, TrialRow.kind).join(TrialRow, TrialRow.id == Answer.trial_id).where(Answer.session_id == 1)
         ).all()
         held = orm.get(Summary, 1)
-        known = people(orm, of)
     main = [answer for answer, kind in given if kind == "main"]
     assert (held.answers, held.main_answers, held.main_top) == (
         len(given), len(main), sum(answer.choice == "top" for answer in main)

@@ -61,11 +61,6 @@ def declared(rules: ExclusionsSection) -> list[str]:
     return [name for name in type(rules).model_fields if getattr(rules, name) is not None]
 
 
-def viewing_columns(rules: ExclusionsSection) -> list[str]:
-    """The columns of `records.Viewing` that declared rules look at."""
-    return list(dict.fromkeys(name for rule in declared(rules) for name in RULES[rule].viewing))
-
-
 def _measured(
     people: pd.DataFrame, who: pd.DataFrame, sessions: pd.DataFrame | None, rules: ExclusionsSection
 ) -> pd.DataFrame:
@@ -89,7 +84,7 @@ def _measured(
 
 def _shown(main: pd.DataFrame, rules: ExclusionsSection) -> pd.DataFrame:
     """How the main trials were shown, as far as rules look at it, one row per participant; NaN if not measured."""
-    absent = {name: np.nan for name in viewing_columns(rules) if name not in main}
+    absent = {name: np.nan for rule in declared(rules) for name in RULES[rule].viewing if name not in main}
     measured = main.assign(**absent).groupby(PERSON)
     worst = {
         "image_px": lambda: measured[["query_px", "reference_px"]].min().min(axis=1),  # without references the query's

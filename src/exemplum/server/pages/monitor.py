@@ -1,21 +1,15 @@
-"""Data of the experimenter's pages that need the answers: one session, exclusions; results only on request."""
+"""Data of the experimenter's pages that need the answers: one session; accuracy only on request."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import pandas as pd
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session as Orm
 
 from exemplum.records import TrialKind
-from exemplum.responses import ExclusionsSection
 from exemplum.server.experiment import Experiment
 from exemplum.server.storage.schema import Answer, Event, Participant, SessionRow, StepRecord, TrialRow
-from exemplum.server.storage.tables import OBSERVER, Member, label, people, protocol
-from exemplum.tables import EXCLUSIONS
 
 
 def accuracy(orm: Orm, experiment: Experiment) -> list[dict[str, Any]]:
@@ -82,31 +76,3 @@ def details(orm: Orm, row: SessionRow) -> dict[str, Any]:
         "client": row.client,
         "replaced": row.replaced,
     }  # fmt: skip
-
-
-def evaluated(orm: Orm, experiment: Experiment, of: Sequence[Member]) -> pd.DataFrame:
-    """EXCLUSIONS rows at present of those of these sessions that have answers: rules judge nobody else."""
-    rules, of = experiment.study.config.exclusions, [(row, person) for row, person in of if row.answered]
-    if rules == ExclusionsSection() or not of:
-        return EXCLUSIONS.frame()
-    from exemplum.responses import exclusions  # late: statistics take seconds to import, and most sessions need none
-
-    finished = {label(row): row.status == "finished" for row, _ in of}
-    known = people(orm, of)
-    known["finished"] = known["participant"].map(finished)
-    return exclusions.check(_answers(orm, of, exclusions.viewing_columns(rules)), rules, known)
-
-
-def _answers(orm: Orm, of: Sequence[Member], viewing: Sequence[str]) -> pd.DataFrame:
-    """The columns of RESPONSES that rules look at, `viewing` among them, for many sessions at once."""
-    of_session = {row.id: (protocol(orm, row), OBSERVER, label(row), "person") for row, _ in of}
-    shown = [getattr(Answer, name) for name in viewing]
-    found = orm.execute(
-        select(Answer.session_id, TrialRow.kind, Answer.correct, Answer.choice, *shown)
-        .join(TrialRow, TrialRow.id == Answer.trial_id)
-        .where(Answer.session_id.in_(list(of_session)))
-    )
-    rows = [(*of_session[session], *values) for session, *values in found]
-    columns = ["experiment", "observer", "participant", "observer_kind", "trial_kind", "correct", "choice", *viewing]
-    answers = pd.DataFrame(rows, columns=columns)
-    return answers.astype(dict.fromkeys(viewing, float)).replace({"frame_ms": {0.0: np.nan}})

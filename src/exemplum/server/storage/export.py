@@ -16,9 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session as Orm
 
 from exemplum.errors import UserError
-from exemplum.responses import anonymity, write_entered
+from exemplum.responses import ExclusionsSection, anonymity, exclusions, write_entered
 from exemplum.server.experiment import Experiment
-from exemplum.server.pages.monitor import evaluated
 from exemplum.server.storage import flow
 from exemplum.server.storage.schema import Answer, Event, StepRecord, TrialRow
 from exemplum.server.storage.tables import (
@@ -176,13 +175,30 @@ def _readable(of: list[Member], make: Callable[[list[Member]], T]) -> tuple[T, l
 
 
 def _tables(orm: Orm, experiment: Experiment, of: list[Member], anonymous: bool) -> list[tuple[Table, pd.DataFrame]]:
-    asked = [(RATINGS, ratings(orm, of)), (EXCLUSIONS, evaluated(orm, experiment, of))]
+    answers, known = responses(orm, of), people(orm, of)
+    judged = exclusions_now(experiment.study.config.exclusions, of, answers, known)
+    asked = [(RATINGS, ratings(orm, of)), (EXCLUSIONS, judged)]
     if anonymous:
-        return [(RESPONSES, responses(orm, of)), (ANONYMOUS, _anonymous(orm, of)), *asked]
-    return [(DETAILED, _detailed(orm, of)), (SESSIONS, _sessions(orm, of)), *asked, (EVENTS, _events(orm, of))]
+        return [(RESPONSES, answers), (ANONYMOUS, _anonymous(of, known)), *asked]
+    return [
+        (DETAILED, _detailed(orm, of, answers)), (SESSIONS, _sessions(orm, of, known)), *asked,
+        (EVENTS, _events(orm, of)),
+    ]  # fmt: skip
 
 
-def _detailed(orm: Orm, of: list[Member]) -> pd.DataFrame:
+def exclusions_now(
+    rules: ExclusionsSection, of: list[Member], answers: pd.DataFrame, known: pd.DataFrame
+) -> pd.DataFrame:
+    """EXCLUSIONS rows at present of those of these sessions that have answers: rules judge nobody else.
+
+    `answers` and `known` are the sessions' RESPONSES and PEOPLE.
+    """
+    finished = {label(row): row.status == "finished" for row, _ in of if row.answered}
+    judged = known[known["participant"].isin(finished)]
+    return exclusions.check(answers, rules, judged.assign(finished=judged["participant"].map(finished)))
+
+
+def _detailed(orm: Orm, of: list[Member], answers: pd.DataFrame) -> pd.DataFrame:
     measured = [
         {"participant": label(row), "trial": position, **{name: getattr(answer, name) for name in MEASURED}}
         for row, _ in of
@@ -192,30 +208,27 @@ def _detailed(orm: Orm, of: list[Member]) -> pd.DataFrame:
             .where(Answer.session_id == row.id)
         )
     ]
-    plain = responses(orm, of)
     if not measured:
         return DETAILED.frame()
-    return DETAILED.frame(plain.merge(pd.DataFrame(measured), on=["participant", "trial"], validate="one_to_one"))
+    return DETAILED.frame(answers.merge(pd.DataFrame(measured), on=["participant", "trial"], validate="one_to_one"))
 
 
-def _sessions(orm: Orm, of: list[Member]) -> pd.DataFrame:
+def _sessions(orm: Orm, of: list[Member], known: pd.DataFrame) -> pd.DataFrame:
     rows = [
         _course(row, participant.pilot)
         | {"external_id": participant.external_id, "source": participant.source, "code": row.code,
            "params": _json(row.params), "client": _json(row.client), "forms": _json(_forms(orm, row.id))}
         for row, participant in of
     ]  # fmt: skip
-    known = people(orm, of)
     return SESSIONS.frame(pd.concat([known, pd.DataFrame(rows)], axis=1)) if rows else SESSIONS.frame()
 
 
-def _anonymous(orm: Orm, of: list[Member]) -> pd.DataFrame:
-    known = anonymity.anonymous(people(orm, of))
+def _anonymous(of: list[Member], known: pd.DataFrame) -> pd.DataFrame:
     rows = [_course(row, participant.pilot) for row, participant in of]
     if not rows:
         return ANONYMOUS.frame()
     course = pd.DataFrame(rows).drop(columns=["created_at", "finished_at"])
-    return ANONYMOUS.frame(pd.concat([known, course], axis=1))
+    return ANONYMOUS.frame(pd.concat([anonymity.anonymous(known), course], axis=1))
 
 
 def _course(row: Any, pilot: bool) -> dict[str, Any]:
