@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 
 from exemplum.responses import ExclusionsSection
 from exemplum.server import PaySection
+from exemplum.server.pages import session_lines
 from exemplum.server.panels.decisions import BECAUSE, PLAIN, accuracy_bonus, decisions, totals
 from exemplum.server.storage.schema import Audit, Participant, SessionRow
 from server.conftest import ON_SQLITE
@@ -35,7 +36,7 @@ CROWD = [  # outcome, summary, minutes since the last request, decision, reason,
 
 def decided(experiment, source="prolific"):
     with experiment.database.read() as orm:
-        return decisions(orm, experiment)[source]
+        return decisions(orm, experiment, session_lines.lines(orm, experiment))[source]
 
 
 def test_each_fate_has_its_decision_and_the_page_shows_sums_alone(serve):

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from exemplum.errors import UserError
 from exemplum.server.experiment import Experiment
+from exemplum.server.pages import session_lines
 from exemplum.server.panels import files
 from exemplum.server.panels.decisions import KINDS, STRANGE_ID, Decision, decisions, totals
 from exemplum.server.panels.links import PANELS, link, link_doubts
@@ -62,7 +63,7 @@ def _add_payment(inside: APIRouter, desk: Desk) -> None:
     @inside.get("/payment")
     def payment() -> HTMLResponse:
         with database.read() as orm:
-            of = decisions(orm, experiment)
+            of = decisions(orm, experiment, session_lines.lines(orm, experiment))
             shown = [_source(source, of[source]) for source in files.FILES if of[source] or source in PANELS]
             return desk.page("payment.html", orm, sources=sorted(shown, key=lambda one: -one["people"]), kinds=KINDS)
 
@@ -113,7 +114,8 @@ def _source(source: str, found: Sequence[Decision]) -> dict[str, Any]:
 
 def _content(experiment: Experiment, source: str, name: str) -> str:
     with experiment.database.read() as orm:
-        return files.written(name, decisions(orm, experiment)[source], source, experiment)
+        of = decisions(orm, experiment, session_lines.lines(orm, experiment))
+        return files.written(name, of[source], source, experiment)
 
 
 def _note(orm: Orm, experiment: Experiment, detail: str) -> None:

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session as Orm
 from exemplum.responses import FINISHED
 from exemplum.server import PaySection
 from exemplum.server.experiment import Experiment
-from exemplum.server.pages import session_lines
 from exemplum.server.pages.session_lines import SessionLine
 from exemplum.server.sessions.steps import ATTENTION
 from exemplum.server.storage.schema import Participant, SessionRow, Summary
@@ -66,8 +65,8 @@ class Decision:
         return BECAUSE.format(reason=self.told)
 
 
-def decisions(orm: Orm, experiment: Experiment) -> dict[str, list[Decision]]:
-    """Source → everybody who came from it, in the order of entry, without pilots and without those who withdrew."""
+def decisions(orm: Orm, experiment: Experiment, lines: Iterable[SessionLine]) -> dict[str, list[Decision]]:
+    """Source → everybody of these sessions who came from it, without pilots and without those who withdrew."""
     rows = orm.execute(
         select(SessionRow.id, SessionRow.params, Summary.main_answers, Summary.main_correct)
         .join(Participant, Participant.id == SessionRow.participant_id)
@@ -80,7 +79,7 @@ def decisions(orm: Orm, experiment: Experiment) -> dict[str, list[Decision]]:
     )
     known = {row.id: row for row in rows}
     of: dict[str, list[Decision]] = defaultdict(list)
-    for line in session_lines.lines(orm, experiment):
+    for line in lines:
         if line.id in known:
             of[line.source].append(_decided(line, known[line.id], experiment.config.pay))
     return of

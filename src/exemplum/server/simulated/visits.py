@@ -128,16 +128,14 @@ def _summaries(
 ) -> list[SimulatedVisit]:
     manners = {person.number: person.manner.value for person in people}
     found = {number: SimulatedVisit(number, manners[number], "turned_away") for number in turned_away}
-    sessions = _sessions(orm)
     lines = {line.label: line for line in session_lines.lines(orm, experiment)}
-    decided = {decision.label: decision for decision in decisions(orm, experiment).get(SOURCE, ())}
-    for row, participant in sessions:
+    decided = {decision.label: decision for decision in decisions(orm, experiment, lines.values())[SOURCE]}
+    for row, participant in _sessions(orm):
         number = _number(participant)
         outcome = row.outcome or ("dropped_out" if manners[number] == Manner.DROPOUT else row.status)
         found[number] = SimulatedVisit(
-            number, manners[number], outcome, tuple(lines[label(row)].broken),
-            (row.seen_at - row.created_at) / MINUTE_MS,
-            _trial_minutes(orm, row), _paid(decided.get(label(row)), experiment.config.pay),
+            number, manners[number], outcome, tuple(lines[label(row)].broken), lines[label(row)].minutes,
+            _trial_minutes(orm, row), _paid(decided[label(row)], experiment.config.pay),
         )  # fmt: skip
     return [found[number] for number in sorted(found)]
 
@@ -157,8 +155,6 @@ def _trial_minutes(orm: Orm, row: SessionRow) -> float:
     return (sum(times) / 1000 + duration.FEEDBACK_S * len(times)) / 60
 
 
-def _paid(decision: Decision | None, pay: PaySection) -> float:
-    """What one person is paid; nothing is decided about those who never got a session."""
-    if decision is None:
-        return 0.0
+def _paid(decision: Decision, pay: PaySection) -> float:
+    """What one person is paid."""
     return float(decision.bonus) + ((pay.amount or 0.0) if decision.kind == "approve" else 0.0)
