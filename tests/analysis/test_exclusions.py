@@ -72,6 +72,13 @@ def test_rules_about_sessions(people) -> None:
     assert list(verdicts(table, "total_time_s_max").values()) == ["kept", "kept", "excluded", "kept"]
 
 
+def test_those_of_a_table_of_people_have_finished(people) -> None:
+    """PEOPLE has no column `finished`: the server writes there only who is through. The first is not in it."""
+    sessions = pd.DataFrame({**KEYS, "participant": ["s0002", "s0003", "s0004"]})
+    found = exclusions.check(people, ExclusionsSection(answers_each_side=20), sessions)
+    assert list(verdicts(found, "answers_each_side").values()) == ["unknown", "excluded", "excluded", "excluded"]
+
+
 def test_rules_about_how_trials_were_shown(people) -> None:
     """s0002 saw one trial small and zoomed out, s0003 looked away; s0004 was not measured. Only main trials count."""
     frame = people.assign(query_px=238.0, reference_px=156.0, pixel_ratio=1.0, frame_ms=16.7, hidden_ms=0.0, blurs=0.0)

@@ -229,7 +229,7 @@ def test_rules_about_how_trials_were_shown_are_the_same_for_server_and_analysis(
         assert orm.scalars(select(SessionRow.excluded).order_by(SessionRow.id)).all() == [False, True]
     publish(experiment)
     found = read_all(experiment.study.stage("responses"))
-    table = exclusions.check(found.responses, experiment.study.config.exclusions, found.people.assign(finished=True))
+    table = exclusions.check(found.responses, experiment.study.config.exclusions, found.people)
     verdicts = table.set_index(["rule", "participant"])["verdict"].to_dict()
     assert verdicts == {
         ("image_px_min", "P0001"): "unknown", ("image_px_min", "P0002"): "excluded",

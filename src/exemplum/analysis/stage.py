@@ -165,16 +165,15 @@ def analyse(
     `machines` adds what their evidence and their scores say of people.
     """
     settings, rules = settings or AnalysisSection(), rules or ExclusionsSection()
-    sessions = None if people is None else people.assign(finished=True)
-    kept, excluded = exclusions.apply(responses, rules, sessions)
+    kept, excluded = exclusions.apply(responses, rules, people)
+    by_rule = exclusion_estimates(responses, rules, people)
     ratings = _of(RATINGS.frame() if ratings is None else ratings, kept)
     people = kept[kept["observer_kind"] == "person"]  # what takes participants as a sample is not for machines
     fitted, difficulty = fits.fits(people, baseline), effects.effects(people, stimuli, baseline)
     predicted = predictions(kept, machines or Machines(), seed, settings.bootstrap, baseline)
     found = {
         "estimates": (ESTIMATES, ESTIMATES.concat([
-            *_estimates(kept, people, ratings, seed, settings.bootstrap),
-            predicted.estimates, exclusion_estimates(responses, rules, sessions),
+            *_estimates(kept, people, ratings, seed, settings.bootstrap), predicted.estimates, by_rule,
         ])),
         "comparisons": (COMPARISONS, COMPARISONS.concat([
             comparisons(people, seed, baseline), compare(ratings, seed), *(rows for _, rows in fitted),

@@ -125,6 +125,5 @@ def _responses(study: Study, trials: pd.DataFrame) -> pd.DataFrame:
         return tables.RESPONSES.frame()
     found = read_all(study.stage("responses"), allow_none=True)
     responses, people = blinding.visible(study, found.responses, found.people)
-    sessions = people.assign(finished=True) if found.has_sessions else None
-    kept, _ = exclusions.apply(responses, study.config.exclusions, sessions)
+    kept, _ = exclusions.apply(responses, study.config.exclusions, people if found.has_sessions else None)
     return kept[kept["trial_id"].isin(trials["trial_id"])].reset_index(drop=True)

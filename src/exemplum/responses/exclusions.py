@@ -37,9 +37,10 @@ def check(responses: pd.DataFrame, rules: ExclusionsSection, sessions: pd.DataFr
     `responses` may be the answers so far of a running session: a rule that cannot be decided yet is `unknown`, and
     excludes nobody; a rule that more answers may still meet (answers on each side) is unknown until it is met, unless
     `sessions` says that the session is finished. `sessions` has the columns experiment, observer, participant and any
-    of instruction_time_s, practice_attempts, total_time_s (seconds from first to last trial), finished (bool). Without
-    it, rules about these are unknown. Rules about how trials were shown look at the columns of `records.Viewing`; where
-    `responses` lacks them, or they are NaN, these rules are unknown. Machines are never excluded.
+    of instruction_time_s, practice_attempts, total_time_s (seconds from first to last trial), finished (bool; without
+    this column all of `sessions` are, as those of PEOPLE). Without it, rules about these are unknown. Rules about how
+    trials were shown look at the columns of `records.Viewing`; where `responses` lacks them, or they are NaN, these
+    rules are unknown. Machines are never excluded.
 
     Raises UserError if a column is missing.
     """
@@ -77,8 +78,8 @@ def _measured(
     known = sessions.set_index(PERSON) if sessions is not None else pd.DataFrame(index=table.index)
     for name in SESSION:
         table[name] = known[name].reindex(table.index).astype(float) if name in known else np.nan
-    finished = known["finished"].reindex(table.index) if "finished" in known else pd.Series(True, index=table.index)
-    table["finished"] = finished.fillna(False).astype(bool)
+    finished = known["finished"] if "finished" in known else pd.Series(True, index=known.index)
+    table["finished"] = finished.reindex(table.index, fill_value=False).astype(bool)
     return table
 
 
