@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
@@ -14,14 +13,12 @@ from exemplum.protocols import protocol
 from exemplum.records import TrialKind
 from exemplum.responses import exclusions
 from exemplum.server.live.check import LiveCheck, Situation
-from exemplum.server.live.links import is_placeholder
+from exemplum.server.live.placeholders import gap, placeholder
 from exemplum.server.storage.registration import refuse_stale
 from exemplum.study import Study, stamped
 
 CONSENT = "consent.text"
 NEARLY = 0.8  # of the words of two texts
-# What is left to be filled in: [NAME OF THE UNIVERSITY], TODO, XXX. An ellipsis may be meant.
-GAPS = re.compile(r"\[[^\]\n]*\]|\bTODO\b|\bTBD\b|\bX{3,}\b|\bexample\.(org|com|net)\b|_{3,}")
 
 
 def declared(situation: Situation) -> Iterator[LiveCheck]:
@@ -59,10 +56,8 @@ def _consent(study: Study) -> LiveCheck:
         where = f"texts/{language}.toml: [consent] text"
         if not text.strip():
             return LiveCheck("consent", Verdict.WRONG, f"the text in {language} is empty", f"write {where}")
-        if found := GAPS.search(text):
-            return LiveCheck(
-                "consent", Verdict.WRONG, f"the text in {language} still has {found[0]}", f"finish {where}"
-            )
+        if left := gap(text):
+            return LiveCheck("consent", Verdict.WRONG, f"the text in {language} still has {left}", f"finish {where}")
     for language, text in consents.items():
         if any(_alike(text.split(), example) for example in examples):
             return LiveCheck(
@@ -79,7 +74,7 @@ def _alike(words: list[str], others: list[str]) -> bool:
 
 def _contact(study: Study) -> LiveCheck:
     contact, advice = study.config.server.contact, "set study.toml: [server] contact to an address that is read"
-    if not contact or is_placeholder(contact):
+    if not contact or placeholder(contact):
         found = f"{contact} is a placeholder" if contact else "nobody whom participants could write to"
         return LiveCheck("contact", Verdict.WRONG, found, advice)
     if "@" not in contact and not any(character.isdigit() for character in contact):
@@ -89,7 +84,7 @@ def _contact(study: Study) -> LiveCheck:
 
 def _title(study: Study) -> LiveCheck:
     if title := study.config.server.title:
-        if is_placeholder(title):
+        if placeholder(title):
             return LiveCheck("title", Verdict.WRONG, f"{title} is a placeholder", "set study.toml: [server] title")
         return LiveCheck("title", Verdict.FINE, title)
     return LiveCheck("title", Verdict.LOOK, "a neutral one of Exemplum's", "set study.toml: [server] title")

@@ -9,26 +9,14 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from exemplum.checks import Verdict
 from exemplum.server import CodesSection
 from exemplum.server.live.check import LiveCheck, Situation
+from exemplum.server.live.placeholders import placeholder
 from exemplum.server.panels.links import PANELS, is_local, link_doubts
 from exemplum.study import Study
 
-# What documentation writes for a value that you are to fill in
-PLACEHOLDERS = re.compile(
-    r"\bexample\.(org|com|net)\b|\bSCHOOL\b|\b(YOUR|MY)[_-]?[A-Z]*\b|\bCODE\b|\bX{3,}\b|\bTODO\b|\bTBD\b|…|\.\.\."
-)
 # Panels' own ways to write a parameter. The server fills in {name} only, so these would be sent as they are.
 OF_PANELS = re.compile(r"\{\{.*?\}\}|\$\{.*?\}|%[A-Z][A-Z_]{2,}%|\[%?\w+%?\]|<\w+>")
 OWN = re.compile(r"\{(\w+)\}")
 PARAMETERS = {"participant", "id", *(name for panel in PANELS.values() for name in (*panel.parameters, *panel.added))}
-
-
-def is_placeholder(text: str) -> bool:
-    """Whether a text still has what documentation writes for a value that you are to fill in.
-
-    >>> is_placeholder("lab@example.org"), is_placeholder("lab@uni-tuebingen.de")
-    (True, False)
-    """
-    return PLACEHOLDERS.search(text) is not None
 
 
 def links(situation: Situation) -> Iterator[LiveCheck]:
@@ -101,8 +89,8 @@ def _left_over(situation: Situation) -> LiveCheck:
                 name, Verdict.WRONG, f"{key} has {found[0]}, which is for the panel's own pages and is not filled in",
                 "write a parameter of the participant's link as {PROLIFIC_PID}, {survey_code} or {participant}",
             )  # fmt: skip
-        if found := PLACEHOLDERS.search(OWN.sub("", text)):
-            return LiveCheck(name, Verdict.WRONG, f"{key} still has {found[0]}", "put in what your panel gave you")
+        if left := placeholder(OWN.sub("", text)):
+            return LiveCheck(name, Verdict.WRONG, f"{key} still has {left}", "put in what your panel gave you")
     unknown = {field for text in keys.values() for field in OWN.findall(text) if field not in PARAMETERS}
     if unknown:
         return LiveCheck(
@@ -118,7 +106,7 @@ def _address(situation: Situation) -> LiveCheck:
         return LiveCheck(name, Verdict.FINE, "not needed: in the laboratory the server listens on this machine only")
     if not address:
         return LiveCheck(name, Verdict.LOOK, "the public address is not known here", "give it with --address https://…")
-    if is_placeholder(address):
+    if placeholder(address):
         return LiveCheck(name, Verdict.WRONG, f"{address} is a placeholder", "serve with --address and your own")
     if not (doubt := link_doubts(address)):
         return LiveCheck(name, Verdict.FINE, address)
