@@ -112,9 +112,8 @@ def run(study: Study) -> dict[str, Any]:
         read=lambda picture: store.read_png(study.folder / picture.path),
         nulls=[null for null in section.nulls if null in OF_UNITS], alphas=alphas,
     )]  # fmt: skip
-    everywhere = _everywhere(study)
-    parts = kept / PARTS / fingerprint(study) if everywhere else kept
-    for use, method in everywhere:
+    parts = kept / PARTS / fingerprint(study)
+    for use, method in _everywhere(study):
         found += scored_pictures(
             use.name, method, own, model, drawn, encoders, explanations_stage.settings(study, method), alphas=alphas,
             folder=parts / use.name,
