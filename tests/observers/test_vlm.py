@@ -123,6 +123,20 @@ def test_each_screen_is_asked_about_once_and_kept(few):
         assert not (few.stage("responses") / "vlm").exists()
 
 
+def test_a_model_of_the_same_name_at_another_server_is_asked_itself(few):
+    trials = design.load(few).trials
+    with serving(good) as server, serving(good) as other:
+        here, there = (observers.load("eyes", with_model(few, of)) for of in (server, other))
+        here.prepare(trials[:1])
+        assert not observers.load("eyes", with_model(few, server, "timeout_s = 9")).missing(trials[:1])
+        assert len(there.missing(trials[:1])) == 1
+        for path in here.folder.glob("*.json"):  # an earlier version did not say where it asked
+            held = store.read_json(path)
+            assert held.pop("url") == server.url
+            store.write_json(path, held)
+        assert not there.missing(trials[:1])
+
+
 def test_a_dry_run_says_how_many_calls_there_will_be(few, capsys):
     with serving(good) as server:
         study = with_model(few, server)

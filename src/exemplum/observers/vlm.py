@@ -36,15 +36,16 @@ SIDES = {"upper": Side.TOP, "lower": Side.BOTTOM}
 class VisionLanguageModel:
     """Asks a model behind a chat-completions endpoint; see docs/reference/observers.md.
 
-    Each reply is kept in a file named by what the model saw: screen, words, model and settings. The same screen is
-    asked about once. A trial of which the model refuses to answer, or answers in a form that cannot be read, has no
-    answer.
+    Each reply is kept in a file named by what the model saw: screen, words, model and settings; the file says at which
+    address it was asked. The same screen is asked about once. A trial of which the model refuses to answer, or answers
+    in a form that cannot be read, has no answer.
     """
 
     def __init__(self, name: str, table: VlmTable, study: Study, endpoint: Endpoint | None = None) -> None:
         self.name, self.table, self.study = name, table, study
         self.texts = words_of(study)
         self.folder = study.stage("responses") / REPLIES / name
+        self.address = table.url.rstrip("/")
         self.calls = 0  # made by this object
         self._given = endpoint
         self._replies: dict[str, Reply] = {}
@@ -132,14 +133,19 @@ class VisionLanguageModel:
     def _ask(self, key: str, trial: Trial) -> None:
         asked = words(trial, self.texts)
         reply = self._endpoint.ask(asked, screen.draw(trial, self._picture, self.texts))
-        about = {"trial": trial.trial_id, "model": self.table.model, "settings": self.table.settings, "words": asked}
-        store.write_json(self._file(key), about | {"reply": reply.as_json()})
+        store.write_json(self._file(key), {
+            "trial": trial.trial_id, "url": self.address, "model": self.table.model, "settings": self.table.settings,
+            "words": asked, "reply": reply.as_json(),
+        })  # fmt: skip
         self._replies[key] = reply
 
     def _kept(self, key: str) -> Reply | None:
+        """The reply in the file of a key; None, so that it is asked again, if it is of another server or broken."""
         try:
-            return Reply(**store.read_json(self._file(key))["reply"])
-        except (store.StoreError, LookupError, TypeError):  # asked again
+            held = store.read_json(self._file(key))
+            # files of earlier versions do not say the address
+            return Reply(**held["reply"]) if held.get("url", self.address) == self.address else None
+        except (store.StoreError, LookupError, TypeError, AttributeError):
             return None
 
     def _file(self, key: str) -> Path:
