@@ -21,7 +21,14 @@ ACCURACY = {
     "similarity": {"natural": 0.95, "synthetic": 0.7, "none": 0.5},
     "ideal": {"natural": 1.0, "synthetic": 1.0, "none": 1.0},
 }
-TOML = 'seed = 7\n[units]\nlayers = ["mixed3a", "mixed4a", "mixed5b"]\n[design]\nparticipants = 4\n'
+TOML = """seed = 7
+[units]
+layers = ["mixed3a", "mixed4a", "mixed5b"]
+[design]
+participants = 4
+[server.codes]
+completed = 'C0FFEE'  # pays the reward
+"""
 NOTE = "3 units, 45 in the protocol"
 SIDE = 48  # pixels of the pictures
 

@@ -13,7 +13,6 @@ from exemplum import export, store, tables
 from exemplum.errors import UserError
 from exemplum.store import Column
 
-SECRET = "[server.codes]\ncompleted = 'C0FFEE'\n"
 UNITS = "data/*-units_data.json"
 DATASET = '[dataset]\nauthors = ["Ada L."]\nlicense = "CC-BY-4.0"\ndoi = "10.1/x"\n'
 
@@ -118,7 +117,7 @@ def said(study, tmp_path):
     folder = tmp_path / "a study"
     shutil.copytree(study.folder, folder)
     with (folder / "study.toml").open("a", encoding="utf-8") as handle:
-        handle.write(SECRET + DATASET)
+        handle.write(DATASET)
     return type(study).open(folder)
 
 

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import tomllib
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from exemplum import pages, tables
+from exemplum.report import settings
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +157,28 @@ def test_what_was_run_is_written_down(page, study):
     for name in ("index", "explanations", "design", "responses", "analysis"):
         assert study.record(name)["fingerprint"] in shown
     assert "participants = 4" in shown  # study.toml
+
+
+def test_codes_that_pay_the_reward_are_not_shown(page, written):
+    assert "C0FFEE" not in (written / "index.html").read_text(encoding="utf-8")
+    assert 'completed = "(not shown)" # pays the reward' in " ".join(page.text["run"].split())
+    assert '"completed": "(not shown)", "failed_attention": ""' in " ".join(page.text["run"].split())
+
+
+@pytest.mark.parametrize("toml", [
+    '[server.codes]\ncompleted="C1F"\n# no_consent = "C1F"\n[server.pay]\nscreened_out = 0.25\n',
+    "[server]\ntitle = 'A'\ncodes = { completed = 'C1F', \"no_consent\" = \"\\\"C1F\" }\n",
+    'server.redirects.completed = """\nhttps://panel.org/?cc=C1F"""\n',
+    '[server.codes]\n"complet\\u0065d" = "C1F"\n',
+    '[server]\ntitle = "completed = \'C1F\'"\ncodes.completed = "C1F"\n',
+    '[server]\nbackup = "C1F"\n',
+])  # fmt: skip
+def test_a_code_is_not_shown_however_it_is_written(toml):
+    """What is shown has all else, or nothing of the file: the fourth and the fifth."""
+    assert "C1F" in str(tomllib.loads(toml))
+    shown = settings.covered(toml)
+    assert "C1F" not in shown
+    assert shown.startswith("(not shown)") or tomllib.loads(shown).keys() == tomllib.loads(toml).keys()
 
 
 def test_notes_of_the_design_are_shown(page):

@@ -20,7 +20,7 @@ from exemplum import store, tables
 from exemplum.errors import UserError
 from exemplum.export import texts
 from exemplum.export.variables import variables
-from exemplum.report import paper, stage
+from exemplum.report import paper, settings, stage
 from exemplum.responses import anonymity
 from exemplum.store import Column, Table
 from exemplum.study import Study, blinding, stamped, versions
@@ -29,7 +29,6 @@ CONTEXT = "https://schema.org/"
 STANDARD = "Psych-DS 1.5.1"
 DESCRIPTION = "dataset_description.json"
 RESULTS = ("estimates", "comparisons", "models", "effects", "verdicts", "people_and_machines")  # of analysis/
-HIDDEN = ("codes", "redirects", "contact")  # of [server]: codes and redirects pay a reward
 
 
 @dataclass(frozen=True)
@@ -113,9 +112,9 @@ def _write(study: Study, folder: Path, data: list[DataFile]) -> None:
     every = {variable["name"]: variable for described in reversed(told) for variable in described}
     store.write_json(folder / DESCRIPTION, _description(study, list(every.values())))
     _write_results(study, folder)
-    settings = study.config.model_dump(mode="json")
-    settings["server"] = {name: value for name, value in settings["server"].items() if name not in HIDDEN}
-    store.write_json(folder / "materials" / "settings.json", settings)
+    said = settings.every_setting(study)
+    del said["server"]["contact"]
+    store.write_json(folder / "materials" / "settings.json", said)
     files = [(one.name, one.meaning, len(one.frame), one.key) for one in data]
     store.write_text(folder / "README.md", texts.readme(study, _title(study), files, blinding.notice(study)))
     store.write_text(folder / "CHANGES.md", texts.changes(study))

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from exemplum import pages, tables
-from exemplum.report import formatting
+from exemplum.report import formatting, settings
 from exemplum.study import STAGES, Study, versions
 
 
@@ -25,7 +25,7 @@ class StageRow:
 @dataclass(frozen=True)
 class Provenance:
     seed: int
-    toml: str
+    toml: str  # without what is secret, as is config
     config: str  # every key with its value, defaults included, as JSON
     stages: list[StageRow]
     versions: dict[str, str]
@@ -40,8 +40,8 @@ def of_study(study: Study) -> Provenance:
     path = study.stage("index") / "broken.parquet"
     return Provenance(
         seed=study.config.seed,
-        toml=(study.folder / "study.toml").read_text(encoding="utf-8"),
-        config=json.dumps(study.config.model_dump(mode="json"), indent=2, ensure_ascii=False),
+        toml=settings.toml(study),
+        config=json.dumps(settings.every_setting(study), indent=2, ensure_ascii=False),
         stages=[_stage(name, record) for name, record in records],
         versions=versions(),
         machines=sorted({str(record.get("machine", "")) for _, record in records} - {""}),

@@ -31,7 +31,7 @@ from exemplum.report.pictures import example_screens, make_cards
 from exemplum.responses import exclusions, files, read_all, read_entered
 from exemplum.study import Stage, Study, blinding, stamped
 
-SCHEMA = 6  # of the report; a new number makes every report stale
+SCHEMA = 7  # of the report; a new number makes every report stale
 ALWAYS = ("estimates", "comparisons", "responses")  # exported even if they are empty
 UPSTREAM = ("explanations", "design", "responses", "analysis")
 
