@@ -21,9 +21,14 @@ export function html(key: string, fill: Record<string, string | number> = {}): s
   return escape(say(key, fill));
 }
 
-/** As paragraphs: a blank line parts two. Nothing for an empty text. */
+/** As `inParagraphs`, of the text of a key. */
 export function paragraphs(key: string, fill: Record<string, string | number> = {}): string {
-  return say(key, fill)
+  return inParagraphs(say(key, fill));
+}
+
+/** A text as paragraphs: a blank line parts two. Nothing for an empty text. */
+export function inParagraphs(text: string): string {
+  return text
     .split(/\n\s*\n/)
     .filter((part) => part.trim())
     .map((part) => `<p>${escape(part.trim()).replace(/\n/g, "<br>")}</p>`)
