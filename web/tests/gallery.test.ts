@@ -12,7 +12,7 @@ const network = {
 } as unknown as Network; // prettier-ignore
 
 const unit = (place: number, changes: Partial<UnitRow> = {}): UnitRow => ({
-  place, layer: 0, name: `mixed4a:${place}`, branch: "1x1", flag: 0, thumbs: [], likes: [], scores: [0.5],
+  place, layer: 0, channel: place, name: `mixed4a:${place}`, branch: "1x1", flag: 0, thumbs: [], likes: [], scores: [0.5],
   accuracies: [0.5], role: 0, methods: [], people: null, answers: 0, machine: null, active: 10, selectivity: 1, ...changes,
 }); // prettier-ignore
 
@@ -21,7 +21,7 @@ const names = (units: UnitRow[], question: Partial<typeof EMPTY>) =>
 
 describe("search", () => {
   const units = [
-    unit(1, { likes: [0] }), unit(11, { branch: "5x5" }), unit(17, { name: "mixed5b:17", likes: [1] }),
+    unit(1, { likes: [0] }), unit(11, { branch: "5x5" }), unit(17, { channel: 17, name: "mixed5b:17", likes: [1] }),
   ]; // prettier-ignore
   it.each([
     ["", [1, 11, 17]], ["mixed4a", [1, 11]], ["4a", [1, 11]], [":1", [1]], ["mixed4a:11", [11]], ["fabric", [1]],

@@ -39,8 +39,6 @@ export function flagOf(unit: UnitRow): string {
 
 export function cell(unit: UnitRow, question: Question, images: 1 | 4, width: number, context: Context): HTMLElement {
   const shown = figure(unit, question);
-  const channel = unit.name.slice(unit.name.lastIndexOf(":"));
-  const layer = unit.name.slice(0, -channel.length);
   // ink and ground may be of one colour
   const liked = [...new Set(unit.likes.map((each) => words(context.network.labels[each]![1])))].slice(0, 3).join(", ");
   // what is seen in another way, for readers
@@ -60,7 +58,7 @@ export function cell(unit: UnitRow, question: Question, images: 1 | 4, width: nu
     h("span.images", {}, thumbs),
     bar,
     h("span.caption", {}, h("span.heard", {}, unit.name),
-      h("b", { "aria-hidden": "true" }, images === 4 && h("span.of", {}, layer), channel), " ",
+      h("b", { "aria-hidden": "true" }, images === 4 && h("span.of", {}, context.network.layers[unit.layer]!.name), `:${unit.channel}`), " ",
       h("span.figure", {}, flagOf(unit) || shown), h("span.heard", {}, heard)),
   ); // prettier-ignore
   made.style.width = `${width}px`;

@@ -48,15 +48,15 @@ export function wilson(answers: number, correct: number): [low: number, high: nu
   return [Math.max(0, middle - half), Math.min(1, middle + half)];
 }
 
-/** A name as readers see it: `colour histogram`. */
-export function label(name: string): string {
-  const parts = name.split(/[:/\\]/).filter(Boolean);
-  return (parts.at(-1) ?? name).replaceAll("_", " ");
-}
-
 /** A label of images as readers see it: `golden retriever`. */
 export function words(value: string): string {
   return value.replaceAll("_", " ");
+}
+
+/** The last part of a name, as readers see it: `colour histogram` of `my/colour_histogram`. */
+export function label(name: string): string {
+  const parts = name.split(/[:/\\]/).filter(Boolean);
+  return words(parts.at(-1) ?? name);
 }
 
 /** A value between the sorted values' ends as a share of them that lie below it, 0 to 1. */

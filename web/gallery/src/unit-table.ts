@@ -22,6 +22,7 @@ export interface Question {
 export interface UnitRow {
   place: number; // among all units
   layer: number;
+  channel: number;
   name: string;
   branch: string;
   flag: number;
@@ -79,6 +80,7 @@ export function rows(network: Network, number: number, columns: LayerColumns): U
   return columns.channel.map((channel, at) => ({
     place: layer.first + at,
     layer: number,
+    channel,
     name: `${layer.name}:${channel}`,
     branch: network.branches[columns.branch[at]!] ?? "",
     flag: columns.flags[at]!,
