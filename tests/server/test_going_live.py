@@ -144,6 +144,20 @@ def test_a_consent_that_nobody_has_finished_is_named(checked, text, verdict, wor
     assert words in found[1]
 
 
+@pytest.mark.parametrize(("languages", "words", "verdict", "said"), [
+    ('["en"]', "", "wrong", 'tools: without words in en | write texts/en.toml: [field.tools] label = "…"'),
+    ('["en", "de"]', '[field.tools]\nlabel = "Which tools?"\n', "wrong", "tools: without words in de"),
+    ('["en"]', '[field.tools]\nlabel = "Which tools?"\n', "fine", "age, tools, in en"),  # age is shipped with words
+])  # fmt: skip
+def test_a_question_of_your_own_needs_words_in_every_language(checked, languages, words, verdict, said):
+    asked = '[server]\ndemographics = ["gender"]\n'
+    fields = '[[server.fields]]\nname = "age"\n[[server.fields]]\nname = "tools"\n'
+    toml = GOOD.replace("[server]\n", asked).replace('["en"]', languages) + fields
+    found = checked(toml, consent=CONSENT + words)["questions"]
+    assert found[0] == verdict, found
+    assert said in found[1]
+
+
 def test_a_consent_that_is_wrong_in_the_second_language_is_not_hidden_by_the_first(checked, tmp_path):
     (tmp_path / "study" / "texts").mkdir(parents=True)
     (tmp_path / "study" / "texts" / "en.toml").write_text(

@@ -29,6 +29,8 @@ def declared(situation: Situation) -> Iterator[LiveCheck]:
     yield _consent(study)
     yield _contact(study)
     yield _title(study)
+    if study.config.server.fields:
+        yield _questions(study)
     yield _rules(study)
     yield _sample_size(study)
 
@@ -88,6 +90,19 @@ def _title(study: Study) -> LiveCheck:
             return LiveCheck("title", Verdict.WRONG, f"{title} is a placeholder", "set study.toml: [server] title")
         return LiveCheck("title", Verdict.FINE, title)
     return LiveCheck("title", Verdict.LOOK, "a neutral one of Exemplum's", "set study.toml: [server] title")
+
+
+def _questions(study: Study) -> LiveCheck:
+    """Whether each question of the study's own has words in every language: pages show the key of a text without."""
+    said = study.config.server
+    labels = {field.name: f"field.{field.name}.label" for field in said.fields}
+    for language, words in texts.load(study.folder, said.languages).items():
+        if silent := [name for name, label in labels.items() if not words.get(label)]:
+            return LiveCheck(
+                "questions", Verdict.WRONG, f"{', '.join(silent)}: without words in {language}",
+                f'write texts/{language}.toml: [field.{silent[0]}] label = "…"',
+            )  # fmt: skip
+    return LiveCheck("questions", Verdict.FINE, f"{', '.join(labels)}, in {', '.join(said.languages)}")
 
 
 def _rules(study: Study) -> LiveCheck:
