@@ -35,7 +35,7 @@ participants = {participants}
 catch_accuracy = 0.5
 
 [observers]
-run = {machines}
+run = [{machines}]
 
 [server]
 title = "Which image fits?"
@@ -43,9 +43,6 @@ contact = "Dr Ada Lovelace, ada@psychology.example"
 minutes = 6
 recruit = {participants}
 """
-
-
-MACHINES = '["chance"]'
 SIMULATED = """
 [observers.simulated]
 accuracy = { natural = 0.92, synthetic = 0.78, catch = 0.98 }
@@ -94,9 +91,9 @@ def main(folder: Path, answered: bool) -> None:
     settings = SETTINGS.format(
         pictures=pictures.resolve(),
         participants=24 if answered else 8,
-        machines=f'{MACHINES[:-1]}, "simulated"]{SIMULATED}' if answered else MACHINES,
+        machines='"chance", "simulated"' if answered else '"chance"',
     )
-    (folder / "study.toml").write_text(settings, encoding="utf-8")
+    (folder / "study.toml").write_text(settings + (SIMULATED if answered else ""), encoding="utf-8")
     study = Study.open(folder)
     pipeline.run_stage(study, "design", False)
     if answered:
