@@ -36,8 +36,9 @@ def link(page: str) -> str:
 
 
 def linked(text: str) -> str:
-    """A text in which the names of pages, as in docs/reference/scores.md, are links with the title of the page."""
-    return re.sub(r"docs/((?:[\w-]+/)*[\w-]+\.md)", lambda page: link(page[1].removeprefix("reference/")), text)
+    """A text in which names of pages, as in docs/reference/scores.md#tasks, are links with the title of the page."""
+    pages = r"docs/((?:[\w-]+/)*[\w-]+\.md(?:#[\w-]+)?)"
+    return re.sub(pages, lambda page: link(page[1].removeprefix("reference/")), text)
 
 
 def paragraphs(text: str, indent: str = "") -> str:

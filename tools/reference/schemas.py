@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tools.reference import linked
+
 from exemplum import tables
 
 HEAD = """# Tables
@@ -32,7 +34,7 @@ def text() -> str:
             "| column | type | meaning |\n| --- | --- | --- |"
         )
         for name, column in table.columns.items():
-            meaning = column.meaning.replace("|", "\\|")
+            meaning = linked(column.meaning).replace("|", "\\|")
             parts.append(f"| `{name}` | {column.dtype} | {meaning} |")
     return "\n".join(parts) + "\n"
 
