@@ -7,7 +7,7 @@ from exemplum.responses import exclusions, read_all
 from exemplum.server.pages import session_lines
 from exemplum.server.sessions.schedule import rehearsal
 from exemplum.server.sessions.worked_examples import WorkedExamples
-from exemplum.server.storage.export import publish
+from exemplum.server.storage.publication import publish
 from exemplum.server.storage.schema import Answer, SessionRow, StepRecord, TrialRow
 from exemplum.server.storage.tables import OBSERVER, members, people, ratings, responses
 from server import made

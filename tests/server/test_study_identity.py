@@ -16,7 +16,7 @@ from exemplum import design as designs, store
 from exemplum.errors import UserError
 from exemplum.server.storage import database as server_database
 from exemplum.server.storage.database import sqlite_url
-from exemplum.server.storage.export import publish
+from exemplum.server.storage.publication import publish
 from exemplum.server.storage.schema import Answer, Audit, Participant, SessionRow, StudyRow
 from exemplum.server.storage.tables import publishing
 from exemplum.study.folder import Study, new_identity, read_identity

@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from sqlalchemy import NullPool, create_engine, select, text
 
 from exemplum.server import requests as texts
-from exemplum.server.storage.export import publish
+from exemplum.server.storage.publication import publish
 from exemplum.server.storage.schema import Event, Participant, SessionRow, StepRecord
 from exemplum.tables import PEOPLE
 from server.conftest import ON_SQLITE

@@ -8,7 +8,7 @@ import pytest
 
 from design.made import stimuli, units
 from exemplum import responses
-from exemplum.server.storage import export
+from exemplum.server.storage.publication import publish
 from server.browser.conftest import PACED, saved_study
 from server.browser.person import Person
 
@@ -41,7 +41,7 @@ def test_every_answer_of_a_full_session_is_stored_as_it_was_clicked(host, contex
     person.rating = lambda: int(rng.choice([-1, 1]) * rng.integers(1, 9))
     person.session()
     page.locator(".code output").wait_for()
-    export.publish(running.experiment)
+    publish(running.experiment)
     found = responses.read_all(running.folder / "responses")
     asked = found.responses.sort_values("trial")[["trial_id", "choice", "confidence"]]
     assert asked.to_numpy().tolist() == [list(answer) for answer in given]

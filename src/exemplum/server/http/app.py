@@ -28,7 +28,7 @@ from exemplum.server.live.machine import LOW_DISK
 from exemplum.server.pages.templating import templates
 from exemplum.server.requests import NO_JSON, ApiError, bad_request
 from exemplum.server.sessions import summaries, watch, withdrawal
-from exemplum.server.storage.export import publish
+from exemplum.server.storage.publication import publish
 from exemplum.server.storage.status import keep
 
 log = logging.getLogger("exemplum.server")

@@ -1,43 +1,24 @@
-"""From the database to files: the tables in responses/, and downloads with all data of each answer."""
+"""Downloads: all data of each session as tables, with or without what identifies people."""
 
 from __future__ import annotations
 
 import io
 import json
-import logging
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session as Orm
 
-from exemplum.errors import UserError
-from exemplum.responses import ExclusionsSection, anonymity, exclusions, write_entered
+from exemplum.responses import ExclusionsSection, anonymity, exclusions
 from exemplum.server.experiment import Experiment
-from exemplum.server.storage import flow
 from exemplum.server.storage.schema import Answer, Event, StepRecord, TrialRow
-from exemplum.server.storage.tables import (
-    ANSWERS,
-    FILES,
-    Member,
-    label,
-    members,
-    people,
-    publishing,
-    ratings,
-    refuse_fewer,
-    responses,
-    withdrawn,
-)
+from exemplum.server.storage.tables import Member, label, members, people, ratings, readable, responses
 from exemplum.store import Column, Table, csv_text
 from exemplum.tables import EXCLUSIONS, PEOPLE, RATINGS, RESPONSES
 
-T = TypeVar("T")
-log = logging.getLogger("exemplum.server")
 MEASURED = {
     "shown_at": Column("float", "first frame that showed the trial, ms since 1970 by the browser's clock"),
     "input": Column("str", "mouse, touch, pen, keyboard or simulated"),
@@ -88,48 +69,13 @@ WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {
 }
 
 
-def publish(experiment: Experiment) -> int:
-    """Write finished sessions, without pilots, as responses/people.parquet with sessions and ratings beside it.
-
-    The analysis reads them with the machines' answers and applies exclusion rules. Returns the number of participants.
-    Raises LostRowsError, and writes nothing, if rows of people who did not withdraw would be lost.
-    """
-    # one at a time over all threads and processes: an older state written last would restore withdrawn participants
-    with publishing(experiment.study):
-        try:
-            published = _publish(experiment, experiment.study.stage("responses"))
-        except UserError as error:
-            experiment.trouble = str(error)
-            raise
-        experiment.trouble = ""
-        return published
-
-
-def _publish(experiment: Experiment, folder: Path) -> int:
-    with experiment.database.read() as orm:
-        of = members(orm, experiment.study_id, finished=True)
-        counts = flow.entered(orm, experiment.study_id)
-        if not of and not (folder / ANSWERS).exists():
-            return 0
-        frames, _ = _readable(of, lambda some: dict(
-            zip(FILES, (responses(orm, some), people(orm, some), ratings(orm, some)), strict=True)
-        ))  # fmt: skip
-        gone = withdrawn(orm, experiment.study_id)
-    refuse_fewer(folder, frames, gone)
-    write_entered(experiment.study, counts)
-    for name, frame in frames.items():
-        FILES[name][0].write(folder / name, frame)
-    log.info("published", extra={"participants": len(of), "answers": len(frames[ANSWERS])})
-    return len(of)
-
-
 def archive(orm: Orm, experiment: Experiment, form: str, anonymous: bool) -> bytes:
     """A zip file of all tables as `form` (csv, parquet, json) with a data dictionary.
 
     `anonymous`: no ids, codes, links, browsers, free text or clock times; the age in groups of ten years; no pilots.
     """
     of = members(orm, experiment.study_id, pilot=False if anonymous else None)
-    tables, problems = _readable(of, lambda some: _tables(orm, experiment, some, anonymous))
+    tables, problems = readable(of, lambda some: _tables(orm, experiment, some, anonymous))
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as pack:
         for table, frame in tables:
@@ -148,30 +94,6 @@ def dictionary(tables: list[Table]) -> pd.DataFrame:
         for table in tables
         for name, column in table.columns.items()
     )
-
-
-def _readable(of: list[Member], make: Callable[[list[Member]], T]) -> tuple[T, list[dict[str, str]]]:
-    """The tables of all readable sessions; and the unreadable ones, with the reason.
-
-    One broken row of an old database must not make all other data inaccessible.
-    """
-    try:
-        return make(of), []
-    except SQLAlchemyError:  # the database itself
-        raise
-    except Exception:
-        log.exception("a session cannot be read")
-    good, problems = [], []
-    for member in of:
-        try:
-            make([member])
-            good.append(member)
-        except SQLAlchemyError:
-            raise
-        except Exception as error:
-            said = {"problem": type(error).__name__, "detail": str(error)}
-            problems.append({"participant": label(member[0])} | said)
-    return make(good), problems
 
 
 def _tables(orm: Orm, experiment: Experiment, of: list[Member], anonymous: bool) -> list[tuple[Table, pd.DataFrame]]:

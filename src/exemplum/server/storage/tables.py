@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 from filelock import FileLock
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session as Orm
 
 from exemplum.errors import UserError
@@ -19,25 +21,61 @@ from exemplum.responses import FINISHED, rows
 from exemplum.server.sessions import comprehension, durations
 from exemplum.server.sessions.schedule import trial_of
 from exemplum.server.storage.schema import Answer, Audit, Participant, SessionRow, StepRecord, StudyVersion, TrialRow
-from exemplum.store import Table
+from exemplum.store import Table, digest
 from exemplum.study import Study, stamped
 from exemplum.tables import PEOPLE, RATINGS, RESPONSES
 
 OBSERVER = "participants"
 PHASES = {"before": "pre", "after": "post"}
 NAN = float("nan")
+T = TypeVar("T")
+log = logging.getLogger("exemplum.server")
 Member = tuple[SessionRow, Participant]
 
 
-def members(orm: Orm, study_id: int, *, pilot: bool | None = False, finished: bool = False) -> list[Member]:
-    """Sessions with their participants, in the order of entry; `pilot` None for all."""
+def members(
+    orm: Orm,
+    study_id: int,
+    *,
+    pilot: bool | None = False,
+    finished: bool = False,
+    only: Collection[int] | None = None,
+) -> list[Member]:
+    """Sessions with their participants, in the order of entry; `pilot` None for all, `only` these ids if given."""
     chosen = select(SessionRow, Participant).join(Participant, Participant.id == SessionRow.participant_id)
     chosen = chosen.where(Participant.study_id == study_id, Participant.withdrawn_at.is_(None))
     if pilot is not None:
         chosen = chosen.where(Participant.pilot == pilot)
     if finished:
         chosen = chosen.where(SessionRow.outcome.in_(FINISHED))
+    if only is not None:
+        chosen = chosen.where(SessionRow.id.in_(only))
     return [(row, participant) for row, participant in orm.execute(chosen.order_by(SessionRow.id))]
+
+
+def finished_states(orm: Orm, study_id: int) -> dict[str, str]:
+    """The sessions of `members(…, finished=True)` by label, each with a hash of what its rows are made of.
+
+    Reads no answers: they are never changed, so their number is enough.
+    """
+    count = func.count().label("answers")
+    answers = select(Answer.session_id, count).group_by(Answer.session_id).subquery()
+    found = orm.execute(
+        select(
+            SessionRow.id, SessionRow.version_id, SessionRow.slot, SessionRow.finished_at, Participant.group,
+            answers.c.answers,
+        )
+        .join(Participant, Participant.id == SessionRow.participant_id)
+        .outerjoin(answers, answers.c.session_id == SessionRow.id)
+        .where(
+            Participant.study_id == study_id,
+            Participant.withdrawn_at.is_(None),
+            Participant.pilot.is_(False),
+            SessionRow.outcome.in_(FINISHED),
+        )
+        .order_by(SessionRow.id)
+    )  # fmt: skip
+    return {label_of(row.id): digest(*row) for row in found}
 
 
 def label(row: SessionRow) -> str:
@@ -47,6 +85,35 @@ def label(row: SessionRow) -> str:
 
 def label_of(session_id: int) -> str:
     return f"P{session_id:04d}"
+
+
+def session_of(label: str) -> int:
+    """The session's id of a label, as `label_of` makes it."""
+    return int(label.removeprefix("P"))
+
+
+def readable(of: list[Member], make: Callable[[list[Member]], T]) -> tuple[T, list[dict[str, str]]]:
+    """The tables of all readable sessions; and the unreadable ones, with the reason.
+
+    One broken row of an old database must not make all other data inaccessible.
+    """
+    try:
+        return make(of), []
+    except SQLAlchemyError:  # the database itself
+        raise
+    except Exception:
+        log.exception("a session cannot be read")
+    good, problems = [], []
+    for member in of:
+        try:
+            make([member])
+            good.append(member)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            said = {"problem": type(error).__name__, "detail": str(error)}
+            problems.append({"participant": label(member[0])} | said)
+    return make(good), problems
 
 
 def responses(orm: Orm, of: Iterable[Member]) -> pd.DataFrame:
@@ -143,7 +210,7 @@ FILES: dict[str, tuple[Table, list[str]]] = {
     "sessions/people.parquet": (PEOPLE, ["participant"]),
     "ratings/people.parquet": (RATINGS, ["participant", "phase", "condition", "unit", "rating"]),
 }
-ANSWERS = "people.parquet"
+ANSWERS, PERSONS = "people.parquet", "sessions/people.parquet"
 Rows = set[tuple[object, ...]]
 
 
@@ -173,11 +240,15 @@ def missing(orm: Orm, study: Study, study_id: int) -> str:
     return ""
 
 
-def refuse_fewer(folder: Path, frames: dict[str, pd.DataFrame], gone: set[str]) -> None:
-    """Raise LostRowsError if a file below `folder` has rows of people who did not withdraw that its new frame lacks."""
+def refuse_fewer(folder: Path, frames: dict[str, pd.DataFrame], gone: set[str], besides: Collection[str] = ()) -> None:
+    """Raise LostRowsError if a file below `folder` has rows of people who did not withdraw that its new frame lacks.
+
+    The frames need not have the rows of those in `besides`, which are kept.
+    """
     for name, frame in frames.items():
         path, columns = folder / name, FILES[name][1]
-        if path.exists() and (lost := _said(path, "rows", _held(path, columns) - _rows(frame, columns), gone)):
+        held = _held(path, columns, besides) if path.exists() else set()
+        if lost := _said(path, "rows", held - _rows(frame, columns), gone):
             raise LostRowsError(
                 f"{lost} that would be lost, so the file was not written; check that this is the right database, and "
                 "complete"
@@ -210,9 +281,10 @@ def _said(path: Path, what: str, lost: Rows, gone: set[str]) -> str:
     return f"{path} holds {count} {what} of {named}" if stays else ""
 
 
-def _held(path: Path, columns: list[str]) -> Rows:
+def _held(path: Path, columns: list[str], besides: Collection[str] = ()) -> Rows:
     try:
-        return _rows(pd.read_parquet(path, columns=columns), columns)
+        frame = pd.read_parquet(path, columns=columns)
+        return _rows(frame[~frame["participant"].isin(list(besides))], columns)
     except Exception as error:
         raise UserError(
             f"{path} cannot be read ({error}); if the database has all answers, delete this file, and it will be "
