@@ -29,7 +29,7 @@ from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, sync_playwright
-from tools import idea_figure, population_figure
+from tools import idea_figure, population_figure, verdict_figure
 
 from exemplum import design as designs
 from exemplum.errors import UserError
@@ -106,6 +106,14 @@ def populations(browser: Browser, study: Path) -> Shots:  # noqa: ARG001 (it sho
     page.close()
 
 
+def verdicts(browser: Browser, study: Path) -> Shots:  # noqa: ARG001 (it shows no study)
+    """What a verdict can be: the figure of docs/explanation/inference.md."""
+    page = _page(browser, verdict_figure.WIDTH, verdict_figure.HEIGHT)
+    page.set_content(f'<body style="margin: 0">{verdict_figure.svg()}</body>')
+    yield "verdicts", _image(page.screenshot())
+    page.close()
+
+
 def participant(browser: Browser, study: Path) -> Shots:
     """Pages of a session as a participant sees them, from the preview of the design's first schedule."""
     with tempfile.TemporaryDirectory(prefix="exemplum-screenshots-") as scratch:
@@ -161,8 +169,8 @@ def gallery(browser: Browser, study: Path) -> Shots:
 
 
 GROUPS: dict[str, Callable[[Browser, Path], Shots]] = {
-    "idea": idea, "populations": populations, "report": report, "network": network, "participant": participant,
-    "experimenter": experimenter, "gallery": gallery, "people": people,
+    "idea": idea, "populations": populations, "verdicts": verdicts, "report": report, "network": network,
+    "participant": participant, "experimenter": experimenter, "gallery": gallery, "people": people,
 }  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Run every command of the docs' tutorials, and compare what it prints: python -m tools.tutorials [PAGE ...] [--write]
 
-Pages are those of docs/start/, docs/tutorials/ and docs/how-to/. Each runs in a temporary folder of its own:
+Pages are those of docs/start/, docs/tutorials/, docs/how-to/ and docs/explanation/. Each runs in its own folder:
 
     ```console                       lines after `$ ` are given to one bash, `> ` continues them; the lines below are
                                      what it should print, in which `...` stands for anything, and any run of white
@@ -39,7 +39,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("start", "tutorials", "how-to")
+FOLDERS = ("start", "tutorials", "how-to", "explanation")
 FENCE = re.compile(r'( *)```(\w+)(?: title="([^"]+)")?\s*$')
 HIDDEN = re.compile(r"<!-- (not run|run|needs): (.+?) -->$")
 APPENDED = ", added at the end"
