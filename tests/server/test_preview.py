@@ -63,12 +63,14 @@ def test_only_the_experimenter_may_look(serve):
 
 def test_a_place_is_shown_as_its_participant_would_be_sent_it(serve):
     """Oracle: what the server sent to a participant who then took this place."""
-    client = let_in(serve())
+    client = let_in(serve('[server.codes]\ncompleted = "C0FFEE"\n'))
     plan = client.get(PLAN, params={"place": 1}).json()
     _, sent = walked(client)
     assert [plain(state) for state in plan["states"]] == [plain(state) for state in sent[:-1]]
     assert [state["progress"] for state in plan["states"][2:]] == [state["progress"] for state in sent[2:-1]]
-    assert [state["step"]["outcome"] for state in plan["endings"]] == ["completed", "no_consent"]
+    # a PDF of it is handed out, and with the code anyone could claim the pay
+    codes = {state["step"]["outcome"]: state["step"]["code"] for state in plan["endings"]}
+    assert (sent[-1]["step"]["code"], codes) == ("C0FFEE", {"completed": "EXAMPLE234", "no_consent": ""})
     blocks = [state["step"] for state in plan["states"] if state["step"]["kind"] == "block"]
     shown = [trial["trial"] for block in blocks for trial in block["trials"]]
     assert len(shown) == TRIALS

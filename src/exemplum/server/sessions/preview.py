@@ -28,7 +28,7 @@ from exemplum.server.storage.tables import label
 
 State = dict[str, Any]
 EXAMPLE_SHARE = 0.8  # of right answers, in the scores of a preview
-EXAMPLE_CODE = "EXAMPLE234"
+EXAMPLE_CODE = "EXAMPLE234"  # also for declared ones, which pay: the PDF leaves the laboratory
 # Reasons why the server refuses somebody that every study has
 REFUSALS = ("closed", "already_done", "already_started", "bad_link", "unfilled_link", "small_screen")
 
@@ -134,7 +134,7 @@ def _preview(orm: Orm, experiment: Experiment, row: SessionRow, language: str, n
     if ended["status"] != "active":
         states.append(_ending(orm, experiment, row, ended["outcome"], ended["code"]))
     endings = [
-        _ending(orm, experiment, row, outcome, code_of(experiment, outcome, lambda: EXAMPLE_CODE))
+        _ending(orm, experiment, row, outcome, code_of(experiment, outcome, lambda: EXAMPLE_CODE) and EXAMPLE_CODE)
         for outcome in possible_outcomes(experiment.study)
     ]
     return SessionPreview(name, row.language, pilot, states, endings, _truth(trials), missing)
