@@ -53,6 +53,6 @@ def test_meaning_is_plain_text_and_rows_have_anchors():
      ("https://elsewhere", "https://elsewhere"), ("#here", "#here")],
 )  # fmt: skip
 def test_links_that_leave_the_docs_lead_into_the_repository(link, leads_to):
-    page = SimpleNamespace(file=SimpleNamespace(src_uri="how-to/page.md"))
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="how-to/page.md"), meta={})
     config = SimpleNamespace(repo_url="https://host")
     assert site.on_page_markdown(f"[x]({link})", page=page, config=config) == f"[x]({leads_to})"

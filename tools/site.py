@@ -20,7 +20,16 @@ LAST_HEADING = "## Words to prefer"  # below it are words to avoid
 # these have an everyday meaning too, so that a link would often be wrong
 EVERYDAY = re.compile("batch|bin|block|cell|claim|factor|group|place|showing|stage|stale|step|update")
 LEFT_ALONE = ("a", "code", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "button", "script", "style", "svg", "summary")
-BOOST = {"reference/cli.md": 2}  # in searches, so that `exemplum score` finds the command before pages about scores
+# In searches: answers and tasks come before keys and functions, and `exemplum score` finds the command before pages
+# about scores
+BOOST = {
+    "how-to/questions.md": 4,
+    "how-to/": 2,
+    "start/": 2,
+    "tutorials/": 2,
+    "reference/cli.md": 2,
+    "reference/python/": 0.5,
+}
 KEY = re.compile(r"^### `\[.+\] (\w+)`$", re.MULTILINE)  # a heading of docs/reference/study-toml.md
 LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 
@@ -64,8 +73,8 @@ def with_anchors(html: str) -> str:
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
     """Called by mkdocs: links that leave docs/ lead into the repository; keys have short names in the contents."""
     folder = posixpath.dirname(f"docs/{page.file.src_uri}")
-    if page.file.src_uri in BOOST:
-        page.meta["search"] = {"boost": BOOST[page.file.src_uri]}
+    if boost := next((boost for start, boost in BOOST.items() if page.file.src_uri.startswith(start)), None):
+        page.meta["search"] = {"boost": boost}
 
     def to_repository(link: re.Match[str]) -> str:
         path = posixpath.normpath(posixpath.join(folder, link[2]))
