@@ -54,6 +54,9 @@ def fleiss(right: Array, n: Array) -> Array:
     Items with fewer than two raters are left out; P̄ is the unweighted mean over items, chance agreement is computed
     from all answers. NaN when all answers are equal. Source: Fleiss (1971), Psychol. Bull. 76, 378-382; unequal
     numbers: Fleiss, Levin & Paik (2003), Statistical Methods for Rates and Proportions, ch. 18.3.
+
+    >>> round(float(fleiss(np.array([10, 9, 3, 8]), np.array([10, 10, 10, 10]))), 3)
+    0.319
     """
     return _fleiss_kappa(_fleiss_sums(np.asarray(right, dtype=float), np.asarray(n, dtype=float)).sum(axis=-1))
 

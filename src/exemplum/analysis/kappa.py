@@ -49,9 +49,13 @@ def _kappas(tables: Array) -> Array:
 
 
 def cohen(table: Array) -> tuple[float, float]:
-    """Kappa and its standard error of a table of counts (2, 2).
+    """Cohen's κ and its standard error from counts (2, 2): rows are the first judgement, columns the second.
 
     NaN for fewer than two answers, or if all are in one cell, where chance agreement is 1.
+
+    >>> kappa, error = cohen(np.array([[10, 5], [5, 30]]))
+    >>> round(kappa, 3), round(error, 3)
+    (0.524, 0.132)
     """
     n = table.sum()
     if n < 2 or (table.sum(axis=0).max() == n and table.sum(axis=1).max() == n):

@@ -75,6 +75,12 @@ def table(
     of an interleaved protocol. Each cell has its own stream of random numbers, from the
     seed and its sizes, so a cell does not depend on which other cells are requested. `advance(1)` is called after each
     simulation. Raises UserError for an unknown test or part, or impossible sizes.
+
+    >>> from exemplum.analysis import Spread
+    >>> scenario = Scenario(0.85, -0.10, Spread(unit=0.9, participant_condition=0.25, unit_condition=0.5), 2, 45)
+    >>> found = table(scenario, [5, 20], [45], "new_units", simulations=50, seed=1)
+    >>> found["trials"].tolist(), found["power"].tolist()  # with 5 and with 20 participants
+    ([90, 90], [0.48, 1.0])
     """
     for kind, given, known in (("test", test, TESTS), ("part", part, PARTS)):
         if given not in known:
@@ -232,7 +238,11 @@ def _log_odds(scenario: Scenario, rng: np.random.Generator) -> tuple[Array, Arra
 
 
 def log_odds(accuracy: float, sd: float) -> float:
-    """The mean of normal log odds with this standard deviation that gives the accuracy over all of them."""
+    """The mean of normal log odds with this standard deviation that gives the accuracy over all of them.
+
+    >>> round(log_odds(0.85, 0.0), 2), round(log_odds(0.85, 1.0), 2)
+    (1.73, 2.05)
+    """
     if sd == 0:
         return float(logit(accuracy))
 
@@ -273,7 +283,12 @@ def spread_of(sd: Array) -> Spread:
 
 
 def smallest(found: pd.DataFrame, power: float = 0.8) -> pd.DataFrame:
-    """For each number of units the smallest number of participants that reaches the power; no row if none does."""
+    """For each number of units the smallest number of participants that reaches the power; no row if none does.
+
+    >>> found = pd.DataFrame({"units": [45, 45, 45], "participants": [5, 10, 20], "power": [0.55, 0.78, 0.91]})
+    >>> smallest(found)["participants"].tolist()
+    [20]
+    """
     enough = found[found["power"] >= power]
     return enough.sort_values("participants").drop_duplicates("units").sort_values("units").reset_index(drop=True)
 

@@ -48,6 +48,13 @@ def split_half(code: Array, correct: Array, rng: np.random.Generator, splits: in
 
     `code`, `correct` (n,): level of each trial, and whether it was right; levels with one trial are left out. The mean
     is over Fisher's z of the splits. NaN for fewer than 4 levels or accuracies that do not vary.
+
+    >>> rng = np.random.default_rng(0)
+    >>> unit = np.repeat(np.arange(40), 20)  # 20 answers to each of 40 units
+    >>> right = rng.random(800) < np.repeat(rng.uniform(0.5, 1, 40), 20)
+    >>> half = split_half(unit, right, rng)
+    >>> round(half, 2), round(spearman_brown(half), 2)
+    (0.52, 0.68)
     """
     size, right = np.bincount(code), np.bincount(code, weights=correct).astype(int)
     size, right = size[size > 1], right[size > 1]
@@ -64,7 +71,11 @@ def split_half(code: Array, correct: Array, rng: np.random.Generator, splits: in
 
 
 def spearman_brown(half: float) -> float:
-    """Reliability of a test twice as long: 2r / (1 + r), not cut at −1. Spearman, Brown (1910), Br. J. Psychol. 3."""
+    """Reliability of a test twice as long: 2r / (1 + r), not cut at −1. Spearman, Brown (1910), Br. J. Psychol. 3.
+
+    >>> round(spearman_brown(0.6), 2)
+    0.75
+    """
     return 2 * half / (1 + half) if half > -1 else np.nan
 
 

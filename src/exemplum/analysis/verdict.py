@@ -207,7 +207,13 @@ def _deciding(row: dict[str, Any], name: str) -> float:
 
 
 def word(differs: bool, equivalent: bool, difference: float) -> str:
-    """better, worse, equivalent, undecided, or `better within the margin`: significant, and yet equivalent."""
+    """better, worse, equivalent, undecided, or `better within the margin`: significant, and yet equivalent.
+
+    >>> word(differs=True, equivalent=False, difference=-0.102)
+    'worse'
+    >>> word(differs=False, equivalent=False, difference=0.02)
+    'undecided'
+    """
     if differs:
         return ("better" if difference > 0 else "worse") + (" within the margin" if equivalent else "")
     return "equivalent" if equivalent else "undecided"

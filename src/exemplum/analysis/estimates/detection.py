@@ -55,6 +55,10 @@ def d_prime(hits: Array, on_top: Array, false: Array, on_bottom: Array) -> tuple
     Meth. 27): d′ = (z(H) − z(F))/√2, c = −(z(H) + z(F))/2; c below 0 is a preference for the top (Macmillan & Creelman
     2005, Detection Theory, ch. 7). Standard errors by the delta method (Gourevitch & Galanter 1967, Psychometrika 32).
     NaN where either side had no trials.
+
+    >>> sensitivity, criterion, *_ = d_prime(np.array([19]), np.array([22]), np.array([4]), np.array([23]))
+    >>> sensitivity.round(2).tolist(), criterion.round(2).tolist()
+    ([1.35], [-0.07])
     """
     variances, scores = [], []
     for chosen, n in ((hits, on_top), (false, on_bottom)):
@@ -72,6 +76,10 @@ def lapse_rate(wrong: float, n: float) -> tuple[float, float, float]:
     """Share of trials answered at random, if only lapses miss catch trials: 2 × errors, with Wilson's interval.
 
     A lapse is wrong half the time, so the share of errors is half the lapse rate. Ends at 1; NaN for n = 0.
+
+    >>> rate, low, high = lapse_rate(1, 50)  # one of 50 catch trials was missed
+    >>> rate, round(low, 3), round(high, 3)
+    (0.04, 0.007, 0.21)
     """
     low, high = intervals.wilson(np.array([wrong]), np.array([n]))
     value = 2 * wrong / n if n else np.nan
@@ -86,6 +94,10 @@ def without_lapses(
     Lapses pull both rates towards ½: H = λ/2 + (1 − λ)H′, so H′ = (H − λ/2)/(1 − λ) with λ from the catch trials
     (log-linear correction there too). Delta method over H, F and λ. NaN if a rate is impossible given λ.
     Source: Wichmann & Hill (2001), Percept. Psychophys. 63, for why lapses bias the slope if ignored.
+
+    >>> found, error = without_lapses(19, 22, 4, 23, wrong=1, catch=50)
+    >>> round(float(found), 2), round(error, 2)
+    (1.48, 0.37)
     """
     if not (on_top and on_bottom and catch):
         return np.nan, np.nan
@@ -258,7 +270,12 @@ def rating_counts(trials: pd.DataFrame) -> Array:
 
 
 def area(table: Array) -> Array:
-    """Area below the type-2 ROC of counts (…, 2, ratings) by trapezoids: P(right rated higher) + ½ P(same) → (…)."""
+    """Area below the type-2 ROC of counts (…, 2, ratings) by trapezoids: P(right rated higher) + ½ P(same) → (…).
+
+    >>> counts = np.array([[5, 3, 2], [5, 10, 25]])  # wrong and right answers, rated 1, 2 and 3
+    >>> float(area(counts))
+    0.75625
+    """
     wrong, right = table[..., 0, :], table[..., 1, :]
     below = np.cumsum(wrong, axis=-1) - wrong
     won = (right * (below + wrong / 2)).sum(axis=-1)

@@ -200,6 +200,10 @@ def of_one_sample(differences: Array, participants: int, units: int) -> Differen
     R: t.test(differences). NaN for fewer than two. Differences at several difficulties, (n, difficulties) with NaN
     where there is none, give the mean over difficulties of the means of each; its variance is over the n rows, as that
     of a ratio (linearization; Binder 1983, Int. Stat. Rev. 51), and the same as of the rows' means if none is missing.
+
+    >>> found = of_one_sample(np.array([-0.09, -0.07, -0.11, -0.05]), participants=4, units=45)
+    >>> round(found.estimate, 3), round(found.p, 4), [round(end, 3) for end in found.interval()]
+    (-0.08, 0.0085, [-0.121, -0.039])
     """
     n = len(differences)
     table = np.asarray(differences, dtype=float)
