@@ -1,6 +1,7 @@
 """Run every command of the docs' tutorials, and compare what it prints: python -m tools.tutorials [PAGE ...] [--write]
 
-Pages are those of docs/start/, docs/tutorials/, docs/how-to/ and docs/explanation/. Each runs in its own folder:
+Pages are README.md and those of docs/start/, docs/tutorials/, docs/how-to/, docs/explanation/ and docs/reference/. Each
+runs in its own folder:
 
     ```console                       lines after `$ ` are given to one bash, `> ` continues them; the lines below are
                                      what it should print, in which `...` stands for anything, and any run of white
@@ -39,7 +40,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("start", "tutorials", "how-to", "explanation")
+FOLDERS = ("start", "tutorials", "how-to", "explanation", "reference")
 FENCE = re.compile(r'( *)```(\w+)(?: title="([^"]+)")?\s*$')
 HIDDEN = re.compile(r"<!-- (not run|run|needs): (.+?) -->$")
 APPENDED = ", added at the end"
@@ -77,7 +78,7 @@ class Fault(NamedTuple):
 
 def pages() -> list[Path]:
     """The pages whose commands are run, in the order of their names."""
-    return sorted(page for folder in FOLDERS for page in (ROOT / "docs" / folder).glob("*.md"))
+    return [ROOT / "README.md", *sorted(page for folder in FOLDERS for page in (ROOT / "docs" / folder).glob("*.md"))]
 
 
 def blocks(lines: list[str]) -> list[Block]:

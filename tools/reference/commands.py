@@ -24,8 +24,8 @@ HEAD = """# Command line
 This page is generated from the commands by `python -m tools.reference`; a test checks that it is up
 to date.
 
-```console
-$ exemplum [OPTIONS] COMMAND [ARGUMENTS]
+```text
+exemplum [OPTIONS] COMMAND [ARGUMENTS]
 ```
 
 """
@@ -59,7 +59,7 @@ def _described(command: CommandInfo, group: str) -> str:
     given = [_value(*each) for each in _declared(command.callback) if isinstance(each[1], ArgumentInfo)]
     usage = " ".join([name, "[OPTIONS]", *given])
     said = paragraphs(_plain(inspect.getdoc(command.callback)))
-    return f"\n### {name}\n\n```console\n$ {usage}\n```\n\n{said}\n\n{_parameters(command.callback)}"
+    return f"\n### {name}\n\n```text\n{usage}\n```\n\n{said}\n\n{_parameters(command.callback)}"
 
 
 def _parameters(function: Callable[..., Any]) -> str:
