@@ -19,7 +19,9 @@ def run() -> None:
             raise
         # Nothing is left to stop: a second Ctrl-C would only print a traceback while Python ends.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        print("stopped; run the same command to continue", file=sys.stderr)
+        from exemplum.errors import STOPPED
+
+        print(STOPPED, file=sys.stderr)
         sys.exit(INTERRUPTED)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 # Control characters, line and paragraph separators, and marks that change the direction of text: none of them may
 # reach a terminal or break a line of a log.
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+STOPPED = "stopped; run the same command to continue"  # after Ctrl-C or SIGTERM
 LONGEST_WORD = 240  # characters; paths are shorter, and nobody reads more of a name
 
 

@@ -21,6 +21,7 @@ ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # fo
 SLOW_ON_POSTGRESQL = {
     "test_experimenter",
     "test_frozen_study",
+    "test_publication",
     "test_session_course",
     "test_boundary",
     "test_entry",

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, func, select, text
 
+from exemplum.errors import STOPPED
 from exemplum.server.storage.database import Database, sqlite_url
 from exemplum.server.storage.group_commit import GroupWriter
 from exemplum.server.storage.schema import Answer, SessionRow, TrialRow
@@ -122,9 +123,15 @@ def test_told_to_stop_it_answers_what_it_has_and_ends_well(where, database):
         assert told <= {key for _, _, key in stored(url)}
         server.start()
         assert crowd.outcomes() == ["completed"] * 3
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.02)  # two signals at once would be one, or come in another order
+        server.process.send_signal(signal.SIGINT)
         assert server.stop() in ENDED
     people = RESPONSES.read(folder / "responses" / "people.parquet")
     assert len(people) == len(crowd.acknowledged)
+    said = (folder / "server.log").read_text().splitlines()
+    assert "Traceback" not in "".join(said)
+    assert [line for line in said if line[:1] != "{"][-1] == STOPPED
 
 
 @ON_SQLITE  # PostgreSQL's disk is not ours to fill

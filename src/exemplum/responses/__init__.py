@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         read as read,
         read_all as read_all,
         rows as rows,
+        rows_of as rows_of,
     )
 
 
@@ -79,7 +80,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "write_encoders",
         ],
         "flow": ["FINISHED", "UNFINISHED", "Entered", "read_entered", "write_entered"],
-        "table": ["ResponseTables", "check", "files", "read", "read_all", "rows"],
+        "table": ["ResponseTables", "check", "files", "read", "read_all", "rows", "rows_of"],
     },
 )
 __all__ += ["ExclusionsSection"]

@@ -36,6 +36,11 @@ log = logging.getLogger("exemplum.server")
 # took 140 ms instead of 105.
 TURN_S = 0.0005
 INDEX = "index.html"
+PATIENCE_S = 2.0  # of the person who stops the server, until a line says what it does
+STOPPING = (
+    "stopping: the tables in responses/ are being completed; if this is killed nothing is lost, and the next start of "
+    "the server completes them"
+)
 FAILING, WELL = "failing", "ok"
 
 
@@ -58,7 +63,7 @@ def create_app(experiment: Experiment) -> FastAPI:
                 task.cancel()
             await run_in_threadpool(withdrawal.attempt, experiment, quiet=True, last=True)
             await run_in_threadpool(experiment.database.writer.stop)
-            await run_in_threadpool(_publish, experiment)
+            await _publish_at_the_end(experiment)
             experiment.close()
 
     app = FastAPI(title="exemplum", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
@@ -98,6 +103,14 @@ async def _publish_what_ends(experiment: Experiment) -> None:
         if experiment.ended.is_set():
             await run_in_threadpool(_publish, experiment)
         await asyncio.sleep(max(2.0, 10 * (time.monotonic() - began)))
+
+
+async def _publish_at_the_end(experiment: Experiment) -> None:
+    last = asyncio.ensure_future(run_in_threadpool(_publish, experiment))
+    await asyncio.wait({last}, timeout=PATIENCE_S)
+    if not last.done():
+        log.warning(STOPPING)
+    await last
 
 
 def _publish(experiment: Experiment) -> None:

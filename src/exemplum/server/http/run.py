@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
 
-from exemplum.errors import UserError
+from exemplum.errors import STOPPED, UserError
 from exemplum.server.experiment import Experiment, Settings
 from exemplum.server.http.middleware import configure
 from exemplum.server.http.studies import (
@@ -26,7 +28,9 @@ from exemplum.server.http.studies import (
 from exemplum.server.panels.links import base_of
 from exemplum.server.sessions.entry import link_codes
 
-GRACE_S = 10  # for running requests when the server is stopped
+# for running requests when the server is stopped; the tables are written after them, and `docker stop` kills after 10 s
+GRACE_S = 5
+STOPPING = "stopping already: what was acknowledged is saved, and the tables in responses/ are being completed"
 
 
 def run(
@@ -60,7 +64,7 @@ def run(
             "timeout_graceful_shutdown": GRACE_S, "forwarded_allow_ips": "*" if behind_proxy else "127.0.0.1",
         }  # fmt: skip
         if workers == 1:
-            uvicorn.Server(uvicorn.Config(create_server(experiments), **common)).run(sockets=[bound])
+            PatientServer(uvicorn.Config(create_server(experiments), **common)).run(sockets=[bound])
             return
     for experiment in experiments.values():
         experiment.close()
@@ -70,6 +74,33 @@ def run(
     uvicorn.run(
         "exemplum.server.http.studies:from_environment", factory=True, workers=workers, host=host, port=port, **common
     )
+    _say(STOPPED)
+
+
+class PatientServer(uvicorn.Server):
+    """uvicorn's server, which a second Ctrl-C or SIGTERM makes stop waiting for running requests, and nothing else.
+
+    uvicorn itself would then leave out the end of the application, and print a stack trace.
+    """
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            self.force_exit = True
+            _say(STOPPING)
+        else:
+            super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:  # where it has ended already this returns at once
+            await self.lifespan.shutdown()
+        if signal.SIGTERM in self._captured_signals:  # it ends the process in a moment; of Ctrl-C the command says so
+            _say(STOPPED)
+
+
+def _say(line: str) -> None:
+    """Print to standard error, also from a handler of signals that interrupts another line."""
+    os.write(2, f"{line}\n".encode())
 
 
 def _said(experiments: Mapping[str, Experiment], base: str) -> list[str]:

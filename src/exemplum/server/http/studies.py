@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, replace
@@ -138,6 +139,8 @@ class StudyPaths:
 
 def from_environment() -> ASGIApp:
     """The application in one of several processes; `run` passes the settings in the environment."""
+    # Ctrl-C reaches every process of the terminal; the first of them tells the others to stop, once
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     said: dict[str, dict[str, Any]] = json.loads(os.environ[ENVIRONMENT])
     settings = {name: Settings(**one | {"folder": Path(one["folder"])}) for name, one in said.items()}
     configure(next(iter(settings.values())).log_level)

@@ -56,6 +56,11 @@ class GroupWriter:
         """As `submit`, for threads."""
         return self._enqueue(job).result()
 
+    def settle(self) -> None:
+        """Wait until every job that runs at present is committed, or has failed."""
+        with suppress(ApiError):  # stopped, so all are; or the database failed, which who reads it next is told
+            self.submit_sync(lambda _orm: None)
+
     @property
     def waiting(self) -> int:
         return self._jobs.qsize()

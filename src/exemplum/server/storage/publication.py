@@ -49,6 +49,7 @@ def publish(experiment: Experiment) -> int:
     The analysis reads them with the machines' answers and applies exclusion rules. Returns the number of participants.
     Raises LostRowsError, and writes nothing, if rows of people who did not withdraw would be lost.
     """
+    experiment.database.writer.settle()  # a session that has just ended is committed after it said so
     # one at a time over all threads and processes: an older state written last would restore withdrawn participants
     with publishing(experiment.study):
         try:
@@ -76,7 +77,7 @@ def _publish(experiment: Experiment, folder: Path) -> int:
     sessions = {label: state for label, state in states.items() if label in kept or label in readable_now}
     if sessions != held:
         _write(study, made, sessions, kept)
-        log.info("published", extra={"participants": len(sessions), "of these made": len(readable_now)})
+        log.info("published", extra={"participants": len(sessions), "made": len(readable_now)})
     return len(states)
 
 

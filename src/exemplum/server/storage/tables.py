@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
 from filelock import FileLock
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session as Orm
 
 from exemplum.errors import UserError
-from exemplum.records import Response, Side, Trial, Viewing
-from exemplum.responses import FINISHED, rows
+from exemplum.records import Response, Side, Viewing
+from exemplum.responses import FINISHED, rows_of
 from exemplum.server.sessions import comprehension, durations
 from exemplum.server.sessions.schedule import trial_of
 from exemplum.server.storage.schema import Answer, Audit, Participant, SessionRow, StepRecord, StudyVersion, TrialRow
@@ -28,6 +29,7 @@ from exemplum.tables import PEOPLE, RATINGS, RESPONSES
 OBSERVER = "participants"
 PHASES = {"before": "pre", "after": "post"}
 NAN = float("nan")
+AT_ONCE = 50  # sessions that become one frame, since 1,000 frames of one session each take half of all time
 T = TypeVar("T")
 log = logging.getLogger("exemplum.server")
 Member = tuple[SessionRow, Participant]
@@ -118,7 +120,12 @@ def readable(of: list[Member], make: Callable[[list[Member]], T]) -> tuple[T, li
 
 def responses(orm: Orm, of: Iterable[Member]) -> pd.DataFrame:
     """RESPONSES rows of these sessions; rounds of practice after the first end in ~2, ~3."""
-    return RESPONSES.concat(_answers(orm, row, participant) for row, participant in of)
+    members = iter(of)
+    some = iter(lambda: list(islice(members, AT_ONCE)), [])
+    return RESPONSES.concat(
+        RESPONSES.frame(chain.from_iterable(_answers(orm, row, participant) for row, participant in members))
+        for members in some
+    )
 
 
 def people(orm: Orm, of: Iterable[Member]) -> pd.DataFrame:
@@ -131,32 +138,30 @@ def ratings(orm: Orm, of: Iterable[Member]) -> pd.DataFrame:
     return RATINGS.frame(rating for row, participant in of for rating in _ratings(orm, row, participant))
 
 
-def _answers(orm: Orm, row: SessionRow, participant: Participant) -> pd.DataFrame:
-    answered = orm.execute(
-        select(TrialRow, Answer)
-        .join(Answer, Answer.trial_id == TrialRow.id)
-        .where(TrialRow.session_id == row.id)
-        .order_by(TrialRow.position)
-    ).all()
-    trials = [_trial(trial) for trial, _ in answered]
+VIEWED = [field.name for field in fields(Viewing)]
+# columns, not whole rows: objects of 200,000 rows take as long to make as all the rest
+ANSWERED = select(
+    TrialRow.spec, TrialRow.trial_id, TrialRow.position, Answer.choice, Answer.confidence, Answer.rt_ms,
+    *(getattr(Answer, name) for name in VIEWED),
+).join(Answer, Answer.trial_id == TrialRow.id)  # fmt: skip
+
+
+def _answers(orm: Orm, row: SessionRow, participant: Participant) -> Iterator[dict[str, Any]]:
+    answered = orm.execute(ANSWERED.where(TrialRow.session_id == row.id).order_by(TrialRow.position)).all()
     given = [
-        Response(trial.trial_id, OBSERVER, Side(answer.choice), answer.confidence, answer.rt_ms, viewing(answer))
-        for trial, (_, answer) in zip(trials, answered, strict=True)
+        Response(answer.trial_id, OBSERVER, Side(answer.choice), answer.confidence, answer.rt_ms, _viewing(answer))
+        for answer in answered
     ]
-    return rows(
-        trials, given, experiment=protocol(orm, row), observer_kind="person", participant=label(row),
-        expertise=participant.group,
+    return rows_of(
+        [replace(trial_of(trial.spec), trial_id=trial.trial_id, index=trial.position) for trial in answered], given,
+        experiment=protocol(orm, row), observer_kind="person", participant=label(row), expertise=participant.group,
     )  # fmt: skip
 
 
-def viewing(answer: Answer) -> Viewing:
+def _viewing(answer: Row[Any]) -> Viewing:
     """How the trial of an answer was shown."""
-    measured = {field.name: getattr(answer, field.name) for field in fields(Viewing)}
+    measured = {name: getattr(answer, name) for name in VIEWED}
     return Viewing(**measured | {"frame_ms": answer.frame_ms or None})  # 0: fewer than two frames were drawn
-
-
-def _trial(row: TrialRow) -> Trial:
-    return replace(trial_of(row.spec), trial_id=row.trial_id, index=row.position)
 
 
 def _person(orm: Orm, row: SessionRow, participant: Participant) -> dict[str, Any]:
