@@ -76,6 +76,7 @@ def test_who_has_finished_is_refused_politely(serve):
     walker.start()
     walker.walk()
     assert code(Walker(client, PROLIFIC_PID="p1").start()) == (409, "already_done")
+    assert code(Walker(client, workerId="p1").start()) == (409, "already_done")  # whatever panel it comes by
 
 
 def test_the_next_person_at_a_computer_gets_another_session(serve):
@@ -160,10 +161,11 @@ def test_nobody_new_comes_in_when_enough_have_completed(serve):
 
 def test_without_consent_nothing_is_assigned_and_it_ends(serve):
     client = serve('[server.codes]\nno_consent = "NOPE"\n')
-    walker = Walker(client)
+    walker = Walker(client, survey_code="7")
     consent = walker.start().json()["state"]["step"]
     end = walker.do(consent, {"accepted": False}).json()["state"]["step"]
     assert (end["kind"], end["outcome"], end["code"]) == ("finished", "no_consent", "NOPE")
+    assert code(Walker(client, survey_code="7").start()) == (409, "already_done")  # a refusal is not taken back
     with client.experiment.database.read() as orm:
         row = orm.scalar(select(SessionRow))
         assert (row.slot, row.answered) == (None, 0)
