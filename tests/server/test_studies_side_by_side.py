@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
 from exemplum.errors import UserError
-from exemplum.server import Settings
+from exemplum.server import Settings, live, panel_links
 from exemplum.server.http.studies import (
     create_server,
     from_environment,
@@ -19,7 +19,9 @@ from exemplum.server.http.studies import (
     overview_token,
     settings_of,
 )
+from exemplum.server.sessions.entry import link_codes
 from exemplum.server.storage.schema import Answer, SessionRow
+from exemplum.study import Study
 from server.conftest import new_database
 from server.test_experimenter import TRIALS
 from server.walk import Walker
@@ -165,6 +167,19 @@ def test_what_cannot_be_told_apart_is_refused(tmp_path, names, database, said):
     with pytest.raises(UserError) as refused:
         settings_of(Settings(Path(), database), [tmp_path / name for name in names])
     assert said in str(refused.value)
+
+
+def test_one_address_with_the_name_of_the_study_is_right_for_the_other_commands_too(two, tmp_path):
+    """Oracle: the links of each study's own server. EXEMPLUM_DATABASE may hold such an address for all commands."""
+    url = f"sqlite:///{tmp_path}/{{study}}.sqlite"
+    with served(*two, database=url) as client:
+        codes = {name: link_codes(experiment) for name, experiment in client.experiments.items()}
+    assert sorted(path.name for path in tmp_path.glob("*.sqlite")) == ["first.sqlite", "second.sqlite"]
+    for folder in two:
+        study = Study.open(folder)
+        printed = dict(panel_links(study, "sona", BASE, url))
+        assert codes[folder.name]["pilot"] in printed["pilot"]
+        live.opened(study, url).close()
 
 
 def test_each_has_its_own_database_on_postgresql_in_every_process(two, postgres, monkeypatch):

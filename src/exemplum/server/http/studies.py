@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import signal
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -32,11 +31,11 @@ from exemplum.server.http.middleware import Buckets, RequestMiddleware, configur
 from exemplum.server.pages import overview
 from exemplum.server.pages.images import opaque
 from exemplum.server.pages.templating import templates
+from exemplum.server.storage.database import PLACEHOLDER, of_study, path_name
 
 ENVIRONMENT = "EXEMPLUM_SERVE"  # settings as JSON, for the processes that uvicorn starts
 # Paths of a study's own pages, which a study at the root has too
 RESERVED = frozenset({"api", "assets", "experimenter", "favicon.svg", "health", "i", "index.html", "preview"})
-PLACEHOLDER = "{study}"  # in the address of the databases
 
 
 def settings_of(settings: Settings, folders: Sequence[Path]) -> dict[str, Settings]:
@@ -71,21 +70,11 @@ def settings_of(settings: Settings, folders: Sequence[Path]) -> dict[str, Settin
         )
     return {
         name: replace(
-            settings, folder=folder, database=settings.database.replace(PLACEHOLDER, name),
+            settings, folder=folder, database=of_study(settings.database, folder),
             address=f"{settings.address}/{name}" if len(folders) > 1 else settings.address,
         )
         for name, folder in named.items()
     }  # fmt: skip
-
-
-def path_name(folder: Path) -> str:
-    """The name of a study in its path: that of its folder, in characters that an address holds.
-
-    >>> path_name(Path("/studies/Größe & Form"))
-    'Gr-e-Form'
-    """
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-.")
-    return name or "study"
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from exemplum.server.live.declared import declared, made
 from exemplum.server.live.links import links
 from exemplum.server.live.machine import machine
 from exemplum.server.live.pilots import pilots
-from exemplum.server.storage.database import Database, is_current, sqlite_url
+from exemplum.server.storage.database import Database, is_current, of_study, sqlite_url
 from exemplum.server.storage.schema import StudyRow
 from exemplum.study import DATABASE, Study, blinding
 
@@ -34,7 +34,7 @@ def opened(study: Study, url: str = "") -> Database | None:
 
     None if it was never served, or not since the schema has changed: looking at a study does not change it.
     """
-    where = url or sqlite_url(study.folder / DATABASE)
+    where = of_study(url, study.folder) or sqlite_url(study.folder / DATABASE)
     return Database(where) if is_current(where) else None
 
 

@@ -56,7 +56,7 @@ def _keys(study: Study, url: str) -> Iterator[tuple[StudyKeys, Database]]:
             f"{study.folder} has no database yet, from which codes of links are made; run: "
             f"{command('serve', study.folder)} once"
         )
-    database = Database(url or status.own(study))
+    database = Database(status.own(study, url))
     try:
         secret, row = database.writer.submit_sync(
             lambda orm: (secret_keys(orm)["secret"], status.row_of(orm, study).id)

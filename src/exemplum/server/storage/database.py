@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -23,12 +24,32 @@ from exemplum.server.requests import from_stored, to_stored
 from exemplum.server.storage.group_commit import GroupWriter
 from exemplum.server.storage.schema import Base
 
+PLACEHOLDER = "{study}"  # in the address of several studies' databases
 MIGRATION_LOCK = 0x6578656D  # any number; the same for every process that migrates
 JSON: dict[str, Any] = {"json_serializer": to_stored, "json_deserializer": from_stored}
 
 
 class DatabaseError(UserError):
     """The database cannot be opened; the message names it and the reason."""
+
+
+def path_name(folder: Path) -> str:
+    """The name of a study in its path: that of its folder, in characters that an address holds.
+
+    >>> path_name(Path("/studies/Größe & Form"))
+    'Gr-e-Form'
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-.")
+    return name or "study"
+
+
+def of_study(url: str, folder: Path) -> str:
+    """The address of one study's database, where `url` is said for several: `{study}` is the name of its path.
+
+    >>> of_study("postgresql://host/exemplum_{study}", Path("/studies/mine"))
+    'postgresql://host/exemplum_mine'
+    """
+    return url.replace(PLACEHOLDER, path_name(folder))
 
 
 class Database:

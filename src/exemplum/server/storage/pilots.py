@@ -37,7 +37,7 @@ def pilots(study: Study, url: str = "") -> PilotAnswers:
     Raises UserError if there is no such database, or if no pilot of the study's present design has finished.
     """
     hashed = design_hash(designs.load(study))
-    database = Database(url or own(study))
+    database = Database(own(study, url))
     try:
         with database.read() as orm:
             row = row_of(orm, study)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session as Orm
 
 from exemplum.errors import UserError
 from exemplum.server.experiment import Experiment
-from exemplum.server.storage.database import Database, sqlite_url
+from exemplum.server.storage.database import Database, of_study, sqlite_url
 from exemplum.server.storage.registration import real_answers
 from exemplum.server.storage.schema import Audit, Participant, StudyRow, now_ms
 from exemplum.study import DATABASE, Recruitment, Status, Study, blinding, freezing
@@ -74,7 +74,7 @@ def note(study: Study, reason: str, url: str = "") -> None:
     if not url and not is_served(study):
         _note_beside(study, reason)
         return
-    database = Database(url or own(study))
+    database = Database(own(study, url))
     try:
         first, frozen = database.writer.submit_sync(lambda orm: _mark(orm, study, reason))
     finally:
@@ -120,8 +120,10 @@ def _note_beside(study: Study, reason: str) -> None:
         log.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def own(study: Study) -> str:
-    """The address of the database in the study folder. Raises UserError if it has none."""
+def own(study: Study, url: str = "") -> str:
+    """The address of the study's database: `url`, or that in the study folder. Raises UserError if it has none."""
+    if url:
+        return of_study(url, study.folder)
     path: Path = study.folder / DATABASE
     if path.exists():
         return sqlite_url(path)
