@@ -39,6 +39,11 @@ def test_headings_code_links_and_parts_of_words_stay_as_they_are():
     assert "community sub-unit" in site.linked(html, site.terms(GLOSSARY), "")
 
 
+def test_names_of_the_reference_may_break_after_a_dot():
+    named = '<span class="doc doc-object-name doc-function-name">exemplum.images.{}open_corpus</span> exemplum.load'
+    assert site.breakable(named.format("")) == named.replace("m.i", "m.<wbr>i").format("<wbr>")
+
+
 def test_meaning_is_plain_text_and_rows_have_anchors():
     by_word = {term.word: term for term in site.terms(GLOSSARY)}
     assert set(by_word) == {"unit", "dead unit", "query", "question", "step"}

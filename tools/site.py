@@ -62,6 +62,12 @@ def linked(html: str, known: list[Term], glossary_url: str) -> str:
     return str(page)
 
 
+def breakable(html: str) -> str:
+    """A page's HTML in which the long names of docs/reference/python may break after a dot."""
+    name = r'(?<=<span class="doc doc-object-name)[^>]*>[\w.]+'
+    return re.sub(name, lambda found: found[0].replace(".", ".<wbr>"), html)
+
+
 def with_anchors(html: str) -> str:
     """The glossary's HTML with an id on each row."""
     page = BeautifulSoup(html, "html.parser")
@@ -91,7 +97,7 @@ def on_page_content(html: str, page: Any, files: Any, **_: Any) -> str:
         return with_anchors(html)
     if page.file.src_uri.endswith(".ipynb"):
         return _notebook_links(html, page.file, files)
-    return linked(html, _known(), files.get_file_from_path(GLOSSARY).url_relative_to(page.file))
+    return breakable(linked(html, _known(), files.get_file_from_path(GLOSSARY).url_relative_to(page.file)))
 
 
 def on_post_page(output: str, **_: Any) -> str:

@@ -55,9 +55,10 @@ class Study:
     ) -> Study:
         """Run a stage and the stages that it needs, if they are stale; all stages if none is named. Returns the study.
 
-        stage: index, queries, explanations, design, responses, scores, analysis or report. `force` runs the stage again
-        even if it is up to date. `unblind` is the reason for including people's answers while the study recruits; the
-        audit records it. Raises UserError if study.toml is wrong.
+        stage: index, queries, explanations, design, responses, scores, analysis or report. force: run the stage again
+        even if it is up to date. unblind: the reason for including people's answers while the study recruits, which
+        the audit records. database: address of a PostgreSQL database; SQLite in the study folder if not given. Raises
+        UserError if study.toml is wrong.
         """
         from exemplum.study import pipeline  # late: it imports this module
 
