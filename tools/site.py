@@ -18,7 +18,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 GLOSSARY = "glossary.md"
 LAST_HEADING = "## Words to prefer"  # below it are words to avoid
 # these have an everyday meaning too, so that a link would often be wrong
-EVERYDAY = re.compile("batch|bin|block|cell|claim|factor|group|place|showing|stage|stale|step|update")
+EVERYDAY = re.compile("batch|bin|block|cell|claim|factor|group|place|score|showing|stage|stale|step|task|update")
 LEFT_ALONE = ("a", "code", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "button", "script", "style", "svg", "summary")
 # In searches: answers and tasks come before keys and functions, and `exemplum score` finds the command before pages
 # about scores

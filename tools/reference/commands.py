@@ -82,7 +82,8 @@ def _parameter(parameter: inspect.Parameter, info: ArgumentInfo | OptionInfo, ki
     facts = []
     if parameter.default is parameter.empty and isinstance(info, OptionInfo):
         facts.append("Required.")
-    if parameter.default not in (parameter.empty, None, "", False, True, ()):
+    unsaid = isinstance(parameter.default, bool) or parameter.default in (parameter.empty, None, "", ())
+    if not unsaid:
         facts.append(f"Default: `{parameter.default}`.")
     if info.envvar:
         facts.append(f"Environment variable: `{info.envvar}`.")

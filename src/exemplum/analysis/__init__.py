@@ -28,9 +28,9 @@ class AnalysisSection(Section):
     """What the verdict is about, and how it is reached."""
 
     bootstrap: int = Field(10_000, ge=1, le=1_000_000)
-    """Number of bootstrap samples."""
+    """Number of resamples of the intervals `percentile` and `bca`."""
     margin: float = Field(0.05, gt=0, lt=0.5)
-    """Differences in accuracy below this count as equivalent."""
+    """Differences in accuracy below this count as equivalent: 0.05 is five percentage points."""
     primary: Literal["new_units", "these_units"] = "new_units"
     """The population that the verdict is about: new participants and new units like these, or new participants and
     these units."""

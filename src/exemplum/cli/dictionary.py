@@ -35,7 +35,7 @@ def train(
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Vectors per update.")] = 1024,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Learning rate of Adam. Default: from the number of features.")
+        float | None, typer.Option(help="Learning rate of Adam. Default: 5e-4 √(16384 / features), at most 0.003.")
     ] = None,
     vectors: Annotated[
         int, typer.Option(min=100, help="Largest number of vectors to train on; they are held in memory.")

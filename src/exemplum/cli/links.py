@@ -21,9 +21,12 @@ def links(
         str, typer.Option(help="Public address of the server, such as https://study.example.org.")
     ] = "http://127.0.0.1:8000",
     single_use: Annotated[
-        int | None, typer.Option("--single-use", min=1, help="Make so many links, each of which admits one person.")
+        int | None,
+        typer.Option("--single-use", min=1, help="Make this many links, at most 10,000; each admits one person."),
     ] = None,
-    batch: Annotated[str, typer.Option(help="Name of the batch of single-use links.")] = "",
+    batch: Annotated[
+        str, typer.Option(help="Name of the batch, which --single-use needs: up to 40 letters, digits and _.")
+    ] = "",
     group: Annotated[str, typer.Option(help='Group of the single-use links, with groups = "link".')] = "",
     database: DatabaseUrl = "",
 ) -> None:

@@ -22,8 +22,10 @@ def preview(
         bool, typer.Option("--pdf", help="Write every kind of page as a PDF with captions, and end. Needs Chromium.")
     ] = False,
     language: Annotated[str, typer.Option(help="Language of the pages. Default: the study's first.")] = "",
-    size: Annotated[str, typer.Option(help="Size of the participant's window in CSS pixels.")] = "1280x720",
-    place: Annotated[int, typer.Option(min=1, help="The schedule of the design that is shown.")] = 1,
+    size: Annotated[
+        str, typer.Option(help="Width and height of the participant's window, in CSS pixels.")
+    ] = "1280x720",
+    place: Annotated[int, typer.Option(min=1, help="Number of the schedule of the design that is shown.")] = 1,
     out: Annotated[
         Path | None, typer.Option("--out", help="The PDF file. Default: preview-LANGUAGE.pdf in the study's folder.")
     ] = None,

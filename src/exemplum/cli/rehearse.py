@@ -27,7 +27,8 @@ def rehearse(
         typer.Option(
             metavar="NAME=SHARE",
             help="Accuracy in a condition, as in natural=0.9, or on catch trials, as in catch=0.95; may be repeated. "
-            "Default: [observers.simulated] accuracy, or usual ones.",
+            "Default: [observers.simulated] accuracy, else natural=0.92, synthetic=0.82, random=0.5, none=0.5, "
+            "other methods 0.85, catch=0.98.",
         ),
     ] = None,
     lapse: Annotated[float, typer.Option(min=0, max=1, help="Share of trials answered at random.")] = 0.02,

@@ -57,7 +57,7 @@ class ImagesSection(Section):
     limit: int | None = Field(None, ge=1, le=1_000_000_000)
     """Use a random subset of this size, drawn by `seed`; all images if left out.
 
-    At least one batch of queries and references: 20 with 9 references per pole."""
+    At least as many as one batch of queries and references takes: 20 with 9 references per pole."""
 
 
 KINDS: dict[str, Callable[[str, int, Path | None], Corpus]] = {

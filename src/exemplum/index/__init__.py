@@ -71,7 +71,7 @@ class IndexSection(Section):
     keep: int = Field(300, ge=1, le=10_000)
     """How many of the highest and of the lowest images are kept for every unit.
 
-    At least one batch of queries and references: 10 with 9 references per pole."""
+    At least as many as one batch of queries and references takes: 10 with 9 references per pole."""
     sample: int = Field(4096, ge=1, le=100_000)
     """Number of images from which quantiles are computed; exact for corpora up to this size."""
     batch: int = Field(32, ge=1, le=4096)

@@ -51,11 +51,11 @@ class SimulatedSection(Section):
     or `catch`. A condition without one is an error, and so is one of a condition that the study does not
     have."""
     bias: float = Field(0.0, ge=-3, le=3)
-    """Criterion in units of d′; above 0 it prefers the top query."""
+    """Liking for one side, in units of d′: above 0 the top query is preferred, below 0 the bottom one."""
     lapse: Share = 0.0
     """Share of trials answered at random."""
     spread: float = Field(0.3, ge=0, le=10)
-    """Standard deviation over observers, in units of d′."""
+    """How much simulated people differ: standard deviation of their d′."""
     rt_median_ms: float = Field(3500.0, gt=0, le=1_000_000)
     """Median reaction time, in ms."""
     rt_sigma: float = Field(0.5, ge=0, le=5)

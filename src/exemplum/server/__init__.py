@@ -44,19 +44,19 @@ class FieldSection(Section):
     Not that of a question in `demographics`, nor `comment`, `shown_on_the_right`, `image_to_choose` or, with `groups =
     "question"`, `expertise`."""
     type: Literal["integer", "choice", "text"] = "text"
-    """What is answered."""
+    """What is answered: a whole number, one of the `options`, or free text."""
     options: Annotated[tuple[Annotated[Name, Field(max_length=100)], ...], Once] = ()
-    """The options of a `choice`."""
+    """The options of a `choice`, which needs some."""
     required: bool = False
     """Whether the question must be answered."""
     screen_out: Annotated[tuple[Name, ...], Once] = ()
     """The options that end the session: the person is screened out before the first trial."""
     min: int | None = Field(None, ge=-1_000_000_000, le=1_000_000_000)
-    """The lowest `integer`."""
+    """The lowest `integer` that is accepted; any if left out."""
     max: int | None = Field(None, ge=-1_000_000_000, le=1_000_000_000)
-    """The highest `integer`."""
+    """The highest `integer` that is accepted; any if left out."""
     max_length: int | None = Field(2000, ge=1, le=100_000)
-    """The most characters of a `text`."""
+    """The most characters of a `text` that are accepted."""
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> FieldSection:
@@ -110,7 +110,7 @@ class PaySection(Section):
     made from it."""
 
     amount: Money | None = None
-    """For a completed session."""
+    """Pay for a completed session, in `currency`. If it is left out and there is no bonus, no page speaks of pay."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$"), Accepts("a code of three capital letters, as in GBP")] = (
         "GBP"
     )
@@ -118,12 +118,12 @@ class PaySection(Section):
     bonus: Literal["none", "fixed", "accuracy"] = "none"
     """Who gets a bonus: nobody, everyone approved, or each by their share of main trials right."""
     bonus_amount: Money = 0.0
-    """The bonus; with `accuracy`, that of all main trials right."""
+    """The bonus, in `currency`; with `accuracy`, that of anyone who is right in all main trials."""
     bonus_from: float = Field(0.5, ge=0, lt=1)
     """With `accuracy`: share of main trials right up to which there is no bonus, and above which it grows in
     proportion."""
     screened_out: Money = 0.0
-    """For anyone who is screened out."""
+    """Pay of anyone who is screened out, in `currency`."""
     reject: Annotated[tuple[Name, ...], Once] = ("catch_accuracy",)
     """Rules of `[exclusions]` that are a reason to reject. Those excluded by other rules have done their work and are
     approved."""
@@ -201,7 +201,7 @@ class ServerSection(Section):
     break_s: float = Field(0.0, ge=0, le=3600)
     """Shortest break after a block, in s."""
     practice_pass: Share = 0.0
-    """Share of right answers below which a practice block is shown again."""
+    """Share of right answers below which a practice block is shown again; with 0 it is shown once."""
     practice_rounds: int = Field(3, ge=1, le=100)
     """The most rounds of a practice block."""
     resume: Literal["browser", "anywhere"] = "browser"
