@@ -21,6 +21,7 @@ from exemplum.server.sessions.forms import COMMENT, described
 from exemplum.server.sessions.recruitment import holds_place, places_held
 from exemplum.server.sessions.schedule import pictures_of, place, session_of, show_again, steps_after, trial_of, turned
 from exemplum.server.sessions.state import RATING, must_practise_again, step_id
+from exemplum.server.storage.group_commit import after_commit
 from exemplum.server.storage.schema import (
     Answer,
     Participant,
@@ -193,7 +194,7 @@ def finish(orm: Orm, experiment: Experiment, row: SessionRow, result: str = "") 
         result = FAILED_ATTENTION if ATTENTION in broken else COMPLETED
         row.excluded = bool(broken)
     row.status, row.outcome, row.finished_at = "finished", result, now_ms()
-    experiment.ended.set()
+    after_commit(orm, experiment.ended.set)
     row.code = code_of(experiment, result, _made_up)
 
 

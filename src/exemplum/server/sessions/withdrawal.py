@@ -20,6 +20,7 @@ from starlette.concurrency import run_in_threadpool
 
 from exemplum.server.experiment import Experiment
 from exemplum.server.sessions.entry import hashed_id
+from exemplum.server.storage.group_commit import after_commit
 from exemplum.server.storage.schema import (
     Answer,
     Audit,
@@ -53,8 +54,8 @@ def withdraw(orm: Orm, experiment: Experiment, key: str) -> bool:
     participant.group, participant.withdrawn_at = "", now_ms()
     orm.add(Audit(study_id=experiment.study_id, action="withdraw", detail=label(row)))
     orm.delete(row)
-    experiment.ended.set()
-    experiment.withdrew.set()
+    after_commit(orm, experiment.ended.set)
+    after_commit(orm, experiment.withdrew.set)
     return True
 
 

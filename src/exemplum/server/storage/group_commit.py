@@ -34,7 +34,13 @@ MOST = 128  # jobs per transaction
 BUDGET_S = 0.05  # a transaction begins no further job after that; the rest goes into the next one
 LAST = 9  # rank of the mark that ends the thread: after everything else
 TRIES = 4  # of a single job, when the database says that a retry may succeed
+AFTER = "after commit"  # in a session's info
 RETRY_STATES = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
+
+
+def after_commit(orm: Session, action: Callable[[], object]) -> None:
+    """Call `action` once what a job has done is committed; also called if only other jobs of its transaction are."""
+    orm.info.setdefault(AFTER, []).append(action)
 
 
 class GroupWriter:
@@ -141,6 +147,8 @@ class GroupWriter:
                 except Exception as error:
                     outcomes.append(error)
                 orm.expunge_all()
+        for action in orm.info.get(AFTER, ()):
+            action()
         return outcomes
 
     def _alone(self, job: Job, error: Exception) -> Any:
