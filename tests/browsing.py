@@ -14,6 +14,9 @@ CHROMIUM = (
 )
 
 
+PATIENCE_MS = 120_000  # a busy machine takes long to start a browser
+
+
 @contextmanager
 def launched() -> Iterator[Browser]:
     """A browser; its event loop runs until the end, so that it must not outlast the tests of one folder or file."""
@@ -21,4 +24,4 @@ def launched() -> Iterator[Browser]:
     if program is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("chromium is not installed")
     with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=program, args=CHROMIUM.split())
+        yield playwright.chromium.launch(executable_path=program, args=CHROMIUM.split(), timeout=PATIENCE_MS)

@@ -44,6 +44,15 @@ def corpus():
     return images.subset(images.open_corpus("embedded"), 70, np.random.default_rng(0))
 
 
+@pytest.fixture(scope="module")
+def chromium():
+    """The system's Chromium, for the tests of a file."""
+    from browsing import launched
+
+    with launched() as browser:
+        yield browser
+
+
 @pytest.fixture
 def exemplum(monkeypatch, capsys):
     """The command's entry point, called with arguments: exit status and what it printed."""

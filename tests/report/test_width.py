@@ -2,7 +2,6 @@
 
 import pytest
 
-from browsing import launched
 from building import axe_faults
 
 WIDTHS = (400, 768, 1100, 1920)
@@ -18,12 +17,6 @@ MEASURE = """() => {
   return {page: [document.documentElement.scrollWidth, width], frames: frames.length,
           wrong: [...out, ...dumb].map(e => e.outerHTML.slice(0, 120))};
 }"""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -9,18 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from browsing import launched
 from building import axe_faults
 from exemplum.scores import Scores, summary
 from exemplum.scores.page import ranked
 from exemplum.scores.page.ranked import View
 from exemplum.tables import SCORES
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
