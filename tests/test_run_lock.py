@@ -23,13 +23,14 @@ with locks.alone(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
 """
+SMALL = '[model]\ninput_size = 48\n[observers]\nrun = ["chance"]\n'  # soon checked
 COMMAND = [sys.executable, "-m", "exemplum"]
 
 
 @pytest.fixture
 def holder(tmp_path):
     """Another process that works on the study in tmp_path / "study"."""
-    store.write_text(tmp_path / "study" / "study.toml", "")
+    store.write_text(tmp_path / "study" / "study.toml", SMALL)
     process = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path / "study"], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "held\n"
     yield process
