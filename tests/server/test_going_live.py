@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect, update
+from sqlalchemy import inspect, update
 
 from exemplum import design as designs
 from exemplum.checks import Verdict
@@ -19,7 +19,7 @@ from exemplum.server import live
 from exemplum.server.storage.schema import Answer, SessionRow, now_ms
 from exemplum.study import Study
 from server import made
-from server.conftest import ON_SQLITE, new_database
+from server.conftest import ON_SQLITE, connected, new_database
 from server.test_experimenter import let_in, pilot_link, press
 from server.walk import Walker
 
@@ -293,4 +293,5 @@ def test_a_pilot_server_is_no_way_to_begin(serve):
 def test_looking_at_a_database_of_another_schema_leaves_it_as_it_is(tmp_path, base_study, postgres):
     study, url = made.like(base_study(), tmp_path / "study", GOOD), new_database(postgres)
     assert live.opened(study, url) is None
-    assert inspect(create_engine(url.replace("postgresql:", "postgresql+psycopg:"))).get_table_names() == []
+    with connected(url) as connection:
+        assert inspect(connection).get_table_names() == []

@@ -2,11 +2,11 @@
 
 import re
 
-from sqlalchemy import create_engine, func, select, text
+from sqlalchemy import func, select, text
 
 from exemplum.server.storage.database import sqlite_url
 from exemplum.server.storage.schema import Answer, Audit, Base, SessionRow, Summary
-from server.conftest import ON_SQLITE
+from server.conftest import ON_SQLITE, connected
 from server.legacy import legacy_study
 from server.test_experimenter import let_in, once, press, session_page
 from server.walk import Walker
@@ -76,12 +76,12 @@ def test_an_older_database_does_not_name_a_withdrawn_label_again(serve, tmp_path
 @ON_SQLITE
 def test_migrating_keeps_every_row(serve, tmp_path):
     folder = legacy_study(tmp_path)
-    engine = create_engine(sqlite_url(folder / "server" / "experiment.sqlite"))
+    url = sqlite_url(folder / "server" / "experiment.sqlite")
     changed = ("audit", "study_versions", "batches", "summaries")  # by the start, or not there before it
     names = [table.name for table in Base.metadata.sorted_tables if table.name not in changed]
 
     def counts():
-        with engine.connect() as connection:
+        with connected(url) as connection:
             return {name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar() for name in names}
 
     before = counts()
@@ -93,4 +93,3 @@ def test_migrating_keeps_every_row(serve, tmp_path):
         assert orm.scalar(select(func.count(SessionRow.id))) == 2
         summarized = select(Summary.answers, SessionRow.answered).join(SessionRow, SessionRow.id == Summary.session_id)
         assert [tuple(row) for row in orm.execute(summarized)] == [(answered, answered) for answered in (22, 0)]
-    engine.dispose()

@@ -6,34 +6,28 @@ import alembic.command
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import inspect, text
 
 from exemplum.server.storage import database as databases
 from exemplum.server.storage.database import Database, DatabaseError, is_current, sqlite_url
 from exemplum.server.storage.schema import Base
-from server.conftest import new_database
+from server.conftest import connected, new_database
 from server.legacy import legacy_study
 
 
-def engine_of(url):
-    return create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-
-
 def upgrade(url, revision):
-    config, engine = databases._config(), engine_of(url)
-    with engine.begin() as connection:
+    config = databases._config()
+    with connected(url) as connection:
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, revision)
-    engine.dispose()
 
 
 def schema(url):
     """All that a database says of its tables, in no order."""
-    engine = engine_of(url)
-    with engine.connect() as connection:
-        found = inspect(connection)
-        options = {"sequences": found.get_sequence_names() if engine.name == "postgresql" else []}
-        if engine.name == "sqlite":
+    with connected(url) as connection:
+        found, dialect = inspect(connection), connection.dialect.name
+        options = {"sequences": found.get_sequence_names() if dialect == "postgresql" else []}
+        if dialect == "sqlite":
             made = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'table'"))
             options["autoincrement"] = [name for name, sql in made if "AUTOINCREMENT" in sql]
         told = {name: sorted(value) for name, value in options.items()}
@@ -43,7 +37,6 @@ def schema(url):
                 found.get_indexes(table), found.get_check_constraints(table), [found.get_pk_constraint(table)],
             ]  # fmt: skip
             told[table] = [sorted(map(repr, (sorted(row.items()) for row in part))) for part in parts]
-    engine.dispose()
     return told
 
 
@@ -63,10 +56,8 @@ def test_tables_without_a_revision_are_not_taken_for_an_empty_database(tmp_path)
     """They may be of any version."""
     url = sqlite_url(tmp_path / "half.sqlite")
     upgrade(url, "0002")
-    engine = engine_of(url)
-    with engine.begin() as connection:
+    with connected(url) as connection:
         connection.execute(text("DELETE FROM alembic_version"))
-    engine.dispose()
     with pytest.raises(DatabaseError, match="table secrets already exists"):
         Database(url)
 
@@ -75,11 +66,9 @@ def test_the_migrated_schema_is_that_of_the_code(tmp_path):
     """Of a study of an earlier version. Oracle: Alembic's comparison of a database with the classes."""
     url = sqlite_url(legacy_study(tmp_path, "older") / "server" / "experiment.sqlite")
     Database(url).close()
-    engine = engine_of(url)
-    with engine.connect() as connection:
+    with connected(url) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
-    engine.dispose()
 
 
 def test_no_id_of_any_table_is_given_twice_on_sqlite(tmp_path):

@@ -176,8 +176,7 @@ def test_a_day_later_the_session_goes_on_where_it_was(serve):
     walker.start()
     block = walker.walk(until=lambda step: step["kind"] == "block")
     walker.answer(block["trials"][0]["trial"])
-    client.__exit__(None, None, None)  # the server is stopped for the night
-    client.__exit__ = lambda *_: None
+    stop(client)  # for the night
     morning = serve(folder=client.experiment.study.folder)
     walker.http = morning
     back = walker.step()

@@ -3,25 +3,20 @@
 import json
 import socket
 import time
-from pathlib import Path
 
-import alembic.command
 import pytest
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import MetaData, create_engine, func, select
+from sqlalchemy import MetaData, func, select
 
 from exemplum.server.sessions import answers
-from exemplum.server.storage import database as databases
 from exemplum.server.storage.database import Database, sqlite_url
 from exemplum.server.storage.schema import Event, SessionRow
-from server.conftest import ON_SQLITE
+from server.conftest import ON_SQLITE, connected
 from server.process import Server
 from server.test_experimenter import let_in, press, session_page
+from server.test_schema import upgrade
 from server.test_text import event, raw
 from server.walk import Walker
 
-MIGRATIONS = Path(databases.__file__).parent / "migrations"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
@@ -84,12 +79,8 @@ def test_events_stop_at_the_quota_of_a_session(serve, monkeypatch):
 
 def test_an_old_database_is_given_its_counts(tmp_path):
     url = sqlite_url(tmp_path / "old.sqlite")
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    before = ScriptDirectory.from_config(config).get_revision("0003").down_revision
-    with create_engine(url).begin() as connection:  # no foreign keys are asked for: two events of a session alone
-        config.attributes["connection"] = connection
-        alembic.command.upgrade(config, before)
+    upgrade(url, "0002")
+    with connected(url) as connection:  # no foreign keys are asked for: two events of a session alone
         table = MetaData()
         table.reflect(connection)
         for name, rows in (("sessions", [{"id": 7}]), ("events", [{"id": n, "session_id": 7} for n in (1, 2)])):

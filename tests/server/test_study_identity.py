@@ -4,25 +4,22 @@ import json
 import shutil
 import threading
 from dataclasses import asdict
-from pathlib import Path
 
-import alembic.command
 import pandas as pd
 import pytest
-from alembic.config import Config
-from sqlalchemy import create_engine, delete, func, select, text
+from sqlalchemy import delete, func, select, text
 
 from exemplum import design as designs, store
 from exemplum.errors import UserError
-from exemplum.server.storage import database as server_database
 from exemplum.server.storage.database import sqlite_url
 from exemplum.server.storage.publication import publish
 from exemplum.server.storage.schema import Answer, Audit, Participant, SessionRow, StudyRow
 from exemplum.server.storage.tables import publishing
 from exemplum.study.folder import Study, new_identity, read_identity
-from server.conftest import ON_SQLITE, new_database, stop
+from server.conftest import ON_SQLITE, connected, new_database, stop
 from server.legacy import ANSWERS, legacy_study
 from server.test_experimenter import let_in, press, session_page
+from server.test_schema import upgrade
 from server.walk import Walker
 
 
@@ -185,11 +182,9 @@ def test_an_older_study_goes_on_under_any_name(serve, tmp_path, name):
     assert client.experiment.trouble == ""
     pd.testing.assert_frame_equal(published(folder)[list(before)], before)
     assert len(before) == ANSWERS
-    engine = create_engine(sqlite_url(folder / "server" / "experiment.sqlite"))
-    with engine.connect() as connection:
+    with connected(sqlite_url(folder / "server" / "experiment.sqlite")) as connection:
         assert connection.execute(select(StudyRow.uid, StudyRow.name)).all() == [(Study.open(folder).id, name)]
         actions = connection.execute(select(Audit.action, Audit.detail)).all()
-    engine.dispose()
     assert actions == [("withdraw", "P0003"), ("deleted from files", "P0003")]
 
 
@@ -215,12 +210,8 @@ def test_an_older_shared_database_is_known_by_name_or_design(serve, study_folder
 
 def at_revision_0001(url, studies):
     """A database of the first schema with studies (name → design hash), numbered in the order given."""
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    config = Config()
-    config.set_main_option("script_location", str(Path(server_database.__file__).parent / "migrations"))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        alembic.command.upgrade(config, "0001")
+    upgrade(url, "0001")
+    with connected(url) as connection:
         for number, (name, hashed) in enumerate(studies.items(), 1):
             connection.execute(
                 text("INSERT INTO studies (name, recruitment, created_at) VALUES (:name, 'open', :number)"),
@@ -233,20 +224,18 @@ def at_revision_0001(url, studies):
                 ),
                 {"name": name, "number": number, "hashed": hashed},
             )
-    engine.dispose()
 
 
 @ON_SQLITE
 def test_an_older_database_of_two_studies_asks_which(serve, tmp_path):
     folder = legacy_study(tmp_path)
-    engine = create_engine(sqlite_url(folder / "server" / "experiment.sqlite"))
-    with engine.begin() as connection:  # as serving a renamed folder left it: a second study with a person of its own
+    # as serving a renamed folder left it: a second study with a person of its own
+    with connected(sqlite_url(folder / "server" / "experiment.sqlite")) as connection:
         connection.exec_driver_sql(
             "INSERT INTO studies (id, name, recruitment, created_at) VALUES (2, 'renamed', 'open', 1)"
         )
         connection.exec_driver_sql("UPDATE participants SET study_id = 2 WHERE external_id = 'legacy-none'")
         connection.exec_driver_sql("UPDATE answers SET session_id = 2 WHERE id = 22")
-    engine.dispose()
     message = refused(serve, folder)
     assert "study (21 answers), renamed (1 answers)" in message
     held = json.loads((folder / "study.json").read_text())

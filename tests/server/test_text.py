@@ -4,18 +4,17 @@ import io
 import json
 import math
 import zipfile
-from contextlib import contextmanager
 
 import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
-from sqlalchemy import NullPool, create_engine, select, text
+from sqlalchemy import select, text
 
 from exemplum.server import requests as texts
 from exemplum.server.storage.publication import publish
 from exemplum.server.storage.schema import Event, Participant, SessionRow, StepRecord
 from exemplum.tables import PEOPLE
-from server.conftest import ON_SQLITE
+from server.conftest import ON_SQLITE, connected
 from server.test_experimenter import let_in, session_page
 from server.walk import TIMES, Walker
 
@@ -116,15 +115,6 @@ def test_broken_text_breaks_no_download(serve, form):
     assert table["answered"].tolist() == [len(walker.given)]
 
 
-@contextmanager
-def by_hand(client):
-    """A connection to the server's database beside those of the server; what is done is committed."""
-    url = client.experiment.database.url.replace("postgresql://", "postgresql+psycopg://")
-    engine = create_engine(url, poolclass=NullPool)
-    with engine.begin() as connection:
-        yield connection
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_rows_of_an_old_database_break_no_download(serve, form):
     """As they were stored before: half a pair in JSON columns; on SQLite also NaN, and bytes that are no UTF-8."""
@@ -135,7 +125,7 @@ def test_rows_of_an_old_database_break_no_download(serve, form):
         walker.walk()
     half = '{"message": "\\ud83d \\u0000"}'
     sqlite = client.experiment.database.is_sqlite
-    with by_hand(client) as connection:
+    with connected(client.experiment.database.url) as connection:
         run = lambda statement, **values: connection.execute(text(statement), values)  # noqa: E731
         run("UPDATE sessions SET params = :half, client = :half WHERE id = 2", half=half)
         run("UPDATE steps SET data = :half WHERE session_id = 2 AND kind IN ('debrief', 'check')", half=half)
@@ -163,7 +153,7 @@ def test_one_unreadable_session_is_left_out_and_named(serve, form):
         block = walker.walk(until=lambda step: step["kind"] == "block")
     assert broken.answer(block["trials"][0]["trial"]).status_code == 200
     # before anything is published: a table that has a session is never written without it
-    with by_hand(client) as connection:
+    with connected(client.experiment.database.url) as connection:
         connection.execute(text("UPDATE answers SET choice = 'many' WHERE session_id = 2"))
     whole.walk()
     broken.walk()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -43,8 +42,8 @@ class Host:
 
     folder: Path
     settings: dict[str, object]
-    port: int
     experiment: Experiment
+    port: int = 0  # any free one, and that one again
     _server: uvicorn.Server | None = None
     _thread: threading.Thread | None = None
 
@@ -60,7 +59,9 @@ class Host:
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
         while not self._server.started:
+            assert self._thread.is_alive(), f"the server did not start at port {self.port}"
             time.sleep(0.01)
+        self.port = self._server.servers[0].sockets[0].getsockname()[1]
 
     def restart(self) -> None:
         self.experiment = Experiment.open(Settings(self.folder, **self.settings))
@@ -127,10 +128,7 @@ def host(pages: None, tiny: Callable[..., Path], tmp_path: Path) -> Iterator[Cal
     ) -> Host:  # fmt: skip
         small = base or tiny(main, protocol, tuple((TINY | (sizes or {})).items()))
         folder = made.like(small, tmp_path / (name or f"study{len(hosts)}"), toml).folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        each = Host(folder, settings, port, Experiment.open(Settings(folder, **settings)))
+        each = Host(folder, settings, Experiment.open(Settings(folder, **settings)))
         each.start()
         hosts.append(each)
         return each
