@@ -65,7 +65,7 @@ def features_sheet(file: str, layer: str) -> np.ndarray:
 def dictionary_sheet(file: str, layer: str) -> np.ndarray:
     """The three features with the highest scores at the left and the three with the lowest at the right, as scored in
     docs/tutorials/dictionary.md: the images that activate each most, and below them the same with a spotlight."""
-    images = ex.open_images("embedded", limit=1000)
+    images = ex.open_images("embedded", limit=800)
     model = ex.load("embedded", input_size=64).with_dictionary("sae", layer, ex.dictionaries.load(file))
     index = ex.build_index(model, images, ["sae"], objective="max", keep=50)
     scores = ex.score(model, index, difficulty=["extreme"], tasks=5, nulls=[]).to_frame()
