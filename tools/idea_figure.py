@@ -1,18 +1,16 @@
 """The figure of the whole idea as SVG: network, pictures of a unit, trial, observers, verdict.
 
-`python -m tools.screenshots exemplum-demo idea` writes it to docs/pictures/idea.webp.
+`python -m tools.screenshots exemplum-demo figures` writes it to docs/pictures/idea.webp.
 """
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
-from PIL import Image
 
-from exemplum import queries, store
+from exemplum import queries
+from exemplum.pages import data_uri
 from exemplum.records import Trial
 from exemplum.study import Study
 
@@ -149,7 +147,5 @@ def _row(study: Study, paths: Sequence[str], x: float, y: float, side: int, acro
 
 
 def _image(study: Study, path: str, x: float, y: float, side: int) -> str:
-    held = io.BytesIO()
-    Image.fromarray(store.read_png(study.folder / path)).save(held, "png")
-    data = base64.b64encode(held.getvalue()).decode()
-    return f'<image x="{x}" y="{y}" width="{side}" height="{side}" href="data:image/png;base64,{data}"/>'
+    held = data_uri((study.folder / path).read_bytes(), "image/png")
+    return f'<image x="{x}" y="{y}" width="{side}" height="{side}" href="{held}"/>'

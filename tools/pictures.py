@@ -1,15 +1,19 @@
-"""Write the pictures of the docs from a study's folder.
+"""Write a picture of docs/pictures/ from a study or a dictionary.
 
-docs/pictures/units.png: python -m tools.pictures units exemplum-demo
-docs/pictures/shows.png: python -m tools.pictures shows STUDY NAME …, the names of uses of natural, a row for each
-docs/pictures/outlines.webp: python -m tools.pictures outlines STUDY, the study of docs/tutorials/own-method.md
-docs/pictures/own-network.webp: python -m tools.pictures own-network STUDY, that of docs/tutorials/own-network.md
-docs/pictures/features.png: python -m tools.pictures features FILE mixed4a, a dictionary of the embedded network's layer
-docs/pictures/dictionary-features.webp: python -m tools.pictures dictionary-features FILE mixed4a, that of the tutorial
+    python -m tools.pictures units.png exemplum-demo
+    python -m tools.pictures shows.png STUDY NAME …    # the names of uses of natural, a row for each
+    python -m tools.pictures outlines.webp STUDY       # the study of docs/tutorials/own-method.md
+    python -m tools.pictures own-network.webp STUDY    # that of docs/tutorials/own-network.md
+    python -m tools.pictures features.png FILE mixed4a # a dictionary of the embedded network's layer
+    python -m tools.pictures dictionary-features.webp FILE mixed4a    # that of docs/tutorials/dictionary.md
+
+Pictures of pages, and figures drawn as SVG, are made by tools/screenshots.py.
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,17 +27,18 @@ from exemplum.study import Study
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 EACH, GAP, UNITS = 3, 6, 6
 ACROSS, DOWN = 2, 2  # units in the picture of what natural shows
-TUTORIALS = {"outlines": (["natural", "outlines", "random"], 2), "own-network": (["natural", "synthetic"], 4)}
 
 
-def units_sheet(study: Study) -> np.ndarray:
+def units_sheet(folder: str) -> np.ndarray:
     """One row per unit: the least activating images, made pictures of both poles, the most activating images."""
+    study = Study.open(folder)
     stimuli, _ = queries.load(study)
     return np.concatenate([_row(study, stimuli[stimuli["unit"] == unit]) for unit in _units(study, UNITS)])
 
 
-def shows_sheet(study: Study, methods: list[str], units: int = ACROSS * DOWN) -> np.ndarray:
+def shows_sheet(folder: str, *methods: str, units: int = ACROSS * DOWN) -> np.ndarray:
     """A few units with one row per method: references of both poles in one batch."""
+    study = Study.open(folder)
     stimuli, _ = queries.load(study)
     blocks = [
         np.concatenate([_references(study, stimuli[stimuli["unit"] == unit], method) for method in methods])
@@ -74,7 +79,8 @@ def dictionary_sheet(file: str, layer: str) -> np.ndarray:
     print("features, from above:", *chosen)
     blocks = [_lit(index, unit) for unit in chosen]
     space = np.full((blocks[0].shape[0], 3 * GAP, 3), 255, np.uint8)
-    return np.concatenate([np.concatenate([blocks[n], space, blocks[n + 3]], axis=1) for n in range(3)])
+    sheet = np.concatenate([np.concatenate([blocks[n], space, blocks[n + 3]], axis=1) for n in range(3)])
+    return np.asarray(Image.fromarray(sheet).resize((2 * sheet.shape[1], 2 * sheet.shape[0])))
 
 
 def _lit(index: ex.ActivationIndex, unit: str) -> np.ndarray:
@@ -121,21 +127,25 @@ def _joined(study: Study, groups: list[pd.Series]) -> np.ndarray:
     return np.concatenate(parts[:-1], axis=1)
 
 
+def _outlines(study: str) -> np.ndarray:
+    return shows_sheet(study, "natural", "outlines", "random", units=2)
+
+
+def _own_network(study: str) -> np.ndarray:
+    return shows_sheet(study, "natural", "synthetic")
+
+
+# picture → what makes it of the other arguments, and how Pillow saves it
+PICTURES: dict[str, tuple[Callable[..., np.ndarray], dict[str, Any]]] = {
+    "units.png": (units_sheet, {}),
+    "shows.png": (shows_sheet, {}),
+    "outlines.webp": (_outlines, {"quality": 85}),
+    "own-network.webp": (_own_network, {"quality": 85}),
+    "features.png": (features_sheet, {}),
+    "dictionary-features.webp": (dictionary_sheet, {"quality": 68, "method": 6}),
+}
+
 if __name__ == "__main__":
-    name, given, *more = sys.argv[1:]
-    if name in TUTORIALS:
-        sheet = shows_sheet(Study.open(given), *TUTORIALS[name])
-        Image.fromarray(sheet).save(FOLDER / f"{name}.webp", quality=85)
-        sys.exit()
-    if name == "features":
-        sheet = features_sheet(given, *more)
-    elif name == "dictionary-features":
-        sheet = dictionary_sheet(given, *more)
-    else:
-        study = Study.open(given)
-        sheet = shows_sheet(study, more) if name == "shows" else units_sheet(study)
-    if name == "dictionary-features":
-        shown = Image.fromarray(sheet)
-        shown.resize((2 * shown.width, 2 * shown.height)).save(FOLDER / f"{name}.webp", quality=68, method=6)
-    else:
-        store.write_png(FOLDER / f"{name}.png", sheet)
+    name, *given = sys.argv[1:]
+    make, options = PICTURES[name]
+    Image.fromarray(make(*given)).save(FOLDER / name, **options)

@@ -1,6 +1,6 @@
 """The figure of whom a claim is about, as SVG: the sample, and what an interval covers beyond it.
 
-`python -m tools.screenshots exemplum-demo populations` writes it to docs/pictures/populations.webp.
+`python -m tools.screenshots exemplum-demo figures` writes it to docs/pictures/populations.webp.
 """
 
 from __future__ import annotations

@@ -88,30 +88,19 @@ def network(browser: Browser, study: Path) -> Shots:
     page.close()
 
 
-def idea(browser: Browser, study: Path) -> Shots:
-    """The figure of the whole idea, which docs/index.md and docs/start/what-it-is.md show."""
+def figures(browser: Browser, study: Path) -> Shots:
+    """What is drawn as SVG: the whole idea, with a trial of the study, whom a claim is about, what a verdict can be."""
     opened = Study.open(study)
     trial = next(trial for trial in designs.load(opened).trials if trial.trial_id == TRIAL)
-    page = _page(browser, idea_figure.WIDTH, idea_figure.HEIGHT)
-    page.set_content(f'<body style="margin: 0; background: transparent">{idea_figure.svg(opened, trial)}</body>')
-    yield "idea", _image(page.screenshot())
-    page.close()
-
-
-def populations(browser: Browser, study: Path) -> Shots:  # noqa: ARG001 (it shows no study)
-    """Whom a claim is about: the figure of docs/explanation/inference.md."""
-    page = _page(browser, population_figure.WIDTH, population_figure.HEIGHT)
-    page.set_content(f'<body style="margin: 0">{population_figure.svg()}</body>')
-    yield "populations", _image(page.screenshot())
-    page.close()
-
-
-def verdicts(browser: Browser, study: Path) -> Shots:  # noqa: ARG001 (it shows no study)
-    """What a verdict can be: the figure of docs/explanation/inference.md."""
-    page = _page(browser, verdict_figure.WIDTH, verdict_figure.HEIGHT)
-    page.set_content(f'<body style="margin: 0">{verdict_figure.svg()}</body>')
-    yield "verdicts", _image(page.screenshot())
-    page.close()
+    for name, figure, svg in (
+        ("idea", idea_figure, idea_figure.svg(opened, trial)),
+        ("populations", population_figure, population_figure.svg()),
+        ("verdicts", verdict_figure, verdict_figure.svg()),
+    ):
+        page = _page(browser, figure.WIDTH, figure.HEIGHT)
+        page.set_content(f'<body style="margin: 0">{svg}</body>')
+        yield name, _image(page.screenshot())
+        page.close()
 
 
 def participant(browser: Browser, study: Path) -> Shots:
@@ -169,7 +158,7 @@ def gallery(browser: Browser, study: Path) -> Shots:
 
 
 GROUPS: dict[str, Callable[[Browser, Path], Shots]] = {
-    "idea": idea, "populations": populations, "verdicts": verdicts, "report": report, "network": network,
+    "figures": figures, "report": report, "network": network,
     "participant": participant, "experimenter": experimenter, "gallery": gallery, "people": people,
 }  # fmt: skip
 

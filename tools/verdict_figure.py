@@ -1,6 +1,6 @@
 """The figure of what a verdict can be, as SVG: an interval for each verdict, beside 0 and the margin.
 
-`python -m tools.screenshots exemplum-demo verdicts` writes it to docs/pictures/verdicts.webp.
+`python -m tools.screenshots exemplum-demo figures` writes it to docs/pictures/verdicts.webp.
 """
 
 from __future__ import annotations
