@@ -6,6 +6,7 @@
     python -m tools.pictures own-network.webp STUDY    # that of docs/tutorials/own-network.md
     python -m tools.pictures features.png FILE mixed4a # a dictionary of the embedded network's layer
     python -m tools.pictures dictionary-features.webp FILE mixed4a    # that of docs/tutorials/dictionary.md
+    python -m tools.pictures iclr2021.webp FOLDER      # what `exemplum reproduce` wrote
 
 Pictures of pages, and figures drawn as SVG, are made by tools/screenshots.py.
 """
@@ -27,6 +28,7 @@ from exemplum.study import Study
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 EACH, GAP, UNITS = 3, 6, 6
 ACROSS, DOWN = 2, 2  # units in the picture of what natural shows
+RECOMPUTED = ("experiment_1_accuracy_by_condition", "experiment_2_accuracy_by_scheme")  # figures of the reproduction
 
 
 def units_sheet(folder: str) -> np.ndarray:
@@ -81,6 +83,11 @@ def dictionary_sheet(file: str, layer: str) -> np.ndarray:
     space = np.full((blocks[0].shape[0], 3 * GAP, 3), 255, np.uint8)
     sheet = np.concatenate([np.concatenate([blocks[n], space, blocks[n + 3]], axis=1) for n in range(3)])
     return np.asarray(Image.fromarray(sheet).resize((2 * sheet.shape[1], 2 * sheet.shape[0])))
+
+
+def recomputed_sheet(folder: str) -> np.ndarray:
+    """Figures of the recomputed study, side by side."""
+    return np.concatenate([store.read_png(Path(folder, "figures", f"{name}.png")) for name in RECOMPUTED], axis=1)
 
 
 def _lit(index: ex.ActivationIndex, unit: str) -> np.ndarray:
@@ -143,6 +150,7 @@ PICTURES: dict[str, tuple[Callable[..., np.ndarray], dict[str, Any]]] = {
     "own-network.webp": (_own_network, {"quality": 85}),
     "features.png": (features_sheet, {}),
     "dictionary-features.webp": (dictionary_sheet, {"quality": 68, "method": 6}),
+    "iclr2021.webp": (recomputed_sheet, {"quality": 85}),
 }
 
 if __name__ == "__main__":
