@@ -118,7 +118,7 @@ def _held(study: Study) -> dict[str, str] | None:
     except (store.StoreError, OSError):  # one of them is missing or broken
         return None
     is_known = isinstance(said, dict) and said.get("maker") == _maker() and said.get("files") == files
-    return said["sessions"] if is_known else None
+    return said.get("sessions") if is_known else None
 
 
 def _maker() -> str:
