@@ -6,13 +6,14 @@
     python -m tools.pictures own-network.webp STUDY    # that of docs/tutorials/own-network.md
     python -m tools.pictures features.png FILE mixed4a # a dictionary of the embedded network's layer
     python -m tools.pictures dictionary-features.webp FILE mixed4a    # that of docs/tutorials/dictionary.md
-    python -m tools.pictures iclr2021.webp FOLDER      # what `exemplum reproduce` wrote
+    python -m tools.pictures experiment-1.webp FOLDER  # what `exemplum reproduce` wrote; likewise experiment-2
 
 Pictures of pages, and figures drawn as SVG, are made by tools/screenshots.py.
 """
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ from exemplum.study import Study
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 EACH, GAP, UNITS = 3, 6, 6
 ACROSS, DOWN = 2, 2  # units in the picture of what natural shows
-RECOMPUTED = ("experiment_1_accuracy_by_condition", "experiment_2_accuracy_by_scheme")  # figures of the reproduction
 
 
 def units_sheet(folder: str) -> np.ndarray:
@@ -85,9 +85,9 @@ def dictionary_sheet(file: str, layer: str) -> np.ndarray:
     return np.asarray(Image.fromarray(sheet).resize((2 * sheet.shape[1], 2 * sheet.shape[0])))
 
 
-def recomputed_sheet(folder: str) -> np.ndarray:
-    """Figures of the recomputed study, side by side."""
-    return np.concatenate([store.read_png(Path(folder, "figures", f"{name}.png")) for name in RECOMPUTED], axis=1)
+def recomputed(name: str, folder: str) -> np.ndarray:
+    """A figure of the recomputed study."""
+    return store.read_png(Path(folder, "figures", f"{name}.png"))
 
 
 def _lit(index: ex.ActivationIndex, unit: str) -> np.ndarray:
@@ -150,7 +150,8 @@ PICTURES: dict[str, tuple[Callable[..., np.ndarray], dict[str, Any]]] = {
     "own-network.webp": (_own_network, {"quality": 85}),
     "features.png": (features_sheet, {}),
     "dictionary-features.webp": (dictionary_sheet, {"quality": 68, "method": 6}),
-    "iclr2021.webp": (recomputed_sheet, {"quality": 85}),
+    "experiment-1.webp": (partial(recomputed, "experiment_1_accuracy_by_condition"), {"quality": 85}),
+    "experiment-2.webp": (partial(recomputed, "experiment_2_accuracy_by_scheme"), {"quality": 85}),
 }
 
 if __name__ == "__main__":
