@@ -27,7 +27,7 @@ BOOST = {
     "how-to/": 2,
     "start/": 2,
     "tutorials/": 2,
-    "reference/cli.md": 2,
+    "reference/cli.md": 5,
     "reference/python/": 0.5,
 }
 KEY = re.compile(r"^### `\[.+\] (\w+)`$", re.MULTILINE)  # a heading of docs/reference/study-toml.md
