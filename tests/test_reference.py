@@ -141,6 +141,11 @@ class Word(str):
     \"\"\"A word.\"\"\"
 
     length: int  # of letters
+
+LEVEL = 0.95
+
+def interval(level=LEVEL, words=Word):
+    \"\"\"An interval.\"\"\"
 """
 SHOWN = """A picture ([Scores](../../../reference/scores/)).
 
@@ -163,3 +168,4 @@ def test_docstrings_of_the_python_pages_have_examples_as_code_and_comments_as_fi
     package = griffe.load("shown", search_paths=[tmp_path], extensions=griffe.load_extensions(READABLE))
     assert package["Picture"].docstring.value == SHOWN
     assert package["Word"].docstring.value == "A word."
+    assert [str(parameter.default) for parameter in package["interval"].parameters] == ["0.95", "Word"]

@@ -1,7 +1,8 @@
 """Docstrings as the pages of docs/reference/python show them (mkdocs.yml: extensions of the Python handler).
 
 Docstrings are prose with examples, and fields of records are explained by comments beside them. Here examples become
-blocks of code, names of pages become links, and the fields of a class a list with their types and comments.
+blocks of code, names of pages become links, the fields of a class a list with their types and comments, and constants
+in signatures their values.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import griffe
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ">>> "
+CONSTANT, LITERAL = r"(?:\w+\.)?[A-Z][A-Z0-9_]+", r"""[\d._]+|"[^"]*"|'[^']*'"""
 RECORDS = ("dataclass", "NamedTuple", "BaseModel", "Protocol")  # decorators and bases of classes that are their fields
 
 
@@ -27,6 +29,8 @@ class ReadableDocstrings(griffe.Extension):
     def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
         """Called by griffe when all of the package is read."""
         for found in _every(pkg):
+            if isinstance(found, griffe.Function):
+                name_values(found)
             if found.docstring is None:
                 continue
             prose, examples = split(found.docstring.value)
@@ -34,6 +38,15 @@ class ReadableDocstrings(griffe.Extension):
                 prose = listed(prose, {parameter.name for parameter in found.parameters})
             fields = field_list(found) if isinstance(found, griffe.Class) else ""
             found.docstring.value = "\n\n".join(filter(None, [linked(prose), fields, fenced(examples)]))
+
+
+def name_values(function: griffe.Function) -> None:
+    """Put the numbers and texts that constants stand for into the signature: `level = 0.95`, not `level = LEVEL`."""
+    for parameter in function.parameters:
+        if re.fullmatch(CONSTANT, name := str(parameter.default)):
+            value = str(getattr(_constant(function, name), "value", ""))
+            if re.fullmatch(LITERAL, value):
+                parameter.default = value
 
 
 def split(docstring: str) -> tuple[str, str]:
@@ -120,6 +133,15 @@ def _comment(field: griffe.Attribute) -> str:
         above.append(comments[line])
         line -= 1
     return " ".join(reversed(above))
+
+
+def _constant(function: griffe.Function, name: str) -> griffe.Object | None:
+    """What a name in a signature is; None for one that is made in other ways than by an assignment or import."""
+    try:
+        found = function.modules_collection[function.resolve(name)]
+        return found.final_target if found.is_alias else found
+    except (griffe.NameResolutionError, griffe.AliasResolutionError, KeyError):
+        return None
 
 
 def _title(page: str) -> str:

@@ -148,6 +148,11 @@ def noise_ceiling(right: Array, n: Array) -> tuple[Array, Array]:
 
     High: always predicting the majority, including the answer itself, max(k, n − k)/n: no predictor that knows only the
     unit does better. Low: predicting each answer from the majority of the others (ties count half). NaN for n < 2.
+    `right` and `n`: right answers and all answers by item, (items,).
+
+    >>> low, high = noise_ceiling([10, 6], [10, 10])
+    >>> low.round(2).tolist(), high.round(2).tolist()
+    ([1.0, 0.6], [1.0, 0.6])
     """
     right, n = np.asarray(right, dtype=float), np.asarray(n, dtype=float)
     others = np.where(n > 1, n - 1, np.nan)

@@ -37,6 +37,14 @@ def verdicts(responses: pd.DataFrame, settings: AnalysisSection, baseline: str =
     claim: over all trials for both populations, and in each scheme and at each difficulty where there are several.
     Claims are primary, secondary or exploratory as `settings` declares; p values are corrected by Holm over the primary
     claims, which are one per method, and over the secondary ones together, but not those of exploratory claims.
+
+    >>> from exemplum.analysis import Spread, simulate
+    >>> rng = np.random.default_rng(1)
+    >>> trials = simulate.trials(8, 12, ["natural", "synthetic"], rng)  # participants, units
+    >>> answers = simulate.logistic(trials, {"natural": 2.2, "synthetic": 0.8}, Spread(unit=0.5), rng)
+    >>> found = verdicts(answers, AnalysisSection())
+    >>> found[["population", "role", "difference", "verdict"]].round(3).values.tolist()
+    [['new_units', 'primary', -0.115, 'undecided'], ['these_units', 'exploratory', -0.115, 'undecided']]
     """
     rows: list[dict[str, Any]] = []
     kinds = parts(responses[(responses["trial_kind"] == "main") & (responses["condition"] != "none")])

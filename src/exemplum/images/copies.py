@@ -23,14 +23,23 @@ SAME_SHARE = 0.3  # of the image's own standard deviation: all smooth images loo
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
-    """uint8 (h, w, 3) → uint8 (SIDE, SIDE, 3)."""
+    """The picture at the size at which copies are looked for: uint8 (h, w, 3) → uint8 (16, 16, 3).
+
+    >>> thumbnail(np.zeros((120, 160, 3), np.uint8)).shape
+    (16, 16, 3)
+    """
     return np.asarray(
         Image.fromarray(image).convert("RGB").resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BOX)
     )
 
 
 def identical(some: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> np.ndarray:
-    """Which thumbnails show the same image, mirrored or not: bool (some, others)."""
+    """Which thumbnails show the same image, mirrored or not: bool (some, others).
+
+    >>> noise = np.random.default_rng(0).integers(0, 255, (2, 16, 16, 3), np.uint8)
+    >>> identical(noise, [noise[1][:, ::-1]]).tolist()  # the second, mirrored
+    [[False], [True]]
+    """
     if not len(some) or not len(others):
         return np.zeros((len(some), len(others)), dtype=bool)
     first, second = np.stack(some).astype(np.float32), np.stack(others).astype(np.float32)

@@ -50,7 +50,12 @@ class LowLevelCue:
 
 
 def cue(name: str) -> LowLevelCue:
-    """The low-level cue of this name, one of `CUES`."""
+    """The low-level cue of this name, one of `CUES`: an encoder of pictures.
+
+    >>> white = np.full((64, 64, 3), 255, np.uint8)
+    >>> cue("luminance").encode([white]).tolist()
+    [[1.0]]
+    """
     measure, metric, about = MEASURES[name]
     return LowLevelCue(name, measure, metric, about)
 

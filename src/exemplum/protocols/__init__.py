@@ -11,7 +11,11 @@ PROTOCOLS = {protocol.name: protocol for protocol in (BOROWSKI2021_1, BOROWSKI20
 
 
 def protocol(name: str) -> Protocol:
-    """The protocol of this name. Raises UserError naming close matches if there is none."""
+    """The protocol of this name. Raises UserError naming close matches if there is none.
+
+    >>> protocol("quick").name
+    'quick'
+    """
     if name not in PROTOCOLS:
         raise UserError(f"there is no protocol {name!r}{did_you_mean(name, PROTOCOLS)}")
     return PROTOCOLS[name]

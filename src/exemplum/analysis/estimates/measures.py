@@ -38,6 +38,15 @@ def estimates(responses: pd.DataFrame, seed: int, resamples: int = intervals.RES
 
     A machine is one observer, so its sample is units: each stimulus counts once, however often it was shown, `units`
     rows are means of units' means, and n is the number of stimuli and of units. More sessions do not change them.
+
+    >>> from exemplum.analysis import Spread, simulate
+    >>> rng = np.random.default_rng(1)
+    >>> trials = simulate.trials(8, 12, ["natural", "synthetic"], rng)  # participants, units
+    >>> answers = simulate.logistic(trials, {"natural": 2.2, "synthetic": 0.8}, Spread(unit=0.5), rng)
+    >>> table = estimates(answers, seed=1, resamples=200)
+    >>> shown = table.query("measure == 'accuracy' and by == 'all' and interval == 'wilson_t'")
+    >>> shown[["condition", "estimate", "low", "high"]].round(2).values.tolist()
+    [['natural', 0.82, 0.72, 0.89], ['synthetic', 0.71, 0.57, 0.81]]
     """
     return together(
         piece | {"experiment": experiment, "observer": observer}

@@ -166,6 +166,9 @@ def recipe(given: str | Mapping[str, Any] | Recipe) -> Recipe:
 
     A file or table may say `base = NAME` and then only what differs. Raises UserError with close matches for an unknown
     name, and naming the field for a wrong one.
+
+    >>> recipe("borowski2021").steps, recipe({"base": "borowski2021", "steps": 512}).steps
+    (2560, 512)
     """
     return _recipe(given, ())
 
