@@ -43,8 +43,8 @@ class ReadableDocstrings(griffe.Extension):
 def name_values(function: griffe.Function) -> None:
     """Put the numbers and texts that constants stand for into the signature: `level = 0.95`, not `level = LEVEL`."""
     for parameter in function.parameters:
-        if re.fullmatch(CONSTANT, name := str(parameter.default)):
-            value = str(getattr(_constant(function, name), "value", ""))
+        if isinstance(parameter.default, griffe.Expr) and re.fullmatch(CONSTANT, str(parameter.default)):
+            value = str(getattr(_constant(function, parameter.default), "value", ""))
             if re.fullmatch(LITERAL, value):
                 parameter.default = value
 
@@ -135,10 +135,10 @@ def _comment(field: griffe.Attribute) -> str:
     return " ".join(reversed(above))
 
 
-def _constant(function: griffe.Function, name: str) -> griffe.Object | None:
+def _constant(function: griffe.Function, name: griffe.Expr) -> griffe.Object | None:
     """What a name in a signature is; None for one that is made in other ways than by an assignment or import."""
     try:
-        found = function.modules_collection[function.resolve(name)]
+        found = function.modules_collection[name.canonical_path]
         return found.final_target if found.is_alias else found
     except (griffe.NameResolutionError, griffe.AliasResolutionError, KeyError):
         return None
