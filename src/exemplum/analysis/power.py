@@ -67,14 +67,18 @@ def table(
     sets: int = 1,
     part: str = "all",
 ) -> pd.DataFrame:
-    """Power for every number of participants and of units: columns COLUMNS, with Wilson's interval of the simulation.
+    """Power for every number of participants and of units, with Wilson's interval over the simulated studies.
 
-    `trials` is the main trials per participant that are analysed. A protocol with several schemes has as many stimulus
-    sets: everyone sees every set, each in another scheme. The part `all` is the trials of all schemes and difficulties,
-    as the primary analysis takes them; `scheme` those of one scheme, units / sets; `difficulty` those of one difficulty
-    of an interleaved protocol. Each cell has its own stream of random numbers, from the
-    seed and its sizes, so a cell does not depend on which other cells are requested. `advance(1)` is called after each
-    simulation. Raises UserError for an unknown test or part, or impossible sizes.
+    participants, units: the numbers to try, instead of the scenario's.
+    test: `new_units`, `these_units`, `glmm` or `ppi`, as in `rejections`.
+    simulations: studies per cell.
+    seed: each cell has random numbers of its own, from the seed and its sizes, and so does not depend on other cells.
+    advance: is called with 1 after each study.
+    sets: stimulus sets of a protocol with several schemes; everyone sees every set, each in another scheme.
+    part: `all`, the trials of all schemes and difficulties, as the primary analysis takes them; `scheme`, those of one
+    scheme, units / sets; `difficulty`, those of one difficulty of an interleaved protocol.
+    Returns the columns participants, units, part, trials (main trials per participant that are analysed), difference,
+    test, power, low, high and simulations. Raises UserError for an unknown test or part, or impossible sizes.
 
     >>> from exemplum.analysis import Spread
     >>> scenario = Scenario(0.85, -0.10, Spread(unit=0.9, participant_condition=0.25, unit_condition=0.5), 2, 45)

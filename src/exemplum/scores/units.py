@@ -48,7 +48,9 @@ def score(
     nulls: `untrained`, `directions`, `shuffled`, `random`; of natural images. units: all of the index if not given; a
     method that is no `natural` or `random` makes pictures for each of them. tasks: forced choices per unit, method and
     difficulty. references: per pole. baseline: the method that others are compared with, the first if not given.
+    seed: of the tasks and of random nulls; the same seed gives the same scores.
     folder: vectors of images and indexes of nulls are kept there, so that the next call is fast.
+    workers: processes that decode images; by the number of cores if not given.
     Raises UserError for names that do not exist, and if the index has no images (`index.attached`).
 
     >>> import exemplum as ex

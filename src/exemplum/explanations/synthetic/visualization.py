@@ -151,10 +151,15 @@ def visualize(
     transforms: instances of those in `ex.transforms`, or functions of images (n, channels, h, w), in their order.
     optimizer: `adam`, `nadam`, or a function of a list of parameters, as torch.optim.SGD.
     poles: max and min if not given; only max for an objective composed of those in `ex.objectives`.
+    images: pictures per unit and pole.
     steps: the number of the last step, counted from 0, so there are steps + 1 updates.
+    size: pixels per side of a picture; the model's input size if not given.
     diversity: the diversity weight (docs/reference/synthesis.md); 0 if not given, for an objective composed of those in
     `ex.objectives`.
     index: with one, each picture has a percentile and a margin.
+    relu: whether units are read before or after their ReLU.
+    precision: of the network: float32, bfloat16, float16, or auto: bfloat16 where that is fast.
+    seed: the same seed gives the same pictures.
     Raises UserError for an unknown recipe, unit, layer or part of a recipe, and for functions whose results do not fit.
 
     >>> import exemplum as ex
