@@ -1,5 +1,6 @@
 """The edge of the server: limits, headers, health, what it logs, what it needs."""
 
+import asyncio
 import json
 import logging
 import subprocess
@@ -11,7 +12,7 @@ from exemplum.design import texts
 from exemplum.errors import UserError
 from exemplum.server import Experiment, Settings
 from exemplum.server.http import middleware
-from exemplum.server.http.middleware import Buckets, JsonLines, Limit
+from exemplum.server.http.middleware import Buckets, JsonLines, Limit, RequestMiddleware
 from exemplum.server.requests import ApiError
 from exemplum.server.storage.database import Database, DatabaseError
 from exemplum.study.folder import Study
@@ -214,3 +215,24 @@ def test_a_broken_image_is_named(study_folder, tmp_path):
     broken.write_bytes(b"not an image")
     with pytest.raises(UserError, match=broken.name):
         Experiment.open(Settings(folder))
+
+
+def test_a_request_that_a_stop_waits_for_no_longer_is_told_to_ask_again():
+    sent = []
+
+    async def endless(_scope, _receive, _send):
+        await asyncio.sleep(60)
+
+    async def send(message):
+        sent.append(message)
+
+    async def cut():
+        scope = {"type": "http", "method": "POST", "path": "/api/answers", "headers": []}
+        request = asyncio.create_task(RequestMiddleware(endless)(scope, None, send))
+        await asyncio.sleep(0)
+        request.cancel()
+        await request
+
+    asyncio.run(cut())
+    assert sent[0]["status"] == 503
+    assert json.loads(sent[1]["body"])["error"]["code"] == "unavailable"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +14,7 @@ from rich.table import Table
 
 from exemplum.cli import outcome
 from exemplum.cli.arguments import DatabaseUrl, Force, Ray, StudyFolder, Unblind, open_study, run_until
-from exemplum.errors import UserError, did_you_mean
+from exemplum.errors import STOPPED, UserError, did_you_mean
 from exemplum.runtime import console, output
 from exemplum.study import Study, pipeline
 
@@ -161,7 +164,11 @@ def serve(
     from exemplum.server import Settings, run  # late: the other commands need no web server
 
     settings = Settings(studies[0], database, lab, pilot, log_level=log_level)
-    run(settings, host, port, others=studies[1:], address=address, workers=workers, behind_proxy=behind_proxy)
+    try:
+        run(settings, host, port, others=studies[1:], address=address, workers=workers, behind_proxy=behind_proxy)
+    except KeyboardInterrupt:  # all is written and closed; Python would wait for a download that is still being made
+        print(STOPPED, file=sys.stderr, flush=True)
+        os._exit(128 + signal.SIGINT)
 
 
 STUDIES = ("borowski2021",)

@@ -75,6 +75,10 @@ class RequestMiddleware:
 
         try:
             await self.app(scope, limited, headed)
+        except asyncio.CancelledError:  # the server is stopped and waits no longer; uvicorn closes the connection
+            if not started:
+                stopped = ApiError("unavailable", "the server was stopped before it could answer; ask again")
+                await stopped.response()(scope, limited, headed)
         except Exception:
             # error pages of the framework need the headers too, or another site could frame them
             log.exception("a request failed", extra={"route": getattr(scope.get("route"), "path", "-")})
