@@ -7,7 +7,7 @@ Scores are summed over images, never averaged, so that no image's gradient depen
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -29,7 +29,7 @@ class Objective:
     """One score per image, and the layers that it reads.
 
     >>> channel("mixed4a:30") - 2 * diversity("mixed4a")
-    Objective(channel(mixed4a:30) + -1 * 2 * diversity(mixed4a))
+    Objective(channel(mixed4a:30) - 2 * diversity(mixed4a))
     """
 
     score: Callable[[Maps], Tensor]
@@ -50,8 +50,7 @@ class Objective:
         )  # fmt: skip
 
     def __mul__(self, weight: float) -> Objective:
-        name = f"({self.name})" if " + " in self.name else self.name
-        return Objective(lambda maps: weight * self(maps), self.layers, self.units, f"{weight:g} * {name}")
+        return Objective(lambda maps: weight * self(maps), self.layers, self.units, f"{weight:g} * {self._as_term()}")
 
     __rmul__ = __mul__
 
@@ -59,7 +58,11 @@ class Objective:
         return self * -1.0
 
     def __sub__(self, other: Objective) -> Objective:
-        return self + -other
+        return replace(self + -other, name=f"{self.name} - {other._as_term()}")
+
+    def _as_term(self) -> str:
+        """The name, in brackets if it is a sum."""
+        return f"({self.name})" if " + " in self.name or " - " in self.name else self.name
 
 
 def channel(unit: Unit | str) -> Objective:
