@@ -169,7 +169,10 @@ STIMULI = Table(
         "margin": Column(
             "float", "distance beyond the corpus's most extreme image, in standard deviations over the corpus", unit=SD
         ),
-        "failed": Column("bool", "the picture, of no image of the corpus, is no more extreme than the corpus median"),
+        "failed": Column(
+            "bool",
+            "the picture is no more extreme than the corpus median; false of images of the corpus or of parts",
+        ),
     },
 )
 

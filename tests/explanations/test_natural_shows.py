@@ -156,7 +156,7 @@ def test_pictures_are_measured_as_they_are_shown(request_, tmp_path):
     method = BuiltInMethod(natural.pictures, NaturalParameters(show="crop", side=0.25))
     request = replace(request_, folder=tmp_path / "explanations" / "crops")
     stored = gather.pictures("crops", method, request, tmp_path, "key")
-    rows = list(gather.measured(stored, request.model, request.index, study))
+    rows = list(gather.measured(stored, request.model, request.index, study, of_corpus=["crops"]))
     measurer = Measurer(request.model, ["find"], "before", "channel")
     for row in rows:
         value = measurer.images(np.stack([store.read_png(tmp_path / row["path"])]))[0, row["channel"]]
@@ -165,6 +165,10 @@ def test_pictures_are_measured_as_they_are_shown(request_, tmp_path):
     # the patch fills more of a crop than of its image: it is more extreme
     of_max = [row["margin"] for row in rows if row["pole"] == "max" and row["unit"] == str(UNIT)]
     assert np.median(of_max) > 0
+    swapped = [replace(picture, pole=Pole.MIN if picture.pole is Pole.MAX else Pole.MAX) for picture in stored]
+    for of_corpus, failed in ((["crops"], False), ([], True)):  # if a user's own method shows the wrong pole
+        rows = gather.measured(swapped, request.model, request.index, study, of_corpus)
+        assert {row["failed"] for row in rows} == {failed}
 
 
 def test_layers_without_places_are_refused():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -200,8 +200,13 @@ def trace_rows(stored: Iterable[Picture]) -> Iterator[dict[str, Any]]:
             yield {"path": picture.path, "step": step, "score": score}
 
 
-def measured(stored: list[Picture], model: Model, index: ActivationIndex, study: Study) -> Iterator[dict[str, Any]]:
-    """Rows of STIMULI for pictures on disk. Corpus images keep the activation of the index; others are measured."""
+def measured(
+    stored: list[Picture], model: Model, index: ActivationIndex, study: Study, of_corpus: Collection[str]
+) -> Iterator[dict[str, Any]]:
+    """Rows of STIMULI for pictures on disk. Corpus images keep the activation of the index; others are measured.
+
+    `of_corpus` are the methods that show images of the corpus, or parts of them.
+    """
     activations = _activations([picture for picture in stored if picture.activation is None], model, study)
     for picture in stored:
         given = picture.activation
@@ -211,9 +216,10 @@ def measured(stored: list[Picture], model: Model, index: ActivationIndex, study:
             **unit_columns(picture.unit, model.branch(picture.unit)), **picture.columns(),
             "activation": activation, "percentile": percentile,
             "margin": index.beyond(picture.unit, picture.pole, activation),
-            # weaker than half of the images: a random image would explain the unit better. A picture of an image of
-            # the corpus, such as a crop of it, is not made to be strong
-            "failed": not picture.image_id and (percentile <= 50 if picture.pole is Pole.MAX else percentile >= 50),
+            # weaker than half of the images: a random image would explain the unit better. Of the corpus's own images
+            # random ones, and those in which a crop leaves out what is strong, are meant to be shown
+            "failed": picture.method not in of_corpus
+            and (percentile <= 50 if picture.pole is Pole.MAX else percentile >= 50),
         }  # fmt: skip
 
 

@@ -135,12 +135,13 @@ def _run_methods(study: Study) -> dict[str, Any]:
     for name, key in keys.items():
         gather.settle(folder / name, key)
     (folder / "units.parquet").unlink(missing_ok=True)  # of a version that chose the units here
-    stimuli = tables.STIMULI.write(folder / "stimuli.parquet", measured(stored, model, index, study))
+    of_corpus = [use.name for use, _ in methods if use.is_of_corpus]
+    stimuli = tables.STIMULI.write(folder / "stimuli.parquet", measured(stored, model, index, study, of_corpus))
     by_recipe = {use.name for use, _ in methods if use.method == "synthetic"}  # facts of other methods may be anything
     optimized = [picture for picture in stored if picture.method in by_recipe]
     tables.PICTURES.write(folder / "pictures.parquet", gather.picture_rows(optimized))
     tables.TRACES.write(folder / "traces.parquet", gather.trace_rows(optimized))
-    said = _success(stimuli, [use.name for use, _ in methods if use.is_of_corpus]) | _same(methods)
+    said = _success(stimuli, of_corpus) | _same(methods)
     return {**units.counted(listed["role"]), "pictures": stimuli["path"].nunique(), **said}
 
 
@@ -303,8 +304,8 @@ def _same(methods: Sequence[tuple[Explanation, ExplanationMethod]]) -> dict[str,
 
 def _success_of(made: pd.DataFrame) -> str:
     beaten = made.groupby(["unit", "pole"])["margin"].max() > 0
-    failed = f"{made['failed'].sum()} of {len(made)} pictures no more extreme than the median image"
-    return f"({failed}; {beaten.mean():.0%} of poles with one beyond every image)"
+    failed = f"{made['failed'].sum()} of {len(made)} pictures weaker than the median image"
+    return f"({failed}; the strongest beats every image for {beaten.mean():.0%} of units and poles)"
 
 
 def distinct(uses: Sequence[Explanation]) -> None:

@@ -213,7 +213,10 @@ class Listing:
 
 def listing(frame: pd.DataFrame, columns: tuple[str, ...] | None = None, most: int = 400) -> Listing:
     """The frame's columns without those that are constant; undefined numbers as —. People come before machines."""
+    of_machines = _is_of_machines(frame)
     shown = [c for c in (columns or tuple(frame.columns)) if c in frame]
+    if of_machines and "n_units" in shown:
+        shown.remove("n_participants")  # a machine is one observer
     varied = [c for c in shown if c in ALWAYS_SHOWN or len(frame) < 2 or _varies(frame[c])]
     varied = [c for c in varied if not _blank(frame[c])]
     numeric = [pd.api.types.is_numeric_dtype(frame[c]) and not pd.api.types.is_bool_dtype(frame[c]) for c in varied]
@@ -221,7 +224,7 @@ def listing(frame: pd.DataFrame, columns: tuple[str, ...] | None = None, most: i
     rows = [[cell(value) for value in row] for row in ordered[varied].head(most).itertuples(index=False, name=None)]
     kept = titles[:most]
     groups = tuple((title, kept.count(title)) for title in dict.fromkeys(kept))
-    counted = OF_MACHINES if "n_trials" in frame and not titles and _is_of_machines(frame) else {}
+    counted = OF_MACHINES if "n_trials" in frame and of_machines else {}
     return Listing(
         [counted.get(c, c).replace("_", " ") for c in varied], numeric, rows, max(0, len(frame) - most), groups
     )

@@ -20,6 +20,8 @@ PER_POLE = (9, 4, 1)  # pictures per pole; the first that the budget allows
 MOST_CARDS = 400  # the tables beside the report have every unit
 POLES = ("min", "max")  # left and right, as on the screen
 
+CHOSEN = {"random": "drawn at random", "hand_picked": "hand-picked"}  # how a unit was
+
 
 @dataclass(frozen=True)
 class PageImage:
@@ -73,7 +75,7 @@ def make_cards(tables: Tables, pictures: Pictures, budget: int = BUDGET) -> list
 def _card(
     row: pd.Series, stimuli: pd.DataFrame, answers: pd.DataFrame, conditions: list[str], pictures: Pictures, most: int
 ) -> Card:
-    parts = [f"branch {row['branch']}" if row["branch"] else "", row["selection"].replace("_", "-")]
+    parts = [f"branch {row['branch']}" if row["branch"] else "", CHOSEN.get(row["selection"], row["selection"])]
     parts.append(f"stimulus set {row['stimulus_set']}" if row["stimulus_set"] else "")
     methods = style.ordered(stimuli["method"])
     poles = {pole: [_group(row["unit"], m, pole, stimuli, pictures, most) for m in methods] for pole in POLES}
@@ -101,9 +103,18 @@ def _scores(answers: pd.DataFrame, observer: str, conditions: list[str]) -> list
 
 
 def _group(unit: str, method: str, pole: str, stimuli: pd.DataFrame, pictures: Pictures, most: int) -> Group:
-    rows = most_extreme(stimuli[(stimuli["method"] == method) & (stimuli["pole"] == pole)], pole).head(most)
+    own = stimuli[stimuli["pole"] == pole]
+    baseline = most_extreme(own[own["method"] == style.conditions().baseline], pole)
+    rows = _paired(most_extreme(own[own["method"] == method], pole), baseline).head(most)
     shown = [_picture(row, unit, pictures) for _, row in rows.iterrows()]
     return Group(style.label(method), pole, shown, summary(rows, pole))
+
+
+def _paired(rows: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
+    """Pictures made from images that the baseline shows, in the baseline's order: each below its image."""
+    places = {image: place for place, image in enumerate(baseline["image"]) if image}
+    order = rows["image"].map(places)
+    return rows if order.isna().any() else rows.iloc[order.to_numpy(int).argsort(kind="stable")]
 
 
 def filmstrip(unit: str, pole: str, stimuli: pd.DataFrame, pictures: Pictures) -> list[PageImage]:
