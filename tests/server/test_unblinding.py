@@ -75,13 +75,19 @@ def machines(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def recruiting(machines, tmp_path):
+@pytest.fixture(scope="module")
+def stopped(machines, tmp_path_factory):
     """The same study with one participant's answers, on SQLite; the server has stopped."""
-    folder = tmp_path / "study"
+    folder = tmp_path_factory.mktemp("stopped") / "study"
     shutil.copytree(machines, folder)
     answered(folder)
     return folder
+
+
+@pytest.fixture
+def recruiting(stopped, tmp_path):
+    """A copy of it."""
+    return shutil.copytree(stopped, tmp_path / "study")
 
 
 def answered(folder, database="", recruitment="open"):
