@@ -48,8 +48,9 @@ completed = "DONE"
 
 @pytest.fixture(scope="module")
 def explanations(tmp_path_factory):
-    """A folder of all stimuli of a small study, with their tables."""
+    """A folder of all stimuli of a small study, with their tables; beside it one for what servers encode of them."""
     base = tmp_path_factory.mktemp("explained")
+    (base / "encoded").mkdir()
     of = units(4, 9)
     table = stimuli(of, batches=4, references=(3,))
     STUDY_UNITS.write(base / "explanations" / "units.parquet", of)
@@ -66,6 +67,8 @@ def folder(tmp_path, explanations):
     sizes = "\n".join(f"{name} = {value}" for name, value in made.SMALL.items())
     store.write_text(folder / "study.toml", f"[design]\nparticipants = 6\n{sizes}\n")
     (folder / "explanations").mkdir()
+    (folder / "server").mkdir()
+    (folder / "server" / "images").symlink_to(explanations.parent / "encoded")
     for part in explanations.iterdir():
         if part.is_dir():
             (folder / "explanations" / part.name).symlink_to(part)
