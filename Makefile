@@ -27,7 +27,7 @@ docs: .venv/installed-dev
 
 # Every command of the tutorials, in temporary folders; --write updates the outputs that the pages show
 tutorials: .venv/installed-dev
-	$(BIN)/python -m tools.tutorials
+	OMP_NUM_THREADS=1 $(BIN)/python -m tools.tutorials
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Exemplum needs Python 3.11 or later; say which: make PYTHON=python3.12 ...")'
