@@ -99,10 +99,8 @@ def plan(
         asked = f"{mixed.difficulties} difficulties together" if part == "all" and several else "one difficulty"
         levels = f"{mixed.methods} methods and {f'{mixed.difficulties} difficulties' if several else 'one difficulty'}"
         one = f", one {' and '.join(mixed.between)} per participant" if mixed.between else ""
-        output.print(
-            f"{protocol}: {mixed.main} main trials per participant, for {levels}{one}; counted are those of two "
-            f"methods, of {asked}"
-        )
+        part_of = f"; of these, power is by those of two methods and {asked}" if mixed.methods > 2 or several else ""
+        output.print(f"{protocol}: {mixed.main} main trials per participant, for {levels}{one}{part_of}")
     console.print(f"wrote {out / 'power.csv'}, {out / 'power.png'}, {out / 'power.svg'}")
 
 
@@ -125,7 +123,11 @@ def _numbers(text: str, option: str) -> list[int]:
 
 
 def _show(result: pd.DataFrame, level: float, spread: Spread) -> None:
-    table = Table(title=f"Baseline {level:.3f}, spread in log odds: {spread}")
+    table = Table(
+        title=f"Baseline {level:.1%}. SD in log odds: of participants {spread.participant:g}, "
+        f"of units {spread.unit:g}; of the effect over participants {spread.participant_condition:g}, over units "
+        f"{spread.unit_condition:g}"
+    )
     for name in ("participants", "units", "trials each", "power", "95 % interval"):
         table.add_column(name, justify="right")
     for row in result.itertuples():
