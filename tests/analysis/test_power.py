@@ -201,9 +201,8 @@ def test_a_study_with_quick_is_planned_for_its_methods_and_difficulties(tmp_path
     result = CliRunner().invoke(app, [*given, "--part", "difficulty"])
     assert result.exit_code == 0, result.output
     assert "9,20,difficulty,4,0.1,new_units" in (tmp_path / "power.csv").read_text()
-    assert "16 main trials per participant, for 4 methods and 2 difficulties; counted are" in " ".join(
-        result.output.split()
-    )
+    told = " ".join(result.output.split())
+    assert "16 main trials per participant, for 4 methods and 2 difficulties; of these, power is by" in told
     assert CliRunner().invoke(app, [*given, "--methods", "2", "--difficulties", "1"]).exit_code == 0
     assert "9,20,all,16,0.1,new_units" in (tmp_path / "power.csv").read_text()
 

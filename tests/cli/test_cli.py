@@ -153,5 +153,5 @@ def test_paths_given_to_new_hold_from_anywhere(name, tmp_path, monkeypatch, exem
     assert exemplum("new", "my study", "--stimuli", f"folder:{name}").returncode == 0
     monkeypatch.chdir(tmp_path / "elsewhere")
     done = exemplum("explain", "../my study")
-    assert "explanations: units 4" in done.stderr
+    assert "explanations: units 3, practice units 1" in done.stderr
     assert done.returncode == 0

@@ -124,9 +124,9 @@ def _numbers(text: str, option: str) -> list[int]:
 
 def _show(result: pd.DataFrame, level: float, spread: Spread) -> None:
     table = Table(
-        title=f"Baseline {level:.1%}. SD in log odds: of participants {spread.participant:g}, "
-        f"of units {spread.unit:g}; of the effect over participants {spread.participant_condition:g}, over units "
-        f"{spread.unit_condition:g}"
+        title=f"Baseline {level:.1%}. SD in log odds: of participants {spread.participant:.2g}, "
+        f"of units {spread.unit:.2g}; of the effect over participants {spread.participant_condition:.2g}, over units "
+        f"{spread.unit_condition:.2g}"
     )
     for name in ("participants", "units", "trials each", "power", "95 % interval"):
         table.add_column(name, justify="right")
