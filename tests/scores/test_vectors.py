@@ -39,12 +39,14 @@ def test_what_was_computed_is_read_and_the_rest_computed(model, corpus, encoders
     monkeypatch.setattr(vectors, "BATCH", 5)
     whole = embed(corpus, model.preprocessing, ROWS, encoders, workers=0)
     embed(corpus, model.preprocessing, ROWS, encoders[1:], tmp_path, workers=0)
-    written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npy")}
+    written = {path: path.stat().st_ino for path in tmp_path.rglob("*.npy")}
     assert len(written) == 2 * 3  # of three shards, colours and thumbnails
-    next(iter(written)).unlink()  # as after a run that was killed
-    found = embed(corpus, model.preprocessing, ROWS, encoders, tmp_path, workers=0)
+    lost = next(iter(written))
+    with lost.open("rb"):  # while it is open, no other file gets its inode
+        lost.unlink()  # as after a run that was killed
+        found = embed(corpus, model.preprocessing, ROWS, encoders, tmp_path, workers=0)
     same(whole, found)
-    kept = [path for path, made in written.items() if path.stat().st_mtime_ns == made]
+    kept = [path for path, made in written.items() if path.stat().st_ino == made]
     assert len(kept) == 5
     other = ArrayCorpus([corpus.decode(row)[::-1] for row in range(60)])
     assert not np.allclose(
