@@ -25,9 +25,10 @@ lint: .venv/installed-dev
 docs: .venv/installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-# Every command of the tutorials, in temporary folders; --write updates the outputs that the pages show
+# Every command of the tutorials, in temporary folders, and the notebook
 tutorials: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m tools.tutorials
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m slow tests/test_notebook.py
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Exemplum needs Python 3.11 or later; say which: make PYTHON=python3.12 ...")'

@@ -19,6 +19,7 @@ from tools import notebook
 import exemplum as ex
 from side_by_side import blocks
 
+pytestmark = pytest.mark.slow  # make tutorials runs it, with the other tutorials
 SUBSTITUTIONS = {  # as the notebook says in its second paragraph
     "ex.load(network)": 'ex.load("embedded")',
     "inception4a": "mixed4a",

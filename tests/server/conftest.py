@@ -24,10 +24,12 @@ DATABASES = ("sqlite", "postgresql")
 ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # for what the database has no part in
 # What these ask of a database the others ask of PostgreSQL too: there they are slow tests.
 SLOW_ON_POSTGRESQL = {
+    "test_answers",
     "test_experimenter",
     "test_frozen_study",
     "test_publication",
     "test_session_course",
+    "test_whole_session",
     "test_boundary",
     "test_entry",
     "test_text",

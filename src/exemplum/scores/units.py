@@ -55,12 +55,12 @@ def score(
 
     >>> import exemplum as ex
     >>> model = ex.load("embedded")
-    >>> index = ex.build_index(model, ex.open_images("embedded", limit=600), ["mixed4a"])
-    >>> scores = ex.score(model, index, units=["mixed4a:30", "mixed4a:17"], observers=["colour_histogram"])
+    >>> index = ex.build_index(model, ex.open_images("embedded", limit=150), ["mixed4a"])
+    >>> scores = ex.score(model, index, units=["mixed4a:30", "mixed4a:17"], observers=["colour_histogram"], tasks=4)
     >>> scores
     Scores(2 units; natural; extreme; colour_histogram)
     >>> scores.to_frame()["n_tasks"].tolist()
-    [20, 20]
+    [4, 4]
     """
     corpus = _corpus(index)
     index = index.attached(model, corpus)
