@@ -60,7 +60,7 @@ def test_people_go_on_and_come_and_the_report_shows_them(old, tmp_path):
     assert "index, queries, explanations, design: kept, as people saw them" in said
     changed = {name.partition("/")[0] for name, at in files(folder).items() if made.get(name) != at}
     assert changed <= {"responses", "analysis", "report"}
-    assert "participants (4)" in said
+    assert "participants (4 sessions)" in said
     machines, again = (estimates_of_machines(at) for at in (old, folder))
     assert len(machines) > 50
     # other machines' libraries may round the last bits otherwise: tools/compare_studies.py is for one machine
