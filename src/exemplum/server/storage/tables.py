@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 from filelock import FileLock
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session as Orm
 
@@ -31,6 +31,7 @@ PHASES = {"before": "pre", "after": "post"}
 NAN = float("nan")
 AT_ONCE = 50  # sessions that become one frame, since 1,000 frames of one session each take half of all time
 T = TypeVar("T")
+Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
 log = logging.getLogger("exemplum.server")
 Member = tuple[SessionRow, Participant]
 
@@ -44,15 +45,21 @@ def members(
     only: Collection[int] | None = None,
 ) -> list[Member]:
     """Sessions with their participants, in the order of entry; `pilot` None for all, `only` these ids if given."""
-    chosen = select(SessionRow, Participant).join(Participant, Participant.id == SessionRow.participant_id)
+    chosen = _entered(select(SessionRow, Participant), study_id, pilot, finished)
+    if only is not None:
+        chosen = chosen.where(SessionRow.id.in_(only))
+    return [(row, participant) for row, participant in orm.execute(chosen)]
+
+
+def _entered(selected: Chosen, study_id: int, pilot: bool | None, finished: bool) -> Chosen:
+    """What is selected of sessions and their participants, of those who did not withdraw, in the order of entry."""
+    chosen = selected.join(Participant, Participant.id == SessionRow.participant_id)
     chosen = chosen.where(Participant.study_id == study_id, Participant.withdrawn_at.is_(None))
     if pilot is not None:
         chosen = chosen.where(Participant.pilot == pilot)
     if finished:
         chosen = chosen.where(SessionRow.outcome.in_(FINISHED))
-    if only is not None:
-        chosen = chosen.where(SessionRow.id.in_(only))
-    return [(row, participant) for row, participant in orm.execute(chosen.order_by(SessionRow.id))]
+    return chosen.order_by(SessionRow.id)
 
 
 def finished_states(orm: Orm, study_id: int) -> dict[str, str]:
@@ -62,21 +69,11 @@ def finished_states(orm: Orm, study_id: int) -> dict[str, str]:
     """
     count = func.count().label("answers")
     answers = select(Answer.session_id, count).group_by(Answer.session_id).subquery()
-    found = orm.execute(
-        select(
-            SessionRow.id, SessionRow.version_id, SessionRow.slot, SessionRow.finished_at, Participant.group,
-            answers.c.answers,
-        )
-        .join(Participant, Participant.id == SessionRow.participant_id)
-        .outerjoin(answers, answers.c.session_id == SessionRow.id)
-        .where(
-            Participant.study_id == study_id,
-            Participant.withdrawn_at.is_(None),
-            Participant.pilot.is_(False),
-            SessionRow.outcome.in_(FINISHED),
-        )
-        .order_by(SessionRow.id)
-    )  # fmt: skip
+    made_of = select(
+        SessionRow.id, SessionRow.version_id, SessionRow.slot, SessionRow.finished_at, Participant.group,
+        answers.c.answers,
+    ).select_from(SessionRow).outerjoin(answers, answers.c.session_id == SessionRow.id)  # fmt: skip
+    found = orm.execute(_entered(made_of, study_id, pilot=False, finished=True))
     return {label_of(row.id): digest(*row) for row in found}
 
 
